@@ -1,0 +1,213 @@
+# The developer's front door; `make` lists what there is. On a fresh Debian 12, `make run` and `make test` need nothing
+# before them. Everything lands in build/, nothing needs root but the installation of missing packages.
+#
+# FLAVOUR (sanitize, coverage, check) is a second tree, build/$(FLAVOUR), of the same things with other flags.
+
+# Knobs
+JOBS    ?= $(shell nproc)
+NGINX   ?= /usr/sbin/nginx
+TESTS   ?= $(B)/unit t
+PROVE   ?= prove
+PORT    ?=
+DIR     ?= build/run
+DAEMON  ?=
+NO_DEPS ?=
+PREFIX  ?= /usr
+
+MAKEFLAGS += --no-print-directory
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS)
+endif
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+DEPS_BUILD := nginx nginx-dev g++ make pkg-config liblmdb-dev libjansson-dev libutf8proc-dev libxxhash-dev libssl-dev \
+              libcli11-dev
+DEPS_RUN   := $(DEPS_BUILD) curl perl
+DEPS_TEST  := $(DEPS_RUN) libio-socket-ssl-perl nghttp2-client openssl
+DEPS_ALL   := $(DEPS_TEST) clang clang-format clang-tidy cppcheck libclang-rt-14-dev gcovr wrk mandoc
+
+# $(call need,PACKAGES): a recipe line; does nothing if all are installed
+need = @$(if $(NO_DEPS),:,tools/deps.sh $(1))
+
+## Everyday
+
+help: ## this list
+	@awk -F ':.*## ' '/^## /{ print "\n" substr($$0, 4) } /^[a-z-]+:.*## /{ printf "  make %-10s %s\n", $$1, $$2 }' \
+	    Makefile
+
+deps: ## install what building, testing, checking and measuring need (apt-get; root or sudo)
+	$(call need,$(DEPS_ALL))
+
+build: module scimctl ## the nginx module and scimctl
+
+run: build | need-run ## start a scratch server and print a token and a curl line; PORT=8080 DIR=build/run DAEMON=1
+	@PORT='$(PORT)' DIR='$(DIR)' DAEMON='$(DAEMON)' NGINX='$(NGINX)' tools/run.sh start
+
+stop: ## end the nginx that `make run DIR=…` started
+	@DIR='$(DIR)' tools/run.sh stop
+
+test: build units | need-test ## unit tests and tests on a real nginx; TESTS=t/010-x.t for one
+	$(test_env) $(PROVE) -j$(JOBS) -r $(TESTS)
+
+## Before a commit
+
+check: check-format check-layers check-compile check-tidy check-cppcheck ## format, layers, warnings, clang-tidy, cppcheck
+
+sanitize: ## build and test under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) FLAVOUR=sanitize test
+
+coverage: | need-all ## line coverage of scim, store and service by the tests; fails below 90 %
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) FLAVOUR=coverage test
+	gcovr --root . --object-directory build/coverage --filter 'src/(scim|store|service)/' \
+	    --exclude-unreachable-branches --txt build/coverage/summary.txt --html-details build/coverage/index.html \
+	    --fail-under-line 90 --print-summary build/coverage; status=$$?; cat build/coverage/summary.txt; exit $$status
+
+bench: build | need-all ## measure (bench/run); BENCH='arguments'
+	bench/run $(BENCH)
+
+## Delivery
+
+install: build ## into DESTDIR; loads nothing by itself
+	install -D -m 644 $(B)/objs/$(MODULE).so '$(DESTDIR)/usr/lib/nginx/modules/$(MODULE).so'
+	install -d '$(DESTDIR)/usr/share/nginx/modules-available'
+	echo 'load_module modules/$(MODULE).so;' >'$(DESTDIR)/usr/share/nginx/modules-available/mod-http-scim.conf'
+	chmod 644 '$(DESTDIR)/usr/share/nginx/modules-available/mod-http-scim.conf'
+	install -D -m 755 $(B)/scimctl '$(DESTDIR)$(PREFIX)/sbin/scimctl'
+	for page in $(wildcard docs/*.8); do \
+	    install -D -m 644 $$page '$(DESTDIR)$(PREFIX)/share/man/man8/'$${page##*/}; done
+
+clean: ## remove build/
+	rm -rf build
+
+.PHONY: help deps build run stop test check sanitize coverage bench install clean
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+FLAVOUR ?=
+B       := build$(addprefix /,$(FLAVOUR))
+MODULE  := ngx_http_scim_module
+
+flags_          := -O2 -g
+flags_sanitize  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+flags_coverage  := -O0 -g --coverage -fprofile-update=atomic
+flags_check     := -O2 -Werror
+
+compile = $(CXX) -std=c++17 -Wall -Wextra -fPIC -pthread -Isrc $(flags_$(FLAVOUR)) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP
+LIBS    = -llmdb -ljansson -lutf8proc -lxxhash -lcrypto -pthread
+
+lib_src   := $(wildcard src/scim/*.cc src/store/*.cc src/service/*.cc)
+ctl_src   := $(wildcard src/scimctl/*.cc)
+nginx_src := $(wildcard src/nginx/*.cc)
+unit_src  := $(wildcard t/unit/*.cc)
+
+lib_obj := $(lib_src:src/%.cc=$(B)/obj/%.o)
+ctl_obj := $(ctl_src:src/%.cc=$(B)/obj/%.o)
+units   := $(unit_src:t/unit/%.cc=$(B)/unit/%.t)
+
+# What is missing is installed before anything is compiled.
+# One after the other: apt-get has one lock.
+need-build:
+	$(call need,$(DEPS_BUILD))
+need-run: | need-build
+	$(call need,$(DEPS_RUN))
+need-test: | need-run
+	$(call need,$(DEPS_TEST))
+need-all: | need-test
+	$(call need,$(DEPS_ALL))
+
+module: | need-build
+	+@tools/build-module.sh $(B) $(FLAVOUR)
+
+scimctl: $(B)/scimctl
+units: $(units) | stale-units
+
+# A unit test whose source is gone must not be run.
+stale-units:
+	@mkdir -p $(B)/unit; rm -f $(filter-out $(units),$(wildcard $(B)/unit/*.t))
+
+# Changes when a source comes or goes: an archive or program must then be made anew.
+$(B)/sources.list: FORCE
+	@mkdir -p $(@D); echo '$(lib_src) $(ctl_src)' | cmp -s - $@ || echo '$(lib_src) $(ctl_src)' >$@
+
+$(B)/obj/%.o: src/%.cc | need-build
+	@mkdir -p $(@D)
+	$(compile) -c -o $@ $<
+
+$(B)/libscim.a: $(lib_obj) $(B)/sources.list
+	@rm -f $@
+	$(AR) rcs $@ $(lib_obj)
+
+$(B)/scimctl: $(ctl_obj) $(B)/libscim.a
+	$(CXX) $(flags_$(FLAVOUR)) $(CXXFLAGS) $(LDFLAGS) -o $@ $(ctl_obj) $(B)/libscim.a $(LIBS)
+
+$(B)/unit/%.t: t/unit/%.cc $(B)/libscim.a
+	@mkdir -p $(@D)
+	$(compile) -MF $(B)/unit/$*.d -o $@ $< $(LDFLAGS) $(B)/libscim.a $(LIBS)
+
+-include $(wildcard $(B)/obj/*/*.d $(B)/unit/*.d)
+
+# What the tests are told. The module runs under Debian's nginx; the sanitizer's runtime is preloaded into that.
+test_env = TEST_NGINX_BINARY=$(NGINX) TEST_NGINX_MODULE=$(abspath $(B)/objs/$(MODULE).so) \
+           TEST_SCIMCTL=$(abspath $(B)/scimctl) $(test_env_$(FLAVOUR))
+test_env_sanitize = TEST_NGINX_PRELOAD=$(shell $(CXX) -print-file-name=libasan.so) \
+           ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+           LSAN_OPTIONS=suppressions=$(abspath tools/lsan.supp):print_suppressions=0
+
+# The parts of `make check`.
+check-format: | need-all
+	clang-format --dry-run -Werror $(wildcard src/*/*.cc t/*/*.cc bench/*.cc) $(wildcard src/*/*.h t/*/*.h bench/*.h)
+
+check-layers:
+	tools/check-layers.sh
+
+check-compile: | need-all
+	+@tools/build-module.sh build
+	@$(MAKE) FLAVOUR=check compile-all
+
+check-tidy: check-compile
+	@$(MAKE) FLAVOUR=check tidy-all
+
+check-cppcheck: | need-all
+	@mkdir -p build/check/cppcheck
+	cppcheck --quiet --std=c++17 --language=c++ -Isrc -j$(JOBS) --cppcheck-build-dir=build/check/cppcheck \
+	    --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	    --suppress=missingIncludeSystem --suppressions-list=tools/cppcheck.supp \
+	    $(lib_src) $(ctl_src) $(nginx_src) $(unit_src)
+
+.PHONY: need-build need-run need-test need-all module scimctl units stale-units check-format check-layers check-compile \
+        check-tidy check-cppcheck compile-all tidy-all FORCE
+FORCE:
+
+ifeq ($(FLAVOUR),check)
+# nginx's headers as system headers: their warnings are not ours.
+nginx_headers := /usr/share/nginx/src/src
+nginx_incs    := $(addprefix -isystem $(nginx_headers)/,core event event/modules os/unix http http/modules http/v2) \
+                 -isystem build/objs
+check_src     := $(lib_src) $(ctl_src) $(nginx_src) $(unit_src)
+
+$(B)/obj/nginx/%.o: compile += $(nginx_incs)
+$(B)/tidy/src/nginx/%.ok: tidy_incs = $(nginx_incs)
+
+$(B)/obj/unit/%.o: t/unit/%.cc
+	@mkdir -p $(@D)
+	$(compile) -c -o $@ $<
+
+# Done again only when the object, and so a source or one of its headers, is newer.
+tidy = clang-tidy --quiet $< -- -std=c++17 -Isrc $(tidy_incs) 2>&1 | sed '/warnings generated\.$$/d; /warning generated\.$$/d'; \
+       exit $${PIPESTATUS[0]}
+$(B)/tidy/src/%.ok: src/%.cc $(B)/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@echo clang-tidy $<; $(tidy)
+	@touch $@
+$(B)/tidy/t/unit/%.ok: t/unit/%.cc $(B)/obj/unit/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@echo clang-tidy $<; $(tidy)
+	@touch $@
+
+compile-all: $(patsubst t/%.cc,$(B)/obj/%.o,$(check_src:src/%.cc=$(B)/obj/%.o))
+tidy-all: $(check_src:%.cc=$(B)/tidy/%.ok)
+endif

@@ -1,0 +1,397 @@
+#include "nginx/conf.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "nginx/guard.h"
+#include "nginx/handler.h"
+
+namespace scim::nginx {
+
+namespace {
+
+// "conf/nginx.conf:12", for sentences that are made when the file is closed again.
+std::string where(ngx_conf_t *cf) {
+    return std::string(view(cf->conf_file->file.name)) + ":" + std::to_string(cf->conf_file->line);
+}
+
+char *fail(ngx_conf_t *cf, const std::string &sentence) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", sentence.c_str());
+    return static_cast<char *>(NGX_CONF_ERROR);
+}
+
+std::string arg(ngx_conf_t *cf, ngx_uint_t n) {
+    return std::string(view(static_cast<ngx_str_t *>(cf->args->elts)[n]));
+}
+
+// "size=16g": the text behind "size=", nothing if the argument is another one.
+bool option(const std::string &text, std::string_view name, std::string &value) {
+    if (text.compare(0, name.size(), name) != 0) return false;
+    value = text.substr(name.size());
+    return true;
+}
+
+char *guarded_slot(ngx_conf_t *cf, char *(*slot)(ngx_conf_t *)) {
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&] { return slot(cf); });
+}
+
+char *set_store_guarded(ngx_conf_t *cf) {
+    MainConf *mcf = main_conf(cf);
+    auto store = std::make_unique<StoreConf>();
+    store->index = mcf->stores.size();
+    store->name = arg(cf, 1);
+    if (mcf->find(store->name) != NULL) return fail(cf, "\"scim_store\": the name \"" + store->name + "\" is taken");
+    ngx_str_t path = static_cast<ngx_str_t *>(cf->args->elts)[2];
+    if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) return static_cast<char *>(NGX_CONF_ERROR);
+    store->path = view(path);
+    while (store->path.size() > 1 && store->path.back() == '/') store->path.pop_back();
+    for (const auto &other : mcf->stores)
+        if (other->path == store->path)
+            return fail(cf, "\"scim_store\": the path \"" + store->path + "\" is the store \"" + other->name + "\" already");
+    for (ngx_uint_t i = 3; i < cf->args->nelts; i++) {
+        std::string value;
+        if (!option(arg(cf, i), "size=", value))
+            return fail(cf, "\"scim_store\": unknown parameter \"" + arg(cf, i) + "\"; expected size=SIZE");
+        ngx_str_t text = {value.size(), reinterpret_cast<u_char *>(&value[0])};
+        store->size = ngx_parse_offset(&text);
+        constexpr off_t least = off_t(1) << 20;
+        if (store->size == NGX_ERROR || store->size < least)
+            return fail(cf, "\"scim_store\": \"size=" + value + "\" is not a size of 1m or more, such as 512m or 16g");
+    }
+    mcf->stores.push_back(std::move(store));
+    return NGX_CONF_OK;
+}
+
+char *set_store(ngx_conf_t *cf, ngx_command_t *, void *) { return guarded_slot(cf, set_store_guarded); }
+
+Result<std::string> read_file(const char *path) {
+    constexpr off_t most = off_t(1) << 20;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        std::string why = strerror(errno);
+        if (fd >= 0) close(fd);
+        return Error{500, ScimType::none, "it cannot be read: " + why, 0};
+    }
+    std::string bytes(size_t(std::min(st.st_size, most + 1)), '\0');
+    ssize_t n = read(fd, &bytes[0], bytes.size());
+    close(fd);
+    if (n < 0) return Error{500, ScimType::none, std::string("it cannot be read: ") + strerror(errno), 0};
+    if (n > most) return Error{500, ScimType::none, "it is larger than 1 MiB", 0};
+    bytes.resize(size_t(n));
+    return bytes;
+}
+
+char *set_schema_guarded(ngx_conf_t *cf) {
+    SchemaConf schema;
+    schema.where = where(cf);
+    ngx_str_t path = static_cast<ngx_str_t *>(cf->args->elts)[1];
+    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) return static_cast<char *>(NGX_CONF_ERROR);
+    schema.file = view(path);
+    if (cf->args->nelts > 2 && !option(arg(cf, 2), "store=", schema.store))
+        return fail(cf, "\"scim_schema\": unknown parameter \"" + arg(cf, 2) + "\"; expected store=NAME");
+    auto bytes = read_file(schema.file.c_str());
+    auto definition = bytes ? load_definition(*bytes) : Result<Definition>(bytes.error());
+    if (!definition) return fail(cf, "\"scim_schema\": \"" + schema.file + "\": " + definition.error().detail);
+    schema.definition = std::move(*definition);
+    main_conf(cf)->schemas.push_back(std::move(schema));
+    return NGX_CONF_OK;
+}
+
+char *set_schema(ngx_conf_t *cf, ngx_command_t *, void *) { return guarded_slot(cf, set_schema_guarded); }
+
+char *set_thread_pool(ngx_conf_t *cf, ngx_command_t *, void *) {
+    MainConf *mcf = main_conf(cf);
+    if (mcf->write_pool_name.data != NULL) return const_cast<char *>("is duplicate");
+    auto *args = static_cast<ngx_str_t *>(cf->args->elts);
+    mcf->write_pool_name = args[1];
+    mcf->read_pool_name = args[cf->args->nelts > 2 ? 2 : 1];
+    return NGX_CONF_OK;
+}
+
+char *set_scim(ngx_conf_t *cf, ngx_command_t *, void *conf) {
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+        auto *lcf = static_cast<LocConf *>(static_cast<LocConfSlots *>(conf));
+        if (!lcf->store_name.empty()) return const_cast<char *>("is duplicate");
+        lcf->store_name = arg(cf, 1);
+        lcf->where = where(cf);
+        auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+        clcf->handler = content_handler;
+        lcf->core = clcf;
+        main_conf(cf)->locations.push_back(lcf);
+        // An identity provider shows an administrator what it gets, and gives up on HTML: an error_page inherited from
+        // the server would replace the sentence that explains the failure. One in this location still counts.
+        if (clcf->error_pages == NULL) {
+            clcf->error_pages = ngx_array_create(cf->pool, 1, sizeof(ngx_http_err_page_t));
+            if (clcf->error_pages == NULL) return static_cast<char *>(NGX_CONF_ERROR);
+        }
+        return NGX_CONF_OK;
+    });
+}
+
+char *check_positive(ngx_conf_t *cf, void *post, void *data) {
+    auto *bounds = static_cast<const ngx_conf_num_bounds_t *>(post);
+    ngx_int_t value = *static_cast<ngx_int_t *>(data);
+    if (value >= bounds->low && value <= bounds->high) return NGX_CONF_OK;
+    auto *args = static_cast<ngx_str_t *>(cf->args->elts);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": \"%V\" is not a number from %i to %i", &args[0], &args[1], bounds->low,
+                       bounds->high);
+    return static_cast<char *>(NGX_CONF_ERROR);
+}
+
+ngx_conf_num_bounds_t results_bounds = {check_positive, 1, 100000};
+ngx_conf_num_bounds_t json_depth_bounds = {check_positive, 4, 64};
+ngx_conf_num_bounds_t filter_depth_bounds = {check_positive, 1, 256};
+
+ngx_conf_enum_t auth_names[] = {{ngx_string("off"), auth_off}, {ngx_string("token"), auth_token}, {ngx_null_string, 0}};
+ngx_conf_enum_t scope_names[] = {
+    {ngx_string("read"), store::scope_read},
+    {ngx_string("write"), store::scope_read | store::scope_write},
+    {ngx_null_string, 0}};
+ngx_conf_enum_t profile_names[] = {{ngx_string("default"), 0}, {ngx_string("rfc"), 1}, {ngx_null_string, 0}};
+
+constexpr ngx_uint_t anywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
+
+// Where a base URL's path begins: behind "https://host". npos if it is no absolute http(s) URL.
+size_t path_start(std::string_view url) {
+    size_t host = url.compare(0, 8, "https://") == 0 ? 8 : url.compare(0, 7, "http://") == 0 ? 7 : 0;
+    if (host == 0 || url.size() == host || url[host] == '/') return std::string_view::npos;
+    return std::min(url.find('/', host), url.size());
+}
+
+std::string location_error(const LocConf &lcf, const std::string &sentence) { return sentence + " in " + lcf.where; }
+
+std::string check_base_url(LocConf &lcf) {
+    const auto *clcf = lcf.core;
+#if (NGX_PCRE)
+    if (clcf->regex != NULL && lcf.base_url == NULL)
+        return "\"scim\" in a location with a regular expression needs \"scim_base_url\": its path says what is stripped";
+#endif
+    if (lcf.base_url == NULL) {
+        lcf.base_path = view(clcf->name);
+        while (!lcf.base_path.empty() && lcf.base_path.back() == '/') lcf.base_path.pop_back();
+        lcf.base_path_fixed = true;
+        return {};
+    }
+    if (lcf.base_url->lengths != NULL) return {};  // variables: looked at on each request
+    std::string_view url = view(lcf.base_url->value);
+    size_t start = path_start(url);
+    if (start == std::string_view::npos || url.back() == '/' || url.find_first_of("?#") != std::string_view::npos)
+        return "\"scim_base_url\" must be an absolute URL without a trailing slash, such as https://id.example.com/scim/v2, "
+               "not \"" + std::string(url) + "\"";
+    lcf.base_path = url.substr(start);
+    lcf.base_path_fixed = true;
+    return {};
+}
+
+std::string check_location(const MainConf &mcf, LocConf &lcf) {
+    lcf.store = mcf.find(lcf.store_name);
+    if (lcf.store == NULL) return "\"scim\": there is no \"scim_store " + lcf.store_name + "\"";
+    if (lcf.core->noname || lcf.core->named)
+        return "\"scim\" works in a location with a path only, not in \"if\" or in a named location";
+    if (lcf.auth == auth_off && lcf.tenant == NULL)
+        return "\"scim_auth off\" needs \"scim_tenant\": without a token nothing else says whose directory this is";
+    std::string problem = check_base_url(lcf);
+    if (!problem.empty()) return problem;
+    lcf.settings.max_results = lcf.max_results;
+    lcf.settings.json.depth = lcf.max_json_depth;
+    lcf.settings.filter.depth = lcf.max_filter_depth;
+    lcf.settings.strict = lcf.profile == 1;
+    lcf.settings.bearer_token = lcf.auth == auth_token;
+    return {};
+}
+
+// The configuration's own time is its generation: of two masters of a binary upgrade, and of a reload and the workers it
+// replaces, the one configured later decides what is declared.
+uint64_t generation() {
+    ngx_time_t *now = ngx_timeofday();
+    return uint64_t(now->sec) * 1000 + now->msec;
+}
+
+std::string declare_stores(MainConf &mcf) {
+    for (auto &store : mcf.stores) {
+        std::vector<Definition> definitions;
+        for (const SchemaConf &schema : mcf.schemas) {
+            if (!schema.store.empty() && mcf.find(schema.store) == NULL)
+                return "\"scim_schema\": there is no \"scim_store " + schema.store + "\" in " + schema.where;
+            if (schema.store.empty() || schema.store == store->name) definitions.push_back(schema.definition);
+        }
+        auto declaration = make_declaration(generation(), definitions);
+        if (!declaration) return "\"scim_schema\" for store \"" + store->name + "\": " + declaration.error().detail;
+        // Declaring into an empty catalog finds what no catalog could hold.
+        auto rows = scim::declare(CatalogRows(), *declaration);
+        if (!rows) return "\"scim_schema\" for store \"" + store->name + "\": " + rows.error().detail;
+        store->declaration = std::move(*declaration);
+    }
+    if (mcf.stores.empty() && !mcf.schemas.empty())
+        return "\"scim_schema\" needs a \"scim_store\" in " + mcf.schemas[0].where;
+    return {};
+}
+
+}  // namespace
+
+const StoreConf *MainConf::find(std::string_view name) const {
+    for (const auto &store : stores)
+        if (store->name == name) return store.get();
+    return NULL;
+}
+
+MainConf *main_conf(ngx_conf_t *cf) {
+    return static_cast<MainConf *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_scim_module));
+}
+
+const MainConf *main_conf(ngx_cycle_t *cycle) {
+    return static_cast<const MainConf *>(ngx_http_cycle_get_module_main_conf(cycle, ngx_http_scim_module));
+}
+
+void *create_main_conf(ngx_conf_t *cf) {
+    return guarded(cf->log, static_cast<void *>(NULL), [&]() -> void * { return pool_new<MainConf>(cf->pool); });
+}
+
+char *init_main_conf(ngx_conf_t *cf, void *conf) {
+    auto *mcf = static_cast<MainConf *>(conf);
+    if (mcf->stores.empty()) return NGX_CONF_OK;
+    auto *writes = mcf->write_pool_name.data != NULL ? &mcf->write_pool_name : NULL;
+    auto *reads = mcf->read_pool_name.data != NULL ? &mcf->read_pool_name : NULL;
+    mcf->write_pool = ngx_thread_pool_add(cf, writes);
+    mcf->read_pool = ngx_thread_pool_add(cf, reads);
+    if (mcf->write_pool == NULL || mcf->read_pool == NULL) return static_cast<char *>(NGX_CONF_ERROR);
+    return NGX_CONF_OK;
+}
+
+void *create_loc_conf(ngx_conf_t *cf) {
+    return guarded(cf->log, static_cast<void *>(NULL), [&]() -> void * {
+        auto *lcf = pool_new<LocConf>(cf->pool);
+        if (lcf == NULL) return NULL;
+        lcf->auth = lcf->scope = lcf->profile = NGX_CONF_UNSET_UINT;
+        lcf->max_results = lcf->max_json_depth = lcf->max_filter_depth = NGX_CONF_UNSET_UINT;
+        lcf->tenant = lcf->base_url = static_cast<ngx_http_complex_value_t *>(NGX_CONF_UNSET_PTR);
+        return static_cast<LocConfSlots *>(lcf);
+    });
+}
+
+char *merge_loc_conf(ngx_conf_t *, void *parent, void *child) {
+    auto *prev = static_cast<LocConfSlots *>(parent);
+    auto *conf = static_cast<LocConfSlots *>(child);
+    ngx_conf_merge_uint_value(conf->auth, prev->auth, auth_token);
+    // Without a token only reading is offered, unless the operator says otherwise.
+    ngx_uint_t offered = conf->auth == auth_off ? store::scope_read : store::scope_read | store::scope_write;
+    ngx_conf_merge_uint_value(conf->scope, prev->scope, offered);
+    ngx_conf_merge_uint_value(conf->profile, prev->profile, 0);
+    ngx_conf_merge_ptr_value(conf->tenant, prev->tenant, NULL);
+    ngx_conf_merge_ptr_value(conf->base_url, prev->base_url, NULL);
+    ngx_conf_merge_uint_value(conf->max_results, prev->max_results, 1000);
+    ngx_conf_merge_uint_value(conf->max_json_depth, prev->max_json_depth, 16);
+    ngx_conf_merge_uint_value(conf->max_filter_depth, prev->max_filter_depth, 32);
+    return NGX_CONF_OK;
+}
+
+ngx_int_t check_conf(ngx_conf_t *cf) {
+    return guarded(cf->log, ngx_int_t(NGX_ERROR), [&]() -> ngx_int_t {
+        MainConf *mcf = main_conf(cf);
+        std::string problem = declare_stores(*mcf);
+        for (LocConf *lcf : mcf->locations) {
+            if (!problem.empty()) break;
+            problem = check_location(*mcf, *lcf);
+            if (!problem.empty()) problem = location_error(*lcf, problem);
+        }
+        auto *ccf = reinterpret_cast<ngx_core_conf_t *>(ngx_get_conf(cf->cycle->conf_ctx, ngx_core_module));
+        mcf->workers = ccf->worker_processes > 0 ? unsigned(ccf->worker_processes) : unsigned(ngx_ncpu);
+        if (problem.empty()) return NGX_OK;
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s", problem.c_str());
+        return NGX_ERROR;
+    });
+}
+
+ngx_command_t commands[] = {
+
+    {ngx_string("scim_store"),
+     NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE23,
+     set_store,
+     NGX_HTTP_MAIN_CONF_OFFSET,
+     0,
+     NULL},
+
+    {ngx_string("scim_schema"),
+     NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12,
+     set_schema,
+     NGX_HTTP_MAIN_CONF_OFFSET,
+     0,
+     NULL},
+
+    {ngx_string("scim_thread_pool"),
+     NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12,
+     set_thread_pool,
+     NGX_HTTP_MAIN_CONF_OFFSET,
+     0,
+     NULL},
+
+    {ngx_string("scim"),
+     NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
+     set_scim,
+     NGX_HTTP_LOC_CONF_OFFSET,
+     0,
+     NULL},
+
+    {ngx_string("scim_auth"),
+     anywhere | NGX_CONF_TAKE1,
+     ngx_conf_set_enum_slot,
+     NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, auth),
+     &auth_names},
+
+    {ngx_string("scim_scope"),
+     anywhere | NGX_CONF_TAKE1,
+     ngx_conf_set_enum_slot,
+     NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, scope),
+     &scope_names},
+
+    {ngx_string("scim_profile"),
+     anywhere | NGX_CONF_TAKE1,
+     ngx_conf_set_enum_slot,
+     NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, profile),
+     &profile_names},
+
+    {ngx_string("scim_tenant"),
+     anywhere | NGX_CONF_TAKE1,
+     ngx_http_set_complex_value_slot,
+     NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, tenant),
+     NULL},
+
+    {ngx_string("scim_base_url"),
+     anywhere | NGX_CONF_TAKE1,
+     ngx_http_set_complex_value_slot,
+     NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, base_url),
+     NULL},
+
+    {ngx_string("scim_max_results"),
+     anywhere | NGX_CONF_TAKE1,
+     ngx_conf_set_num_slot,
+     NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, max_results),
+     &results_bounds},
+
+    {ngx_string("scim_max_json_depth"),
+     anywhere | NGX_CONF_TAKE1,
+     ngx_conf_set_num_slot,
+     NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, max_json_depth),
+     &json_depth_bounds},
+
+    {ngx_string("scim_max_filter_depth"),
+     anywhere | NGX_CONF_TAKE1,
+     ngx_conf_set_num_slot,
+     NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, max_filter_depth),
+     &filter_depth_bounds},
+
+    ngx_null_command};
+
+}  // namespace scim::nginx

@@ -1,0 +1,88 @@
+#pragma once
+// What the configuration says. Written while nginx reads its files, const ever after.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nginx/ngx.h"
+#include "service/request.h"
+#include "service/store.h"
+
+extern ngx_module_t ngx_http_scim_module;
+
+namespace scim::nginx {
+
+// scim_store NAME PATH [size=SIZE];
+struct StoreConf {
+    size_t index = 0;  // its place in MainConf::stores and among a worker's open stores
+    std::string name, path;
+    off_t size = off_t(1) << 30;  // bytes of the map
+    Declaration declaration;
+};
+
+// scim_schema FILE [store=NAME];
+struct SchemaConf {
+    Definition definition;
+    std::string file, store;  // `store` empty: all stores
+    std::string where;        // "conf/nginx.conf:12"
+};
+
+struct LocConf;
+
+struct MainConf {
+    std::vector<std::unique_ptr<StoreConf>> stores;
+    std::vector<SchemaConf> schemas;
+    std::vector<LocConf *> locations;  // those with `scim`
+    ngx_str_t write_pool_name = ngx_null_string, read_pool_name = ngx_null_string;
+    ngx_thread_pool_t *write_pool = NULL, *read_pool = NULL;
+    unsigned workers = 1;
+    ngx_uid_t user = 0;
+    ngx_gid_t group = 0;
+
+    const StoreConf *find(std::string_view name) const;
+};
+
+enum Auth : ngx_uint_t { auth_off = 0, auth_token = 1 };
+
+// What the directive table writes into: standard layout, as offsetof demands.
+struct LocConfSlots {
+    ngx_uint_t auth;
+    ngx_uint_t scope;  // store::Scope bits
+    ngx_uint_t profile;
+    ngx_http_complex_value_t *tenant;
+    ngx_http_complex_value_t *base_url;
+    ngx_uint_t max_results, max_json_depth, max_filter_depth;
+};
+
+struct LocConf : LocConfSlots {
+    std::string store_name;           // of `scim`, empty where there is none
+    const StoreConf *store = NULL;
+    std::string where;                // "conf/nginx.conf:12" of `scim`
+    std::string base_path;            // what is stripped from the URI if base_url has no variables, without a trailing slash
+    bool base_path_fixed = false;     // false: base_url has variables
+    ngx_http_core_loc_conf_t *core = NULL;
+    service::Settings settings;
+
+    bool enabled() const { return store != NULL; }
+    bool write_allowed() const { return (scope & store::scope_write) != 0; }
+};
+
+inline const LocConf &loc_conf(ngx_http_request_t *r) {
+    return *static_cast<const LocConf *>(
+        static_cast<LocConfSlots *>(ngx_http_get_module_loc_conf(r, ngx_http_scim_module)));
+}
+
+MainConf *main_conf(ngx_conf_t *cf);
+const MainConf *main_conf(ngx_cycle_t *cycle);  // NULL where there is no http block
+
+void *create_main_conf(ngx_conf_t *cf);
+char *init_main_conf(ngx_conf_t *cf, void *conf);
+void *create_loc_conf(ngx_conf_t *cf);
+char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+// After everything has been read and merged: what refers to what, and what contradicts what. Logs the sentence itself.
+ngx_int_t check_conf(ngx_conf_t *cf);
+
+extern ngx_command_t commands[];
+
+}  // namespace scim::nginx

@@ -1,0 +1,103 @@
+#include "nginx/error_filter.h"
+
+#include <string>
+
+#include "nginx/guard.h"
+#include "nginx/handler.h"
+
+namespace scim::nginx {
+
+namespace {
+
+ngx_http_output_header_filter_pt next_header_filter;
+ngx_http_output_body_filter_pt next_body_filter;
+
+std::string sentence(ngx_http_request_t *r) {
+    auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+    switch (r->err_status) {
+        case 400: return "the request is not valid HTTP";
+        case 403: return "access to this address is forbidden by nginx's own rules (allow, deny)";
+        case 405: return "this method is not possible here";
+        case 408: return "the request took too long to arrive";
+        case 411: return "the request has neither Content-Length nor chunked encoding";
+        case 413:
+            return "the request body is larger than client_max_body_size allows (" +
+                   std::to_string(clcf->client_max_body_size) + " bytes)";
+        case 414: return "the request line is longer than large_client_header_buffers allows";
+        case 429: return "too many requests: a limit of nginx's configuration is exceeded";
+        case 494: return "the request headers are larger than large_client_header_buffers allows";
+        case 503: return "a limit of nginx's configuration is exceeded, or the server is not available";
+        default: return r->err_status >= 500 ? "the request failed inside nginx; its error log says why"
+                                             : "nginx refused the request; its error log says why";
+    }
+}
+
+bool replaces(ngx_http_request_t *r) {
+    if (r != r->main || r->err_status < 400 || !loc_conf(r).enabled()) return false;
+    Ctx *ctx = ctx_of(r);
+    return ctx != NULL && !ctx->answered;
+}
+
+ngx_int_t replace_headers(ngx_http_request_t *r) {
+    Ctx &ctx = *ctx_if_any(r);
+    uint16_t status = uint16_t(r->err_status == 494 ? 431 : r->err_status == 499 ? 400 : r->err_status);
+    Error error{status, ScimType::none, sentence(r), uint16_t(status == 429 || status == 503 ? 1 : 0)};
+    ctx.error_body = error_body(error, service::to_string(request_id(r)));
+    ctx.facts.detail = error.detail;
+    r->headers_out.content_length_n = off_t(ctx.error_body.size());
+    if (r->headers_out.content_length != NULL) r->headers_out.content_length->hash = 0;
+    r->headers_out.content_length = NULL;
+    ngx_str_set(&r->headers_out.content_type, "application/scim+json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+    r->headers_out.charset.len = 0;
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_etag(r);
+    if (error.retry_after == 0) return NGX_OK;
+    auto *h = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
+    if (h == NULL) return NGX_ERROR;
+    h->hash = 1;
+    ngx_str_set(&h->key, "Retry-After");
+    ngx_str_set(&h->value, "1");
+    return NGX_OK;
+}
+
+ngx_int_t header_filter(ngx_http_request_t *r) {
+    if (r->err_status < 400) return next_header_filter(r);
+    ngx_int_t rc = guarded(r->connection->log, ngx_int_t(NGX_ERROR),
+                           [&]() -> ngx_int_t { return replaces(r) ? replace_headers(r) : NGX_OK; });
+    return rc == NGX_OK ? next_header_filter(r) : rc;
+}
+
+ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in) {
+    if (r->err_status < 400 || in == NULL) return next_body_filter(r, in);
+    Ctx *ctx = ctx_if_any(r);
+    if (ctx == NULL || ctx->error_body.empty()) return next_body_filter(r, in);
+    bool last = false;
+    for (ngx_chain_t *chain = in; chain != NULL; chain = chain->next) {
+        chain->buf->pos = chain->buf->last;
+        chain->buf->file_pos = chain->buf->file_last;
+        last |= chain->buf->last_buf;
+    }
+    if (!last) return NGX_OK;
+    ngx_buf_t *b = ngx_create_temp_buf(r->pool, ctx->error_body.size());
+    if (b == NULL) return NGX_ERROR;
+    b->last = ngx_cpymem(b->pos, ctx->error_body.data(), ctx->error_body.size());
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+    ctx->error_body.clear();
+    ngx_chain_t out = {b, NULL};
+    return next_body_filter(r, &out);
+}
+
+}  // namespace
+
+void install_error_filter() {
+    next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = header_filter;
+    next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = body_filter;
+}
+
+}  // namespace scim::nginx

@@ -1,0 +1,50 @@
+#pragma once
+// Where C++ meets nginx: exceptions stop here, and C++ objects live in pools.
+
+#include <exception>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "nginx/ngx.h"
+
+namespace scim::nginx {
+
+// Runs `f`; what it throws is logged, and `otherwise` is returned instead. Every function whose address is given to nginx
+// and that can throw is one call of this.
+template <class F, class R = std::invoke_result_t<F>>
+R guarded(ngx_log_t *log, R otherwise, F &&f) noexcept {
+    try {
+        return f();
+    } catch (const std::bad_alloc &) {
+        ngx_log_error(NGX_LOG_CRIT, log, 0, "scim: out of memory");
+    } catch (const std::exception &e) {
+        ngx_log_error(NGX_LOG_CRIT, log, 0, "scim: %s", e.what());
+    } catch (...) {
+        ngx_log_error(NGX_LOG_CRIT, log, 0, "scim: unknown exception");
+    }
+    return otherwise;
+}
+
+template <class F>
+ngx_int_t guarded(ngx_http_request_t *r, F &&f) noexcept {
+    return guarded(r->connection->log, ngx_int_t(NGX_HTTP_INTERNAL_SERVER_ERROR), std::forward<F>(f));
+}
+
+template <class F>
+void guarded_void(ngx_log_t *log, F &&f) noexcept {
+    (void)guarded(log, 0, [&] { return f(), 0; });
+}
+
+// An object that lives as long as its pool: the pool's cleanup runs the destructor. NULL if the pool has no memory.
+template <class T, class... Args>
+T *pool_new(ngx_pool_t *pool, Args &&...args) {
+    static_assert(alignof(T) <= NGX_ALIGNMENT);
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(pool, sizeof(T));
+    if (cleanup == NULL) return NULL;
+    T *object = new (cleanup->data) T(std::forward<Args>(args)...);
+    cleanup->handler = [](void *data) { static_cast<T *>(data)->~T(); };
+    return object;
+}
+
+}  // namespace scim::nginx

@@ -1,0 +1,204 @@
+#include "nginx/handler.h"
+
+#include <stdexcept>
+
+#include "nginx/guard.h"
+#include "nginx/worker.h"
+#include "service/read.h"
+#include "service/routes.h"
+
+namespace scim::nginx {
+
+namespace {
+
+service::Method method_of(ngx_http_request_t *r) {
+    switch (r->method) {
+        case NGX_HTTP_GET:
+        case NGX_HTTP_HEAD: return service::Method::get;
+        case NGX_HTTP_POST: return service::Method::post;
+        case NGX_HTTP_PUT: return service::Method::put;
+        case NGX_HTTP_PATCH: return service::Method::patch;
+        case NGX_HTTP_DELETE: return service::Method::del;
+        default: return service::Method::other;
+    }
+}
+
+std::string_view header(ngx_table_elt_t *h) { return h != NULL ? view(h->value) : std::string_view(); }
+
+// A request that is answered on the spot: its views are nginx's own memory.
+service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const Ctx &ctx) {
+    service::Request request;
+    request.method = method_of(r);
+    request.path = ctx.path;
+    request.args = view(r->args);
+    request.base_url = view(ctx.base_url);
+    request.content_type = header(r->headers_in.content_type);
+    request.if_match = header(r->headers_in.if_match);
+    request.if_none_match = header(r->headers_in.if_none_match);
+    request.settings = &lcf.settings;
+    request.now = int64_t(ngx_timeofday()->sec) * 1000 + int64_t(ngx_timeofday()->msec);
+    return request;
+}
+
+// A request that outlives this call: it gets bytes of its own.
+std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
+    auto pending = std::make_unique<PendingRequest>();
+    service::Request &request = pending->job.request;
+    request = request_of(r, lcf, ctx);
+    request.id = request_id(r);
+    pending->job.actor = ctx.actor;
+    std::string_view *views[] = {&request.path,         &request.args,     &request.base_url,
+                                 &request.content_type, &request.if_match, &request.if_none_match};
+    size_t size = 0;
+    for (std::string_view *v : views) size += v->size();
+    pending->bytes.reserve(size);
+    for (std::string_view *v : views) {
+        size_t at = pending->bytes.size();
+        pending->bytes.append(*v);
+        *v = std::string_view(pending->bytes).substr(at, v->size());
+    }
+    return pending;
+}
+
+// nginx calls this when the request is destroyed, whoever destroys it.
+void on_request_gone(void *data) { static_cast<PendingRequest *>(data)->r = NULL; }
+
+// Ties the pending request to its client until finish_request() or the client's end, whichever comes first.
+bool attach(ngx_http_request_t *r, PendingRequest &pending) {
+    ngx_http_cleanup_t *cleanup = ngx_http_cleanup_add(r, 0);
+    if (cleanup == NULL) return false;
+    cleanup->handler = on_request_gone;
+    cleanup->data = &pending;
+    pending.r = r;
+    r->write_event_handler = ngx_http_request_empty_handler;
+    return true;
+}
+
+void detach(PendingRequest &pending) {
+    for (ngx_http_cleanup_t *c = pending.r->cleanup; c != NULL; c = c->next)
+        if (c->handler == on_request_gone && c->data == &pending) c->handler = NULL;
+    pending.r = NULL;
+}
+
+// The memory a body may take: nginx has checked client_max_body_size.
+std::string read_body(ngx_http_request_t *r) {
+    std::string body;
+    if (r->request_body == NULL) return body;
+    for (ngx_chain_t *chain = r->request_body->bufs; chain != NULL; chain = chain->next) {
+        ngx_buf_t *b = chain->buf;
+        if (ngx_buf_in_memory(b)) {
+            body.append(reinterpret_cast<char *>(b->pos), size_t(b->last - b->pos));
+        } else if (b->in_file) {
+            size_t at = body.size(), size = size_t(b->file_last - b->file_pos);
+            body.resize(at + size);
+            ssize_t n = ngx_read_file(b->file, reinterpret_cast<u_char *>(&body[at]), size, b->file_pos);
+            if (n != ssize_t(size)) throw std::runtime_error("a request body's temporary file cannot be read");
+        }
+    }
+    return body;
+}
+
+Error busy() { return Error{503, ScimType::none, "too many requests are waiting", 1}; }
+
+void body_ready(ngx_http_request_t *r) {
+    ngx_int_t rc = guarded(r, [&]() -> ngx_int_t {
+        const LocConf &lcf = loc_conf(r);
+        Ctx &ctx = *ctx_if_any(r);
+        StoreSlot *slot = slot_of(*lcf.store);
+        // The store may have gone while the body came.
+        if (slot == NULL || slot->session() == NULL)
+            return send_error(r, ctx, Error{503, ScimType::none, "the directory cannot be served now", 5});
+        auto pending = pending_of(r, lcf, ctx);
+        pending->body = read_body(r);
+        pending->job.request.body = pending->body;
+        PendingRequest *attached = pending.get();
+        if (!attach(r, *attached)) return NGX_ERROR;
+        if (slot->submit_write(pending)) return NGX_DONE;
+        detach(*attached);
+        return send_error(r, ctx, busy());
+    });
+    if (rc != NGX_DONE) ngx_http_finalize_request(r, rc);
+}
+
+ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
+    if (!lcf.write_allowed() || slot.read_only()) {
+        ngx_int_t rc = ngx_http_discard_request_body(r);
+        if (rc != NGX_OK) return rc;
+        return send_error(r, ctx,
+                          slot.read_only()
+                              ? Error{503, ScimType::none, "the directory is read-only: a newer version has written it", 60}
+                              : Error{403, ScimType::none, "this address is read-only: scim_scope of the location says so", 0});
+    }
+    r->request_body_in_single_buf = 1;
+    ngx_int_t rc = ngx_http_read_client_request_body(r, body_ready);
+    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+}
+
+ngx_int_t serve_long_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
+    auto pending = pending_of(r, lcf, ctx);
+    pending->is_write = false;
+    PendingRequest *attached = pending.get();
+    if (!attach(r, *attached)) return NGX_ERROR;
+    if (!slot.submit_read(pending)) {
+        detach(*attached);
+        return send_error(r, ctx, busy());
+    }
+    r->main->count++;
+    return NGX_DONE;
+}
+
+ngx_int_t serve_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
+    ngx_int_t rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) return rc;
+    service::Request request = request_of(r, lcf, ctx);
+    if (service::is_long_read(request)) return serve_long_read(r, lcf, ctx, slot);
+    // One answer at a time: its strings keep their capacity from request to request.
+    static auto *response = new service::Response;
+    Outcome outcome = Done{};
+    {
+        service::Snapshot snapshot(*slot.session());
+        outcome = service::read(snapshot, *ctx.actor, request, *response);
+    }
+    if (!outcome) service::refuse(*response, outcome.error(), request_id(r));
+    return send(r, ctx, *response);
+}
+
+}  // namespace
+
+ngx_int_t content_handler(ngx_http_request_t *r) {
+    return guarded(r, [&]() -> ngx_int_t {
+        const LocConf &lcf = loc_conf(r);
+        Ctx *ctx = ctx_of(r);
+        if (ctx == NULL) return NGX_ERROR;
+        look_up_actor(r, *ctx);
+        StoreSlot *slot = slot_of(*lcf.store);
+        if (ctx->actor == nullptr || slot->session() == NULL) {
+            ngx_int_t rc = ngx_http_discard_request_body(r);
+            if (rc != NGX_OK) return rc;
+            return send_error(r, *ctx,
+                              ctx->actor == nullptr ? ctx->refusal
+                                                    : Error{503, ScimType::none, "the directory cannot be served now", 5});
+        }
+        if (service::is_write(method_of(r))) return serve_write(r, lcf, *ctx, *slot);
+        return serve_read(r, lcf, *ctx, *slot);
+    });
+}
+
+void finish_request(PendingRequest &pending, ngx_log_t *log) {
+    ngx_http_request_t *r = pending.r;
+    service::Job &job = pending.job;
+    if (!pending.is_write && !pending.outcome) service::refuse(job.response, pending.outcome.error(), job.request.id);
+    if (r == NULL) {
+        ngx_log_error(NGX_LOG_INFO, log, 0, "scim: the client is gone; its request %s was answered with %ui",
+                      service::to_string(job.request.id).c_str(), ngx_uint_t(job.response.status));
+        return;
+    }
+    ngx_connection_t *c = r->connection;
+    ngx_http_set_log_request(c->log, r);
+    detach(pending);
+    ngx_int_t rc = guarded(r, [&] { return send(r, *ctx_if_any(r), job.response); });
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+}  // namespace scim::nginx

@@ -1,0 +1,45 @@
+#pragma once
+// The life of one request in nginx: access phase, content handler, body, answer.
+
+#include <string>
+
+#include "nginx/conf.h"
+#include "nginx/ngx.h"
+#include "service/request.h"
+
+namespace scim::nginx {
+
+// What the module knows of a request. In the request's pool.
+struct Ctx {
+    bool looked_up = false;        // `actor` and `refusal` are known
+    bool answered = false;         // the body is ours: the error filter keeps off
+    service::ActorPtr actor;
+    Error refusal;                 // why there is no actor
+    ngx_str_t base_url = ngx_null_string;
+    std::string_view path;         // behind the base URL
+    service::Facts facts;          // for the log's variables, once there is an answer
+    std::string error_body;        // what replaces a page of nginx's own
+};
+
+// Made when it is first asked for; NULL without memory.
+Ctx *ctx_of(ngx_http_request_t *r);
+// The one there is, or NULL.
+Ctx *ctx_if_any(ngx_http_request_t *r);
+
+// Finds out who asks, once a request. `ctx.actor` is empty and `ctx.refusal` says why if nobody may.
+void look_up_actor(ngx_http_request_t *r, Ctx &ctx);
+
+// The request's id ($request_id), made if need be.
+store::RequestId request_id(ngx_http_request_t *r);
+
+ngx_int_t access_handler(ngx_http_request_t *r);
+ngx_int_t content_handler(ngx_http_request_t *r);
+
+// Sends an answer and remembers its facts. What it returns is for ngx_http_finalize_request().
+ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response);
+ngx_int_t send_error(ngx_http_request_t *r, Ctx &ctx, const Error &error);
+
+// The index of $request_id among nginx's variables; set while configuring.
+extern ngx_int_t request_id_index;
+
+}  // namespace scim::nginx

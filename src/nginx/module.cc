@@ -1,0 +1,63 @@
+// ngx_http_scim_module: a SCIM 2.0 service provider (RFC 7643, RFC 7644) inside nginx, over LMDB.
+
+#include "nginx/conf.h"
+#include "nginx/error_filter.h"
+#include "nginx/handler.h"
+#include "nginx/ngx.h"
+#include "nginx/variables.h"
+#include "nginx/worker.h"
+
+namespace scim::nginx {
+
+namespace {
+
+ngx_int_t preconfiguration(ngx_conf_t *cf) { return add_variables(cf); }
+
+ngx_int_t postconfiguration(ngx_conf_t *cf) {
+    if (check_conf(cf) != NGX_OK) return NGX_ERROR;
+    ngx_str_t request_id = ngx_string("request_id");
+    request_id_index = ngx_http_get_variable_index(cf, &request_id);
+    if (request_id_index == NGX_ERROR) return NGX_ERROR;
+    auto *cmcf =
+        static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    auto *handler = static_cast<ngx_http_handler_pt *>(ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers));
+    if (handler == NULL) return NGX_ERROR;
+    *handler = access_handler;
+    install_error_filter();
+    return NGX_OK;
+}
+
+ngx_http_module_t module_ctx = {
+    preconfiguration,  /* preconfiguration */
+    postconfiguration, /* postconfiguration */
+
+    create_main_conf, /* create main configuration */
+    init_main_conf,   /* init main configuration */
+
+    NULL, /* create server configuration */
+    NULL, /* merge server configuration */
+
+    create_loc_conf, /* create location configuration */
+    merge_loc_conf   /* merge location configuration */
+};
+
+}  // namespace
+
+}  // namespace scim::nginx
+
+// clang-format off
+ngx_module_t ngx_http_scim_module = {
+    NGX_MODULE_V1,
+    &scim::nginx::module_ctx,              /* module context */
+    scim::nginx::commands,                 /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    scim::nginx::init_module,              /* init module */
+    scim::nginx::init_process,             /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    scim::nginx::exit_process,             /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+// clang-format on

@@ -1,0 +1,43 @@
+#pragma once
+// nginx's headers carry no C++ linkage guards; this is the only place that includes them.
+
+extern "C" {
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+#if (NGX_THREADS)
+#include <ngx_thread_pool.h>
+#else
+#error "ngx_http_scim_module needs nginx built --with-threads"
+#endif
+}
+
+#include <string_view>
+
+namespace scim::nginx {
+
+inline std::string_view view(const ngx_str_t &s) { return {reinterpret_cast<const char *>(s.data), s.len}; }
+
+// A copy in a pool; an empty string with data == NULL if the pool has no memory.
+inline ngx_str_t copy_to_pool(ngx_pool_t *pool, std::string_view s) {
+    ngx_str_t out = ngx_null_string;
+    out.data = static_cast<u_char *>(ngx_pnalloc(pool, s.size() != 0 ? s.size() : 1));
+    if (out.data == NULL) return out;
+    ngx_memcpy(out.data, s.data(), s.size());
+    out.len = s.size();
+    return out;
+}
+
+// An argument for the %V of nginx's printf.
+class Printable {
+  public:
+    explicit Printable(std::string_view s)
+        : str_{s.size(), reinterpret_cast<u_char *>(const_cast<char *>(s.data()))} {}
+    operator const ngx_str_t *() const { return &str_; }
+
+  private:
+    ngx_str_t str_;
+};
+
+}  // namespace scim::nginx

@@ -1,0 +1,216 @@
+#include "nginx/guard.h"
+#include "nginx/worker.h"
+#include "service/read.h"
+
+namespace scim::nginx {
+
+namespace {
+
+constexpr ngx_msec_t retry_time = 1000;
+
+// A batch that an exception ended has no answers of its own.
+void refuse_all(std::vector<std::unique_ptr<PendingRequest>> &batch) {
+    Error error{503, ScimType::none, "the directory cannot be written now", 5};
+    for (auto &request : batch) service::refuse(request->job.response, error, request->job.request.id);
+}
+
+}  // namespace
+
+StoreSlot::StoreSlot(const StoreConf &conf, const MainConf &main, ngx_cycle_t *cycle)
+    : conf_(conf), main_(main), log_(cycle->log) {
+    retry_owner_.nobody.fd = ngx_socket_t(-1);
+    retry_owner_.slot = this;
+    retry_.data = &retry_owner_;
+    retry_.log = log_;
+    retry_.cancelable = 1;
+}
+
+StoreSlot::~StoreSlot() {
+    if (retry_.timer_set) ngx_del_timer(&retry_);
+    close();
+}
+
+void StoreSlot::close() {
+    session_.reset();
+    for (ReadLane &lane : lanes_) lane.session.reset();
+    writer_.reset();
+    store_.reset();
+}
+
+// Once a sentence, not once a second.
+void StoreSlot::log_problem(std::string problem) {
+    problem_ = std::move(problem);
+    if (problem_ == logged_) return;
+    logged_ = problem_;
+    ngx_log_error(NGX_LOG_ERR, log_, 0, "scim: %s; its locations answer 503 until this is mended", problem_.c_str());
+}
+
+void StoreSlot::retry_later() {
+    if (ngx_exiting || retry_.timer_set) return;
+    retry_.handler = [](ngx_event_t *ev) {
+        guarded_void(ev->log, [&] { static_cast<TimerOwner *>(ev->data)->slot->open(); });
+    };
+    ngx_add_timer(&retry_, retry_time);
+}
+
+void StoreSlot::open() {
+    service::Store::Options options;
+    options.env.directory = conf_.path;
+    options.env.map_size = size_t(conf_.size);
+    // Two generations of workers during a reload or upgrade; each has its loop, its writer and its long reads.
+    options.env.max_readers = unsigned(2 * main_.workers * (reads_at_once + 2)) + 64;
+    options.declaration = conf_.declaration;
+    std::string why;
+    store_ = service::Store::open(std::move(options), why);
+    if (store_ == nullptr) {
+        log_problem(std::move(why));
+        retry_later();
+    } else if (store_->state() == service::Store::State::undeclared) {
+        declare();
+    } else {
+        serve();
+    }
+}
+
+// Waits for the write lock, so not here: init_process must not wait for another process.
+void StoreSlot::declare() {
+    problem_ = "store \"" + conf_.path + "\" is being prepared";
+    auto result = std::make_shared<std::pair<bool, std::string>>();
+    service::Store *store = store_.get();
+    declaring_ = writer_task_.post(
+        main_.write_pool, [=] { result->first = store->declare(result->second); },
+        [=] { declared(result->first, result->second); });
+    if (declaring_) return worker_busy();
+    close();
+    retry_later();
+}
+
+void StoreSlot::declared(bool good, const std::string &why) {
+    declaring_ = false;
+    worker_idle();
+    if (good) return serve();
+    log_problem(why);
+    close();
+    retry_later();
+}
+
+void StoreSlot::serve() {
+    session_ = std::make_unique<service::Session>(*store_);
+    writer_ = std::make_unique<service::Writer>(*store_);
+    if (!store_->warning().empty()) ngx_log_error(NGX_LOG_WARN, log_, 0, "scim: %s", store_->warning().c_str());
+    if (!logged_.empty()) ngx_log_error(NGX_LOG_NOTICE, log_, 0, "scim: store \"%s\" is served again", conf_.path.c_str());
+    problem_.clear();
+    logged_.clear();
+}
+
+bool StoreSlot::submit_write(std::unique_ptr<PendingRequest> &request) {
+    if (!queue_.push(request)) return false;
+    if (!writing_) start_batch();
+    return true;
+}
+
+void StoreSlot::start_batch() {
+    batch_ = queue_.take_batch();
+    auto outcome = std::make_shared<service::BatchOutcome>(service::BatchOutcome::failed);
+    auto run = [this, outcome] {
+        refuse_all(batch_);
+        std::vector<service::Job *> jobs;
+        for (auto &request : batch_) jobs.push_back(&request->job);
+        *outcome = writer_->run(jobs);
+    };
+    writing_ = true;
+    worker_busy();
+    if (writer_task_.post(main_.write_pool, run, [this, outcome] { batch_done(*outcome); })) return;
+    refuse_all(batch_);
+    batch_done(service::BatchOutcome::ok);
+}
+
+void StoreSlot::batch_done(service::BatchOutcome outcome) {
+    auto finished = std::move(batch_);
+    batch_.clear();
+    writing_ = false;
+    if (!writer_->problem().empty())
+        ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" cannot be written: %s", conf_.path.c_str(),
+                      writer_->problem().c_str());
+    if (outcome == service::BatchOutcome::reopen) reopen();
+    // The next batch is on its way before the answers of this one are written.
+    if (!queue_.empty() && session_ != nullptr) start_batch();
+    worker_idle();
+    for (auto &request : finished) finish_request(*request, log_);
+}
+
+bool StoreSlot::submit_read(std::unique_ptr<PendingRequest> &request) {
+    if (reading_ < reads_at_once) {
+        start_read(std::move(request));
+        return true;
+    }
+    if (reads_.size() >= reads_waiting) return false;
+    reads_.push_back(std::move(request));
+    return true;
+}
+
+void StoreSlot::start_read(std::unique_ptr<PendingRequest> request) {
+    ReadLane *lane = lanes_;
+    while (lane->busy) lane++;
+    lane->busy = true;
+    lane->request = std::move(request);
+    if (lane->session == nullptr) lane->session = std::make_unique<service::Session>(*store_);
+    reading_++;
+    worker_busy();
+    auto run = [lane] {
+        service::Job &job = lane->request->job;
+        lane->request->outcome = Error{503, ScimType::none, "the directory cannot be read now", 5};
+        service::Snapshot snapshot(*lane->session);
+        lane->request->outcome = service::read(snapshot, *job.actor, job.request, job.response);
+    };
+    auto done = [this, lane] {
+        auto request = std::move(lane->request);
+        lane->busy = false;
+        reading_--;
+        if (!reads_.empty() && session_ != nullptr) {
+            auto next = std::move(reads_.front());
+            reads_.pop_front();
+            start_read(std::move(next));
+        }
+        worker_idle();
+        finish_request(*request, log_);
+        if (reopen_) reopen();
+    };
+    if (lane->task.post(main_.read_pool, run, done)) return;
+    lane->request->outcome = Error{503, ScimType::none, "too many long reads are waiting", 1};
+    done();
+}
+
+// LMDB after a failed meta page write: every transaction says so until the environment is opened anew.
+void StoreSlot::reopen() {
+    session_.reset();
+    reopen_ = true;
+    problem_ = "store \"" + conf_.path + "\" is being reopened";
+    Error error{503, ScimType::none, "the directory is being reopened", 1};
+    while (!queue_.empty())
+        for (auto &request : queue_.take_batch()) {
+            service::refuse(request->job.response, error, request->job.request.id);
+            finish_request(*request, log_);
+        }
+    if (writing_ || reading_ != 0) return;
+    reopen_ = false;
+    while (!reads_.empty()) {
+        reads_.front()->outcome = error;
+        finish_request(*reads_.front(), log_);
+        reads_.pop_front();
+    }
+    close();
+    logged_ = problem_;
+    ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" must be reopened", conf_.path.c_str());
+    retry_later();
+}
+
+void StoreSlot::tend() {
+    if (session_ == nullptr) return;
+    int dead = store_->env().check_readers();
+    if (dead > 0) ngx_log_error(NGX_LOG_NOTICE, log_, 0, "scim: freed %d reader slots of dead processes", dead);
+    if (!store_->env().in_place())
+        ngx_log_error(NGX_LOG_ALERT, log_, 0, "scim: \"%s/data.mdb\" was replaced or removed; restart nginx", conf_.path.c_str());
+}
+
+}  // namespace scim::nginx

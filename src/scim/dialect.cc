@@ -1,0 +1,131 @@
+#include "scim/dialect.h"
+
+namespace scim {
+
+namespace {
+
+constexpr std::string_view scim_1_prefix = "urn:scim:schemas:";
+
+Error syntax(std::string detail) {
+    return bad_request(ScimType::invalid_syntax, std::move(detail));
+}
+
+bool has_prefix(std::string_view s, std::string_view prefix) {
+    return ascii_iequals(s.substr(0, prefix.size()), prefix);
+}
+
+bool is_empty_string(const json_t *value) {
+    return json_is_string(value) && json_string_length(value) == 0;
+}
+
+const Attr *value_part(const Attr &complex) { return TypeView::find_sub(complex, "value"); }
+
+}  // namespace
+
+Outcome Dialect::deviation(std::string_view name, std::string refusal) {
+    if (strict_) return syntax(std::move(refusal));
+    report_.rewrote(name);
+    return Done{};
+}
+
+// "schemas"
+
+Result<uint32_t> Dialect::schemas(const TypeView &type, const json_t *schemas) {
+    auto refusal = [&](std::string rest) {
+        return "\"schemas\" must be an array that contains \"" + type.type.schema + "\"" +
+               std::move(rest) + ".";
+    };
+    uint32_t extensions = 0;
+    bool base = false;
+    if (!schemas || json_is_null(schemas) ||
+        (json_is_array(schemas) && json_array_size(schemas) == 0)) {
+        if (auto r = deviation("schemas-missing", refusal(", and it is missing")); !r)
+            return r.error();
+        return extensions;
+    }
+    std::optional<Elements> urns = elements(schemas);
+    if (!urns) return syntax(refusal(", not " + std::string(kind_of(schemas))));
+    for (size_t i = 0; i < urns->size(); i++)
+        if (auto r = one_schema(type, (*urns)[i], extensions, base); !r) return r.error();
+    if (!base)
+        if (auto r = deviation("schemas-incomplete", refusal("")); !r) return r.error();
+    return extensions;
+}
+
+Outcome Dialect::one_schema(const TypeView &type, const json_t *urn, uint32_t &extensions,
+                            bool &base) {
+    if (!json_is_string(urn))
+        return syntax("\"schemas\" must contain strings, not " + std::string(kind_of(urn)) + ".");
+    const std::string_view text = text_of(urn);
+    // A client of SCIM 1.1 means other attributes by the same names, so it is told and not served (2.21).
+    if (has_prefix(text, scim_1_prefix))
+        return syntax(quoted(text) + " in \"schemas\" is SCIM 1.1; this server speaks SCIM 2.0: send \"" +
+                      type.type.schema + "\".");
+    const int bit = type.find_extension(text);
+    const bool is_base = ascii_iequals(text, type.type.schema);
+    if (!is_base && bit < 0)
+        return deviation("unknown-schema", quoted(text) + " in \"schemas\" is not a schema of " +
+                                               type.type.name + ".");
+    const bool seen = is_base ? base : (extensions >> bit & 1) != 0;
+    if (is_base)
+        base = true;
+    else
+        extensions |= uint32_t(1) << bit;
+    if (seen) return deviation("duplicate-schema", quoted(text) + " is in \"schemas\" twice.");
+    return Done{};
+}
+
+Outcome Dialect::unannounced_extension(std::string_view urn) {
+    return deviation("extension-not-in-schemas",
+                     "The body has an object " + quoted(urn) + ", but \"schemas\" lacks that URN.");
+}
+
+Outcome Dialect::unknown_attribute(const TypeView &type, std::string_view path) {
+    if (strict_) return syntax(type.type.name + " has no attribute " + quoted(path) + ".");
+    report_.ignored(path);
+    return Done{};
+}
+
+// Values
+
+std::optional<bool> Dialect::boolean(const json_t *value) {
+    if (json_is_boolean(value)) return json_is_true(value);
+    if (strict_ || !json_is_string(value)) return std::nullopt;
+    const bool yes = ascii_iequals(text_of(value), "true");
+    if (!yes && !ascii_iequals(text_of(value), "false")) return std::nullopt;
+    report_.rewrote("string-boolean");
+    return yes;
+}
+
+std::optional<Elements> Dialect::elements(const json_t *value) {
+    if (!json_is_array(value)) {
+        if (strict_) return std::nullopt;
+        report_.rewrote("single-value");
+    }
+    return Elements(value);
+}
+
+const json_t *Dialect::singular(const Attr &complex, const json_t *value) {
+    const bool wrapped = json_is_array(value) && json_array_size(value) == 1;
+    if (strict_ || !wrapped || !value_part(complex)) return value;
+    report_.rewrote("array-of-one");
+    return json_array_get(value, 0);
+}
+
+const Attr *Dialect::bare_value(const Attr &complex, const json_t *value) {
+    if (strict_ || !json_is_string(value)) return nullptr;
+    const Attr *part = value_part(complex);
+    if (part) report_.rewrote("bare-value");
+    return part;
+}
+
+bool Dialect::unassigns(const Attr &part, const json_t *value) {
+    if (strict_ || !is_empty_string(value) || !part.parent) return false;
+    const Attr &complex = *part.parent;
+    const bool reference = !complex.def->multi_valued && &part == value_part(complex) &&
+                           TypeView::find_sub(complex, "$ref");
+    if (reference) report_.rewrote("empty-reference");
+    return reference;
+}
+
+}  // namespace scim

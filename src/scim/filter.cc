@@ -1,0 +1,355 @@
+// Asking a filter about a resource. This is what a search does a million times: a leaf is compared
+// where it lies, and what has to be made (keys of strings that are not ASCII, ids, URLs) is made in
+// buffers that stay.
+
+#include "scim/filter.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "scim/datetime.h"
+#include "scim/json.h"
+#include "scim/text.h"
+
+namespace scim {
+
+std::string_view to_string(FilterOp op) {
+    switch (op) {
+        case FilterOp::pr: return "pr";
+        case FilterOp::eq: return "eq";
+        case FilterOp::ne: return "ne";
+        case FilterOp::co: return "co";
+        case FilterOp::sw: return "sw";
+        case FilterOp::ew: return "ew";
+        case FilterOp::gt: return "gt";
+        case FilterOp::ge: return "ge";
+        case FilterOp::lt: return "lt";
+        case FilterOp::le: return "le";
+    }
+    return "";
+}
+
+namespace {
+
+struct Buffers {
+    std::string text, key;
+
+    // One large value must not stay in every worker for ever.
+    void trim() {
+        constexpr size_t keep = 64 * 1024;
+        if (text.capacity() > keep) std::string().swap(text);
+        if (key.capacity() > keep) std::string().swap(key);
+    }
+};
+
+// ---- Values ----
+
+// `order` is negative, 0 or positive, as the value is less than, equal to or more than the literal.
+bool holds(FilterOp op, int order) {
+    switch (op) {
+        case FilterOp::eq: return order == 0;
+        case FilterOp::gt: return order > 0;
+        case FilterOp::ge: return order >= 0;
+        case FilterOp::lt: return order < 0;
+        case FilterOp::le: return order <= 0;
+        default: return false;
+    }
+}
+
+template <class T>
+int order_of(T a, T b) {
+    return a < b ? -1 : a > b;
+}
+
+// Exact, where converting either to the type of the other would not be.
+int order_of(int64_t i, double d) {
+    constexpr double limit = 9223372036854775808.0;  // 2^63
+    if (d >= limit) return -1;
+    if (d < -limit) return 1;
+    int64_t whole = int64_t(d);
+    if (i != whole) return i < whole ? -1 : 1;
+    return -order_of(d - double(whole), 0.0);
+}
+
+template <class T>
+bool read_number(std::string_view json, T &number) {
+    const char *end = json.data() + json.size();
+    auto [stop, error] = std::from_chars(json.data(), end, number);
+    return error == std::errc() && stop == end;
+}
+
+bool number_matches(FilterOp op, const FilterValue &value, std::string_view json) {
+    bool to_integer = value.kind == FilterValue::Kind::integer;
+    int64_t i;
+    if (read_number(json, i))
+        return holds(op, to_integer ? order_of(i, value.integer) : order_of(i, value.decimal));
+    double d;
+    if (!read_number(json, d)) return false;
+    return holds(op, to_integer ? -order_of(value.integer, d) : order_of(d, value.decimal));
+}
+
+// memmem() is linear for any text and any part; std::string_view::find() is quadratic for bad ones.
+bool contains(std::string_view text, std::string_view part) {
+    return part.empty() || memmem(text.data(), text.size(), part.data(), part.size());
+}
+
+bool key_matches(FilterOp op, std::string_view key, std::string_view wanted) {
+    switch (op) {
+        case FilterOp::eq: return key == wanted;
+        case FilterOp::co: return contains(key, wanted);
+        case FilterOp::sw: return key.substr(0, wanted.size()) == wanted;
+        case FilterOp::ew:
+            return key.size() >= wanted.size() && key.substr(key.size() - wanted.size()) == wanted;
+        default: return holds(op, key.compare(wanted));
+    }
+}
+
+bool is_ascii(std::string_view text) {
+    uint64_t seen = 0, word;
+    size_t i = 0;
+    for (; text.size() - i >= sizeof word; i += sizeof word) {
+        std::memcpy(&word, text.data() + i, sizeof word);
+        seen |= word;
+    }
+    for (; i < text.size(); i++) seen |= uint8_t(text[i]);
+    return (seen & 0x8080808080808080) == 0;
+}
+
+// The key of an ASCII text is its lower case, whether folded or a userName (text.cc).
+bool ascii_key_is(std::string_view text, std::string_view key) {
+    return text.size() == key.size() &&
+           std::equal(text.begin(), text.end(), key.begin(),
+                      [](char c, char k) { return ascii_lower(c) == k; });
+}
+
+// ---- A filter and a resource ----
+
+class Evaluation {
+  public:
+    // What terms speak of: a whole resource, or one element of a complex attribute.
+    struct Leaves {
+        const Leaf *begin, *end;
+    };
+
+    Evaluation(const Filter &filter, const FilterSubject &subject, Buffers &buffers)
+        : filter_(filter), subject_(subject), type_(*subject.type), buffers_(buffers) {}
+
+    bool satisfies(uint32_t index, Leaves leaves) const;
+
+  private:
+    bool some_element(const FilterNode &element, Leaves leaves) const;
+    bool term(const FilterNode &term, Leaves leaves) const;
+    bool some_value(const FilterNode &term, FilterOp op, Leaves leaves) const;
+
+    // Of stored attributes.
+    bool is_part(const Leaf &leaf, const Attr &complex) const {
+        const Attr *attr = type_.by_number(leaf.attr);
+        return attr && attr->parent == &complex;
+    }
+    bool is_assigned(const Attr &attr, Leaves leaves) const;
+    bool is_present(const Attr &attr, Leaves leaves) const;
+    bool value_matches(const FilterNode &term, FilterOp op, std::string_view json) const;
+    bool string_matches(const FilterNode &term, FilterOp op, std::string_view json) const;
+    bool text_matches(const FilterNode &term, FilterOp op, std::string_view text) const;
+
+    // Of computed ones.
+    bool computed(const FilterNode &term, FilterOp op) const;
+    bool some_schema(const FilterNode &term, FilterOp op) const;
+    bool meta(const FilterNode &term, FilterOp op) const;
+
+    const Filter &filter_;
+    const FilterSubject &subject_;
+    const TypeView &type_;
+    Buffers &buffers_;
+};
+
+// Recursion is as deep as the filter's parentheses: chains lean to the right.
+bool Evaluation::satisfies(uint32_t index, Leaves leaves) const {
+    for (;;) {
+        const FilterNode &node = filter_.node(index);
+        switch (node.kind) {
+            case FilterNode::Kind::term: return term(node, leaves);
+            case FilterNode::Kind::element: return some_element(node, leaves);
+            case FilterNode::Kind::negation: return !satisfies(node.left, leaves);
+            case FilterNode::Kind::conjunction:
+                if (!satisfies(node.left, leaves)) return false;
+                break;
+            case FilterNode::Kind::disjunction:
+                if (satisfies(node.left, leaves)) return true;
+                break;
+        }
+        index = node.right;
+    }
+}
+
+// In canonical order the leaves of an element stand together.
+bool Evaluation::some_element(const FilterNode &element, Leaves leaves) const {
+    if (!element.attr) return false;
+    const Attr &attr = *element.attr;
+    if (attr.computed) return satisfies(element.left, {nullptr, nullptr});  // meta
+    for (const Leaf *leaf = leaves.begin; leaf != leaves.end;) {
+        const Leaf *first = leaf++;
+        if (!is_part(*first, attr)) continue;
+        while (leaf != leaves.end && leaf->element == first->element && is_part(*leaf, attr))
+            leaf++;
+        if (satisfies(element.left, {first, leaf})) return true;
+    }
+    return false;
+}
+
+bool Evaluation::term(const FilterNode &term, Leaves leaves) const {
+    bool to_null = term.value.kind == FilterValue::Kind::null;
+    if (!term.attr) return term.op == FilterOp::ne ? !to_null : to_null;
+    // The server assigns what it computes (can_be_computed(), filter_parser.cc).
+    if (to_null) {
+        bool assigned = term.attr->computed || is_assigned(*term.attr, leaves);
+        return assigned == (term.op == FilterOp::ne);
+    }
+    if (term.op == FilterOp::pr) return term.attr->computed || is_present(*term.attr, leaves);
+    // S-79: no value at all may be equal.
+    if (term.op == FilterOp::ne) return !some_value(term, FilterOp::eq, leaves);
+    return some_value(term, term.op, leaves);
+}
+
+bool Evaluation::some_value(const FilterNode &term, FilterOp op, Leaves leaves) const {
+    if (term.attr->computed) return computed(term, op);
+    for (const Leaf *leaf = leaves.begin; leaf != leaves.end; leaf++)
+        if (leaf->attr == term.attr->number && value_matches(term, op, leaf->json)) return true;
+    return false;
+}
+
+// ---- Stored attributes ----
+
+// The values in the text of a leaf: one, or those of a multi-valued part (E5607). `is_wanted` is
+// asked about one after another; the text of a damaged record ends the search.
+template <class F>
+bool some_json(std::string_view json, const F &is_wanted) {
+    if (json.empty() || json[0] != '[') return is_wanted(json);
+    bool quoted = false;
+    size_t start = 1;
+    for (size_t i = 1; i < json.size(); i++) {
+        if (json[i] == '"') quoted = !quoted;
+        if (quoted) {
+            if (json[i] == '\\') i++;
+            continue;
+        }
+        if (json[i] != ',' && json[i] != ']') continue;
+        if (is_wanted(json.substr(start, i - start))) return true;
+        start = i + 1;
+    }
+    return false;
+}
+
+bool Evaluation::is_assigned(const Attr &attr, Leaves leaves) const {
+    return std::any_of(leaves.begin, leaves.end, [&](const Leaf &leaf) {
+        return leaf.attr == attr.number || is_part(leaf, attr);
+    });
+}
+
+// S-20. A part that nobody may see does not make its whole present.
+bool Evaluation::is_present(const Attr &attr, Leaves leaves) const {
+    auto is_filled = [](std::string_view json) { return json != "\"\""; };
+    return std::any_of(leaves.begin, leaves.end, [&](const Leaf &leaf) {
+        bool is_meant =
+            leaf.attr == attr.number ||
+            (is_part(leaf, attr) && type_.by_number(leaf.attr)->def->returned != Returned::never);
+        return is_meant && some_json(leaf.json, is_filled);
+    });
+}
+
+bool Evaluation::value_matches(const FilterNode &term, FilterOp op, std::string_view json) const {
+    const FilterValue &value = term.value;
+    return some_json(json, [&](std::string_view one) {
+        switch (value.kind) {
+            case FilterValue::Kind::boolean: return one == (value.boolean ? "true" : "false");
+            case FilterValue::Kind::integer:
+            case FilterValue::Kind::decimal: return number_matches(op, value, one);
+            case FilterValue::Kind::time:
+            case FilterValue::Kind::key: return string_matches(term, op, one);
+            default: return false;
+        }
+    });
+}
+
+bool Evaluation::string_matches(const FilterNode &term, FilterOp op, std::string_view json) const {
+    if (json.size() < 2 || json.front() != '"' || json.back() != '"') return false;
+    std::string_view text = json.substr(1, json.size() - 2);
+    if (has_escape(text)) {
+        buffers_.text.clear();
+        if (!read_string(json, buffers_.text)) return false;
+        text = buffers_.text;
+    }
+    if (term.value.kind == FilterValue::Kind::key) return text_matches(term, op, text);
+    auto time = parse_datetime(text);
+    return time && holds(op, order_of(*time, term.value.integer));
+}
+
+bool Evaluation::text_matches(const FilterNode &term, FilterOp op, std::string_view text) const {
+    const std::string &wanted = term.value.key;
+    if (term.attr->matching == Matching::exact) return key_matches(op, text, wanted);
+    if (op == FilterOp::eq && is_ascii(text)) return ascii_key_is(text, wanted);
+    buffers_.key.clear();
+    append_key(buffers_.key, term.attr->matching, text);
+    return key_matches(op, buffers_.key, wanted);
+}
+
+// ---- Computed attributes ----
+
+bool Evaluation::computed(const FilterNode &term, FilterOp op) const {
+    if (term.attr == type_.schemas) return some_schema(term, op);
+    if (term.attr == type_.id) {
+        buffers_.text.clear();
+        append_id(buffers_.text, subject_.id);
+        return text_matches(term, op, buffers_.text);
+    }
+    return term.attr->parent == type_.meta && meta(term, op);
+}
+
+bool Evaluation::some_schema(const FilterNode &term, FilterOp op) const {
+    if (text_matches(term, op, type_.type.schema)) return true;
+    for (size_t bit = 0; bit < type_.extension_bits.size(); bit++) {
+        const std::string &urn = type_.extension_bits[bit];
+        bool is_shown = (subject_.extensions >> bit & 1) && type_.find_extension(urn) == int(bit);
+        if (is_shown && text_matches(term, op, urn)) return true;
+    }
+    return false;
+}
+
+bool Evaluation::meta(const FilterNode &term, FilterOp op) const {
+    const std::string &name = term.attr->def->name;
+    if (name == "created" || name == "lastModified") {
+        // A record that is damaged may hold any number.
+        constexpr int64_t limit = INT64_MAX / 1000;
+        int64_t time = name == "created" ? subject_.created : subject_.modified;
+        time = std::clamp(time, -limit, limit) * 1000;
+        return holds(op, order_of(time, term.value.integer));
+    }
+    std::string &text = buffers_.text;
+    if (name == "resourceType") {
+        text = type_.type.name;
+    } else if (name == "location") {
+        text = subject_.location_prefix;
+        append_id(text, subject_.id);
+    } else if (name == "version") {  // as the ETag header has it
+        char digits[20];
+        auto end = std::to_chars(digits, digits + sizeof digits, subject_.version).ptr;
+        text = "W/\"";
+        text.append(digits, size_t(end - digits)) += '"';
+    } else {
+        return false;
+    }
+    return text_matches(term, op, text);
+}
+
+}  // namespace
+
+bool Filter::matches(const FilterSubject &subject) const {
+    thread_local Buffers buffers;
+    buffers.trim();
+    const std::vector<Leaf> &leaves = *subject.leaves;
+    Evaluation::Leaves all{leaves.data(), leaves.data() + leaves.size()};
+    return Evaluation(*this, subject, buffers).satisfies(root_, all);
+}
+
+}  // namespace scim

@@ -1,0 +1,89 @@
+#pragma once
+// Filters (RFC 7644 3.4.2.2, S-68…88): parsed once into a flat tree, then asked about one resource after another.
+//
+//     filter   := or
+//     or       := and (SP "or" SP and)*
+//     and      := not (SP "and" SP not)*
+//     not      := "not" SP* "(" filter ")" | "(" filter ")" | term
+//     term     := path SP "pr" | path SP op SP literal | path "[" filter "]" [ "." name (SP "pr" | SP op SP literal) ]
+//     op       := "eq" | "ne" | "co" | "sw" | "ew" | "gt" | "ge" | "lt" | "le"           any case
+//     literal  := JSON string | number | "true" | "false" | "null"   any case for the last three; bare words for string
+//                 attributes and "True"/"False" strings for booleans are rewritten and reported, unless strict
+//
+// Length, depth and terms are bounded while parsing. Nodes lie in one vector: nothing recurses when a filter dies.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scim/catalog.h"
+#include "scim/id.h"
+#include "scim/resource.h"
+#include "scim/result.h"
+
+namespace scim {
+
+enum class FilterOp : uint8_t { pr, eq, ne, co, sw, ew, gt, ge, lt, le };
+std::string_view to_string(FilterOp op);
+
+struct FilterLimits {
+    size_t length = 8192;  // bytes
+    size_t depth = 32;     // nested parentheses, brackets and nots
+    size_t terms = 200;
+};
+
+// A literal, ready to be compared with a leaf of its attribute.
+struct FilterValue {
+    enum class Kind : uint8_t { none, null, boolean, integer, decimal, time, key } kind = Kind::none;
+    bool boolean = false;
+    int64_t integer = 0;  // integer, or microseconds for `time`
+    double decimal = 0;
+    std::string key;   // the normalised key of a string (text.h) under the attribute's matching
+    std::string json;  // the literal as canonical JSON: what an index value is made of
+};
+
+struct FilterNode {
+    enum class Kind : uint8_t { conjunction, disjunction, negation, term, element } kind = Kind::term;
+    // conjunction, disjunction: children `left` and `right`; negation: `left`. element: some element of the complex
+    // attribute `attr` satisfies `left` (terms in it speak of that element).
+    uint32_t left = 0, right = 0;
+    // term. An attribute that this type lacks is nullptr: it has no value (multi-type queries, S-66).
+    const Attr *attr = nullptr;
+    FilterOp op = FilterOp::pr;
+    FilterValue value;
+};
+
+// What a filter is asked about.
+struct FilterSubject {
+    const TypeView *type = nullptr;
+    const std::vector<Leaf> *leaves = nullptr;  // in canonical order
+    Id id{};
+    uint64_t version = 0;
+    int64_t created = 0, modified = 0;  // milliseconds
+    uint32_t extensions = 0;            // bits
+    std::string_view location_prefix;   // meta.location without the id: "https://…/Users/"
+};
+
+class Filter {
+  public:
+    // 400 invalidFilter whose detail names the position (1-based, in characters) and what was expected there; unknown
+    // attributes, operators that do not fit the type (S-78) and literals of the wrong type (S-82) included. Filtering on a
+    // writeOnly or never-returned attribute is refused (S-85).
+    static Result<Filter> parse(const TypeView &type, std::string_view text, const FilterLimits &limits, bool strict,
+                                Report &report);
+
+    bool matches(const FilterSubject &subject) const;
+
+    const FilterNode &node(uint32_t index) const { return nodes_[index]; }
+    uint32_t root() const { return root_; }
+    size_t terms() const { return terms_; }
+
+  private:
+    friend class FilterParser;
+    std::vector<FilterNode> nodes_;
+    uint32_t root_ = 0;
+    size_t terms_ = 0;
+};
+
+}  // namespace scim

@@ -1,0 +1,450 @@
+// The parser: recursive descent over the grammar of filter.h. Recursion is bounded by the depth
+// that is counted on the way down. Chains of `and` and `or` are loops here, and lean to the right
+// so that they can be loops for whoever walks the tree.
+
+#include <optional>
+
+#include "scim/filter.h"
+#include "scim/filter_literal.h"
+#include "scim/json.h"
+#include "scim/text.h"
+#include "scim/unicode.h"
+
+namespace scim {
+namespace {
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+bool ends_word(char c) {
+    return is_blank(c) || c == '(' || c == ')' || c == '[' || c == ']' || c == '"';
+}
+
+constexpr FilterOp all_ops[] = {FilterOp::pr, FilterOp::eq, FilterOp::ne, FilterOp::co,
+                                FilterOp::sw, FilterOp::ew, FilterOp::gt, FilterOp::ge,
+                                FilterOp::lt, FilterOp::le};
+
+std::optional<FilterOp> op_of(std::string_view word) {
+    for (FilterOp op : all_ops)
+        if (ascii_iequals(word, to_string(op))) return op;
+    return std::nullopt;
+}
+
+// S-85: who may not read a value shall not find it out by asking either.
+bool is_hidden(const Attr &attr) {
+    return attr.def->mutability == Mutability::write_only ||
+           attr.def->returned == Returned::never || attr.discarded ||
+           (attr.parent && is_hidden(*attr.parent));
+}
+
+// The computed attributes that the evaluator (filter.cc, `Evaluation::computed`) knows. Others,
+// such as groups and manager.displayName, would need more of the directory than a FilterSubject
+// has.
+bool can_be_computed(const TypeView &type, const Attr &attr) {
+    return &attr == type.schemas || &attr == type.id || &attr == type.meta ||
+           (attr.parent && attr.parent == type.meta);
+}
+
+}  // namespace
+
+// A member of namespace scim because Filter has it as its friend.
+class FilterParser {
+  public:
+    FilterParser(const TypeView &type, std::string_view text, const FilterLimits &limits,
+                 bool strict, Report &report)
+        : type_(type), text_(text), limits_(limits), strict_(strict), report_(report) {}
+
+    Result<Filter> parse();
+
+  private:
+    using Node = Result<uint32_t>;  // its index
+
+    // The grammar.
+    Node disjunction();
+    Node conjunction();
+    Node negation();
+    Node group();
+    Node term();
+    Node element(const Attr &attr);
+    Node condition(const Attr &attr);
+    Node chain(FilterNode::Kind kind, std::string_view keyword, Node (FilterParser::*operand)());
+    Result<bool> accept_keyword(std::string_view keyword);
+    Outcome enter();
+
+    // Names.
+    Result<const Attr *> attribute();
+    Outcome check_filterable(const Attr &attr, size_t at) const;
+    Result<const Attr *> unprefixed(std::string_view path, size_t at);
+    Error unknown(std::string_view path, size_t at) const;
+    Result<const Attr *> compared(const Attr &attr, FilterOp op, size_t at);
+
+    // Literals.
+    Result<FilterLiteral> literal();
+    Outcome read_quoted(FilterLiteral &out);
+
+    // Text.
+    bool at_end() const { return at_ == text_.size(); }
+    bool next_is(char c) const { return !at_end() && text_[at_] == c; }
+    bool skip_blanks();
+    std::string_view peek_word() const;
+    std::string_view take_word();
+    Error wrong(size_t at, std::string sentence) const;
+    Error expected(std::string_view what) const;
+    Error expected_at(size_t at, std::string_view what) const;
+
+    uint32_t add(FilterNode node) {
+        filter_.nodes_.push_back(std::move(node));
+        return uint32_t(filter_.nodes_.size() - 1);
+    }
+
+    const TypeView &type_;
+    std::string_view text_;
+    const FilterLimits &limits_;
+    bool strict_;
+    Report &report_;
+
+    size_t at_ = 0;
+    size_t depth_ = 0;
+    const Attr *element_ = nullptr;  // inside brackets: the attribute before them
+    Filter filter_;
+};
+
+Result<Filter> Filter::parse(const TypeView &type, std::string_view text,
+                             const FilterLimits &limits, bool strict, Report &report) {
+    return FilterParser(type, text, limits, strict, report).parse();
+}
+
+Result<Filter> FilterParser::parse() {
+    if (text_.size() > limits_.length)
+        return bad_request(ScimType::invalid_filter,
+                           "The filter has " + std::to_string(text_.size()) + " bytes; " +
+                               std::to_string(limits_.length) + " are allowed.");
+    if (size_t valid = utf8_prefix(text_); valid < text_.size())
+        return wrong(valid, "the text is not UTF-8");
+    skip_blanks();
+    auto root = disjunction();
+    if (!root) return root.error();
+    skip_blanks();
+    if (!at_end()) return expected("\"and\", \"or\" or the end");
+    filter_.root_ = *root;
+    return std::move(filter_);
+}
+
+// ---- The grammar ----
+
+FilterParser::Node FilterParser::disjunction() {
+    return chain(FilterNode::Kind::disjunction, "or", &FilterParser::conjunction);
+}
+
+FilterParser::Node FilterParser::conjunction() {
+    return chain(FilterNode::Kind::conjunction, "and", &FilterParser::negation);
+}
+
+FilterParser::Node FilterParser::chain(FilterNode::Kind kind, std::string_view keyword,
+                                       Node (FilterParser::*operand)()) {
+    std::vector<uint32_t> operands;
+    for (;;) {
+        Node one = (this->*operand)();
+        if (!one) return one;
+        operands.push_back(*one);
+        auto more = accept_keyword(keyword);
+        if (!more) return more.error();
+        if (!*more) break;
+    }
+    uint32_t last = operands.back();
+    for (size_t i = operands.size() - 1; i-- > 0;) {
+        FilterNode node;
+        node.kind = kind;
+        node.left = operands[i];
+        node.right = last;
+        last = add(std::move(node));
+    }
+    return last;
+}
+
+// SP keyword SP; nothing is read if another word, or no blank, comes next.
+Result<bool> FilterParser::accept_keyword(std::string_view keyword) {
+    size_t start = at_;
+    if (!skip_blanks() || !ascii_iequals(peek_word(), keyword)) {
+        at_ = start;
+        return false;
+    }
+    at_ += keyword.size();
+    if (!skip_blanks()) return expected("a blank after \"" + std::string(keyword) + "\"");
+    return true;
+}
+
+FilterParser::Node FilterParser::negation() {
+    if (!ascii_iequals(peek_word(), "not")) return next_is('(') ? group() : term();
+    take_word();
+    skip_blanks();
+    if (!next_is('(')) return expected("\"(\" after \"not\"");
+    Node operand = group();
+    if (!operand) return operand;
+    FilterNode node;
+    node.kind = FilterNode::Kind::negation;
+    node.left = *operand;
+    return add(std::move(node));
+}
+
+// Called at "(" or "[", whose match the caller leaves with `depth_--`.
+Outcome FilterParser::enter() {
+    if (++depth_ > limits_.depth)
+        return wrong(at_,
+                     "parentheses and brackets are nested deeper than scim_max_filter_depth (" +
+                         std::to_string(limits_.depth) + ") allows");
+    at_++;
+    skip_blanks();
+    return Done{};
+}
+
+FilterParser::Node FilterParser::group() {
+    if (auto r = enter(); !r) return r.error();
+    Node inner = disjunction();
+    if (!inner) return inner;
+    skip_blanks();
+    if (!next_is(')')) return expected("\"and\", \"or\" or \")\"");
+    at_++;
+    depth_--;
+    return inner;
+}
+
+FilterParser::Node FilterParser::term() {
+    size_t start = at_;
+    auto attr = attribute();
+    if (!attr) return attr.error();
+    if (!next_is('[')) return condition(**attr);
+    if ((*attr)->def->type != Type::complex)
+        return wrong(at_, "brackets cannot follow " + quoted(text_.substr(start, at_ - start)) +
+                              ", which has no parts");
+    return element(**attr);
+}
+
+// At the "[" behind a complex attribute.
+FilterParser::Node FilterParser::element(const Attr &attr) {
+    if (auto r = enter(); !r) return r.error();
+    element_ = &attr;  // parts are never complex: brackets do not nest
+    Node inner = disjunction();
+    if (!inner) return inner;
+    skip_blanks();
+    if (!next_is(']')) return expected("\"and\", \"or\" or \"]\"");
+    at_++;
+    depth_--;
+    if (next_is('.') && !strict_) {
+        at_++;
+        auto part = attribute();
+        if (!part) return part.error();
+        Node last = condition(**part);
+        if (!last) return last;
+        report_.rewrote("value-path");
+        FilterNode both;
+        both.kind = FilterNode::Kind::conjunction;
+        both.left = *inner;
+        both.right = *last;
+        inner = add(std::move(both));
+    }
+    element_ = nullptr;
+    FilterNode node;
+    node.kind = FilterNode::Kind::element;
+    node.attr = &attr;
+    node.left = *inner;
+    return add(std::move(node));
+}
+
+// SP "pr" | SP op SP literal
+FilterParser::Node FilterParser::condition(const Attr &attr) {
+    constexpr std::string_view operators = "an operator (eq, ne, co, sw, ew, gt, ge, lt, le or pr)";
+    if (!skip_blanks()) return expected("a blank and " + std::string(operators));
+    size_t op_at = at_;
+    auto op = op_of(take_word());
+    if (!op) return expected_at(op_at, operators);
+    if (filter_.terms_ == limits_.terms)
+        return wrong(op_at, "this comparison is one too many; " + std::to_string(limits_.terms) +
+                                " are allowed in a filter");
+    filter_.terms_++;
+
+    FilterNode node;
+    node.op = *op;
+    node.attr = &attr;
+    if (*op == FilterOp::pr) return add(std::move(node));
+
+    // S-77: an RFC example has no blank between operator and quote.
+    if (!skip_blanks() && !next_is('"')) return expected("a blank and a value");
+    size_t value_at = at_;
+    auto what = literal();
+    if (!what) return what.error();
+    if (what->kind == FilterLiteral::Kind::null) {
+        if (*op != FilterOp::eq && *op != FilterOp::ne)
+            return wrong(op_at, "null can be compared by eq and ne alone");
+        node.value.kind = FilterValue::Kind::null;
+        node.value.json = "null";
+        return add(std::move(node));
+    }
+    auto target = compared(attr, *op, op_at);
+    if (!target) return target.error();
+    node.attr = *target;
+    auto value = to_value(**target, *what, strict_, report_);
+    if (!value)
+        return wrong(value_at, "\"" + (*target)->path + "\" is compared with " +
+                                   std::string(expected_literal((*target)->def->type)) +
+                                   ", not with " + quoted(what->text));
+    node.value = std::move(*value);
+    return add(std::move(node));
+}
+
+// ---- Names ----
+
+Result<const Attr *> FilterParser::attribute() {
+    size_t start = at_;
+    std::string_view path = take_word();
+    if (path.empty())
+        return expected_at(start, element_ ? "the name of a part" : "the name of an attribute");
+    const Attr *attr = element_ ? TypeView::find_sub(*element_, path) : type_.find(path);
+    if (!attr && !element_) {
+        auto found = unprefixed(path, start);
+        if (!found) return found;
+        attr = *found;
+    }
+    if (!attr) return unknown(path, start);
+    if (auto r = check_filterable(*attr, start); !r) return r.error();
+    return attr;
+}
+
+Error FilterParser::unknown(std::string_view path, size_t at) const {
+    std::string owner = element_ ? "\"" + element_->path + "\"" : type_.type.name;
+    return wrong(at, owner + " has no " + (element_ ? "part " : "attribute ") + quoted(path));
+}
+
+Outcome FilterParser::check_filterable(const Attr &attr, size_t at) const {
+    if (is_hidden(attr))
+        return wrong(at, "\"" + attr.path + "\" is never returned and cannot be filtered by");
+    if (attr.computed && !can_be_computed(type_, attr))
+        return wrong(at, "\"" + attr.path +
+                             "\" is computed when a resource is sent and cannot be filtered by");
+    return Done{};
+}
+
+// An extension's attribute without its URN (2.8): nullptr if there is none of that name.
+Result<const Attr *> FilterParser::unprefixed(std::string_view path, size_t at) {
+    size_t dot = path.find('.');
+    const Attr *found = nullptr;
+    for (size_t bit = 0; bit < type_.extension_bits.size(); bit++) {
+        const Attr *attr = type_.find_in_extension(int(bit), path.substr(0, dot));
+        if (attr && dot != path.npos) attr = TypeView::find_sub(*attr, path.substr(dot + 1));
+        if (!attr) continue;
+        if (found)
+            return wrong(at, "several extensions have an attribute " + quoted(path) +
+                                 ", expected one with its URN such as \"" + found->path + "\"");
+        found = attr;
+    }
+    if (!found) return found;
+    if (strict_)
+        return wrong(at, "an extension's attribute is named with its URN, expected \"" +
+                             found->path + "\" instead of " + quoted(path));
+    report_.rewrote("unprefixed-extension");
+    return found;
+}
+
+// The attribute whose values an operator is applied to: of a complex one its part `value`
+// (S-78, 2.9).
+Result<const Attr *> FilterParser::compared(const Attr &attr, FilterOp op, size_t at) {
+    const Attr *target = &attr;
+    if (attr.def->type == Type::complex) {
+        target = TypeView::find_sub(attr, "value");
+        // `emails co "x"` is an example of the RFC; `manager eq "x"` is none.
+        bool is_deviation = !attr.def->multi_valued;
+        if (!target || (is_deviation && strict_))
+            return wrong(at, "\"" + attr.path +
+                                 "\" has parts, expected the name of one of them before \"" +
+                                 std::string(to_string(op)) + "\"");
+        if (auto r = check_filterable(*target, at); !r) return r.error();
+        if (is_deviation) report_.rewrote("bare-value");
+    }
+    if (!applies(op, target->def->type))
+        return wrong(at, "\"" + std::string(to_string(op)) + "\" does not apply to \"" +
+                             target->path + "\", which is of type " +
+                             std::string(to_string(target->def->type)));
+    return target;
+}
+
+// ---- Literals ----
+
+Result<FilterLiteral> FilterParser::literal() {
+    FilterLiteral out;
+    size_t start = at_;
+    if (next_is('"')) {
+        if (auto r = read_quoted(out); !r) return r.error();
+        return out;
+    }
+    std::string_view word = take_word();
+    if (word.empty()) return expected("a value");
+    if (word[0] == '\'') return expected_at(start, "a value in double quotes, not single ones");
+    out.text = word;
+    bool is_boolean = ascii_iequals(word, "true") || ascii_iequals(word, "false");
+    out.kind = ascii_iequals(word, "null") ? FilterLiteral::Kind::null
+               : is_boolean                ? FilterLiteral::Kind::boolean
+               : is_json_number(word)      ? FilterLiteral::Kind::number
+                                           : FilterLiteral::Kind::word;
+    return out;
+}
+
+Outcome FilterParser::read_quoted(FilterLiteral &out) {
+    size_t start = at_, end = start + 1;
+    while (end < text_.size() && text_[end] != '"') end += text_[end] == '\\' ? 2 : 1;
+    if (end >= text_.size()) {
+        at_ = text_.size();
+        return expected("a double quote that ends the string");
+    }
+    at_ = end + 1;
+    out.kind = FilterLiteral::Kind::string;
+    if (!read_string(text_.substr(start, at_ - start), out.text))
+        return wrong(start,
+                     "the string is not one of JSON; a backslash stands before \", \\, /, "
+                     "b, f, n, r, t or u and four hex digits, control characters are "
+                     "written that way");
+    // No value holds it (json.h), and keys on disk end with it.
+    if (out.text.find('\0') != std::string::npos)
+        return wrong(start, "the string contains the character U+0000; no text may hold it");
+    return Done{};
+}
+
+// ---- Text ----
+
+bool FilterParser::skip_blanks() {
+    size_t start = at_;
+    while (!at_end() && is_blank(text_[at_])) at_++;
+    return at_ > start;
+}
+
+std::string_view FilterParser::peek_word() const {
+    size_t end = at_;
+    while (end < text_.size() && !ends_word(text_[end])) end++;
+    return text_.substr(at_, end - at_);
+}
+
+std::string_view FilterParser::take_word() {
+    std::string_view word = peek_word();
+    at_ += word.size();
+    return word;
+}
+
+Error FilterParser::wrong(size_t at, std::string sentence) const {
+    size_t character = 1;
+    for (char c : text_.substr(0, at)) character += (c & 0xc0) != 0x80;
+    return bad_request(ScimType::invalid_filter, "The filter is wrong at character " +
+                                                     std::to_string(character) + ": " +
+                                                     std::move(sentence) + ".");
+}
+
+Error FilterParser::expected(std::string_view what) const { return expected_at(at_, what); }
+
+Error FilterParser::expected_at(size_t at, std::string_view what) const {
+    std::string found = "the end";
+    if (at < text_.size()) {
+        size_t end = at + 1;  // of a word, or of one character that is none
+        while (end < text_.size() && !ends_word(text_[at]) && !ends_word(text_[end])) end++;
+        found = quoted(text_.substr(at, end - at));
+    }
+    return wrong(at, "expected " + std::string(what) + ", found " + found);
+}
+
+}  // namespace scim

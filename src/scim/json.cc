@@ -1,0 +1,276 @@
+#include "scim/json.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "scim/text.h"
+#include "scim/unicode.h"
+
+namespace scim {
+namespace {
+
+// ---- Sentences ----
+
+// "line 2, column 7" of the byte at `position`; columns count characters.
+std::string place(std::string_view bytes, size_t position) {
+    std::string_view before = bytes.substr(0, position);
+    size_t newline = before.rfind('\n');
+    std::string_view line = newline == before.npos ? before : before.substr(newline + 1);
+    auto lines = std::count(before.begin(), before.end(), '\n');
+    auto columns =
+        std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; });
+    return "line " + std::to_string(lines + 1) + ", column " + std::to_string(columns + 1);
+}
+
+Error syntax_error(std::string detail) {
+    return bad_request(ScimType::invalid_syntax, std::move(detail));
+}
+
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+// ---- Before parsing ----
+
+std::optional<Error> check_encoding(std::string_view bytes) {
+    if (bytes.substr(0, 3) == "\xef\xbb\xbf")
+        return syntax_error(
+            "the body begins with a byte order mark; JSON in UTF-8 has none (RFC 8259 8.1)");
+    size_t valid = utf8_prefix(bytes);
+    if (valid < bytes.size())
+        return syntax_error("the body is not UTF-8 at " + place(bytes, valid) + " (byte " +
+                            std::to_string(valid + 1) + "); JSON is sent in UTF-8");
+    return std::nullopt;
+}
+
+std::optional<Error> check_top_level(std::string_view bytes) {
+    auto first = std::find_if_not(bytes.begin(), bytes.end(), is_blank);
+    if (first == bytes.end())
+        return syntax_error("the request has no body; a JSON object was expected");
+    if (*first == '{') return std::nullopt;
+    // The first character alone: what follows may be a secret.
+    size_t begin = size_t(first - bytes.begin()), end = begin + 1;
+    while (end < bytes.size() && (bytes[end] & 0xc0) == 0x80) end++;
+    return syntax_error(
+        "the body must be a JSON object, which begins with {; this one begins with " +
+        quoted(bytes.substr(begin, end - begin)) + " at " + place(bytes, begin));
+}
+
+// The measure of a body that need not be JSON. On every beginning that is JSON the counts are
+// exact, and the parser stops where it no longer is: so a limit that is kept at each byte binds the
+// parser.
+class Scan {
+  public:
+    Scan(std::string_view bytes, const JsonLimits &limits) : bytes_(bytes), limits_(limits) {}
+
+    std::optional<Error> run() {
+        while (at_ < bytes_.size()) {
+            if (auto error = step(bytes_[at_])) return error;
+            at_++;
+        }
+        return std::nullopt;
+    }
+
+  private:
+    std::optional<Error> step(char c) {
+        bool was_in_word = in_word_;
+        in_word_ = false;
+        switch (c) {
+            case ' ':
+            case '\t':
+            case '\n':
+            case '\r':
+            case ',': return std::nullopt;
+            case ':': values_--; return std::nullopt;  // the string before it was a key
+            case '}':
+            case ']': depth_--; return std::nullopt;
+            case '{':
+            case '[':
+                if (++depth_ > int64_t(limits_.depth)) return too_deep();
+                return count_value();
+            case '"': {
+                size_t begin = at_;
+                if (auto error = skip_string()) return error;
+                return count_value(begin);
+            }
+            case 0: return nul();
+            default:  // a number, true, false, null, or nonsense
+                in_word_ = true;
+                return was_in_word ? std::nullopt : count_value();
+        }
+    }
+
+    // From the opening quote to the closing one, or to the end if there is none.
+    std::optional<Error> skip_string() {
+        while (++at_ < bytes_.size() && bytes_[at_] != '"') {
+            if (bytes_[at_] == 0) return nul();
+            if (bytes_[at_] != '\\') continue;
+            if (bytes_.substr(at_ + 1, 5) == "u0000") return nul();
+            at_++;
+        }
+        return std::nullopt;
+    }
+
+    std::optional<Error> count_value() { return count_value(at_); }
+    std::optional<Error> count_value(size_t position) {
+        if (++values_ <= int64_t(limits_.values)) return std::nullopt;
+        return syntax_error("the body holds more than " + std::to_string(limits_.values) +
+                            " JSON values, counted up to " + place(bytes_, position) +
+                            "; send it in several requests");
+    }
+    Error too_deep() const {
+        return syntax_error("objects and arrays are nested deeper than scim_max_json_depth (" +
+                            std::to_string(limits_.depth) + ") allows at " + place(bytes_, at_));
+    }
+    Error nul() const {
+        return syntax_error("the body contains the character U+0000 at " + place(bytes_, at_) +
+                            "; no text may hold it");
+    }
+
+    std::string_view bytes_;
+    JsonLimits limits_;
+    size_t at_ = 0;
+    int64_t depth_ = 0, values_ = 0;
+    bool in_word_ = false;
+};
+
+// ---- Jansson's errors in our words ----
+
+// Jansson says "… near 'token'" if the token is short. What it says, and the token.
+struct Complaint {
+    std::string_view what, token;
+};
+
+Complaint complaint_of(const json_error_t &error) {
+    std::string_view text = error.text, what = text.substr(0, text.find(" near ")), token;
+    constexpr std::string_view quote = " near '";
+    size_t near = text.find(quote);
+    if (near != text.npos && text.back() == '\'')
+        token = text.substr(near + quote.size(), text.size() - 1 - near - quote.size());
+    // The one sentence that holds the client's own bytes as they are.
+    constexpr std::string_view raw = "invalid Unicode escape";
+    if (what.substr(0, raw.size()) == raw) what = raw;
+    return {what, token};
+}
+
+// The literal that ends before `position`; that is where Jansson stands after a key.
+std::string_view string_before(std::string_view bytes, size_t position) {
+    if (position < 2 || position > bytes.size()) return {};
+    size_t close = position - 1, open = close;
+    while (open > 0) {
+        open = bytes.rfind('"', open - 1);
+        if (open == bytes.npos) return {};
+        size_t slashes = 0;
+        while (slashes < open && bytes[open - 1 - slashes] == '\\') slashes++;
+        if (slashes % 2 == 0) return bytes.substr(open, position - open);
+    }
+    return {};
+}
+
+Error duplicate_key(std::string_view bytes, size_t position) {
+    std::string_view literal = string_before(bytes, position);
+    std::string key;
+    std::string name = read_string(literal, key) ? quoted(key) : "a name";
+    return syntax_error("an object of the body names " + name + " twice, the second time at " +
+                        place(bytes, position - literal.size()) + "; names must differ");
+}
+
+Error parse_error(std::string_view bytes, const json_error_t &error) {
+    size_t end = std::min(size_t(std::max(error.position, 0)), bytes.size());
+    auto [what, token] = complaint_of(error);
+    // Jansson's position is behind the token.
+    std::string_view read = bytes.substr(0, end);
+    bool ends_in_token = read.size() >= token.size() && read.substr(end - token.size()) == token;
+    std::string at = place(bytes, ends_in_token ? end - token.size() : end);
+    std::string near = token.empty() ? "" : " near " + quoted(token);
+    switch (json_error_code(&error)) {
+        case json_error_duplicate_key: return duplicate_key(bytes, end);
+        case json_error_numeric_overflow:
+            return bad_request(ScimType::invalid_value,
+                               "the number" + near + " at " + at +
+                                   " is too large: an integer has 64 bits, a decimal is at most "
+                                   "1.8e308");
+        case json_error_premature_end_of_input:
+            return syntax_error("the body ends too early, at " + at +
+                                ": the JSON object is not complete");
+        case json_error_end_of_input_expected:
+            return syntax_error("the body goes on after the JSON object at " + at + near +
+                                "; one object was expected");
+        default:
+            return syntax_error("the body is not JSON at " + at + ": " + std::string(what) + near);
+    }
+}
+
+// ---- After parsing: names that differ by case alone ----
+
+Error names_in_two_cases(std::string_view a, std::string_view b) {
+    return syntax_error("an object of the body holds both " + quoted(a) + " and " + quoted(b) +
+                        "; names that differ by case are one attribute (RFC 7643 2.1)");
+}
+
+std::optional<Error> check_few_names(const std::vector<std::string_view> &names) {
+    for (size_t i = 1; i < names.size(); i++)
+        for (size_t k = 0; k < i; k++)
+            if (ascii_iequals(names[k], names[i])) return names_in_two_cases(names[k], names[i]);
+    return std::nullopt;
+}
+
+// Sorted, not hashed: the client chooses the names, and could choose them to collide.
+std::optional<Error> check_many_names(const std::vector<std::string_view> &names) {
+    std::vector<std::pair<std::string, std::string_view>> lower;
+    for (std::string_view name : names) lower.emplace_back(ascii_lower(name), name);
+    std::sort(lower.begin(), lower.end());
+    for (size_t i = 1; i < lower.size(); i++)
+        if (lower[i - 1].first == lower[i].first)
+            return names_in_two_cases(lower[i - 1].second, lower[i].second);
+    return std::nullopt;
+}
+
+std::optional<Error> check_names(json_t *value);
+
+std::optional<Error> check_object(json_t *object) {
+    std::vector<std::string_view> names;
+    names.reserve(json_object_size(object));
+    for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
+        names.emplace_back(json_object_iter_key(i), json_object_iter_key_len(i));
+        if (auto error = check_names(json_object_iter_value(i))) return error;
+    }
+    return names.size() <= 24 ? check_few_names(names) : check_many_names(names);
+}
+
+// The scan has bounded the depth of this recursion.
+std::optional<Error> check_names(json_t *value) {
+    if (json_is_object(value)) return check_object(value);
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (auto error = check_names(json_array_get(value, i))) return error;
+    return std::nullopt;
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view bytes, const JsonLimits &limits) {
+    if (auto error = check_encoding(bytes)) return *error;
+    if (auto error = check_top_level(bytes)) return *error;
+    if (auto error = Scan(bytes, limits).run()) return *error;
+    json_error_t error;
+    Json tree(json_loadb(bytes.data(), bytes.size(), JSON_REJECT_DUPLICATES, &error));
+    if (!tree) return parse_error(bytes, error);
+    if (auto names = check_names(tree.get())) return *names;
+    return tree;
+}
+
+std::string_view kind_of(const json_t *value) {
+    if (!value) return "nothing";
+    switch (json_typeof(value)) {
+        case JSON_OBJECT: return "an object";
+        case JSON_ARRAY: return "an array";
+        case JSON_STRING: return "a string";
+        case JSON_INTEGER:
+        case JSON_REAL: return "a number";
+        case JSON_TRUE: return "true";
+        case JSON_FALSE: return "false";
+        case JSON_NULL: return "null";
+    }
+    return "nothing";
+}
+
+}  // namespace scim

@@ -1,0 +1,35 @@
+#include "scim/list.h"
+
+#include <algorithm>
+
+namespace scim {
+
+namespace {
+
+// Okta's page, and the least that the interoperability profile lets a server have (S-210).
+constexpr uint64_t default_count = 100;
+
+uint64_t at_least(int64_t least, int64_t value) { return uint64_t(std::max(least, value)); }
+
+}  // namespace
+
+Page page_of(const Query &query, uint64_t max_results) {
+    uint64_t count = query.count ? at_least(0, *query.count) : default_count;
+    return Page{at_least(1, query.start_index.value_or(1)), std::min(count, max_results)};
+}
+
+// All five members, always: clients break on lists that lack one (S-63).
+void write_list(std::string &out, uint64_t total, uint64_t start, uint64_t items,
+                std::string_view resources) {
+    out += R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":)";
+    out += std::to_string(total);
+    out += R"(,"startIndex":)";
+    out += std::to_string(start);
+    out += R"(,"itemsPerPage":)";
+    out += std::to_string(items);
+    out += R"(,"Resources":[)";
+    out += resources;
+    out += "]}";
+}
+
+}  // namespace scim

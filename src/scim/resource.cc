@@ -1,0 +1,263 @@
+#include "scim/resource.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+namespace scim {
+
+// Resource
+
+std::string_view Resource::keep(std::string_view bytes) {
+    constexpr size_t block_size = 2048;  // one is enough for most users
+    // A Resource that was moved from has no block, whatever its sizes say.
+    if (blocks_.empty() || size_ - used_ < bytes.size()) {
+        size_ = std::max(block_size, bytes.size());
+        used_ = 0;
+        blocks_.emplace_back(new char[size_]);
+    }
+    char *to = blocks_.back().get() + used_;
+    if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+    used_ += bytes.size();
+    return {to, bytes.size()};
+}
+
+const Leaf *Resource::find(AttrNumber attr) const {
+    for (const Leaf &leaf : leaves)
+        if (leaf.attr == attr) return &leaf;
+    return nullptr;
+}
+
+// Report
+
+namespace {
+
+constexpr size_t max_names = 16;
+
+void add_name(std::vector<std::string> &names, std::string name) {
+    if (names.size() >= max_names) return;
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+}
+
+// A client's own word made fit for a comma-separated list in a log line: at most 64 bytes, nothing but the characters
+// of paths and URNs. Of a long one the end is kept, because URNs differ at their end.
+std::string harmless(std::string_view name) {
+    constexpr size_t limit = 64;
+    constexpr std::string_view dots = "...";
+    std::string out;
+    if (name.size() > limit) {
+        out = dots;
+        name.remove_prefix(name.size() - (limit - dots.size()));
+    }
+    for (char c : name) {
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     (c != '\0' && std::strchr("-_.:$[]", c));
+        out += plain ? c : '?';
+    }
+    return out;
+}
+
+}  // namespace
+
+void Report::rewrote(std::string_view what) { add_name(rewrites_, std::string(what)); }
+
+void Report::ignored(std::string_view attribute) { add_name(ignored_, harmless(attribute)); }
+
+std::string Report::summary() const {
+    std::string out;
+    for (const std::string &what : rewrites_) {
+        if (!out.empty()) out += ',';
+        out += what;
+    }
+    for (const std::string &name : ignored_) {
+        if (!out.empty()) out += ',';
+        out += "unknown-attribute:" + name;
+    }
+    return out;
+}
+
+// Writing
+
+namespace {
+
+const Attr &top_of(const Attr &attr) { return attr.parent ? *attr.parent : attr; }
+
+// Writes the leaves of one resource, opening and closing what stands around them.
+class MembersWriter {
+  public:
+    MembersWriter(std::string &out, const TypeView &type)
+        : out_(out), type_(type), start_(out.size()) {}
+
+    Extent leaf(const Attr &attr, const Leaf &leaf) {
+        const Attr &top = top_of(attr);
+        if (&top != top_) {
+            open(top);
+        } else if (leaf.element != element_ && attr.parent) {
+            out_ += "},{";
+        }
+        element_ = leaf.element;
+        comma();
+        if (attr.parent) key(attr.def->name);
+        out_ += leaf.json;
+        return {out_.size() - leaf.json.size(), leaf.json.size()};
+    }
+
+    void finish() {
+        close_top();
+        close_extension();
+    }
+
+  private:
+    void open(const Attr &top) {
+        close_top();
+        if (top.extension != extension_) {
+            close_extension();
+            extension_ = top.extension;
+            if (extension_ >= 0) {
+                comma();
+                key(type_.extension_bits[size_t(extension_)]);
+                out_ += '{';
+            }
+        }
+        comma();
+        key(top.def->name);
+        if (top.def->multi_valued) out_ += '[';
+        if (top.def->type == Type::complex) out_ += '{';
+        top_ = &top;
+    }
+
+    void close_top() {
+        if (!top_) return;
+        if (top_->def->type == Type::complex) out_ += '}';
+        if (top_->def->multi_valued) out_ += ']';
+        top_ = nullptr;
+    }
+
+    void close_extension() {
+        if (extension_ >= 0) out_ += '}';
+        extension_ = -1;
+    }
+
+    // No value ends in an opening bracket and no key is without its value, so the last byte says whether a member
+    // or element stands before this one.
+    void comma() {
+        if (out_.size() == start_) return;
+        char last = out_.back();
+        if (last != '{' && last != '[' && last != ':') out_ += ',';
+    }
+
+    void key(const std::string &name) {
+        write_string(out_, name);
+        out_ += ':';
+    }
+
+    std::string &out_;
+    const TypeView &type_;
+    const size_t start_;
+    const Attr *top_ = nullptr;
+    int8_t extension_ = -1;
+    uint32_t element_ = 0;
+};
+
+}  // namespace
+
+void write_members(std::string &out, const TypeView &type, const std::vector<Leaf> &leaves,
+                   const AttrSet *shown, std::vector<Extent> *extents) {
+    if (extents) extents->assign(leaves.size(), {});
+    MembersWriter writer(out, type);
+    for (size_t i = 0; i < leaves.size(); i++) {
+        const Attr *attr = type.by_number(leaves[i].attr);
+        if (!attr || !attr->stored() || (shown && !shown->has(attr->rank))) continue;
+        // Left from a time when the attribute was multi-valued: the first element is its value now.
+        if (leaves[i].element != 0 && !top_of(*attr).def->multi_valued) continue;
+        const Extent extent = writer.leaf(*attr, leaves[i]);
+        if (extents) (*extents)[i] = extent;
+    }
+    writer.finish();
+}
+
+void canonical_order(const TypeView &type, std::vector<Leaf> &leaves) {
+    auto key = [&](const Leaf &leaf) {
+        const Attr *attr = type.by_number(leaf.attr);
+        if (!attr) return UINT64_MAX;
+        return uint64_t(top_of(*attr).rank) << 48 | uint64_t(leaf.element) << 16 | attr->rank;
+    };
+    std::vector<std::pair<uint64_t, size_t>> order(leaves.size());
+    for (size_t i = 0; i < leaves.size(); i++) order[i] = {key(leaves[i]), i};
+    if (std::is_sorted(order.begin(), order.end())) return;
+    std::sort(order.begin(), order.end());
+    std::vector<Leaf> sorted;
+    sorted.reserve(leaves.size());
+    for (const auto &o : order) sorted.push_back(leaves[o.second]);
+    leaves = std::move(sorted);
+}
+
+uint32_t extension_set(const TypeView &type, const std::vector<Leaf> &leaves) {
+    uint32_t bits = 0;
+    for (const Leaf &leaf : leaves) {
+        const Attr *attr = type.by_number(leaf.attr);
+        if (attr && attr->stored() && attr->extension >= 0) bits |= uint32_t(1) << attr->extension;
+    }
+    return bits;
+}
+
+// Required attributes
+
+namespace {
+
+// S-21 asks for a value, and an empty string is none (userName: "non-empty").
+bool satisfies(const Attr &attr, const Leaf &leaf) {
+    return leaf.attr == attr.number && leaf.json != "\"\"";
+}
+
+bool has_value(const Attr &attr, const std::vector<Leaf> &leaves) {
+    for (const Leaf &leaf : leaves) {
+        if (satisfies(attr, leaf)) return true;
+        for (const Attr *sub : attr.subs)
+            if (leaf.attr == sub->number) return true;
+    }
+    return false;
+}
+
+// A part is required where its complex attribute has a value, in each element of it.
+bool in_each_element(const Attr &part, const std::vector<Leaf> &leaves) {
+    std::vector<uint32_t> all, with;
+    for (const Leaf &leaf : leaves) {
+        for (const Attr *sub : part.parent->subs)
+            if (leaf.attr == sub->number) all.push_back(leaf.element);
+        if (satisfies(part, leaf)) with.push_back(leaf.element);
+    }
+    std::sort(with.begin(), with.end());
+    return std::all_of(all.begin(), all.end(), [&](uint32_t element) {
+        return std::binary_search(with.begin(), with.end(), element);
+    });
+}
+
+Error missing(std::string_view path) {
+    return bad_request(ScimType::invalid_value,
+                       "\"" + std::string(path) + "\" is required and has no value.");
+}
+
+}  // namespace
+
+Outcome check_required(const TypeView &type, const Resource &resource) {
+    const std::vector<Leaf> &leaves = resource.leaves;
+    const uint32_t present = extension_set(type, leaves);
+    auto needed = [&](int bit) {
+        return bit < 0 || (present >> bit & 1) || type.extension_required(bit);
+    };
+    for (const Attr &attr : type.attrs) {
+        if (!attr.def->required || attr.computed || attr.discarded) continue;
+        if (!needed(attr.extension)) continue;
+        bool good = attr.parent ? in_each_element(attr, leaves) : has_value(attr, leaves);
+        if (!good) return missing(attr.path);
+    }
+    // RFC 7643 6: a required extension must be there even if none of its attributes is required.
+    for (const SchemaExtension &e : type.type.extensions) {
+        int bit = type.find_extension(e.schema);
+        if (e.required && bit >= 0 && !(present >> bit & 1)) return missing(e.schema);
+    }
+    return Done{};
+}
+
+}  // namespace scim

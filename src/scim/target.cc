@@ -1,0 +1,342 @@
+// path  = *"/" [ "v2" 1*"/" ] [ endpoint [ 1*"/" rest ] ] *"/"
+// query = parameter *( "&" parameter ); parameter = name [ "=" value ]
+
+#include "scim/target.h"
+
+#include <charconv>
+#include <limits>
+#include <vector>
+
+#include "scim/text.h"
+
+namespace scim {
+
+namespace {
+
+struct FixedEndpoint {
+    std::string_view segment;
+    Endpoint endpoint;
+};
+
+constexpr FixedEndpoint fixed_endpoints[] = {
+    {"ServiceProviderConfig", Endpoint::service_provider_config},
+    {"ResourceTypes", Endpoint::resource_types},
+    {"Schemas", Endpoint::schemas},
+    {"Me", Endpoint::me},
+    {"Bulk", Endpoint::bulk},
+    {".search", Endpoint::search},
+};
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// "v2", "v1", "v10", "v2.1": what RFC 7644 3.13 puts in front of an endpoint.
+bool is_version(std::string_view segment) {
+    if (segment.size() < 2 || segment[0] != 'v' || !is_digit(segment[1])) return false;
+    for (char c : segment.substr(1))
+        if (!is_digit(c) && c != '.') return false;
+    return true;
+}
+
+bool starts_with(std::string_view text, std::string_view prefix) {
+    return text.substr(0, prefix.size()) == prefix;
+}
+
+using Segments = std::vector<std::string_view>;
+
+Segments split_path(std::string_view path) {
+    Segments all;
+    for (size_t at = 0; at < path.size();) {
+        size_t end = std::min(path.find('/', at), path.size());
+        if (end > at) all.push_back(path.substr(at, end - at));
+        at = end + 1;
+    }
+    return all;
+}
+
+// Hints
+
+// Every endpoint there is.
+Segments known_endpoints(const Catalog &catalog) {
+    Segments all;
+    for (const auto &view : catalog.types())
+        all.push_back(std::string_view(view->type.endpoint).substr(1));
+    for (const FixedEndpoint &fixed : fixed_endpoints) all.push_back(fixed.segment);
+    return all;
+}
+
+bool contains(const Segments &segments, std::string_view wanted) {
+    for (std::string_view s : segments)
+        if (s == wanted) return true;
+    return false;
+}
+
+// Another case, or singular instead of plural: what is left when both are ignored.
+std::string_view without_s(std::string_view segment) {
+    bool plural = !segment.empty() && ascii_lower(segment.back()) == 's';
+    return plural ? segment.substr(0, segment.size() - 1) : segment;
+}
+
+// The endpoint that was probably meant by `segment`, empty if there is none.
+std::string similar_endpoint(const Catalog &catalog, const Segments &known,
+                             std::string_view segment) {
+    for (std::string_view k : known)
+        if (ascii_iequals(without_s(k), without_s(segment))) return "/" + std::string(k);
+    for (const auto &view : catalog.types())
+        if (ascii_iequals(view->type.name, segment)) return view->type.endpoint;
+    return {};
+}
+
+// `segment` with the slash that a client's URL builder forgot: "v2Users", "Users.search",
+// "Users01930f…". Empty if none is missing.
+std::string with_slash(const Segments &known, std::string_view segment) {
+    auto halves = [&](size_t left) {
+        std::string text = "/";
+        return text.append(segment, 0, left).append("/").append(segment, left);
+    };
+    if (starts_with(segment, "v2") && contains(known, segment.substr(2))) return halves(2);
+    for (std::string_view k : known) {
+        if (!starts_with(segment, k)) continue;
+        std::string_view rest = segment.substr(k.size());
+        if (rest == ".search" || parse_id(rest)) return halves(k.size());
+    }
+    return {};
+}
+
+Error not_found(std::string detail) { return Error{404, ScimType::none, std::move(detail), 0}; }
+
+std::string did_you_mean(std::string_view path) { return "did you mean " + quoted(path) + "?"; }
+
+std::string slash(std::string_view segment) { return "/" + std::string(segment); }
+
+// `path` begins with `segments[at]`, which is no endpoint.
+Error unknown_endpoint(const Catalog &catalog, const Segments &segments, size_t at) {
+    const Segments known = known_endpoints(catalog);
+    const std::string asked = slash(segments[at]);
+
+    if (std::string meant = with_slash(known, segments[at]); !meant.empty())
+        return not_found("A slash is missing in " + quoted(asked) + ": " + did_you_mean(meant));
+    if (std::string meant = similar_endpoint(catalog, known, segments[at]); !meant.empty())
+        return not_found("There is no endpoint " + quoted(asked) + ": " + did_you_mean(meant));
+    for (size_t i = at + 1; i < segments.size(); i++)
+        if (contains(known, segments[i]))
+            return not_found("There is no endpoint " + quoted(asked) +
+                             "; a part of the base URL seems to be in the path twice: " +
+                             did_you_mean(slash(segments[i])));
+    return not_found("There is no endpoint " + quoted(asked) +
+                     " in this directory; /ResourceTypes lists those there are.");
+}
+
+// Endpoints
+
+// What follows an endpoint's segment in the path.
+struct Rest {
+    std::string_view endpoint;
+    Segments segments;
+    std::string_view text;  // as it stands, without slashes at its ends
+};
+
+Error nothing_below(std::string_view path) {
+    return not_found("There is nothing below " + quoted(path) + ".");
+}
+
+Result<Target> below_type(const TypeView *type, const Rest &rest) {
+    Target target;
+    target.endpoint = Endpoint::resources;
+    target.type = type;
+    if (rest.segments.empty()) return target;
+
+    std::string_view name = rest.segments[0];
+    if (rest.segments.size() > 1) return nothing_below(type->type.endpoint + slash(name));
+    target.endpoint = name == ".search" ? Endpoint::search : Endpoint::resource;
+    if (target.endpoint == Endpoint::search) return target;
+    if (ascii_iequals(name, ".search"))
+        return not_found("There is no " + quoted(type->type.endpoint + slash(name)) + ": " +
+                         did_you_mean(type->type.endpoint + "/.search"));
+    target.name = name;
+    target.id = parse_id(name);
+    return target;
+}
+
+Result<Target> below_fixed(const FixedEndpoint &fixed, const Rest &rest) {
+    Target target;
+    target.endpoint = fixed.endpoint;
+    if (rest.segments.empty()) return target;
+
+    if (fixed.endpoint == Endpoint::schemas) {
+        // The URI of a schema may itself contain slashes.
+        target.endpoint = Endpoint::schema;
+        target.name = rest.text;
+    } else if (fixed.endpoint == Endpoint::resource_types && rest.segments.size() == 1) {
+        target.endpoint = Endpoint::resource_type;
+        target.name = rest.text;
+    } else {
+        return nothing_below(slash(rest.endpoint));
+    }
+    return target;
+}
+
+Rest rest_of(std::string_view path, const Segments &segments, size_t at) {
+    Rest rest;
+    rest.endpoint = segments[at];
+    rest.segments.assign(segments.begin() + long(at) + 1, segments.end());
+    if (rest.segments.empty()) return rest;
+    size_t begin = size_t(rest.segments.front().data() - path.data());
+    size_t end = size_t(rest.segments.back().data() - path.data()) + rest.segments.back().size();
+    rest.text = path.substr(begin, end - begin);
+    return rest;
+}
+
+}  // namespace
+
+bool is_protocol_endpoint(std::string_view segment) {
+    for (const FixedEndpoint &fixed : fixed_endpoints)
+        if (ascii_iequals(fixed.segment, segment)) return true;
+    return is_version(ascii_lower(segment));
+}
+
+Result<Target> parse_target(const Catalog &catalog, std::string_view path) {
+    const Segments segments = split_path(path);
+    if (segments.empty()) return Target();
+    // nginx' prefix location /scim/v2 also gets /scim/v2Users.
+    if (path[0] != '/')
+        return not_found("A slash is missing between the base URL and " + quoted(path) + ": " +
+                         did_you_mean(slash(path)));
+
+    size_t at = 0;
+    if (is_version(segments[0])) {
+        if (segments[0] != "v2")
+            return bad_request(ScimType::invalid_vers,
+                               "Version " + quoted(segments[0]) +
+                                   " of the protocol is not served here, expected \"v2\" or none.");
+        if (segments.size() == 1) return Target();
+        at = 1;
+    }
+    if (const TypeView *type = catalog.type_by_endpoint(segments[at]))
+        return below_type(type, rest_of(path, segments, at));
+    for (const FixedEndpoint &fixed : fixed_endpoints)
+        if (fixed.segment == segments[at]) return below_fixed(fixed, rest_of(path, segments, at));
+    return unknown_endpoint(catalog, segments, at);
+}
+
+// The query string
+
+namespace {
+
+// A parameter is kept as text or as a number; one of the members is null.
+struct Parameter {
+    std::string_view name;
+    std::optional<std::string> Query::*text;
+    std::optional<int64_t> Query::*number;
+};
+
+constexpr Parameter parameters[] = {
+    {"filter", &Query::filter, nullptr},
+    {"attributes", &Query::attributes, nullptr},
+    {"excludedAttributes", &Query::excluded_attributes, nullptr},
+    {"sortBy", &Query::sort_by, nullptr},
+    {"sortOrder", &Query::sort_order, nullptr},
+    {"startIndex", nullptr, &Query::start_index},
+    {"count", nullptr, &Query::count},
+};
+
+int hex_value(char c) {
+    if (is_digit(c)) return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// Form decoding (S-50). On a broken escape, the escape as it stands.
+std::optional<std::string_view> decode(std::string_view raw, std::string &out) {
+    for (size_t i = 0; i < raw.size(); i++) {
+        if (raw[i] != '%') {
+            out += raw[i] == '+' ? ' ' : raw[i];
+            continue;
+        }
+        int high = i + 2 < raw.size() ? hex_value(raw[i + 1]) : -1;
+        int low = i + 2 < raw.size() ? hex_value(raw[i + 2]) : -1;
+        if (high < 0 || low < 0) return raw.substr(i, 3);
+        out += char(high * 16 + low);
+        i += 2;
+    }
+    return {};
+}
+
+const Parameter *find_parameter(std::string_view raw_name) {
+    std::string name;
+    if (decode(raw_name, name)) return nullptr;
+    for (const Parameter &p : parameters)
+        if (ascii_iequals(p.name, name)) return &p;
+    return nullptr;
+}
+
+bool is_filter(const Parameter &parameter) { return parameter.text == &Query::filter; }
+
+Error bad_value(const Parameter &parameter, std::string_view what) {
+    ScimType type = is_filter(parameter) ? ScimType::invalid_filter : ScimType::invalid_value;
+    std::string detail = "Query parameter \"" + std::string(parameter.name) + "\" ";
+    return bad_request(type, detail.append(what).append("."));
+}
+
+Result<std::string> decode_value(const Parameter &parameter, std::string_view raw) {
+    std::string value;
+    if (auto escape = decode(raw, value))
+        return bad_value(parameter, "has the broken escape " + quoted(*escape) +
+                                        ", expected \"%\" and two hexadecimal digits");
+    if (value.find('\0') != value.npos)
+        return bad_value(parameter, "contains the character U+0000, expected text without it");
+    if (!is_utf8(value)) return bad_value(parameter, "is not valid UTF-8, expected UTF-8");
+    return value;
+}
+
+// An optional minus and digits. What does not fit is as good as the limit it is beyond.
+std::optional<int64_t> parse_integer(std::string_view text) {
+    bool negative = !text.empty() && text[0] == '-';
+    std::string_view digits = text.substr(negative ? 1 : 0);
+    if (digits.empty()) return {};
+    for (char c : digits)
+        if (!is_digit(c)) return {};
+    int64_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc()) return value;
+    using Limits = std::numeric_limits<int64_t>;
+    return negative ? Limits::min() : Limits::max();
+}
+
+Outcome assign(Query &query, const Parameter &parameter, std::string_view raw) {
+    Result<std::string> value = decode_value(parameter, raw);
+    if (!value) return std::move(value.error());
+    if (parameter.number) {
+        query.*parameter.number = parse_integer(*value);
+        if (!(query.*parameter.number))
+            return bad_value(parameter, "is " + quoted(*value) + ", expected an integer");
+        return Done{};
+    }
+    if (is_filter(parameter) && value->find_first_not_of(' ') == value->npos)
+        return bad_value(parameter, "is empty, expected a filter such as userName eq \"bjensen\"");
+    query.*parameter.text = std::move(*value);
+    return Done{};
+}
+
+bool is_assigned(const Query &query, const Parameter &parameter) {
+    return parameter.number ? (query.*parameter.number).has_value()
+                            : (query.*parameter.text).has_value();
+}
+
+}  // namespace
+
+Result<Query> parse_query(std::string_view args) {
+    Query query;
+    for (size_t at = 0; at < args.size();) {
+        size_t end = std::min(args.find('&', at), args.size());
+        std::string_view pair = args.substr(at, end - at);
+        at = end + 1;
+        size_t equals = std::min(pair.find('='), pair.size());
+        const Parameter *parameter = find_parameter(pair.substr(0, equals));
+        if (!parameter || is_assigned(query, *parameter)) continue;
+        std::string_view raw = pair.substr(std::min(equals + 1, pair.size()));
+        if (Outcome r = assign(query, *parameter, raw); !r) return std::move(r.error());
+    }
+    return query;
+}
+
+}  // namespace scim

@@ -1,0 +1,129 @@
+// How a key is made
+//
+//     exact     the octets
+//     folded    NFC, full case folding, NFC
+//     username  the first of these strings that UsernameCaseMapped accepts, as it enforces it:
+//               the value, its NFC, its NFD, its folded form;
+//               the folded form if it accepts none
+//
+// Why more than the value is offered to the profile: it looks at code points before it normalises,
+// and so refuses U+212B ANGSTROM SIGN and decomposed Hangul although it accepts their NFC, and
+// U+1F8D although it accepts its NFD. Names that are canonically the same shall have one key. The
+// folded form is offered so that a key is its own key: the folded form of a refused name may be a
+// name that the profile accepts, and changes.
+//
+// Keys that were enforced and keys that were folded share one space, on purpose. A common key never
+// joins names that differ: enforcing a string and then folding it gives what width mapping and
+// folding it gives, so two userNames with one key are the same after width mapping and full case
+// folding (S-158). All that the two routes can do is to be less strict for a refused name:
+// `ſtrasse` (refused: compatibility character) is `strasse`.
+//
+// Invalid UTF-8 is its own key. All other keys are valid UTF-8, so that collides with nothing. A
+// key holds U+0000 only where the value does.
+
+#include "scim/text.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "scim/precis.h"
+#include "scim/unicode.h"
+
+namespace scim {
+namespace {
+
+// Lower-cases eight ASCII bytes at once. Each byte is below 0x80, so the sums stay inside their
+// byte and its high bit says whether the letter is at least 'A', or above 'Z'.
+uint64_t lower_eight(uint64_t word) {
+    constexpr uint64_t each = 0x0101010101010101;
+    uint64_t at_least_a = word + each * (0x80 - 'A');
+    uint64_t above_z = word + each * (0x7f - 'Z');
+    uint64_t upper = at_least_a & ~above_z & (each * 0x80);
+    return word | upper >> 2;  // 0x80 >> 2 is 0x20, the bit between 'A' and 'a'
+}
+
+// Nearly every userName and e-mail address is ASCII, where folding and the PRECIS profile both come
+// to lower-casing, accepted or not. False, with `out` as it was, if there is any other character.
+bool append_ascii_key(std::string &out, std::string_view text) {
+    size_t start = out.size(), i = 0;
+    out.resize(start + text.size());
+    char *to = &out[start];
+    uint64_t seen = 0;
+    for (uint64_t word; text.size() - i >= sizeof word; i += sizeof word) {
+        std::memcpy(&word, text.data() + i, sizeof word);
+        seen |= word;
+        word = lower_eight(word);
+        std::memcpy(to + i, &word, sizeof word);
+    }
+    for (; i < text.size(); i++) {
+        seen |= uint8_t(text[i]);
+        to[i] = ascii_lower(text[i]);
+    }
+    if (!(seen & 0x8080808080808080)) return true;
+    out.resize(start);
+    return false;
+}
+
+// Blanks and controls survive every mapping and are refused in every form: no need to try four.
+bool is_hopeless(const CodePoints &text) {
+    return std::any_of(text.begin(), text.end(), [](int32_t c) { return c <= 0x20 || c == 0x7f; });
+}
+
+std::optional<CodePoints> accepted(const CodePoints &text) {
+    if (is_hopeless(text)) return std::nullopt;
+    if (auto key = username_case_mapped(text)) return key;
+    for (const CodePoints &form : {nfc(text), nfd(text)})
+        if (form != text)
+            if (auto key = username_case_mapped(form)) return key;
+    return std::nullopt;
+}
+
+CodePoints username_key(const CodePoints &text) {
+    if (auto key = accepted(text)) return *key;
+    CodePoints folded = case_folded(text);
+    if (folded == text) return folded;
+    if (auto key = accepted(folded)) return *key;
+    return folded;
+}
+
+}  // namespace
+
+void append_key(std::string &out, Matching matching, std::string_view utf8) {
+    if (matching != Matching::exact && append_ascii_key(out, utf8)) return;
+    if (matching == Matching::exact || !is_utf8(utf8)) {
+        out += utf8;
+        return;
+    }
+    CodePoints text = decode_utf8(utf8);
+    append_utf8(out, matching == Matching::folded ? case_folded(text) : username_key(text));
+}
+
+std::string key_of(Matching matching, std::string_view utf8) {
+    std::string out;
+    append_key(out, matching, utf8);
+    return out;
+}
+
+bool is_precis_username(std::string_view utf8) {
+    return is_utf8(utf8) && username_case_mapped(decode_utf8(utf8)).has_value();
+}
+
+bool is_utf8(std::string_view bytes) { return utf8_prefix(bytes) == bytes.size(); }
+
+std::string_view unicode_version() { return utf8proc_unicode_version(); }
+
+std::string ascii_lower(std::string_view s) {
+    std::string out(s);
+    for (char &c : out) c = ascii_lower(c);
+    return out;
+}
+
+bool ascii_iequals(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+               return ascii_lower(x) == ascii_lower(y);
+           });
+}
+
+}  // namespace scim

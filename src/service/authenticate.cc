@@ -1,0 +1,133 @@
+#include "service/authenticate.h"
+
+#include <openssl/crypto.h>
+
+#include <functional>
+
+#include "scim/datetime.h"
+#include "service/token.h"
+#include "store/format.h"
+
+namespace scim::service {
+
+namespace {
+
+Error unauthorized(std::string detail) { return Error{401, ScimType::none, std::move(detail), 0}; }
+
+Error unreadable(const store::Txn &txn) {
+    return Error{503, ScimType::none, "the directory cannot be read now: " + std::string(to_string(txn.error())), 1};
+}
+
+std::string at_time(int64_t milliseconds) {
+    std::string out;
+    append_datetime(out, milliseconds);
+    return out;
+}
+
+// "Bearer x", "bearer  x" and "x" are the token x; "Basic x" is another scheme.
+Result<std::string_view> bearer_token(std::string_view header) {
+    auto trim = [](std::string_view s) {
+        while (!s.empty() && s.front() == ' ') s.remove_prefix(1);
+        while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
+        return s;
+    };
+    header = trim(header);
+    if (header.empty())
+        return unauthorized("the request has no Authorization header; send \"Authorization: Bearer <token>\"");
+    size_t blank = header.find(' ');
+    if (blank == std::string_view::npos) {
+        if (ascii_iequals(header, "Bearer"))
+            return unauthorized("the Authorization header says Bearer but carries no token: the secret token field of the "
+                                "identity provider is empty");
+        return header;
+    }
+    if (!ascii_iequals(header.substr(0, blank), "Bearer"))
+        return unauthorized("the Authorization header uses the scheme " + quoted(header.substr(0, blank)) +
+                            "; this server takes \"Bearer <token>\"");
+    return trim(header.substr(blank));
+}
+
+Outcome check_time(const Actor &actor, int64_t now) {
+    if (actor.not_before != 0 && now < actor.not_before)
+        return unauthorized("the token " + quoted(actor.label) + " is not valid before " + at_time(actor.not_before));
+    if (actor.expires != 0 && now >= actor.expires)
+        return unauthorized("the token " + quoted(actor.label) + " expired at " + at_time(actor.expires) +
+                            "; create a new one with scimctl token create");
+    return Done{};
+}
+
+}  // namespace
+
+uint64_t Authenticator::epoch_of(store::Txn &txn) {
+    if (!known_ || txn.id() != txn_) {
+        epoch_ = store::auth_epoch(txn);
+        txn_ = txn.id();
+        known_ = txn.good();
+    }
+    return epoch_;
+}
+
+Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token, uint64_t epoch) {
+    store::Digest digest = digest_of(token);
+    auto row = store::find_token(txn, digest);
+    if (!txn.good()) return unreadable(txn);
+    auto tenant = row ? store::find_tenant(txn, row->tenant) : std::nullopt;
+    if (!tenant || tenant->state != store::TenantState::active) {
+        if (token_form(token) == TokenForm::damaged)
+            return unauthorized("the token is not complete: it begins like one of this server, but its checksum is wrong; "
+                                "copy it again");
+        return unauthorized("the token is unknown here; create one with scimctl token create");
+    }
+    if (row->revoked != 0)
+        return unauthorized("the token " + quoted(row->label) + " was revoked at " + at_time(row->revoked));
+    auto actor = std::make_shared<Actor>();
+    actor->tenant = row->tenant;
+    actor->token = row->number;
+    actor->scopes = row->scopes;
+    actor->not_before = row->not_before;
+    actor->expires = row->expires;
+    actor->tenant_name = tenant->name;
+    actor->label = row->label;
+    actor->digest = digest;
+    actor->auth_epoch = epoch;
+    return ActorPtr(actor);
+}
+
+Result<ActorPtr> Authenticator::authenticate(store::Txn &txn, std::string_view authorization, int64_t now) {
+    auto token = bearer_token(authorization);
+    if (!token) return token.error();
+    uint64_t epoch = epoch_of(txn);
+    if (!txn.good()) return unreadable(txn);
+    Entry &entry = cache_[std::hash<std::string_view>()(*token) % slots];
+    if (entry.actor == nullptr || entry.actor->auth_epoch != epoch || entry.token.size() != token->size() ||
+        CRYPTO_memcmp(entry.token.data(), token->data(), token->size()) != 0) {
+        auto actor = look_up(txn, *token, epoch);
+        if (!actor) return actor.error();
+        entry = {std::string(*token), std::move(*actor)};
+    }
+    auto in_time = check_time(*entry.actor, now);
+    if (!in_time) return in_time.error();
+    return entry.actor;
+}
+
+Result<ActorPtr> Authenticator::anonymous(store::Txn &txn, std::string_view name, uint8_t scopes) {
+    auto tenant = store::find_tenant(txn, name);
+    if (!txn.good()) return unreadable(txn);
+    if (!tenant || tenant->state != store::TenantState::active)
+        return Error{403, ScimType::none, "there is no tenant " + quoted(name) + " here; scim_tenant of this location names it",
+                     0};
+    auto actor = std::make_shared<Actor>();
+    actor->tenant = tenant->number;
+    actor->tenant_name = tenant->name;
+    actor->scopes = scopes;
+    actor->auth_epoch = epoch_of(txn);
+    return ActorPtr(actor);
+}
+
+Outcome check_tenant(const Actor &actor, std::string_view tenant) {
+    if (actor.tenant_name == tenant) return Done{};
+    return Error{403, ScimType::none,
+                 "the token is of another tenant than this address: it is for " + quoted(actor.tenant_name), 0};
+}
+
+}  // namespace scim::service

@@ -1,0 +1,180 @@
+#include "service/batch.h"
+
+#include "service/render.h"
+#include "service/routes.h"
+#include "service/token.h"
+
+namespace scim::service {
+
+namespace {
+
+// Above this, only what makes room or locks somebody out is accepted.
+constexpr double map_reserve = 0.95;
+constexpr size_t refusals_pending_max = 256;
+
+Error full() {
+    return Error{503, ScimType::none, "the directory is full; its operator must raise size= of scim_store", 60};
+}
+
+Error unwritable(store::Errc code) {
+    if (code == store::Errc::map_full) return full();
+    return Error{503, ScimType::none, "the directory cannot be written now: " + std::string(to_string(code)), 5};
+}
+
+Id make_new_id(int64_t now) {
+    std::array<uint8_t, 10> random;
+    fill_random(random.data(), random.size());
+    return make_id(now, random);
+}
+
+store::Refusal refusal_of(const Job &job, const Error &error) {
+    store::Refusal refusal;
+    refusal.tenant = job.actor->tenant;
+    refusal.time = job.request.now;
+    refusal.actor = job.actor->token;
+    refusal.request = job.request.id;
+    refusal.operation = job.response.facts.operation;
+    refusal.resource_type = job.response.facts.resource_type;
+    refusal.resource_id = job.response.facts.resource_id;
+    refusal.status = error.status;
+    refusal.scim_type = to_string(error.type);
+    refusal.detail = error.detail;
+    return refusal;
+}
+
+}  // namespace
+
+void Writer::prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog) {
+    job.report = Report();
+    job.prepared = prepare(catalog, job.request, *job.actor, job.new_id, job.report);
+}
+
+void Writer::prepare_all(const std::vector<Job *> &jobs) {
+    Snapshot snapshot(session_);
+    auto usable = snapshot.usable();
+    for (Job *job : jobs) {
+        job->response.clear();
+        job->planned = Error{};
+        job->new_id = make_new_id(job->request.now);
+        if (!usable) {
+            job->prepared = usable.error();
+            continue;
+        }
+        auto target = parse_target(*snapshot.catalog(), job->request.path);
+        Facts &facts = job->response.facts;
+        facts.operation = operation_name(job->request.method, target ? &*target : nullptr);
+        if (target && target->type != nullptr) facts.resource_type = target->type->type.name;
+        if (target && target->endpoint == Endpoint::resource) facts.resource_id = target->name;
+        if (!job->actor->may(store::scope_write)) {
+            job->prepared = Error{403, ScimType::none,
+                                  "the token " + quoted(job->actor->label) + " may not write: it lacks the scope write", 0};
+            continue;
+        }
+        prepare_one(*job, snapshot.catalog());
+        if (!job->prepared && job->prepared.error().status == 405 && target)
+            job->response.allow = allowed_methods(*target);
+    }
+}
+
+// A token that was revoked, or a tenant removed, while the request waited: it does not write.
+Outcome Writer::still_authorized(store::WriteTxn &txn, const Job &job) {
+    const Actor &actor = *job.actor;
+    if (actor.auth_epoch == store::auth_epoch(txn)) return Done{};
+    auto tenant = store::find_tenant(txn, actor.tenant);
+    bool good = tenant && tenant->state == store::TenantState::active;
+    if (good && actor.token != 0) {
+        auto token = store::find_token(txn, actor.digest);
+        good = token && token->revoked == 0;
+    }
+    if (good) return Done{};
+    return Error{401, ScimType::none, "the token was revoked while the request was on its way", 0};
+}
+
+void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog, double fill) {
+    if (job.prepared && job.prepared->command.catalog->epoch() != catalog->epoch()) prepare_one(job, catalog);
+    if (!job.prepared) {
+        job.planned = job.prepared.error();
+        return;
+    }
+    auto authorized = still_authorized(txn, job);
+    if (!authorized) {
+        job.planned = authorized.error();
+        return;
+    }
+    const Command &command = job.prepared->command;
+    if (fill > map_reserve && command.operation == store::Operation::create) {
+        job.planned = full();
+        return;
+    }
+    store::DirectoryWriter directory(txn, command.tenant);
+    job.planned = plan(command, directory);
+    if (job.planned) apply(*job.planned, directory);
+}
+
+void Writer::note_refusals(store::WriteTxn &txn) {
+    for (const store::Refusal &refusal : refusals_) store::add_refusal(txn, refusal);
+}
+
+store::Errc Writer::attempt(Job *const *jobs, size_t count) {
+    store::WriteTxn txn(store_.env());
+    auto catalog = write_catalogs_.at(txn);
+    if (!txn.good()) return txn.error();
+    if (!catalog) return store::Errc::damaged;
+    double fill = txn.fill();
+    bool changes = false;
+    for (size_t i = 0; i < count && txn.good(); i++) {
+        plan_one(txn, *jobs[i], *catalog, fill);
+        changes |= jobs[i]->planned && jobs[i]->planned->changes;
+    }
+    if (!txn.good()) return txn.error();
+    // What only looked needs no commit: it has seen nothing but committed state.
+    if (!changes) return store::Errc::ok;
+    note_refusals(txn);
+    store::Errc code = txn.commit();
+    if (code == store::Errc::ok) refusals_.clear();
+    return code;
+}
+
+BatchOutcome Writer::run(const std::vector<Job *> &jobs) {
+    problem_.clear();
+    prepare_all(jobs);
+    store::Errc code = attempt(jobs.data(), jobs.size());
+    bool retry = code == store::Errc::map_full || code == store::Errc::no_space;
+    for (Job *job : jobs) {
+        store::Errc mine = code;
+        if (retry) {
+            // The refusals that ride along may be what does not fit.
+            refusals_.clear();
+            mine = attempt(&job, 1);
+        }
+        if (mine != store::Errc::ok) job->planned = unwritable(mine);
+        answer(*job);
+    }
+    if (code != store::Errc::ok) problem_ = to_string(code);
+    if (code == store::Errc::panic) return BatchOutcome::reopen;
+    return code == store::Errc::ok || retry ? BatchOutcome::ok : BatchOutcome::failed;
+}
+
+void Writer::answer(Job &job) {
+    Response &response = job.response;
+    response.facts.dialect = job.report.summary();
+    if (!job.planned) {
+        const Error &error = job.planned.error();
+        refuse(response, error, job.request.id);
+        if (error.status < 500 && error.status != 401 && refusals_.size() < refusals_pending_max)
+            refusals_.push_back(refusal_of(job, error));
+        return;
+    }
+    const Plan &plan = *job.planned;
+    const Command &command = job.prepared->command;
+    response.status = plan.status;
+    response.facts.resource_id = to_string(command.id);
+    if (plan.record.empty()) return;
+    auto record = store::RecordView::parse(plan.record);
+    response.etag = etag_of(*record);
+    response.location = location_of(*command.type, job.request.base_url, command.id);
+    Rendering rendering{*command.catalog, *command.type, job.request.base_url, job.prepared->projection};
+    render_resource(response.body, rendering, command.id, *record);
+}
+
+}  // namespace scim::service

@@ -1,0 +1,62 @@
+#pragma once
+// The write path of one process: many requests, one transaction, one commit.
+//
+// All requests of a batch are prepared before the transaction begins, because there is one writer for all processes and JSON is
+// slow. Then each is planned and applied in turn, and no answer is final before the commit: a refusal, too, may rest on a
+// neighbour's write. If a write fails because the map or disk is full, the batch is undone and its requests run again one
+// by one, so that only those that do not fit are refused. A failed commit refuses them all.
+
+#include <memory>
+#include <vector>
+
+#include "service/command.h"
+#include "service/store.h"
+
+namespace scim::service {
+
+// One request on its way through a batch. The request's views must stay valid until the batch has run.
+struct Job {
+    Request request;
+    ActorPtr actor;
+    Response response;
+
+    // The batch's own.
+    Report report;
+    Result<Prepared> prepared = Error{};
+    Result<Plan> planned = Error{};
+    Id new_id{};
+};
+
+enum class BatchOutcome : uint8_t {
+    ok,
+    failed,  // nothing was written: 503 to all
+    reopen,  // the environment must be reopened before anything else (LMDB's panic): outcome unknown, 503 to all
+};
+
+class Writer {
+  public:
+    explicit Writer(Store &store) : store_(store), session_(store) {}
+
+    // Answers every job. Blocks: for the write lock and the disk. For one thread.
+    BatchOutcome run(const std::vector<Job *> &jobs);
+
+    // Why the last batch failed, for the log; empty if it did not.
+    const std::string &problem() const { return problem_; }
+
+  private:
+    void prepare_all(const std::vector<Job *> &jobs);
+    void prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog);
+    store::Errc attempt(Job *const *jobs, size_t count);
+    void plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog, double fill);
+    Outcome still_authorized(store::WriteTxn &txn, const Job &job);
+    void answer(Job &job);
+    void note_refusals(store::WriteTxn &txn);
+
+    Store &store_;
+    Session session_;
+    CatalogCache write_catalogs_;
+    std::vector<store::Refusal> refusals_;  // best effort: ride on the next commit
+    std::string problem_;
+};
+
+}  // namespace scim::service

@@ -1,0 +1,52 @@
+#include "service/request.h"
+
+namespace scim::service {
+
+std::string_view to_string(Method method) {
+    switch (method) {
+        case Method::get: return "GET";
+        case Method::post: return "POST";
+        case Method::put: return "PUT";
+        case Method::patch: return "PATCH";
+        case Method::del: return "DELETE";
+        case Method::other: break;
+    }
+    return "this method";
+}
+
+void Response::clear() {
+    status = 500;
+    retry_after = 0;
+    allow = {};
+    etag.clear();
+    location.clear();
+    body.clear();
+    facts.operation = {};
+    facts.resource_type.clear();
+    facts.resource_id.clear();
+    facts.detail.clear();
+    facts.dialect.clear();
+    facts.scim_type = ScimType::none;
+}
+
+void refuse(Response &response, const Error &error, const store::RequestId &request) {
+    response.status = error.status;
+    response.retry_after = error.retry_after;
+    response.etag.clear();
+    response.location.clear();
+    response.facts.detail = error.detail;
+    response.facts.scim_type = error.type;
+    response.body = error_body(error, to_string(request));
+}
+
+std::string to_string(const store::RequestId &id) {
+    std::string out;
+    out.reserve(2 * id.size());
+    for (uint8_t byte : id) {
+        out += "0123456789abcdef"[byte >> 4];
+        out += "0123456789abcdef"[byte & 15];
+    }
+    return out;
+}
+
+}  // namespace scim::service

@@ -1,0 +1,68 @@
+#include "service/routes.h"
+
+namespace scim::service {
+
+namespace {
+
+Error not_implemented(std::string detail) { return Error{501, ScimType::none, std::move(detail), 0}; }
+
+}  // namespace
+
+std::string_view allowed_methods(const Target &target) {
+    switch (target.endpoint) {
+        case Endpoint::resources: return "GET, HEAD, POST";
+        case Endpoint::resource: return "GET, HEAD, PUT, DELETE";
+        case Endpoint::search:
+        case Endpoint::bulk: return "POST";
+        default: return "GET, HEAD";
+    }
+}
+
+Outcome check_method(Method method, const Target &target) {
+    switch (target.endpoint) {
+        case Endpoint::me: return not_implemented("/Me is not supported; address users by /Users/{id}");
+        case Endpoint::bulk: return not_implemented("/Bulk is not supported; send the requests one by one");
+        case Endpoint::search: return not_implemented("/.search is not supported yet; send a GET with a filter");
+        case Endpoint::root: return not_implemented("queries over all resource types are not supported yet; query /Users");
+        case Endpoint::resources:
+            if (method == Method::get || method == Method::post) return Done{};
+            break;
+        case Endpoint::resource:
+            if (method == Method::get || method == Method::put || method == Method::del) return Done{};
+            if (method == Method::patch) return not_implemented("PATCH is not supported yet; send the whole resource with PUT");
+            break;
+        default:
+            if (method == Method::get) return Done{};
+    }
+    return Error{405, ScimType::none,
+                 std::string(to_string(method)) + " is not possible here; this address takes " +
+                     std::string(allowed_methods(target)),
+                 0};
+}
+
+bool is_write(Method method) { return method != Method::get && method != Method::other; }
+
+std::string_view operation_name(Method method, const Target *target) {
+    if (target == nullptr) return "unknown";
+    switch (target->endpoint) {
+        case Endpoint::resources: return method == Method::post ? "create" : "list";
+        case Endpoint::resource:
+            switch (method) {
+                case Method::put: return "replace";
+                case Method::patch: return "patch";
+                case Method::del: return "delete";
+                default: return "get";
+            }
+        case Endpoint::root: return "list";
+        case Endpoint::search: return "search";
+        case Endpoint::bulk: return "bulk";
+        case Endpoint::me: return "me";
+        default: return "discovery";
+    }
+}
+
+Error no_such_resource(const TypeView &type, std::string_view id) {
+    return Error{404, ScimType::none, "there is no " + type.type.name + " with the id " + quoted(id), 0};
+}
+
+}  // namespace scim::service

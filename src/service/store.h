@@ -1,0 +1,88 @@
+#pragma once
+// An opened store of one process: environment, gate and catalog. Opening never waits and never writes; what the
+// configuration wants beyond what is there is declared later, on a thread that may wait for the write lock.
+
+#include <memory>
+#include <string>
+
+#include "scim/catalog.h"
+#include "service/authenticate.h"
+#include "store/format.h"
+#include "store/lmdb.h"
+
+namespace scim::service {
+
+// The catalog of whatever snapshot one looks at. For one thread.
+class CatalogCache {
+  public:
+    // The catalog of this transaction; 503 if it cannot be read.
+    Result<std::shared_ptr<const Catalog>> at(store::Txn &txn);
+
+  private:
+    std::shared_ptr<const Catalog> catalog_;
+    uint64_t txn_ = 0;
+};
+
+class Store {
+  public:
+    struct Options {
+        store::EnvOptions env;
+        Declaration declaration;
+    };
+
+    enum class State : uint8_t {
+        ready,     // serves reads and writes
+        read_only,  // a newer format that may be read but not written
+        undeclared,  // declare() has something to do first
+    };
+
+    // Nothing, and a sentence in `why`, if the store cannot be served at all.
+    static std::unique_ptr<Store> open(Options options, std::string &why);
+
+    State state() const { return state_; }
+    store::Env &env() { return *env_; }
+    // A sentence for the log about a Unicode version or format that is not this build's; empty if there is none.
+    const std::string &warning() const { return warning_; }
+
+    // Creates databases, gate and catalog rows as the declaration asks. Waits for the write lock. False, and a sentence in
+    // `why`, if it fails; the store stays undeclared.
+    // REQUIRES: state() is undeclared, so nobody else uses the store.
+    bool declare(std::string &why);
+
+  private:
+    bool examine(std::string &why);
+
+    Options options_;
+    std::unique_ptr<store::Env> env_;
+    State state_ = State::undeclared;
+    std::string warning_;
+};
+
+// One thread's means to read a store.
+class Session {
+  public:
+    explicit Session(Store &store) : reader(store.env()) {}
+    store::Reader reader;
+    CatalogCache catalogs;
+    Authenticator authenticator;
+};
+
+// One snapshot of a session's store, with the catalog that describes it.
+class Snapshot {
+  public:
+    explicit Snapshot(Session &session) : txn(session.reader), catalog_(session.catalogs.at(txn)) {}
+
+    store::ReadTxn txn;
+    // Why the store cannot be read now.
+    Outcome usable() const {
+        if (!catalog_) return catalog_.error();
+        return Done{};
+    }
+    // REQUIRES: usable().
+    const std::shared_ptr<const Catalog> &catalog() const { return *catalog_; }
+
+  private:
+    Result<std::shared_ptr<const Catalog>> catalog_;
+};
+
+}  // namespace scim::service

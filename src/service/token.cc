@@ -1,0 +1,91 @@
+#include "service/token.h"
+
+#include <openssl/sha.h>
+#include <sys/random.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace scim::service {
+
+namespace {
+
+constexpr std::string_view prefix = "scim_";
+constexpr size_t secret_size = 43, checksum_size = 6;
+constexpr char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+// Long division of a big-endian number by 62, again and again: `size` digits, leading zeros kept.
+template <class Bytes>
+std::string base62(Bytes number, size_t size) {
+    std::string out(size, '0');
+    for (size_t i = size; i > 0; i--) {
+        unsigned rest = 0;
+        for (auto &byte : number) {
+            rest = rest << 8 | uint8_t(byte);
+            byte = decltype(+byte)(rest / 62);
+            rest %= 62;
+        }
+        out[i - 1] = digits[rest];
+    }
+    return out;
+}
+
+uint32_t crc32(std::string_view bytes) {
+    uint32_t crc = 0xffffffff;
+    for (unsigned char byte : bytes) {
+        crc ^= byte;
+        for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (0xedb88320 & -(crc & 1));
+    }
+    return ~crc;
+}
+
+std::string checksum(std::string_view text) {
+    uint32_t crc = crc32(text);
+    return base62(std::array<uint8_t, 4>{uint8_t(crc >> 24), uint8_t(crc >> 16), uint8_t(crc >> 8), uint8_t(crc)},
+                  checksum_size);
+}
+
+}  // namespace
+
+std::string format_token(const std::array<uint8_t, 32> &random) {
+    std::string token(prefix);
+    token += base62(random, secret_size);
+    return token + checksum(token);
+}
+
+TokenForm token_form(std::string_view token) {
+    if (token.substr(0, prefix.size()) != prefix) return TokenForm::foreign;
+    if (token.size() != prefix.size() + secret_size + checksum_size) return TokenForm::damaged;
+    size_t body = token.size() - checksum_size;
+    return checksum(token.substr(0, body)) == token.substr(body) ? TokenForm::plausible : TokenForm::damaged;
+}
+
+store::Digest digest_of(std::string_view token) {
+    store::Digest digest;
+    SHA256(reinterpret_cast<const unsigned char *>(token.data()), token.size(), digest.data());
+    return digest;
+}
+
+std::optional<store::Digest> parse_digest(std::string_view hex) {
+    store::Digest digest{};
+    if (hex.size() != 2 * digest.size()) return std::nullopt;
+    for (size_t i = 0; i < hex.size(); i++) {
+        char c = ascii_lower(hex[i]);
+        int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (value < 0) return std::nullopt;
+        digest[i / 2] = uint8_t(digest[i / 2] << 4 | value);
+    }
+    return digest;
+}
+
+void fill_random(uint8_t *bytes, size_t size) {
+    while (size > 0) {
+        ssize_t n = getrandom(bytes, size, 0);
+        if (n < 0 && errno != EINTR) throw std::system_error(errno, std::generic_category(), "getrandom");
+        if (n < 0) continue;
+        bytes += n;
+        size -= size_t(n);
+    }
+}
+
+}  // namespace scim::service

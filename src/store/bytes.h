@@ -1,0 +1,85 @@
+#pragma once
+// How numbers stand on disk: big-endian in keys, so that LMDB's byte order is their order;
+// little-endian and variable-length in values.
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace scim::store {
+
+inline void append_be(std::string &out, uint64_t value, int bytes) {
+    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) out += char(value >> shift & 0xff);
+}
+
+// REQUIRES: `in` has `bytes` bytes.
+inline uint64_t read_be(const char *in, int bytes) {
+    uint64_t value = 0;
+    for (int i = 0; i < bytes; i++) value = value << 8 | uint8_t(in[i]);
+    return value;
+}
+
+inline void append_le(std::string &out, uint64_t value, int bytes) {
+    for (int i = 0; i < bytes; i++) out += char(value >> i * 8 & 0xff);
+}
+
+inline uint64_t read_le(const char *in, int bytes) {
+    uint64_t value = 0;
+    for (int i = bytes - 1; i >= 0; i--) value = value << 8 | uint8_t(in[i]);
+    return value;
+}
+
+// LEB128: seven bits a byte, the lowest first.
+inline void append_varint(std::string &out, uint64_t value) {
+    for (; value >= 0x80; value >>= 7) out += char(value | 0x80);
+    out += char(value);
+}
+
+inline uint64_t zigzag(int64_t v) { return uint64_t(v) << 1 ^ uint64_t(v >> 63); }
+inline int64_t unzigzag(uint64_t v) { return int64_t(v >> 1) ^ -int64_t(v & 1); }
+
+// Reads what may be anything: once it has run past the end it stays failed and returns zeros.
+class ByteReader {
+  public:
+    explicit ByteReader(std::string_view in) : at_(in.data()), end_(in.data() + in.size()) {}
+
+    uint64_t varint() {
+        uint64_t value = 0;
+        for (int shift = 0; shift < 64 && at_ < end_; shift += 7) {
+            uint8_t byte = uint8_t(*at_++);
+            value |= uint64_t(byte & 0x7f) << shift;
+            if (byte < 0x80) return value;
+        }
+        failed_ = true;
+        return 0;
+    }
+    uint64_t le(int bytes) {
+        if (end_ - at_ < bytes) return fail();
+        uint64_t value = read_le(at_, bytes);
+        at_ += bytes;
+        return value;
+    }
+    std::string_view bytes(size_t n) {
+        if (size_t(end_ - at_) < n) {
+            fail();
+            return {};
+        }
+        std::string_view result(at_, n);
+        at_ += n;
+        return result;
+    }
+    bool failed() const { return failed_; }
+    bool at_end() const { return at_ == end_; }
+
+  private:
+    uint64_t fail() {
+        failed_ = true;
+        at_ = end_;
+        return 0;
+    }
+    const char *at_, *end_;
+    bool failed_ = false;
+};
+
+}  // namespace scim::store

@@ -1,0 +1,171 @@
+#include "store/directory.h"
+
+#include <algorithm>
+
+#include "store/bytes.h"
+
+namespace scim::store {
+
+namespace {
+
+template <class T>
+void append_ids(std::string &out, const std::vector<T> &ids) {
+    append_varint(out, ids.size());
+    for (const Id &id : ids) out.append(bytes_of(id));
+}
+
+bool read_ids(ByteReader &in, std::vector<Id> &ids) {
+    for (uint64_t n = in.varint(); n > 0 && !in.failed(); n--) {
+        Bytes bytes = in.bytes(id_size);
+        if (!in.failed()) ids.push_back(id_at(bytes, 0));
+    }
+    return !in.failed();
+}
+
+uint64_t read_counter(Txn &txn, const std::string &key) {
+    Bytes bytes;
+    if (!txn.get(Db::meta, key, bytes) || bytes.size() != 8) return 0;
+    return read_le(bytes.data(), 8);
+}
+
+void put_counter(WriteTxn &txn, const std::string &key, uint64_t value) {
+    std::string bytes;
+    append_le(bytes, value, 8);
+    txn.put(Db::meta, key, bytes);
+}
+
+}  // namespace
+
+std::string_view to_string(Operation operation) {
+    switch (operation) {
+        case Operation::create: return "create";
+        case Operation::replace: return "replace";
+        case Operation::patch: return "patch";
+        case Operation::remove: return "delete";
+    }
+    return "?";
+}
+
+std::string encode_change(const Change &change) {
+    std::string out;
+    append_le(out, uint64_t(change.time), 8);
+    append_le(out, change.actor, 4);
+    out.append(reinterpret_cast<const char *>(change.request.data()), change.request.size());
+    append_le(out, uint64_t(change.operation), 1);
+    append_le(out, change.type, 2);
+    out.append(bytes_of(change.id));
+    append_varint(out, change.attrs.size());
+    for (AttrNumber attr : change.attrs) append_varint(out, attr);
+    append_ids(out, change.added);
+    append_ids(out, change.removed);
+    return out;
+}
+
+std::optional<Change> decode_change(Bytes bytes) {
+    ByteReader in(bytes);
+    Change change;
+    change.time = int64_t(in.le(8));
+    change.actor = uint32_t(in.le(4));
+    Bytes request = in.bytes(change.request.size());
+    if (in.failed()) return std::nullopt;
+    std::copy(request.begin(), request.end(), change.request.begin());
+    uint64_t operation = in.le(1);
+    if (operation < 1 || operation > 4) return std::nullopt;
+    change.operation = Operation(operation);
+    change.type = TypeNumber(in.le(2));
+    Bytes id = in.bytes(id_size);
+    if (in.failed()) return std::nullopt;
+    change.id = id_at(id, 0);
+    for (uint64_t n = in.varint(); n > 0 && !in.failed(); n--) change.attrs.push_back(AttrNumber(in.varint()));
+    if (in.failed() || !read_ids(in, change.added) || !read_ids(in, change.removed)) return std::nullopt;
+    return change;
+}
+
+IndexValues index_values(const Catalog &catalog, const TypeView &type, const std::vector<Leaf> &leaves) {
+    IndexValues values;
+    for (const IndexDef *index : catalog.indexes(type.number)) {
+        // An index that is being built is maintained like a ready one; one that is being dropped is not.
+        if (index->state == IndexState::dropping) continue;
+        const Attr *attr = type.by_number(index->attr);
+        if (attr == nullptr) continue;
+        for (const Leaf &leaf : leaves) {
+            if (leaf.attr != index->attr) continue;
+            if (auto value = index_value(*attr, leaf.json)) values.emplace_back(index, std::move(*value));
+        }
+    }
+    std::sort(values.begin(), values.end(), [](const auto &a, const auto &b) {
+        return std::pair(a.first->number, std::string_view(a.second)) <
+               std::pair(b.first->number, std::string_view(b.second));
+    });
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+    return values;
+}
+
+std::optional<RecordView> Directory::record(TypeNumber type, const Id &id) {
+    Bytes bytes;
+    if (!txn_.get(Db::resources, resource_key(tenant_, type, id), bytes)) return std::nullopt;
+    auto view = RecordView::parse(bytes);
+    if (!view) txn_.fail(Errc::damaged);
+    return view;
+}
+
+uint64_t Directory::count(TypeNumber type) { return read_counter(txn_, count_key(tenant_, type)); }
+
+Position Directory::position() {
+    Bytes bytes;
+    if (!txn_.get(Db::meta, position_key(tenant_), bytes) || bytes.size() != 16) return {};
+    return {read_le(bytes.data(), 8), int64_t(read_le(bytes.data() + 8, 8))};
+}
+
+std::vector<Id> Directory::find(const IndexDef &index, Bytes value, size_t limit) {
+    std::vector<Id> ids;
+    std::string prefix = index_prefix(tenant_, index.type, index.attr);
+    prefix.append(value);
+    prefix += '\0';
+    Cursor cursor(txn_, Db::index);
+    for (bool more = cursor.seek(prefix); more && ids.size() < limit; more = cursor.next()) {
+        if (!starts_with(cursor.key(), prefix)) break;
+        // A fixed-width value that holds 0x00 may begin another, longer key: width tells.
+        if (cursor.key().size() == prefix.size() + id_size) ids.push_back(id_at(cursor.key(), prefix.size()));
+    }
+    return ids;
+}
+
+void DirectoryWriter::put_index(const ResourceEdit &edit) {
+    auto order = [](const auto &a, const auto &b) {
+        return std::pair(a.first->number, std::string_view(a.second)) <
+               std::pair(b.first->number, std::string_view(b.second));
+    };
+    IndexValues gone, come;
+    std::set_difference(edit.before.begin(), edit.before.end(), edit.after.begin(), edit.after.end(),
+                        std::back_inserter(gone), order);
+    std::set_difference(edit.after.begin(), edit.after.end(), edit.before.begin(), edit.before.end(),
+                        std::back_inserter(come), order);
+    for (const auto &[index, value] : gone)
+        write_.del(Db::index, index_key(tenant_, edit.type, index->attr, value, edit.id));
+    for (const auto &[index, value] : come)
+        write_.put(Db::index, index_key(tenant_, edit.type, index->attr, value, edit.id), {});
+}
+
+void DirectoryWriter::add_count(TypeNumber type, int64_t delta) {
+    put_counter(write_, count_key(tenant_, type), count(type) + uint64_t(delta));
+}
+
+void DirectoryWriter::apply(const ResourceEdit &edit) {
+    std::string key = resource_key(tenant_, edit.type, edit.id);
+    if (edit.record.empty()) {
+        write_.del(Db::resources, key);
+        add_count(edit.type, -1);
+    } else {
+        write_.put(Db::resources, key, edit.record);
+        if (edit.is_new) add_count(edit.type, 1);
+    }
+    put_index(edit);
+    write_.put(Db::changes, change_key(tenant_, edit.position, 0), encode_change(edit.change));
+    std::string position;
+    append_le(position, edit.position, 8);
+    append_le(position, uint64_t(edit.change.time), 8);
+    write_.put(Db::meta, position_key(tenant_), position);
+}
+
+}  // namespace scim::store

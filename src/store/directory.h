@@ -1,0 +1,131 @@
+#pragma once
+// One tenant's resources, index rows, changes and counters within one transaction.
+//
+// A handle is bound to a tenant: there is no call that reaches another one's rows. Every resource is one record, one index
+// row a distinct value of an indexed attribute, one count a resource type; the last change of a resource has the position
+// that its record carries as version. DirectoryWriter keeps all of them together.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scim/catalog.h"
+#include "scim/id.h"
+#include "scim/resource.h"
+#include "store/keys.h"
+#include "store/lmdb.h"
+#include "store/record.h"
+
+namespace scim::store {
+
+enum class Operation : uint8_t { create = 1, replace = 2, patch = 3, remove = 4 };
+std::string_view to_string(Operation operation);
+
+using RequestId = std::array<uint8_t, 16>;
+
+// A row of `changes`:
+//     change := time:i64 actor:u32 request:16 operation:u8 type:u16 id:16 names added removed
+//     names  := count:varint attr:varint*
+//     added, removed := count:varint member:16*
+// numbers little-endian; `time` in milliseconds; `actor` is a token's number.
+struct Change {
+    int64_t time = 0;
+    uint32_t actor = 0;
+    RequestId request{};
+    Operation operation = Operation::create;
+    TypeNumber type = 0;
+    Id id{};
+    std::vector<AttrNumber> attrs;  // top attributes that changed
+    std::vector<Id> added, removed;  // members
+};
+std::string encode_change(const Change &change);
+std::optional<Change> decode_change(Bytes bytes);
+
+struct Position {
+    uint64_t position = 0;  // of the tenant's last change
+    int64_t time = 0;       // milliseconds: no later change is older
+};
+
+// The index rows a resource needs: (index, value), sorted, each once.
+using IndexValues = std::vector<std::pair<const IndexDef *, std::string>>;
+IndexValues index_values(const Catalog &catalog, const TypeView &type, const std::vector<Leaf> &leaves);
+
+class Directory {
+  public:
+    Directory(Txn &txn, TenantNumber tenant) : txn_(txn), tenant_(tenant) {}
+
+    TenantNumber tenant() const { return tenant_; }
+    Txn &txn() { return txn_; }
+
+    // Nothing if there is no such resource; a damaged record fails the transaction.
+    std::optional<RecordView> record(TypeNumber type, const Id &id);
+    uint64_t count(TypeNumber type);
+    Position position();
+
+    // The resources with an indexed value, in the order of their ids. A digest is verified by the caller.
+    std::vector<Id> find(const IndexDef &index, Bytes value, size_t limit);
+
+    // `each(id, record bytes)` for up to `count` resources of a type in the order of their ids, after skipping `skip`. It
+    // returns false to stop.
+    template <class Each>
+    void scan(TypeNumber type, uint64_t skip, uint64_t count, Each &&each) {
+        std::string prefix = resource_prefix(tenant_, type);
+        Cursor cursor(txn_, Db::resources);
+        for (bool more = cursor.seek(prefix); more && count > 0; more = cursor.next()) {
+            if (cursor.key().size() != prefix.size() + id_size || !starts_with(cursor.key(), prefix)) return;
+            if (skip > 0) {
+                skip--;
+                continue;
+            }
+            count--;
+            if (!each(id_at(cursor.key(), prefix.size()), cursor.value())) return;
+        }
+    }
+
+  protected:
+    Txn &txn_;
+    TenantNumber tenant_;
+};
+
+// What one write does to one resource.
+struct ResourceEdit {
+    TypeNumber type = 0;
+    Id id{};
+    std::string record;  // empty: the resource goes
+    bool is_new = false;
+    IndexValues before, after;
+    uint64_t position = 0;
+    Change change;
+};
+
+class DirectoryWriter : public Directory {
+  public:
+    DirectoryWriter(WriteTxn &txn, TenantNumber tenant) : Directory(txn, tenant), write_(txn) {}
+
+    // Record, index rows that differ, counter, change row and position, together. Rows that stay are not rewritten.
+    void apply(const ResourceEdit &edit);
+
+  private:
+    void put_index(const ResourceEdit &edit);
+    void add_count(TypeNumber type, int64_t delta);
+
+    WriteTxn &write_;
+};
+
+// A refused write, for `scimctl log`: a bounded ring a tenant.
+struct Refusal {
+    TenantNumber tenant = 0;
+    int64_t time = 0;  // milliseconds
+    uint32_t actor = 0;
+    RequestId request{};
+    std::string operation, resource_type, resource_id;
+    uint16_t status = 0;
+    std::string scim_type, detail;
+};
+constexpr uint64_t refusals_per_tenant = 1000;
+void add_refusal(WriteTxn &txn, const Refusal &refusal);
+// The newest first, at most `limit`.
+std::vector<Refusal> list_refusals(Txn &txn, TenantNumber tenant, size_t limit);
+
+}  // namespace scim::store

@@ -1,0 +1,186 @@
+#include "store/keys.h"
+
+#include <openssl/sha.h>
+
+#include <cstring>
+
+#include "scim/datetime.h"
+#include "scim/json.h"
+#include "store/bytes.h"
+
+namespace scim::store {
+
+namespace {
+
+constexpr size_t digest_prefix = index_value_max - 2 * SHA256_DIGEST_LENGTH;
+
+std::string shortened(std::string key) {
+    if (key.size() < index_value_max) return key;
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256(reinterpret_cast<const unsigned char *>(key.data()), key.size(), digest);
+    key.resize(digest_prefix);
+    for (unsigned char byte : digest) {
+        key += "0123456789abcdef"[byte >> 4];
+        key += "0123456789abcdef"[byte & 15];
+    }
+    return key;
+}
+
+// Two's complement with the sign flipped: byte order is number order.
+std::string ordered(int64_t value) {
+    std::string out;
+    append_be(out, uint64_t(value) ^ (uint64_t(1) << 63), 8);
+    return out;
+}
+
+// IEEE 754: flip the sign of positive numbers, every bit of negative ones.
+std::string ordered(double value) {
+    uint64_t bits;
+    if (value == 0) value = 0;  // -0.0 equals 0.0
+    std::memcpy(&bits, &value, sizeof bits);
+    bits ^= bits >> 63 ? ~uint64_t(0) : uint64_t(1) << 63;
+    std::string out;
+    append_be(out, bits, 8);
+    return out;
+}
+
+std::optional<double> number_of(Bytes json) {
+    std::string text(json);
+    char *end = nullptr;
+    double value = std::strtod(text.c_str(), &end);
+    if (text.empty() || *end != '\0') return std::nullopt;
+    return value;
+}
+
+std::optional<int64_t> integer_of(Bytes json) {
+    std::string text(json);
+    char *end = nullptr;
+    long long value = std::strtoll(text.c_str(), &end, 10);
+    if (text.empty() || *end != '\0') return std::nullopt;
+    return value;
+}
+
+}  // namespace
+
+std::optional<std::string> index_value(const Attr &attr, Bytes json) {
+    switch (attr.def->type) {
+        case Type::boolean: return std::string(1, json == "true" ? '\x02' : '\x01');
+        case Type::integer: {
+            auto value = integer_of(json);
+            return value ? std::optional(ordered(*value)) : std::nullopt;
+        }
+        case Type::decimal: {
+            auto value = number_of(json);
+            return value ? std::optional(ordered(*value)) : std::nullopt;
+        }
+        default: break;
+    }
+    std::string text;
+    if (!read_string(json, text)) return std::nullopt;
+    if (attr.def->type == Type::date_time) {
+        auto time = parse_datetime(text);
+        return time ? std::optional(ordered(*time)) : std::nullopt;
+    }
+    return shortened(scim::key_of(attr.matching, text));
+}
+
+std::string tenant_prefix(TenantNumber tenant) {
+    std::string key;
+    append_be(key, tenant, 4);
+    return key;
+}
+
+std::string resource_prefix(TenantNumber tenant, TypeNumber type) {
+    std::string key;
+    append_be(key, tenant, 4);
+    append_be(key, type, 2);
+    return key;
+}
+
+std::string resource_key(TenantNumber tenant, TypeNumber type, const Id &id) {
+    std::string key;
+    key.reserve(22);
+    append_be(key, tenant, 4);
+    append_be(key, type, 2);
+    return key.append(bytes_of(id));
+}
+
+std::string index_prefix(TenantNumber tenant, TypeNumber type, AttrNumber attr) {
+    std::string key;
+    append_be(key, tenant, 4);
+    append_be(key, type, 2);
+    append_be(key, attr, 2);
+    return key;
+}
+
+std::string index_key(TenantNumber tenant, TypeNumber type, AttrNumber attr, Bytes value, const Id &id) {
+    std::string key = index_prefix(tenant, type, attr);
+    key.append(value);
+    key += '\0';
+    return key.append(bytes_of(id));
+}
+
+std::optional<IndexTail> index_tail(Bytes key) {
+    if (key.size() < index_prefix_size + 1 + id_size) return std::nullopt;
+    size_t end = key.size() - id_size - 1;
+    if (key[end] != '\0') return std::nullopt;
+    return IndexTail{key.substr(index_prefix_size, end - index_prefix_size), id_at(key, end + 1)};
+}
+
+std::string member_key(TenantNumber tenant, const Id &first, const Id &second) {
+    std::string key = tenant_prefix(tenant);
+    key.append(bytes_of(first));
+    return key.append(bytes_of(second));
+}
+
+std::string change_key(TenantNumber tenant, uint64_t position, uint16_t part) {
+    std::string key = tenant_prefix(tenant);
+    append_be(key, position, 8);
+    append_be(key, part, 2);
+    return key;
+}
+
+std::string refusal_key(TenantNumber tenant, int64_t time, uint32_t sequence) {
+    std::string key = tenant_prefix(tenant);
+    append_be(key, uint64_t(time), 8);
+    append_be(key, sequence, 4);
+    return key;
+}
+
+std::string tenant_number_key(TenantNumber tenant) {
+    std::string key(1, '\0');
+    append_be(key, tenant, 4);
+    return key;
+}
+
+std::string tenant_name_key(Bytes name) {
+    std::string key(1, '\x01');
+    return key.append(name);
+}
+
+std::string tenant_token_key(TenantNumber tenant, uint32_t token) {
+    std::string key = tenant_prefix(tenant);
+    append_be(key, token, 4);
+    return key;
+}
+
+std::string position_key(TenantNumber tenant) {
+    std::string key(1, '\x01');
+    append_be(key, tenant, 4);
+    return key;
+}
+
+std::string count_key(TenantNumber tenant, TypeNumber type) {
+    std::string key(1, '\x02');
+    append_be(key, tenant, 4);
+    append_be(key, type, 2);
+    return key;
+}
+
+std::string refusal_count_key(TenantNumber tenant) {
+    std::string key(1, '\x03');
+    append_be(key, tenant, 4);
+    return key;
+}
+
+}  // namespace scim::store

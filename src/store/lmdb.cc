@@ -1,0 +1,378 @@
+#include "store/lmdb.h"
+
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+
+namespace scim::store {
+
+namespace {
+
+// The only place where LMDB's codes are known.
+Errc from_mdb(int rc) {
+    switch (rc) {
+        case MDB_SUCCESS: return Errc::ok;
+        case MDB_NOTFOUND: return Errc::not_found;
+        case MDB_KEYEXIST: return Errc::exists;
+        case MDB_MAP_FULL: return Errc::map_full;
+        case ENOSPC:
+        case EDQUOT: return Errc::no_space;
+        case MDB_MAP_RESIZED: return Errc::map_resized;
+        case MDB_READERS_FULL: return Errc::readers_full;
+        case MDB_PANIC: return Errc::panic;
+        case MDB_CORRUPTED:
+        case MDB_PAGE_NOTFOUND:
+        case MDB_INVALID:
+        case MDB_VERSION_MISMATCH:
+        case MDB_INCOMPATIBLE:
+        case MDB_CURSOR_FULL:
+        case MDB_PAGE_FULL: return Errc::damaged;
+        case EACCES:
+        case EPERM:
+        case EROFS: return Errc::denied;
+        case MDB_BAD_VALSIZE:
+        case MDB_BAD_TXN:
+        case MDB_BAD_DBI:
+        case EINVAL: return Errc::invalid;
+        default: return Errc::io;
+    }
+}
+
+const char *const db_names[db_count] = {"meta",    "catalog", "tenants", "tokens",      "tenant_tokens",
+                                        "resources", "index", "members", "memberships", "changes",
+                                        "refusals",  "local", "jobs"};
+
+MDB_val to_val(Bytes b) { return {b.size(), const_cast<char *>(b.data())}; }
+Bytes to_bytes(const MDB_val &v) { return {static_cast<const char *>(v.mv_data), v.mv_size}; }
+
+// LMDB's locks belong to the process: the second close of one file would drop those of the first. A
+// function-local object without a destructor: it must outlive every Env.
+struct OpenFiles {
+    std::mutex mutex;
+    std::set<std::pair<uint64_t, uint64_t>> set;
+};
+OpenFiles &open_files() {
+    static auto *files = new OpenFiles;
+    return *files;
+}
+
+}  // namespace
+
+std::string_view to_string(Errc code) {
+    switch (code) {
+        case Errc::ok: return "ok";
+        case Errc::not_found: return "not found";
+        case Errc::exists: return "exists already";
+        case Errc::map_full: return "the map is full: raise size= of scim_store";
+        case Errc::no_space: return "no space left on the device";
+        case Errc::map_resized: return "the map was grown by another process";
+        case Errc::readers_full: return "no reader slot is free";
+        case Errc::panic: return "LMDB must be reopened after a failed write";
+        case Errc::damaged: return "the store is damaged";
+        case Errc::denied: return "permission denied or read-only";
+        case Errc::invalid: return "an invalid argument for LMDB";
+        case Errc::io: return "input/output error";
+    }
+    return "?";
+}
+
+std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
+    auto failed = [&](const char *what, int rc) {
+        why = std::string(what) + " \"" + options.directory + "\": " + mdb_strerror(rc);
+        return nullptr;
+    };
+    std::unique_ptr<Env> env(new Env);
+    env->directory_ = options.directory;
+    struct stat st;
+    if (stat(options.directory.c_str(), &st) != 0) return failed("cannot open store directory", errno);
+    {
+        auto &files = open_files();
+        std::lock_guard<std::mutex> lock(files.mutex);
+        if (!files.set.emplace(st.st_dev, st.st_ino).second) {
+            why = "store directory \"" + options.directory + "\" is open in this process already";
+            return nullptr;
+        }
+        env->device_ = st.st_dev;
+        env->inode_ = st.st_ino;
+        env->registered_ = true;
+    }
+    int rc = mdb_env_create(&env->env_);
+    if (rc == 0) rc = mdb_env_set_maxdbs(env->env_, db_count);
+    if (rc == 0) rc = mdb_env_set_maxreaders(env->env_, options.max_readers);
+    if (rc == 0) rc = mdb_env_set_mapsize(env->env_, options.map_size);
+    if (rc != 0) return failed("cannot set up LMDB for", rc);
+    // Opening beside a process that is closing may say EAGAIN (lmdb.h); it is over in microseconds.
+    for (int attempt = 0; attempt < 50; attempt++) {
+        rc = mdb_env_open(env->env_, options.directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD, 0600);
+        if (rc != EAGAIN && rc != EINTR) break;
+        usleep(2000);
+    }
+    if (rc != 0) return failed("cannot open store", rc);
+    env->check_readers();
+    return env;
+}
+
+Env::~Env() {
+    if (env_ != nullptr) mdb_env_close(env_);
+    if (!registered_) return;
+    auto &files = open_files();
+    std::lock_guard<std::mutex> lock(files.mutex);
+    files.set.erase({device_, inode_});
+}
+
+Errc Env::open_handles(bool create) {
+    MDB_txn *txn = nullptr;
+    int rc = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
+    // A process that opens while another grows the map learns of it from its first transaction.
+    for (int i = 0; rc == MDB_MAP_RESIZED && i < 16; i++) {
+        rc = mdb_env_set_mapsize(env_, 0);
+        if (rc == 0) rc = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
+    }
+    if (rc != 0) return from_mdb(rc);
+    for (size_t i = 0; i < db_count; i++) {
+        rc = mdb_dbi_open(txn, db_names[i], create ? MDB_CREATE : 0, &handles_[i]);
+        if (rc != 0) {
+            mdb_txn_abort(txn);
+            return from_mdb(rc);
+        }
+    }
+    // Handles that a transaction opened stay only if it is committed, a reading one included.
+    rc = mdb_txn_commit(txn);
+    has_databases_ = rc == 0;
+    return from_mdb(rc);
+}
+
+Errc Env::open_databases() { return open_handles(false); }
+Errc Env::create_databases() { return open_handles(true); }
+
+EnvInfo Env::info() const {
+    MDB_envinfo info;
+    MDB_stat stat;
+    mdb_env_info(env_, &info);
+    mdb_env_stat(env_, &stat);
+    EnvInfo result;
+    result.map_size = info.me_mapsize;
+    result.page_size = stat.ms_psize;
+    result.used = (info.me_last_pgno + 1) * stat.ms_psize;
+    result.last_txn = info.me_last_txnid;
+    result.readers = info.me_numreaders;
+    result.max_readers = info.me_maxreaders;
+    return result;
+}
+
+int Env::check_readers() {
+    int dead = 0;
+    mdb_reader_check(env_, &dead);
+    return dead;
+}
+
+bool Env::in_place() const {
+    struct stat on_disk, opened;
+    mdb_filehandle_t fd;
+    if (mdb_env_get_fd(env_, &fd) != 0 || fstat(fd, &opened) != 0) return false;
+    if (stat((directory_ + "/data.mdb").c_str(), &on_disk) != 0) return false;
+    return on_disk.st_dev == opened.st_dev && on_disk.st_ino == opened.st_ino;
+}
+
+bool Env::enter() {
+    active_.fetch_add(1);
+    if (!adopting_.load()) return true;
+    leave();
+    return false;
+}
+
+void Env::leave() { active_.fetch_sub(1); }
+
+// Called by a thread that has left the gate. Nobody waits: who finds the gate closed, or others inside, says
+// map_resized, which is 503 with Retry-After for a moment of an operator's `size=` change.
+Errc Env::adopt_map() {
+    bool expected = false;
+    if (!adopting_.compare_exchange_strong(expected, true)) return Errc::map_resized;
+    Errc code = Errc::map_resized;
+    if (active_.load() == 0) code = from_mdb(mdb_env_set_mapsize(env_, 0));
+    adopting_.store(false);
+    return code;
+}
+
+uint64_t Txn::id() const { return txn_ != nullptr ? mdb_txn_id(txn_) : 0; }
+
+bool Txn::get(Db db, Bytes key, Bytes &value) {
+    if (!good()) return false;
+    MDB_val k = to_val(key), v;
+    int rc = mdb_get(txn_, env_.handles_[size_t(db)], &k, &v);
+    if (rc == 0) {
+        value = to_bytes(v);
+        return true;
+    }
+    if (rc != MDB_NOTFOUND) fail(from_mdb(rc));
+    return false;
+}
+
+uint64_t Txn::entries(Db db) {
+    if (!good()) return 0;
+    MDB_stat stat;
+    int rc = mdb_stat(txn_, env_.handles_[size_t(db)], &stat);
+    if (rc != 0) fail(from_mdb(rc));
+    return rc == 0 ? stat.ms_entries : 0;
+}
+
+Reader::~Reader() {
+    if (txn_ != nullptr) mdb_txn_abort(txn_);
+}
+
+ReadTxn::ReadTxn(Reader &reader) : Txn(reader.env_), reader_(reader) {
+    for (int attempt = 0; attempt < 4; attempt++) {
+        entered_ = env_.enter();
+        if (!entered_) {
+            error_ = Errc::map_resized;
+            return;
+        }
+        int rc = reader.txn_ != nullptr ? mdb_txn_renew(reader.txn_)
+                                        : mdb_txn_begin(env_.env_, nullptr, MDB_RDONLY, &reader.txn_);
+        if (rc == 0) {
+            txn_ = reader.txn_;
+            error_ = Errc::ok;
+            return;
+        }
+        env_.leave();
+        entered_ = false;
+        error_ = from_mdb(rc);
+        if (error_ == Errc::readers_full && env_.check_readers() > 0) continue;
+        if (error_ == Errc::map_resized && env_.adopt_map() == Errc::ok) continue;
+        return;
+    }
+}
+
+ReadTxn::~ReadTxn() {
+    if (txn_ != nullptr) mdb_txn_reset(txn_);
+    if (entered_) env_.leave();
+}
+
+WriteTxn::WriteTxn(Env &env) : Txn(env) {
+    for (int attempt = 0; attempt < 1000; attempt++) {
+        entered_ = env_.enter();
+        if (!entered_) {
+            error_ = Errc::map_resized;
+            std::this_thread::yield();
+            continue;
+        }
+        int rc = mdb_txn_begin(env_.env_, nullptr, 0, &txn_);
+        error_ = from_mdb(rc);
+        if (rc == 0) return;
+        env_.leave();
+        entered_ = false;
+        if (error_ != Errc::map_resized) return;
+        // A writer runs on a thread of its own and may wait for the readers of this process to pass.
+        if (env_.adopt_map() != Errc::ok) usleep(500);
+    }
+}
+
+WriteTxn::~WriteTxn() { abort(); }
+
+void WriteTxn::abort() {
+    if (txn_ != nullptr) mdb_txn_abort(txn_);
+    txn_ = nullptr;
+    if (entered_) env_.leave();
+    entered_ = false;
+}
+
+void WriteTxn::put(Db db, Bytes key, Bytes value) {
+    if (!good()) return;
+    MDB_val k = to_val(key), v = to_val(value);
+    int rc = mdb_put(txn_, env_.handles_[size_t(db)], &k, &v, 0);
+    if (rc != 0) fail(from_mdb(rc));
+}
+
+bool WriteTxn::insert(Db db, Bytes key, Bytes value) {
+    if (!good()) return false;
+    MDB_val k = to_val(key), v = to_val(value);
+    int rc = mdb_put(txn_, env_.handles_[size_t(db)], &k, &v, MDB_NOOVERWRITE);
+    if (rc != 0 && rc != MDB_KEYEXIST) fail(from_mdb(rc));
+    return rc == 0;
+}
+
+bool WriteTxn::del(Db db, Bytes key) {
+    if (!good()) return false;
+    MDB_val k = to_val(key);
+    int rc = mdb_del(txn_, env_.handles_[size_t(db)], &k, nullptr);
+    if (rc != 0 && rc != MDB_NOTFOUND) fail(from_mdb(rc));
+    return rc == 0;
+}
+
+Errc WriteTxn::commit() {
+    if (!good()) {
+        abort();
+        return error_;
+    }
+    // Whatever it says, commit frees the transaction: it must never be aborted after (PowerDNS#15175).
+    int rc = mdb_txn_commit(txn_);
+    txn_ = nullptr;
+    env_.leave();
+    entered_ = false;
+    if (rc != 0) fail(from_mdb(rc));
+    return error_;
+}
+
+double WriteTxn::fill() {
+    if (!good()) return 1;
+    EnvInfo info = env_.info();
+    double total = double(info.map_size), used = double(info.used);
+    if (used < total * 0.9) return used / total;
+    // Near the end the free list decides: a store from which much was deleted reuses its pages.
+    MDB_cursor *cursor = nullptr;
+    if (mdb_cursor_open(txn_, 0, &cursor) != 0) return used / total;
+    double free_pages = 0;
+    MDB_val k, v;
+    while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0) {
+        size_t pages = 0;  // an entry is a count and that many page numbers
+        if (v.mv_size >= sizeof pages) std::memcpy(&pages, v.mv_data, sizeof pages);
+        free_pages += double(pages);
+    }
+    mdb_cursor_close(cursor);
+    return (used - free_pages * double(info.page_size)) / total;
+}
+
+Cursor::Cursor(Txn &txn, Db db) : txn_(txn) {
+    if (!txn.good()) return;
+    int rc = mdb_cursor_open(txn.txn_, txn.env_.handles_[size_t(db)], &cursor_);
+    if (rc != 0) txn.fail(from_mdb(rc));
+}
+
+Cursor::~Cursor() {
+    // In a write transaction that has ended LMDB has freed the cursor with it: a Cursor must not outlive its Txn.
+    if (cursor_ != nullptr) mdb_cursor_close(cursor_);
+}
+
+bool Cursor::move(Bytes key, int operation) {
+    if (cursor_ == nullptr || !txn_.good()) return false;
+    MDB_val k = to_val(key), v;
+    int rc = mdb_cursor_get(cursor_, &k, &v, MDB_cursor_op(operation));
+    if (rc == 0) {
+        key_ = to_bytes(k);
+        value_ = to_bytes(v);
+        return true;
+    }
+    if (rc != MDB_NOTFOUND) txn_.fail(from_mdb(rc));
+    return false;
+}
+
+bool Cursor::seek(Bytes key) { return move(key, MDB_SET_RANGE); }
+bool Cursor::next() { return move({}, MDB_NEXT); }
+bool Cursor::prev() { return move({}, MDB_PREV); }
+bool Cursor::seek_before(Bytes key) { return seek(key) ? prev() : move({}, MDB_LAST); }
+
+void Cursor::del() {
+    if (cursor_ == nullptr || !txn_.good()) return;
+    int rc = mdb_cursor_del(cursor_, 0);
+    if (rc != 0) txn_.fail(from_mdb(rc));
+}
+
+}  // namespace scim::store

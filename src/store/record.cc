@@ -1,0 +1,170 @@
+#include "store/record.h"
+
+#include <xxhash.h>
+
+#include <cstring>
+
+#include "store/bytes.h"
+
+namespace scim::store {
+
+namespace {
+
+constexpr size_t checksum_offset = record_header_size - 4;
+
+uint32_t checksum_of(Bytes record) {
+    XXH64_hash_t seed = XXH3_64bits(record.data(), checksum_offset);
+    return uint32_t(XXH3_64bits_withSeed(record.data() + record_header_size,
+                                         record.size() - record_header_size, seed));
+}
+
+// Leaves that write_members() left out are put behind the body, where they are kept and not sent.
+std::string hide_undeclared(const std::vector<Leaf> &leaves, std::vector<Extent> &extents, size_t body_size) {
+    std::string hidden;
+    for (size_t i = 0; i < leaves.size(); i++) {
+        if (extents[i].length != 0) continue;
+        extents[i] = {body_size + hidden.size(), leaves[i].json.size()};
+        hidden += leaves[i].json;
+    }
+    return hidden;
+}
+
+std::string encode_table(const std::vector<Leaf> &leaves, const std::vector<Extent> &extents) {
+    std::string table;
+    table.reserve(leaves.size() * 3);
+    AttrNumber attr = 0;
+    uint32_t element = 0;
+    size_t end = 0;
+    for (size_t i = 0; i < leaves.size(); i++) {
+        const Leaf &leaf = leaves[i];
+        uint64_t element_step = leaf.element == element ? 0 : leaf.element == 0 ? 2 : 1;
+        uint64_t step = zigzag(int64_t(leaf.attr) - attr);
+        append_varint(table, (step * 3 + element_step) * 2 + has_escape(leaf.json));
+        append_varint(table, extents[i].offset - end);
+        append_varint(table, extents[i].length);
+        attr = leaf.attr;
+        element = leaf.element;
+        end = extents[i].offset + extents[i].length;
+    }
+    return table;
+}
+
+// Walks a leaf table. next() is false at the end and at the first leaf that does not fit.
+class TableReader {
+  public:
+    TableReader(Bytes table, Bytes data) : in_(table), data_(data) {}
+
+    bool next(Leaf &leaf) {
+        if (in_.at_end()) return false;
+        uint64_t head = in_.varint() / 2, gap = in_.varint(), length = in_.varint();
+        int64_t attr = attr_ + unzigzag(head / 3);
+        good_ = !in_.failed() && attr > 0 && attr <= UINT16_MAX && gap <= data_.size() - end_ &&
+                length <= data_.size() - end_ - gap;
+        if (!good_) return false;
+        if (head % 3 != 0) element_ = head % 3 == 1 ? element_ + 1 : 0;
+        attr_ = attr;
+        leaf = {AttrNumber(attr), element_, data_.substr(end_ + gap, length)};
+        end_ += gap + length;
+        return true;
+    }
+    bool good() const { return good_; }
+
+  private:
+    ByteReader in_;
+    Bytes data_;
+    int64_t attr_ = 0;
+    uint32_t element_ = 0;
+    size_t end_ = 0;
+    bool good_ = true;
+};
+
+uint8_t flags_of(const TypeView &type, const std::vector<Leaf> &leaves) {
+    uint8_t flags = 0;
+    for (const Leaf &leaf : leaves) {
+        const Attr *attr = type.by_number(leaf.attr);
+        if (attr == nullptr) continue;
+        for (const Attr *a = attr; a != nullptr; a = a->parent)
+            if (a->def->returned == Returned::never || a->def->returned == Returned::on_request)
+                flags |= record_needs_projection;
+        if (attr->parent == nullptr) continue;
+        for (const Attr *sibling : attr->parent->subs)
+            if (sibling->computed) flags |= record_computed_sibling;
+    }
+    return flags;
+}
+
+}  // namespace
+
+std::string encode_record(RecordHeader header, const Catalog &catalog, const TypeView &type,
+                          const Resource &resource) {
+    std::string body;
+    std::vector<Extent> extents;
+    write_members(body, type, resource.leaves, nullptr, &extents);
+    std::string hidden = hide_undeclared(resource.leaves, extents, body.size());
+    std::string table = encode_table(resource.leaves, extents);
+
+    std::string out;
+    out.reserve(record_header_size + table.size() + body.size() + hidden.size() + 4);
+    out += char(record_format);
+    out += char(flags_of(type, resource.leaves) | (hidden.empty() ? 0 : record_hidden));
+    append_le(out, 0, 2);
+    append_le(out, table.size(), 4);
+    append_le(out, catalog.epoch(), 4);
+    append_le(out, extension_set(type, resource.leaves), 4);
+    append_le(out, header.version, 8);
+    append_le(out, uint64_t(header.created), 8);
+    append_le(out, uint64_t(header.modified), 8);
+    append_le(out, header.member_epoch, 4);
+    append_le(out, 0, 4);
+    out += table;
+    out += body;
+    out += hidden;
+    if (!hidden.empty()) append_le(out, hidden.size(), 4);
+    uint32_t checksum = checksum_of(out);
+    for (int i = 0; i < 4; i++) out[checksum_offset + i] = char(checksum >> i * 8);
+    return out;
+}
+
+std::optional<RecordView> RecordView::parse(Bytes bytes) {
+    if (bytes.size() < record_header_size || uint8_t(bytes[0]) != record_format) return std::nullopt;
+    ByteReader in(bytes.substr(1));
+    RecordView view;
+    view.header_.flags = uint8_t(in.le(1));
+    in.le(2);
+    uint64_t table_size = in.le(4);
+    view.header_.epoch = uint32_t(in.le(4));
+    view.header_.extensions = uint32_t(in.le(4));
+    view.header_.version = in.le(8);
+    view.header_.created = int64_t(in.le(8));
+    view.header_.modified = int64_t(in.le(8));
+    view.header_.member_epoch = uint32_t(in.le(4));
+    uint64_t checksum = in.le(4);
+    if (table_size > bytes.size() - record_header_size || checksum != checksum_of(bytes)) return std::nullopt;
+    view.bytes_ = bytes;
+    view.table_ = bytes.substr(record_header_size, table_size);
+    view.data_ = view.body_ = bytes.substr(record_header_size + table_size);
+    if ((view.header_.flags & record_hidden) == 0) return view;
+    if (view.data_.size() < 4) return std::nullopt;
+    view.data_.remove_suffix(4);
+    uint64_t hidden_size = read_le(view.data_.data() + view.data_.size(), 4);
+    if (hidden_size > view.data_.size()) return std::nullopt;
+    view.body_ = view.data_.substr(0, view.data_.size() - hidden_size);
+    return view;
+}
+
+bool RecordView::leaves(std::vector<Leaf> &out) const {
+    TableReader table(table_, data_);
+    Leaf leaf;
+    while (table.next(leaf)) out.push_back(leaf);
+    return table.good();
+}
+
+Bytes RecordView::first(AttrNumber attr) const {
+    TableReader table(table_, data_);
+    Leaf leaf;
+    while (table.next(leaf))
+        if (leaf.attr == attr) return leaf.json;
+    return {};
+}
+
+}  // namespace scim::store

@@ -1,0 +1,82 @@
+#include "store/bytes.h"
+#include "store/directory.h"
+#include "store/row.h"
+
+namespace scim::store {
+
+namespace {
+
+std::string hex(const RequestId &id) {
+    std::string out;
+    for (uint8_t byte : id) {
+        out += "0123456789abcdef"[byte >> 4];
+        out += "0123456789abcdef"[byte & 15];
+    }
+    return out;
+}
+
+RequestId unhex(std::string_view text) {
+    auto digit = [](char c) { return uint8_t(c <= '9' ? c - '0' : c - 'a' + 10); };
+    RequestId id{};
+    for (size_t i = 0; i < id.size() && 2 * i + 1 < text.size(); i++)
+        id[i] = uint8_t(digit(text[2 * i]) << 4 | (digit(text[2 * i + 1]) & 15));
+    return id;
+}
+
+uint64_t counted(Txn &txn, TenantNumber tenant) {
+    Bytes bytes;
+    if (!txn.get(Db::meta, refusal_count_key(tenant), bytes) || bytes.size() != 8) return 0;
+    return read_le(bytes.data(), 8);
+}
+
+// The ring: the oldest row makes room for the newest.
+uint64_t drop_oldest(WriteTxn &txn, TenantNumber tenant, uint64_t count) {
+    Cursor cursor(txn, Db::refusals);
+    std::string prefix = tenant_prefix(tenant);
+    bool more = cursor.seek(prefix);
+    for (; more && count >= refusals_per_tenant && starts_with(cursor.key(), prefix); more = cursor.next(), count--)
+        cursor.del();
+    return count;
+}
+
+}  // namespace
+
+void add_refusal(WriteTxn &txn, const Refusal &refusal) {
+    uint64_t count = drop_oldest(txn, refusal.tenant, counted(txn, refusal.tenant));
+    RowWriter row;
+    row.number("actor", refusal.actor).text("request", hex(refusal.request)).text("operation", refusal.operation);
+    row.text("resourceType", refusal.resource_type).text("id", refusal.resource_id);
+    row.number("status", refusal.status).text("scimType", refusal.scim_type).text("detail", refusal.detail);
+    uint32_t sequence = 0;
+    while (!txn.insert(Db::refusals, refusal_key(refusal.tenant, refusal.time, sequence), row.done()) && txn.good())
+        sequence++;
+    std::string bytes;
+    append_le(bytes, count + 1, 8);
+    txn.put(Db::meta, refusal_count_key(refusal.tenant), bytes);
+}
+
+std::vector<Refusal> list_refusals(Txn &txn, TenantNumber tenant, size_t limit) {
+    std::vector<Refusal> refusals;
+    Cursor cursor(txn, Db::refusals);
+    std::string prefix = tenant_prefix(tenant);
+    for (bool more = cursor.seek_before(tenant_prefix(tenant + 1));
+         more && refusals.size() < limit && starts_with(cursor.key(), prefix); more = cursor.prev()) {
+        RowReader row(cursor.value());
+        if (!row || cursor.key().size() != 16) continue;
+        Refusal refusal;
+        refusal.tenant = tenant;
+        refusal.time = int64_t(read_be(cursor.key().data() + 4, 8));
+        refusal.actor = uint32_t(row.number("actor"));
+        refusal.request = unhex(row.text("request"));
+        refusal.operation = row.text("operation");
+        refusal.resource_type = row.text("resourceType");
+        refusal.resource_id = row.text("id");
+        refusal.status = uint16_t(row.number("status"));
+        refusal.scim_type = row.text("scimType");
+        refusal.detail = row.text("detail");
+        refusals.push_back(std::move(refusal));
+    }
+    return refusals;
+}
+
+}  // namespace scim::store

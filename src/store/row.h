@@ -1,0 +1,75 @@
+#pragma once
+// Rows that are few and read seldom (catalog, tenants, tokens, refusals) are JSON objects: they can grow members, and an
+// operator can read them with mdb_dump.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scim/json.h"
+#include "store/lmdb.h"
+
+namespace scim::store {
+
+class RowWriter {
+  public:
+    RowWriter &text(std::string_view key, std::string_view value) {
+        write_string(member(key), value);
+        return *this;
+    }
+    RowWriter &number(std::string_view key, int64_t value) {
+        write_integer(member(key), value);
+        return *this;
+    }
+    RowWriter &boolean(std::string_view key, bool value) {
+        member(key) += value ? "true" : "false";
+        return *this;
+    }
+    RowWriter &texts(std::string_view key, const std::vector<std::string> &values) {
+        std::string &out = member(key);
+        out += '[';
+        for (const auto &value : values) {
+            if (out.back() != '[') out += ',';
+            write_string(out, value);
+        }
+        out += ']';
+        return *this;
+    }
+    // For a writer of a member's value.
+    std::string &member(std::string_view key) {
+        if (out_.size() > 1) out_ += ',';
+        write_string(out_, key);
+        out_ += ':';
+        return out_;
+    }
+    // Ends an object that a member's writer left open.
+    RowWriter &close() {
+        out_ += '}';
+        return *this;
+    }
+    std::string done() const { return out_ + '}'; }
+
+  private:
+    std::string out_ = "{";
+};
+
+// Reads what may be anything: a member that is missing or of another type is empty, zero or false.
+class RowReader {
+  public:
+    explicit RowReader(Bytes bytes) : row_(parse_json(bytes, JsonLimits{16, 100000})) {}
+
+    explicit operator bool() const { return bool(row_); }
+    const std::string &why() const { return row_.error().detail; }
+    const json_t *get(const char *key) const { return json_object_get(row_->get(), key); }
+    std::string text(const char *key) const {
+        const json_t *value = get(key);
+        return json_is_string(value) ? std::string(text_of(value)) : std::string();
+    }
+    int64_t number(const char *key) const { return json_integer_value(get(key)); }
+    bool boolean(const char *key) const { return json_is_true(get(key)); }
+
+  private:
+    Result<Json> row_;
+};
+
+}  // namespace scim::store

@@ -1,0 +1,183 @@
+#include "store/tenants.h"
+
+#include <algorithm>
+
+#include "scim/json.h"
+#include "store/bytes.h"
+#include "store/format.h"
+#include "store/row.h"
+
+namespace scim::store {
+
+namespace {
+
+Bytes bytes_of(const Digest &digest) { return {reinterpret_cast<const char *>(digest.data()), digest.size()}; }
+
+std::string encode(const Tenant &tenant) {
+    RowWriter row;
+    row.text("name", tenant.name).text("state", tenant.state == TenantState::active ? "active" : "removing");
+    return row.number("created", tenant.created).text("cursorKey", tenant.cursor_key).done();
+}
+
+std::optional<Tenant> decode_tenant(TenantNumber number, Bytes bytes) {
+    RowReader row(bytes);
+    if (!row) return std::nullopt;
+    Tenant tenant;
+    tenant.number = number;
+    tenant.name = row.text("name");
+    tenant.state = row.text("state") == "active" ? TenantState::active : TenantState::removing;
+    tenant.created = row.number("created");
+    tenant.cursor_key = row.text("cursorKey");
+    return tenant;
+}
+
+std::string encode(const Token &token) {
+    RowWriter row;
+    row.number("tenant", token.tenant).number("number", token.number).text("label", token.label);
+    row.number("scopes", token.scopes).number("created", token.created);
+    row.number("notBefore", token.not_before).number("expires", token.expires);
+    return row.number("revoked", token.revoked).done();
+}
+
+std::optional<Token> decode_token(Bytes bytes) {
+    RowReader row(bytes);
+    if (!row) return std::nullopt;
+    Token token;
+    token.tenant = TenantNumber(row.number("tenant"));
+    token.number = uint32_t(row.number("number"));
+    token.label = row.text("label");
+    token.scopes = uint8_t(row.number("scopes"));
+    token.created = row.number("created");
+    token.not_before = row.number("notBefore");
+    token.expires = row.number("expires");
+    token.revoked = row.number("revoked");
+    return token;
+}
+
+// Deletes rows whose key begins with `prefix`; the number deleted.
+size_t delete_range(WriteTxn &txn, Db db, const std::string &prefix, size_t limit) {
+    size_t deleted = 0;
+    Cursor cursor(txn, db);
+    for (bool more = cursor.seek(prefix); more && deleted < limit && starts_with(cursor.key(), prefix);
+         more = cursor.next()) {
+        cursor.del();
+        deleted++;
+    }
+    return deleted;
+}
+
+}  // namespace
+
+bool is_tenant_name(std::string_view name) {
+    return !name.empty() && name.size() <= 255 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '-' || c == '_';
+    });
+}
+
+std::optional<Tenant> find_tenant(Txn &txn, TenantNumber number) {
+    Bytes bytes;
+    if (!txn.get(Db::tenants, tenant_number_key(number), bytes)) return std::nullopt;
+    return decode_tenant(number, bytes);
+}
+
+std::optional<Tenant> find_tenant(Txn &txn, std::string_view name) {
+    Bytes bytes;
+    if (name.empty() || !txn.get(Db::tenants, tenant_name_key(name), bytes) || bytes.size() != 4)
+        return std::nullopt;
+    return find_tenant(txn, TenantNumber(read_be(bytes.data(), 4)));
+}
+
+std::vector<Tenant> list_tenants(Txn &txn) {
+    std::vector<Tenant> tenants;
+    Cursor cursor(txn, Db::tenants);
+    std::string prefix(1, '\0');
+    for (bool more = cursor.seek(prefix); more && starts_with(cursor.key(), prefix); more = cursor.next()) {
+        if (cursor.key().size() != 5) continue;
+        auto tenant = decode_tenant(TenantNumber(read_be(cursor.key().data() + 1, 4)), cursor.value());
+        if (tenant) tenants.push_back(std::move(*tenant));
+    }
+    return tenants;
+}
+
+Tenant add_tenant(WriteTxn &txn, std::string_view name, int64_t now, const std::array<uint8_t, 32> &random) {
+    Tenant tenant;
+    tenant.number = next_tenant_number(txn);
+    tenant.name = name;
+    tenant.created = now;
+    for (uint8_t byte : random) {
+        tenant.cursor_key += "0123456789abcdef"[byte >> 4];
+        tenant.cursor_key += "0123456789abcdef"[byte & 15];
+    }
+    std::string number;
+    append_be(number, tenant.number, 4);
+    txn.put(Db::tenants, tenant_number_key(tenant.number), encode(tenant));
+    txn.put(Db::tenants, tenant_name_key(name), number);
+    bump_auth_epoch(txn);
+    return tenant;
+}
+
+void mark_tenant_removed(WriteTxn &txn, Tenant tenant) {
+    tenant.state = TenantState::removing;
+    txn.put(Db::tenants, tenant_number_key(tenant.number), encode(tenant));
+    txn.del(Db::tenants, tenant_name_key(tenant.name));
+    bump_auth_epoch(txn);
+}
+
+bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows) {
+    for (const TokenEntry &entry : list_tokens(txn, tenant.number)) txn.del(Db::tokens, bytes_of(entry.digest));
+    // Derived rows go first: what a crash leaves behind is never an index row without its record.
+    std::string prefix = tenant_prefix(tenant.number);
+    for (Db db : {Db::tenant_tokens, Db::index, Db::members, Db::memberships, Db::resources, Db::changes, Db::refusals}) {
+        rows -= std::min(rows, delete_range(txn, db, prefix, rows));
+        if (rows == 0) return false;
+    }
+    for (char kind : {'\1', '\2', '\3'}) delete_range(txn, Db::meta, kind + prefix, rows);
+    txn.del(Db::tenants, tenant_number_key(tenant.number));
+    return true;
+}
+
+std::optional<Token> find_token(Txn &txn, const Digest &digest) {
+    Bytes bytes;
+    if (!txn.get(Db::tokens, bytes_of(digest), bytes)) return std::nullopt;
+    return decode_token(bytes);
+}
+
+std::vector<TokenEntry> list_tokens(Txn &txn, TenantNumber tenant) {
+    std::vector<TokenEntry> tokens;
+    Cursor cursor(txn, Db::tenant_tokens);
+    std::string prefix = tenant_prefix(tenant);
+    for (bool more = cursor.seek(prefix); more && starts_with(cursor.key(), prefix); more = cursor.next()) {
+        TokenEntry entry;
+        if (cursor.value().size() != entry.digest.size()) continue;
+        std::copy(cursor.value().begin(), cursor.value().end(), entry.digest.begin());
+        auto token = find_token(txn, entry.digest);
+        if (!token) continue;
+        entry.token = std::move(*token);
+        tokens.push_back(std::move(entry));
+    }
+    return tokens;
+}
+
+bool add_token(WriteTxn &txn, Token &token, const Digest &digest) {
+    Bytes known;
+    if (txn.get(Db::tokens, bytes_of(digest), known)) return false;
+    token.number = 1;
+    {
+        Cursor cursor(txn, Db::tenant_tokens);
+        std::string prefix = tenant_prefix(token.tenant);
+        if (cursor.seek_before(tenant_prefix(token.tenant + 1)) && starts_with(cursor.key(), prefix) &&
+            cursor.key().size() == 8)
+            token.number = uint32_t(read_be(cursor.key().data() + 4, 4)) + 1;
+    }
+    txn.put(Db::tenant_tokens, tenant_token_key(token.tenant, token.number), bytes_of(digest));
+    put_token(txn, token, digest);
+    return true;
+}
+
+void put_token(WriteTxn &txn, const Token &token, const Digest &digest) {
+    txn.put(Db::tokens, bytes_of(digest), encode(token));
+    bump_auth_epoch(txn);
+}
+
+}  // namespace scim::store

@@ -1,0 +1,422 @@
+package Scim;
+
+# A real nginx in a scratch directory, and clients for it.
+#
+#     my $t = Scim->new(server => 'location /scim/v2/ { scim main; }')->start;
+#     my $token = $t->token($t->tenant('acme'));
+#     my $r = $t->request(POST => '/scim/v2/Users', token => $token, json => { ... });
+#     is $r->{status}, 201, 'created';
+#     $t->finish;      # fails if nginx logged what it should not have; then done_testing
+#
+# Everything waits for something to happen, until a deadline; nothing sleeps in hope. Environment: TEST_NGINX_BINARY,
+# TEST_NGINX_MODULE, TEST_NGINX_PRELOAD (a sanitizer's runtime), TEST_SCIMCTL, TEST_LEAVE (keep the directory).
+
+use strict;
+use warnings;
+use Carp qw(croak);
+use File::Temp ();
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX qw(WNOHANG);
+use Storable ();
+use Test::More ();
+use Time::HiRes qw(sleep time);
+
+use Scim::Client;
+
+our $deadline = 60;    # seconds; only ever reached by what is broken
+our $json = JSON::PP->new->utf8->canonical->allow_nonref;
+
+$SIG{PIPE} = 'IGNORE';
+
+# nginx leaves us when it becomes a daemon (it must: with `daemon off` it refuses a binary upgrade). This makes the kernel
+# give it back to us (prctl PR_SET_CHILD_SUBREAPER), so that its exit status can be had. Elsewhere there is none.
+my $prctl = { x86_64 => 157, aarch64 => 167 }->{ (POSIX::uname())[4] };
+syscall $prctl, 36, 1, 0, 0, 0 if $^O eq 'linux' && $prctl;
+
+# conf        a whole configuration; or: main, events, http, server as parts of the usual one. %%PORT%%, %%PORT1%%, …
+#             (free ports), %%DIR%% (the scratch directory), and in a whole one %%MAIN%% and %%HTTP%% are filled in
+# workers     how many (default 1)
+# expect_log  patterns of log lines that finish() shall not mind
+sub new {
+    my ($class, %o) = @_;
+    my $dir = File::Temp->newdir('scim-test-XXXXXX', TMPDIR => 1, CLEANUP => !$ENV{TEST_LEAVE});
+    my $self = bless {
+        workers => 1, expect_log => [], main => '', events => '', http => '', server => '',
+        %o, tempdir => $dir, dir => "$dir", owner => $$, ports => {}, locks => [], killed => {}, problems => [],
+    }, $class;
+    chmod 0755, $dir;
+    mkdir "$dir/san" or die "$dir/san: $!";
+    chmod 0777, "$dir/san";
+    $self->{store} //= "$dir/store";
+    $SIG{$_} ||= sub { exit 1 } for qw(INT TERM HUP);    # so that DESTROY runs
+    return $self->conf($self->{conf});
+}
+
+# Writes the configuration anew; for a reload with another one.
+sub conf {
+    my ($self, $text, %part) = @_;
+    @$self{keys %part} = values %part;
+    $text //= "%%MAIN%%\nevents {\n$self->{events}\n}\nhttp {\n%%HTTP%%\n$self->{http}\n"
+        . "server {\nlisten 127.0.0.1:%%PORT%%;\n$self->{server}\n}\n}\n";
+    my $dir = $self->{dir};
+    my $main = join "\n", 'daemon on;', "worker_processes $self->{workers};", "pid $dir/nginx.pid;",
+        "error_log $dir/error.log " . ($ENV{TEST_NGINX_DEBUG} ? 'debug;' : 'info;'),
+        ($> == 0 && $self->{main} !~ /^\s*user\s/m ? 'user root;' : ()),
+        # nginx empties the environment before a binary upgrade
+        ($ENV{TEST_NGINX_PRELOAD} ? map("env $_;", qw(LD_PRELOAD ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS)) : ()),
+        ($ENV{TEST_NGINX_MODULE} ? "load_module $ENV{TEST_NGINX_MODULE};" : ()), $self->{main};
+    my $http = join "\n", 'access_log off;', map "${_}_temp_path $dir/$_;", qw(client_body proxy fastcgi uwsgi scgi);
+    $text =~ s/%%MAIN%%/$main/;
+    $text =~ s/%%HTTP%%/$http/;
+    $text =~ s/%%DIR%%/$dir/g;
+    $text =~ s/%%PORT(\d*)%%/$self->port($1 || 0)/ge;
+    $self->write_file('nginx.conf', $text);
+    return $self;
+}
+
+sub write_file {
+    my ($self, $name, $text) = @_;
+    open my $f, '>', "$self->{dir}/$name" or croak "$self->{dir}/$name: $!";
+    print $f $text;
+    close $f or croak "$self->{dir}/$name: $!";
+    return "$self->{dir}/$name";
+}
+
+# A free port, for number $n always the same. Below the ports the kernel gives to clients, or one of those could take it
+# before nginx does; a UDP socket on the same number keeps other tests off.
+sub port {
+    my ($self, $n) = @_;
+    return $self->{ports}{ $n // 0 } //= do {
+        my ($port, $lock, $probe);
+        for (1 .. 1000) {
+            $port = 10000 + int rand 20000;
+            $lock = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort => $port) or next;
+            $probe = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port) and last;
+        }
+        $probe or croak 'no free port';
+        push @{ $self->{locks} }, $lock;
+        $port;
+    };
+}
+
+# Polls until the code returns something true, and returns that; nothing after the deadline.
+sub wait_for {
+    my ($self, $code, $seconds) = @_;
+    my $end = time + ($seconds // $deadline);
+    for (my $pause = 0.005; ; $pause = $pause < 0.1 ? $pause * 1.5 : 0.1) {
+        my $value = $code->();
+        return $value if $value;
+        return if time > $end;
+        sleep $pause;
+    }
+}
+
+sub _nginx { $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx' }
+
+# Sanitizers of nginx and scimctl write into files, one a process.
+sub _environment {
+    my ($self, $preload) = @_;
+    $ENV{LD_PRELOAD} = $preload if $preload;
+    $ENV{TEST_NGINX_PRELOAD} or return;
+    $ENV{$_} = join ':', grep(length, $ENV{$_} // ''), "log_path=$self->{dir}/san/report" for qw(ASAN_OPTIONS UBSAN_OPTIONS);
+}
+
+# Runs a program to its end, with $input on its stdin: (exit code or 128 + signal, stdout, stderr)
+sub run {
+    my ($self, $input, @command) = @_;
+    my ($in, $out, $err) = map File::Temp->new, 1 .. 3;
+    print $in $input // '';
+    seek $in, 0, 0;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        $self->_environment($command[0] eq _nginx() && $ENV{TEST_NGINX_PRELOAD});
+        open STDIN, '<&', $in;
+        open STDOUT, '>&', $out;
+        open STDERR, '>&', $err;
+        exec { $command[0] } @command or POSIX::_exit(127);
+    }
+    if (!$self->wait_for(sub { waitpid($pid, WNOHANG) == $pid })) {
+        kill KILL => $pid;
+        waitpid $pid, 0;
+    }
+    my $status = $?;
+    return ($status & 127 ? 128 + ($status & 127) : $status >> 8, map { seek $_, 0, 0; local $/; <$_> // '' } $out, $err);
+}
+
+# nginx -t: (exit code, what it said)
+sub check {
+    my ($self) = @_;
+    my ($exit, $out, $err) = $self->run('', _nginx(), '-t', '-p', $self->{dir},
+        '-c', "$self->{dir}/nginx.conf", '-e', 'stderr');
+    return ($exit, $out . $err);
+}
+
+# The tool on this server's store: (exit code, stdout, stderr). A leading { stdin => … } is fed to it.
+sub scimctl {
+    my ($self, @args) = @_;
+    my $o = ref $args[0] ? shift @args : {};
+    my $tool = $ENV{TEST_SCIMCTL} or croak 'TEST_SCIMCTL is not set';
+    return $self->run($o->{stdin}, $tool, '--store', $self->{store}, @args);
+}
+
+# Makes a tenant and returns its name.
+sub tenant {
+    my ($self, $name) = @_;
+    my ($exit, $out, $err) = $self->scimctl(qw(tenant add), $name);
+    croak "scimctl tenant add $name: $exit: $out$err" if $exit;
+    return $name;
+}
+
+# Makes a token and returns it. Options are scimctl's: scope, label, …
+sub token {
+    my ($self, $tenant, %o) = @_;
+    %o = (tenant => $tenant, label => 'test', scope => 'write', %o);
+    my ($exit, $out, $err) = $self->scimctl(qw(token create --json), map { ("--$_" => $o{$_}) } sort keys %o);
+    croak "scimctl token create: $exit: $out$err" if $exit;
+    return $json->decode($out)->{token} // croak "no token in: $out";
+}
+
+# --- processes
+
+sub start {
+    my ($self) = @_;
+    $self->{pid} and croak 'nginx runs already';
+    my ($exit, $out, $err) = $self->run('', _nginx(), '-p', $self->{dir}, '-c', "$self->{dir}/nginx.conf",
+        '-e', "$self->{dir}/error.log");
+    $self->write_file('stderr', $out . $err);
+    $exit and croak "nginx did not start: $out$err" . $self->log;
+    $self->{pid} = $self->wait_for(sub { _slurp("$self->{dir}/nginx.pid") =~ /^(\d+)\n/ && $1 })
+        or croak "nginx did not write its process id:\n" . $self->log;
+    my $up = $self->wait_for(sub {
+        return 'gone' if $self->_gone;
+        return if $self->workers < $self->{workers};
+        return !$self->{ports}{0} || IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->port) ? 'up' : undef;
+    }) // 'late';
+    return $self if $up eq 'up';
+    my $log = $self->log;
+    $self->_kill;
+    croak "nginx did not start ($up):\n$log";
+}
+
+# True once the process has ended; reaps it if it is our child. A zombie that another does not reap has ended too.
+sub _gone {
+    my ($self, $pid) = @_;
+    $pid //= $self->{pid};
+    if (waitpid($pid, WNOHANG) == $pid) { $self->{exit}{$pid} = $?; return 1 }
+    return ((_stat($pid))[0] // 'Z') eq 'Z';
+}
+
+# (state, parent's pid)
+sub _stat {
+    my ($pid) = @_;
+    open my $f, '<', "/proc/$pid/stat" or return;
+    return (<$f> // '') =~ /.*\) (\S) (\d+)/ ? ($1, $2) : ();
+}
+
+sub _title {
+    my ($pid) = @_;
+    open my $f, '<', "/proc/$pid/cmdline" or return '';
+    return scalar(<$f>) // '';
+}
+
+sub _children {
+    my ($pid) = @_;
+    return grep { my ($state, $parent) = _stat($_); $parent && $parent == $pid && $state ne 'Z' }
+        map m{/proc/(\d+)$}, glob '/proc/[0-9]*';
+}
+
+# Process ids of the workers that take requests: no cache managers, and none on its way out. In scalar context how many.
+sub workers {
+    my ($self) = @_;
+    my @pids = grep { _title($_) =~ /worker process(?! is shutting down)/ } _children($self->{pid});
+    return @pids;
+}
+
+sub signal { my ($self, $signal, $pid) = @_; kill $signal => $pid // $self->{pid}; return $self }
+
+# HUP, then waits until new workers have taken over (and, with gone => 1, the old ones have ended). False if nginx
+# refused the new configuration.
+sub reload {
+    my ($self, %o) = @_;
+    my %old = map { $_ => 1 } $self->workers;
+    my $seen = length $self->log;
+    kill HUP => $self->{pid};
+    my $done = $self->wait_for(sub {
+        return 'refused' if substr($self->log, $seen) =~ /\[emerg\]/;
+        my @now = $self->workers;
+        return @now >= $self->{workers} && !grep $old{$_}, @now;
+    }) or croak "no reload:\n" . $self->log;
+    $o{gone} and $done ne 'refused'
+        and ($self->wait_for(sub { !grep !$self->_gone($_), keys %old }) or croak 'old workers stay');
+    return $done ne 'refused';
+}
+
+# Ends one worker the hard way and waits for its successor, whose process id is returned.
+sub kill_worker {
+    my ($self, $pid, $signal) = @_;
+    my %old = map { $_ => 1 } $self->workers;
+    $self->{killed}{$pid} = 1;
+    kill $signal // 'KILL', $pid;
+    my ($new) = @{ $self->wait_for(sub {
+        my @new = grep !$old{$_}, $self->workers;
+        @new && $self->_gone($pid) && \@new;
+    }) // croak "worker $pid got no successor" };
+    return $new;
+}
+
+# Binary upgrade: USR2, then QUIT for the old master once the new one's workers are there.
+sub upgrade {
+    my ($self) = @_;
+    my ($old, $file) = ($self->{pid}, "$self->{dir}/nginx.pid");
+    kill USR2 => $old;
+    $self->{pid} = $self->wait_for(sub {
+        -e "$file.oldbin" && _slurp($file) =~ /^(\d+)\n/ && $1;
+    }) or croak "no new master:\n" . $self->log;
+    $self->wait_for(sub { $self->workers >= $self->{workers} }) or croak 'the new master has no workers';
+    kill QUIT => $old;
+    $self->wait_for(sub { $self->_gone($old) }) or croak 'the old master stays';
+    my $status = delete $self->{exit}{$old};
+    push @{ $self->{problems} }, "the old master ended with status $status\n" if $status;
+    return $self;
+}
+
+# Graceful and fast shutdown; true if nginx ended in time and with status 0.
+sub quit { return $_[0]->_end('QUIT') }
+sub stop { return $_[0]->_end('TERM') }
+
+sub _end {
+    my ($self, $signal) = @_;
+    my $pid = $self->{pid} or return 1;
+    kill $signal => $pid;
+    my $ended = $self->wait_for(sub { $self->_gone($pid) });
+    push @{ $self->{problems} }, "nginx did not end within $deadline s of $signal\n" if !$ended;
+    $ended ? delete $self->{pid} : $self->_kill;
+    my $status = delete $self->{exit}{$pid} // 0;
+    push @{ $self->{problems} }, "nginx ended with status $status\n" if $status;
+    return $ended && !$status;
+}
+
+# What is never wanted: the master first, or it would start workers anew.
+sub _kill {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    my @workers = _children($pid);
+    kill KILL => $pid, @workers;
+    $self->wait_for(sub { !grep !$self->_gone($_), $pid, @workers }, 5);
+    return;
+}
+
+# --- judgement
+
+sub _slurp {
+    open my $f, '<', $_[0] or return '';
+    local $/;
+    return <$f> // '';
+}
+
+sub log { return _slurp("$_[0]{dir}/error.log") }
+
+# Waits for a line in the error log; returns what matched, nothing after the deadline.
+sub wait_log {
+    my ($self, $pattern, $seconds) = @_;
+    return $self->wait_for(sub { $self->log =~ $pattern ? $& || 1 : 0 }, $seconds);
+}
+
+# What must not be in a log, line by line.
+sub complaints {
+    my ($self) = @_;
+    my @bad = @{ $self->{problems} };
+    my ($log, $sanitizer) = ($self->log, qr/Sanitizer|runtime error:/);
+    for (split /^/, $log . _slurp("$self->{dir}/stderr")) {
+        if (/$sanitizer/) { push @bad, $_; next }
+        /\[(?:alert|crit|emerg)\]|exited with code (?!0\b)|terminate called|Assertion/ or next;
+        /worker process (\d+) exited on signal/ && $self->{killed}{$1} and next;
+        my $line = $_;
+        push @bad, $line if !grep $line =~ $_, @{ $self->{expect_log} };
+    }
+    for my $file (glob "$self->{dir}/san/*") {
+        my @report = split /^/, _slurp($file);
+        push @bad, @report > 40 ? (@report[0 .. 39], "…\n") : @report;
+    }
+    if (!$self->{pid}) {    # each worker must be known to have ended well
+        my %left = map { $_ => 1 } $log =~ /start worker process (\d+)/g;
+        delete @left{ keys %{ $self->{killed} }, $log =~ /process (\d+) exited (?:with code|on signal)/g };
+        push @bad, map "worker $_ was never seen to end\n", sort keys %left;
+    }
+    return @bad;
+}
+
+# The end of every test: a graceful shutdown, and nothing in the logs that should not be there.
+sub finish {
+    my ($self) = @_;
+    my $ended = Test::More::ok($self->quit, 'nginx ended when it was asked to');
+    my $clean = Test::More::is(join('', $self->complaints), '', 'no alert, no crash, no sanitizer report');
+    if (!$ended || !$clean) {
+        my @log = grep !/\[(?:debug|info)\]/, split /^/, $self->log;
+        Test::More::diag("the end of error.log:\n", @log > 30 ? @log[-30 .. -1] : @log);
+    }
+    Test::More::done_testing();
+    return;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    return if $self->{owner} != $$;    # a child that was forked by a test
+    local ($?, $!, $@);
+    $self->_kill;
+    return;
+}
+
+# --- requests
+
+# A client that keeps its connection: see Scim::Client. port => n for %%PORTn%%.
+sub client {
+    my ($self, %o) = @_;
+    return Scim::Client->new(%o, port => $self->port($o{port} // 0));
+}
+
+# One request on a connection of its own.
+sub request {
+    my ($self, $method, $path, %o) = @_;
+    my $client = $self->client(map { exists $o{$_} ? ($_ => delete $o{$_}) : () } qw(port tls));
+    return $client->request($method, $path, %o, close => 1);
+}
+
+# Calls $code->($i, $client) for $i from 0 to $count - 1 in that many processes at once, each with a client of its own;
+# returns the results in the order of $i. They start together, and must be plain data.
+sub concurrently {
+    my ($self, $processes, $count, $code, %o) = @_;
+    pipe my $gate, my $open or die "pipe: $!";
+    my (@result, @child);
+    for my $p (0 .. $processes - 1) {
+        pipe my $from, my $to or die "pipe: $!";
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            close $open;
+            sysread $gate, my $byte, 1;
+            my $client = $self->client(%o);
+            my @mine;
+            for (my $i = $p; $i < $count; $i += $processes) {
+                push @mine, [$i, eval { $code->($i, $client) } // { status => 0, error => "$@" }];
+            }
+            binmode $to;
+            print $to Storable::nfreeze(\@mine);
+            close $to;
+            POSIX::_exit(0);
+        }
+        push @child, [$pid, $from];
+    }
+    close $open;
+    for (@child) {
+        my ($pid, $from) = @$_;
+        binmode $from;
+        my $frozen = do { local $/; <$from> } // '';
+        waitpid $pid, 0;
+        length $frozen or croak "a client process ended with status $?";
+        $result[ $_->[0] ] = $_->[1] for @{ Storable::thaw($frozen) };
+    }
+    return @result;
+}
+
+1;

@@ -1,0 +1,224 @@
+package Scim::Client;
+
+# An HTTP/1.1 client that hides nothing: one connection, kept until a side closes it.
+#
+#     my $r = $client->request(POST => '/scim/v2/Users', token => $token, json => { userName => 'ada' });
+#     $r->{status}            0 if there was no answer; $r->{error} then says why
+#     $r->{headers}{etag}     names in lower case, repeated ones joined by ', '
+#     $r->{body}, $r->{json}  bytes, and what they decode to
+#     $r->{continued}         true if a 100 came first
+#
+# Options of a request: json, body (bytes, or a list of chunks), chunked => bytes per chunk, headers (hash, or list of
+# pairs), token, expect => 1 (waits for 100 before it sends the body), close => 1, version => '1.0'.
+
+use strict;
+use warnings;
+use Errno qw(EAGAIN EWOULDBLOCK EINTR);
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP ();
+use Time::HiRes qw(time);
+
+my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+
+# port; tls => 1 or IO::Socket::SSL's options; token => used where a request has none; timeout => seconds (30)
+sub new {
+    my ($class, %o) = @_;
+    return bless { host => '127.0.0.1', timeout => 30, %o, buffer => '', pending => [] }, $class;
+}
+
+sub connect {
+    my ($self) = @_;
+    $self->close;
+    my @to = (PeerAddr => $self->{host}, PeerPort => $self->{port}, Timeout => $self->{timeout});
+    if (my $tls = $self->{tls}) {
+        require IO::Socket::SSL;
+        $self->{socket} = IO::Socket::SSL->new(@to, SSL_verify_mode => 0, ref $tls ? %$tls : ())
+            or return $self->_fail("connect: $! " . IO::Socket::SSL::errstr());
+    } else {
+        $self->{socket} = IO::Socket::INET->new(@to) or return $self->_fail("connect: $!");
+    }
+    $self->{socket}->blocking(0);
+    return 1;
+}
+
+sub close {
+    my ($self) = @_;
+    CORE::close(delete $self->{socket}) if $self->{socket};
+    @$self{qw(buffer pending)} = ('', []);
+    return;
+}
+
+sub _fail { my ($self, $error) = @_; $self->{error} = $error; return }
+
+# Adds what has arrived to the buffer; waits for something until the time given. 0 at the end of the stream.
+sub _fill {
+    my ($self, $until) = @_;
+    my $socket = $self->{socket} or return 0;
+    while (1) {
+        my $n = sysread $socket, $self->{buffer}, 65536, length $self->{buffer};
+        return $n if defined $n;
+        $! == EAGAIN || $! == EWOULDBLOCK || $! == EINTR or do { $self->_fail("read: $!"); return 0 };
+        my $left = $until - time;
+        $left > 0 or do { $self->_fail('timeout'); return 0 };
+        IO::Select->new($socket)->can_read($left);
+    }
+}
+
+# Sends bytes as they are. Reads meanwhile, or two full buffers would wait for each other. A server that closes early
+# may have said why: receive() will tell.
+sub write {
+    my ($self, $bytes) = @_;
+    $self->{socket} or $self->connect or return;
+    my ($socket, $until) = ($self->{socket}, time + $self->{timeout});
+    my $select = IO::Select->new($socket);
+    for (my $at = 0; $at < length $bytes;) {
+        my $n = syswrite $socket, $bytes, 65536, $at;
+        if (defined $n) { $at += $n; next }
+        $! == EAGAIN || $! == EWOULDBLOCK || $! == EINTR or return $self->_fail("write: $!");
+        my $left = $until - time;
+        $left > 0 or return $self->_fail('timeout');
+        my ($readable) = IO::Select->select($select, $select, undef, $left);
+        if (@{ $readable || [] }) { $self->_fill(time) or return }
+    }
+    return 1;
+}
+
+# (head, body) of a request as bytes
+sub _render {
+    my ($self, $method, $path, %o) = @_;
+    my $version = $o{version} // '1.1';
+    my @headers = ref $o{headers} eq 'ARRAY' ? @{ $o{headers} } : %{ $o{headers} // {} };
+    my %given = map { lc $headers[ 2 * $_ ] => 1 } 0 .. @headers / 2 - 1;
+    my $body = exists $o{json} ? $json->encode($o{json}) : $o{body};
+    my $token = exists $o{token} ? $o{token} : $self->{token};
+    my @all = ($given{host} ? () : (Host => $o{host} // 'localhost'));
+    push @all, Connection => 'close' if $o{close} && !$given{connection};
+    push @all, Authorization => "Bearer $token" if defined $token && !$given{authorization};
+    if (defined $body) {
+        push @all, 'Content-Type' => 'application/scim+json' if !$given{'content-type'};
+        if ($o{chunked} || ref $body) {
+            push @all, 'Transfer-Encoding' => 'chunked';
+            my @chunks = ref $body ? @$body : unpack "(a$o{chunked})*", $body;
+            $body = join('', map { sprintf "%x\r\n%s\r\n", length, $_ } grep length, @chunks) . "0\r\n\r\n";
+        } elsif (!$given{'content-length'}) {
+            push @all, 'Content-Length' => length $body;
+        }
+    } elsif ($method =~ /^(?:POST|PUT|PATCH)$/ && !$given{'content-length'}) {
+        push @all, 'Content-Length' => 0;
+    }
+    push @all, Expect => '100-continue' if $o{expect};
+    push @all, @headers;
+    my $head = "$method $path HTTP/$version\r\n";
+    while (my ($name, $value) = splice @all, 0, 2) { $head .= "$name: $value\r\n" }
+    return ("$head\r\n", $body // '');
+}
+
+# Sends a request; receive() gets its answer, in the same order.
+sub send {
+    my ($self, $method, $path, %o) = @_;
+    push @{ $self->{pending} }, $method if $self->{socket} || $self->connect;
+    return $self->write(join '', $self->_render($method, $path, %o));
+}
+
+# A response, or one with status 0
+sub receive {
+    my ($self) = @_;
+    my $method = shift @{ $self->{pending} } // '';
+    my $until = time + $self->{timeout};
+    my $r = { status => 0, headers => {}, body => '', json => undef, continued => 0 };
+    do {
+        while ($self->{buffer} !~ /\r\n\r\n/) { $self->_fill($until) or return $self->_broken($r) }
+        $self->{buffer} =~ s/^(.*?)\r\n\r\n//s;
+        @$r{qw(head headers)} = ($1, {});
+        my ($first, @lines) = split /\r\n/, $r->{head};
+        @$r{qw(status reason)} = $first =~ m{^HTTP/1\.[01] (\d\d\d)(?: (.*))?$} or return $self->_broken($r, "bad: $first");
+        for (@lines) {
+            my ($name, $value) = /^([^:\s]+):\s*(.*?)\s*$/ or return $self->_broken($r, "bad header: $_");
+            my $h = \$r->{headers}{ lc $name };
+            $$h = defined $$h ? "$$h, $value" : $value;
+        }
+        $r->{continued} ||= $r->{status} == 100 ? 1 : 0;
+    } while ($r->{status} == 100 && $method ne 'EXPECT');
+    return $r if $r->{status} == 100;
+
+    $self->_body($r, $until) or return $self->_broken($r) if $method ne 'HEAD' && $r->{status} !~ /^(?:1..|204|304)$/;
+    $self->close if lc($r->{headers}{connection} // '') eq 'close' && !@{ $self->{pending} };
+    $r->{json} = eval { $json->decode($r->{body}) }
+        if length $r->{body} && ($r->{headers}{'content-type'} // '') =~ m{^application/(?:[\w.-]+\+)?json}i;
+    return $r;
+}
+
+sub _take {
+    my ($self, $size, $until) = @_;
+    while (length $self->{buffer} < $size) { $self->_fill($until) or return }
+    return substr $self->{buffer}, 0, $size, '';
+}
+
+sub _body {
+    my ($self, $r, $until) = @_;
+    if (lc($r->{headers}{'transfer-encoding'} // '') eq 'chunked') {
+        while (1) {
+            while ($self->{buffer} !~ /\r\n/) { $self->_fill($until) or return }
+            $self->{buffer} =~ s/^([0-9a-fA-F]+)[^\r]*\r\n// or return $self->_fail('bad chunk');
+            my $chunk = $self->_take(hex($1) + 2, $until) // return;
+            $chunk =~ s/\r\n\z// or return $self->_fail('bad end of a chunk');
+            return 1 if !length $chunk;    # nginx sends no trailers unless told to
+            $r->{body} .= $chunk;
+        }
+    }
+    if (defined(my $size = $r->{headers}{'content-length'})) {
+        $r->{body} = $self->_take($size, $until) // return;
+        return 1;
+    }
+    $self->{error} = undef;
+    1 while $self->_fill($until);
+    return if $self->{error};
+    $r->{body} = $self->{buffer};
+    $self->close;
+    return 1;
+}
+
+sub _broken {
+    my ($self, $r, $error) = @_;
+    my $why = $error // $self->{error} // 'closed';
+    @$r{qw(partial status body error)} = ($r->{status}, 0, $self->{buffer}, $why);
+    $self->close;
+    $self->{error} = undef;
+    return $r;
+}
+
+# One request and its answer. A connection that the server closed while it was idle is opened again.
+sub request {
+    my ($self, $method, $path, %o) = @_;
+    $self->{error} = undef;
+    if ($self->{socket} && !@{ $self->{pending} } && IO::Select->new($self->{socket})->can_read(0)) {
+        $self->_fill(time) or $self->close;
+        $self->{error} = undef;
+    }
+    if (!$o{expect}) {
+        $self->send($method, $path, %o);
+        return $self->receive;
+    }
+    my ($head, $body) = $self->_render($method, $path, %o);
+    $self->write($head);
+    push @{ $self->{pending} }, 'EXPECT';
+    my $first = $self->receive;
+    return $first if $first->{status} != 100;
+    $self->write($body);
+    push @{ $self->{pending} }, $method;
+    my $r = $self->receive;
+    $r->{continued} = 1;
+    return $r;
+}
+
+# Sends all requests ([METHOD => path, options], …) at once, then reads their answers.
+sub pipeline {
+    my ($self, @requests) = @_;
+    $self->connect or return $self->_broken({});
+    push @{ $self->{pending} }, map $_->[0], @requests;
+    $self->write(join '', map { join '', $self->_render(@$_) } @requests);
+    return map $self->receive, @requests;
+}
+
+1;

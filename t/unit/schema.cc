@@ -1,0 +1,327 @@
+// Proves that a definition is loaded as it was meant or refused with a sentence that names the
+// attribute, that what is written is what was loaded, and that the built-in definitions say what
+// the RFC and its errata say.
+
+#include "scim/schema.h"
+
+#include "tap.h"
+
+using namespace scim;
+
+static const std::string acme_urn = "urn:acme:params:scim:schemas:extension:acme:2.0:User";
+
+// What load_definition() says about a schema with these attributes; empty if it loads.
+static std::string problem_of(const std::string &attributes) {
+    auto d = load_definition(R"({"id":")" + acme_urn + R"(","attributes":[)" + attributes + "]}");
+    return d ? "" : d.error().detail;
+}
+
+static std::string problem_of_type(const std::string &members) {
+    auto d = load_definition(R"({"name":"Device",)" + members + "}");
+    return d ? "" : d.error().detail;
+}
+
+static bool contains(const std::string &text, std::string_view part) {
+    return text.find(part) != text.npos;
+}
+
+static bool same(const Attribute &a, const Attribute &b);
+
+static bool same(const std::vector<Attribute> &a, const std::vector<Attribute> &b) {
+    bool equal = a.size() == b.size();
+    for (size_t i = 0; equal && i < a.size(); i++) equal = same(a[i], b[i]);
+    return equal;
+}
+
+static bool same(const Attribute &a, const Attribute &b) {
+    return a.name == b.name && a.type == b.type && a.multi_valued == b.multi_valued &&
+           a.description == b.description && a.required == b.required &&
+           a.canonical_values == b.canonical_values && a.case_exact == b.case_exact &&
+           a.mutability == b.mutability && a.returned == b.returned &&
+           a.uniqueness == b.uniqueness && a.reference_types == b.reference_types &&
+           same(a.sub_attributes, b.sub_attributes);
+}
+
+static bool round_trips(const Schema &schema) {
+    std::string text;
+    write_schema(text, schema);
+    Result<Json> json = parse_json(text + "}", JsonLimits());
+    if (!json) return false;
+    Result<Schema> again = load_schema(json->get());
+    return again && again->id == schema.id && again->name == schema.name &&
+           again->description == schema.description && same(again->attributes, schema.attributes);
+}
+
+static const Attribute &find(const std::vector<Attribute> &all, std::string_view name) {
+    for (const Attribute &a : all)
+        if (a.name == name) return a;
+    static const Attribute none;
+    return none;
+}
+
+static const Attribute &find(const Schema &schema, std::string_view name,
+                             std::string_view sub = "") {
+    const Attribute &top = find(schema.attributes, name);
+    return sub.empty() ? top : find(top.sub_attributes, sub);
+}
+
+static const char *const acme_json = R"({
+"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],
+"id": "urn:acme:params:scim:schemas:extension:acme:2.0:User",
+"name": "AcmeUser", "description": "What Acme knows of its people", "x-owner": {"team": ["hr"]},
+"attributes": [
+  {"name": "badge", "type": "string", "caseExact": true, "uniqueness": "server", "pattern": "A[0-9]+"},
+  {"name": "remote", "type": "boolean", "caseExact": true, "description": null},
+  {"name": "floor", "type": "integer", "required": true},
+  {"name": "desk-height", "type": "decimal", "returned": "request"},
+  {"name": "hired", "type": "dateTime", "mutability": "immutable"},
+  {"name": "homePage", "type": "reference", "referenceTypes": ["external"], "caseExact": false},
+  {"name": "pin", "mutability": "writeOnly"},
+  {"name": "key", "type": "binary"},
+  {"name": "cars", "type": "complex", "multivalued": true, "uniqueness": "none", "subAttributes": [
+    {"name": "plate"}, {"name": "kind", "canonicalValues": ["own", "leased"]},
+    {"name": "tags", "multiValued": true}, {"name": "primary", "type": "boolean"},
+    {"name": "$ref", "type": "reference", "referenceTypes": ["User"]}]}
+]})";
+
+static void test_extension() {
+    auto d = load_definition(acme_json);
+    if (!ok(bool(d), "a realistic extension loads")) return diag(d.error().detail);
+    const Schema &s = d->schema;
+    ok(d->kind == Definition::Kind::schema, "it is a schema");
+    is(s.id, acme_urn, "its URN");
+    is(s.attributes.size(), 9u, "all its attributes are there, unknown keywords are ignored");
+
+    ok(find(s, "badge").case_exact && find(s, "badge").uniqueness == Uniqueness::server,
+       "characteristics are loaded");
+    const Attribute &floor = find(s, "floor");
+    ok(floor.type == Type::integer && floor.required && !floor.multi_valued &&
+           floor.mutability == Mutability::read_write && floor.returned == Returned::by_default &&
+           floor.uniqueness == Uniqueness::none,
+       "silence means RFC 7643 2.2's defaults");
+    is(to_string(find(s, "pin").type), "string", "the default type is string");
+    ok(!find(s, "remote").case_exact, "a boolean has no case, whatever the definition says");
+    ok(find(s, "homePage").case_exact && find(s, "key").case_exact,
+       "references and binaries are caseExact, whatever the definition says");
+    ok(find(s, "desk-height").returned == Returned::on_request, "returned: request");
+    ok(find(s, "hired").mutability == Mutability::immutable, "mutability: immutable");
+    ok(find(s, "pin").returned == Returned::never, "writeOnly is never returned");
+    ok(find(s, "cars").multi_valued, "keywords match in any case");
+    ok(find(s, "cars", "tags").multi_valued, "a part may be multi-valued");
+    is(find(s, "cars", "$ref").reference_types.size(), 1u, "a part may be called $ref");
+    ok(round_trips(s), "it round trips");
+}
+
+static void test_writer() {
+    auto d = load_definition(acme_json);
+    std::string text;
+    write_schema(text, d->schema);
+    ok(!contains(text, "null") && !contains(text, "pattern"), "neither null nor unknown keywords");
+    ok(contains(text, R"({"name":"badge","type":"string","multiValued":false,"required":false,)"
+                      R"("caseExact":true,"mutability":"readWrite","returned":"default",)"
+                      R"("uniqueness":"server"})"),
+       "a string spells out everything");
+    ok(contains(text, R"({"name":"remote","type":"boolean","multiValued":false,"required":false,)"
+                      R"("mutability":"readWrite","returned":"default"})"),
+       "a boolean has neither caseExact nor uniqueness");
+    ok(contains(text, R"("type":"integer","multiValued":false,"required":true,)"
+                      R"("mutability":"readWrite","returned":"default","uniqueness":"none"})"),
+       "an integer has no caseExact");
+    ok(contains(text, R"({"name":"cars","type":"complex","multiValued":true,"required":false,)"
+                      R"("mutability":"readWrite","returned":"default","subAttributes":[{)"),
+       "a complex attribute has neither caseExact nor uniqueness");
+    ok(contains(text, R"("uniqueness":"none","referenceTypes":["User"]}])"), "referenceTypes");
+}
+
+static void test_contradictions() {
+    struct {
+        const char *attributes, *named, *said;
+    } const refused[] = {
+        {R"({"name":"a","type":"text"})", "\"a\"", "one of string, boolean, decimal, integer"},
+        {R"({"name":"a","type":7})", "\"a\"", "expected a string"},
+        {R"({"name":"a","mutability":"readwrite"})", "\"a\"", "readOnly, readWrite, immutable"},
+        {R"({"name":"a","returned":"sometimes"})", "\"a\"", "always, never, default, request"},
+        {R"({"name":"a","uniqueness":"maybe"})", "\"a\"", "none, server, global"},
+        {R"({"name":"a","required":"yes"})", "\"a\"", "expected true or false"},
+        {R"({"name":"a","multiValued":1})", "\"a\"", "expected true or false"},
+        {R"({"name":"a","canonicalValues":["x",2]})", "\"a\"", "an array of strings"},
+        {R"({"name":"a","canonicalValues":"x"})", "\"a\"", "an array of strings"},
+        {R"({"name":"a","subAttributes":[{"name":"b"}]})", "\"a\"", "belong to a complex"},
+        {R"({"name":"a","type":"complex"})", "\"a\"", "parts of a complex attribute"},
+        {R"({"name":"a","type":"complex","subAttributes":[]})", "\"a\"", "parts of a complex"},
+        {R"({"name":"a","type":"complex","subAttributes":[{"name":"b","type":"complex",
+            "subAttributes":[{"name":"c"}]}]})",
+         "\"a.b\"", "cannot be complex"},
+        {R"({"name":"a","type":"complex","subAttributes":[{"name":"b"},{"name":"B"}]})", "\"a.B\"",
+         "differ by more than case"},
+        {R"({"name":"a","type":"complex","subAttributes":[{"type":"string"}]})",
+         "Element 0 of \"subAttributes\" of \"a\"", "\"name\" is missing"},
+        {R"({"name":"one"},{"name":"ONE"})", "\"ONE\"", "differ by more than case"},
+        {R"({"name":"a"},{"type":"string"})", "Element 1", "\"name\" is missing"},
+        {R"({"name":"a"},"b")", "Element 1", "expected an object, found a string"},
+        {R"({"name":"1a"})", "\"1a\"", "expected a letter"},
+        {R"({"name":"a.b"})", "\"a.b\"", "expected a letter"},
+        {R"({"name":"a b"})", "\"a b\"", "expected a letter"},
+        {R"({"name":"a:b"})", "\"a:b\"", "expected a letter"},
+        {R"({"name":"straße"})", "\"straße\"", "expected a letter"},
+        {R"({"name":"$ref"})", "\"$ref\"", "expected a letter"},
+        {R"({"name":"a","type":"complex","subAttributes":[{"name":"$value"}]})", "\"a.$value\"",
+         "expected a letter"},
+        {R"({"name":"a","referenceTypes":["User"]})", "\"a\"", "belong to a reference"},
+        {R"({"name":"a","type":"integer","canonicalValues":["1"]})", "\"a\"", "for an integer"},
+        {R"({"name":"a","type":"boolean","uniqueness":"server"})", "\"a\"", "never unique"},
+        {R"({"name":"a","mutability":"writeOnly","returned":"always"})", "\"a\"", "expected never"},
+    };
+    for (const auto &r : refused) {
+        std::string problem = problem_of(r.attributes);
+        if (!ok(contains(problem, r.named) && contains(problem, r.said) && problem.back() == '.',
+                std::string("refused: ") + r.attributes))
+            diag("said: " + problem);
+    }
+    is(problem_of(R"({"name":"a","type":"text"})"),
+       "Attribute \"a\": \"type\" is \"text\", expected one of string, boolean, decimal, integer, "
+       "dateTime, binary, reference, complex.",
+       "the sentence as a whole");
+}
+
+static std::string many(size_t count) {
+    std::string all;
+    for (size_t i = 0; i < count; i++)
+        all += (i ? "," : "") + (R"({"name":"a)" + std::to_string(i) + R"("})");
+    return all;
+}
+
+static void test_bounds() {
+    is(problem_of(many(256)), "", "256 attributes are accepted");
+    ok(contains(problem_of(many(257)), "at most 256"), "257 are refused");
+    auto with_parts = [](size_t parts) {
+        return R"({"name":"c","type":"complex","subAttributes":[)" + many(parts) + "]}";
+    };
+    is(problem_of(with_parts(255)), "", "one with 255 parts is accepted");
+    ok(contains(problem_of(with_parts(256)), "at most 256"), "parts count as well");
+    std::string name(300, 'n');
+    is(problem_of(R"({"name":")" + name + "\"}"), "", "a long name is a name");
+    std::string problem = problem_of(R"({"name":")" + name + R"(","type":"x"})");
+    ok(problem.size() < 250, "and is cut where it is quoted");
+    ok(contains(problem_of(""), "at least one"), "a schema needs attributes");
+}
+
+static void test_definitions() {
+    auto detail = [](const char *bytes) {
+        auto d = load_definition(bytes);
+        return d ? std::string("loaded") : d.error().detail;
+    };
+    ok(detail("") != "loaded" && detail("[]") != "loaded" && detail("{") != "loaded",
+       "what is no object is refused");
+    ok(contains(detail(R"({"id":"a","ID":"b"})"), "This cannot be read: "),
+       "as is a doubled keyword");
+    ok(contains(detail("{}"), "neither a Schema nor a ResourceType"), "an empty object is neither");
+    ok(contains(detail(R"({"attributes":[{"name":"a"}]})"), "\"id\" is missing"), "no id");
+    ok(contains(detail(R"({"id":"acme user","attributes":[{"name":"a"}]})"), "\"acme user\""),
+       "an id that is no URN");
+    ok(contains(detail(R"({"id":"urn:a:b","attributes":{"name":"a"}})"), "an array of objects"),
+       "attributes that are no array");
+    is(detail(R"({"ID":"urn:a:b","Attributes":[{"NAME":"a"}]})"), "loaded",
+       "keywords in another case");
+    is(load_definition(R"({"id":"urn:a:b:Thing","attributes":[{"name":"a"}]})")->schema.name,
+       "Thing", "a schema without a name takes it from its URN");
+    ok(contains(detail(R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
+                           "id":"urn:a:b","attributes":[{"name":"a"}]})"),
+                "The resource type"),
+       "`schemas` decides what a definition is");
+    ok(!load_schema(nullptr) && !load_resource_type(nullptr), "nothing is not a definition");
+}
+
+static void test_resource_types() {
+    auto d = load_definition(R"({"name":"Device","description":"A thing","endpoint":"/Devices",
+        "schema":"urn:acme:Device","schemaExtensions":[{"schema":"urn:acme:Radio","required":true},
+        {"schema":"urn:acme:Light"}]})");
+    if (!ok(bool(d), "a resource type loads")) return diag(d.error().detail);
+    ok(d->kind == Definition::Kind::resource_type, "its shape says what it is");
+    const ResourceType &type = d->resource_type;
+    ok(type.extensions.size() == 2 && type.extensions[0].required && !type.extensions[1].required,
+       "with its extensions");
+    std::string text;
+    write_resource_type(text, type);
+    is(text,
+       R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],"id":"Device",)"
+       R"("name":"Device","description":"A thing","endpoint":"/Devices","schema":"urn:acme:Device",)"
+       R"("schemaExtensions":[{"schema":"urn:acme:Radio","required":true},)"
+       R"({"schema":"urn:acme:Light","required":false}])",
+       "and is written");
+
+    const std::string endpoint = R"("endpoint":"/Devices")", schema = R"("schema":"urn:a:D")";
+    is(problem_of_type(endpoint + "," + schema), "", "the least that a type needs");
+    ok(contains(problem_of_type(endpoint), "\"schema\" is missing"), "no schema");
+    for (const char *bad : {"Devices", "/", "/a/b", "/a b", "/Schemas", "/me", "/v2", "/.search"})
+        ok(contains(problem_of_type(R"("endpoint":")" + std::string(bad) + "\"," + schema),
+                    quoted(bad)),
+           std::string("endpoint refused: ") + bad);
+    ok(contains(problem_of_type(endpoint + R"(,"id":"Gadget",)" + schema), "equal to \"name\""),
+       "an id that is not the name");
+    ok(contains(problem_of_type(endpoint + "," + schema +
+                                R"(,"schemaExtensions":[{"schema":"URN:A:D"}])"),
+                "already"),
+       "the base schema as an extension");
+    ok(contains(problem_of_type(endpoint + "," + schema + R"(,"schemaExtensions":[{}])"),
+                "Element 0 of \"schemaExtensions\""),
+       "an extension without a schema");
+}
+
+static void test_builtins() {
+    const std::vector<Schema> &all = builtin_schemas();
+    is(all.size(), 5u, "five built-in schemas");
+    for (const Schema &s : all) ok(round_trips(s), "round trip of " + s.id);
+    is(all[0].id, user_urn, "User");
+    is(all[1].id, enterprise_user_urn, "the enterprise extension");
+
+    const Schema &user = all[0], &enterprise = all[1];
+    is(user.attributes.size(), 21u, "User has the attributes of RFC 7643 4.1");
+    const Attribute &name = find(user, "userName");
+    ok(name.required && name.uniqueness == Uniqueness::server && !name.case_exact, "userName");
+    const Attribute &password = find(user, "password");
+    ok(password.mutability == Mutability::write_only && password.returned == Returned::never,
+       "password");
+    is(find(user, "groups", "$ref").reference_types.size(), 1u, "E8471: groups are Groups");
+    ok(find(user, "groups").mutability == Mutability::read_only, "groups is readOnly");
+    ok(find(user, "addresses", "primary").type == Type::boolean, "addresses have primary");
+    ok(find(user, "profileUrl").case_exact, "E6001: a reference is caseExact");
+    for (const char *typed : {"emails", "phoneNumbers", "ims", "photos", "addresses", "groups"})
+        ok(!find(user, typed, "type").canonical_values.empty(),
+           std::string(typed) + ".type has canonicalValues");
+    for (const char *free : {"roles", "entitlements", "x509Certificates"})
+        ok(find(user, free, "type").canonical_values.empty(),
+           std::string(free) + ".type has no canonicalValues");
+    for (const char *common : {"id", "externalId", "meta", "schemas"})
+        ok(find(user, common).name.empty(), std::string(common) + " belongs to no schema");
+    ok(find(enterprise, "manager", "value").case_exact, "E8472: manager.value");
+    ok(find(enterprise, "manager", "displayName").mutability == Mutability::read_only,
+       "manager.displayName is readOnly");
+
+    const Schema &config = all[2], &type = all[3], &schema = all[4];
+    ok(find(config, "etag", "supported").required, "etag is published");
+    ok(find(config, "authenticationSchemes", "type").required, "E8011: type");
+    is(find(config, "pagination").sub_attributes.size(), 6u, "RFC 9865: pagination");
+    ok(find(type, "schemaExtensions").multi_valued, "E7522: schemaExtensions");
+    ok(find(type, "endpoint").uniqueness == Uniqueness::server, "E8475: endpoint");
+    const Attribute &parts = find(schema, "attributes", "subAttributes");
+    is(find(parts.sub_attributes, "type").canonical_values.size(), 7u, "E8415: no complex parts");
+    ok(find(parts.sub_attributes, "referenceTypes").multi_valued, "E5607: referenceTypes");
+
+    is(builtin_resource_types().size(), 1u, "one resource type");
+    const ResourceType &users = builtin_resource_types()[0];
+    ok(users.endpoint == "/Users" && users.schema == user_urn && users.extensions.size() == 1 &&
+           users.extensions[0].schema == enterprise_user_urn && !users.extensions[0].required,
+       "which is User with the enterprise extension");
+}
+
+int main() {
+    test_extension();
+    test_writer();
+    test_contradictions();
+    test_bounds();
+    test_definitions();
+    test_resource_types();
+    test_builtins();
+    return tap::done();
+}

@@ -1,0 +1,264 @@
+// Proves that paths lead to the endpoint they name, near misses to a hint, and that query strings
+// are read as the clients in the field write them.
+
+#include "scim/target.h"
+
+#include "tap.h"
+
+using namespace scim;
+
+static const std::string id_text = "01930f2e-7c1a-7b3c-8d4e-5f6071829304";
+static std::shared_ptr<const Catalog> catalog;
+
+static const char *name_of(Endpoint endpoint) {
+    static const char *const names[] = {"root",
+                                        "resources",
+                                        "resource",
+                                        "search",
+                                        "service_provider_config",
+                                        "resource_types",
+                                        "resource_type",
+                                        "schemas",
+                                        "schema",
+                                        "me",
+                                        "bulk"};
+    return names[size_t(endpoint)];
+}
+
+// "resource User <name> id", "404 invalidVers": what a path leads to.
+static std::string target(std::string_view path) {
+    auto t = parse_target(*catalog, path);
+    if (!t) {
+        std::string_view keyword = to_string(t.error().type);
+        return std::to_string(t.error().status) + (keyword.empty() ? "" : " ") +
+               std::string(keyword);
+    }
+    std::string text = name_of(t->endpoint);
+    if (t->type) text += " " + t->type->type.name;
+    if (!t->name.empty()) text += " <" + std::string(t->name) + ">";
+    if (t->id) text += " id";
+    return text;
+}
+
+static void test_paths() {
+    const std::string resource = "resource User <" + id_text + "> id";
+    const std::string urn(user_urn);
+    const struct {
+        std::string path, leads_to;
+    } paths[] = {
+        {"", "root"},
+        {"/", "root"},
+        {"//", "root"},
+        {"/v2", "root"},
+        {"/v2/", "root"},
+        {"/Users", "resources User"},
+        {"//Users", "resources User"},
+        {"/Users/", "resources User"},
+        {"/v2/Users", "resources User"},
+        {"/v2//Users//", "resources User"},
+        {"/Users/" + id_text, resource},
+        {"/v2/Users/" + id_text + "/", resource},
+        {"//Users//" + id_text, resource},
+        {"/Users/bjensen", "resource User <bjensen>"},
+        {"/Users/v2", "resource User <v2>"},
+        {"/Users/.search", "search User"},
+        {"/Users/.search/", "search User"},
+        {"/.search", "search"},
+        {"/v2/.search", "search"},
+        {"/ServiceProviderConfig", "service_provider_config"},
+        {"/v2/ServiceProviderConfig/", "service_provider_config"},
+        {"/ResourceTypes", "resource_types"},
+        {"/ResourceTypes/User", "resource_type <User>"},
+        {"/Schemas", "schemas"},
+        {"/Schemas/", "schemas"},
+        {"/Schemas/" + urn, "schema <" + urn + ">"},
+        {"/v2/Schemas//" + urn + "/", "schema <" + urn + ">"},
+        {"/Schemas/http://acme.example/a", "schema <http://acme.example/a>"},
+        {"/Me", "me"},
+        {"/Bulk", "bulk"},
+        {"/Users/a/b", "404"},
+        {"/Users/.search/b", "404"},
+        {"/Me/a", "404"},
+        {"/Bulk/a", "404"},
+        {"/ServiceProviderConfig/a", "404"},
+        {"/ResourceTypes/User/a", "404"},
+        {"/Groups", "404"},
+        {"/nonsense", "404"},
+        {"/v1", "400 invalidVers"},
+        {"/v1/Users", "400 invalidVers"},
+        {"/v3/Users/" + id_text, "400 invalidVers"},
+        {"/v10/Users", "400 invalidVers"},
+        {"/v2.1/Users", "400 invalidVers"},
+        {"/version/Users", "404"},
+        {std::string("/Users/\0\xff", 9), std::string("resource User <\0\xff>", 18)},
+        {std::string("/\0\xff", 3), "404"},
+        {std::string(8192, '/'), "root"},
+        {"/" + std::string(8192, 'a'), "404"},
+    };
+    for (const auto &p : paths) is(target(p.path), p.leads_to, "path " + p.path.substr(0, 80));
+}
+
+static void test_hints() {
+    const struct {
+        std::string path, said;
+    } hints[] = {
+        {"/users", "There is no endpoint \"/users\": did you mean \"/Users\"?"},
+        {"/USERS/" + id_text, "did you mean \"/Users\"?"},
+        {"/User", "did you mean \"/Users\"?"},
+        {"/v2/users", "did you mean \"/Users\"?"},
+        {"/schemas", "did you mean \"/Schemas\"?"},
+        {"/ServiceProviderConfigs", "did you mean \"/ServiceProviderConfig\"?"},
+        {"/me", "did you mean \"/Me\"?"},
+        {"/.Search", "did you mean \"/.search\"?"},
+        {"/Users/.Search", "did you mean \"/Users/.search\"?"},
+        {"/v2Users", "A slash is missing in \"/v2Users\": did you mean \"/v2/Users\"?"},
+        {"/Users" + id_text, "did you mean \"/Users/" + id_text + "\"?"},
+        {"/Users.search", "did you mean \"/Users/.search\"?"},
+        {"Users",
+         "A slash is missing between the base URL and \"Users\": did you mean \"/Users\"?"},
+        {"/scim/v2/Users", "the base URL seems to be in the path twice: did you mean \"/Users\"?"},
+        {"/v2/v2/Users", "the base URL seems to be in the path twice: did you mean \"/Users\"?"},
+        {"/V2/Users", "did you mean \"/Users\"?"},
+        {"/Groups",
+         "There is no endpoint \"/Groups\" in this directory; /ResourceTypes lists those there "
+         "are."},
+        {"/v3/Users",
+         "Version \"v3\" of the protocol is not served here, expected \"v2\" or none."},
+        {"/Me/x", "There is nothing below \"/Me\"."},
+        {"/Users/a/b", "There is nothing below \"/Users/a\"."},
+    };
+    for (const auto &h : hints) {
+        auto t = parse_target(*catalog, h.path);
+        std::string detail = t ? "found" : t.error().detail;
+        if (!ok(detail.find(h.said) != detail.npos, "hint for " + h.path)) diag(detail);
+    }
+    auto t = parse_target(*catalog, "/" + std::string(8000, 'x'));
+    ok(!t && t.error().detail.size() < 300, "a long path is cut");
+
+    for (const char *taken : {"Schemas", "schemas", "Me", "Bulk", ".search", "v2", "V7"})
+        ok(is_protocol_endpoint(taken), std::string(taken) + " is the protocol's");
+    for (const char *free : {"Users", "Groups", "v", "vehicles", ""})
+        ok(!is_protocol_endpoint(free), quoted(free) + " is free");
+}
+
+static std::string show(const std::optional<std::string> &value) {
+    return value ? "<" + *value + ">" : "-";
+}
+
+static std::string show(const std::optional<int64_t> &value) {
+    return value ? std::to_string(*value) : "-";
+}
+
+// The keyword and the detail of what is refused.
+static std::string refusal(std::string_view args) {
+    auto q = parse_query(args);
+    if (q) return "accepted";
+    return std::to_string(q.error().status) + " " + std::string(to_string(q.error().type)) + ": " +
+           q.error().detail;
+}
+
+static std::string filter(std::string_view args) {
+    auto q = parse_query(args);
+    return q ? show(q->filter) : refusal(args);
+}
+
+static void test_decoding() {
+    const std::string wanted = "<userName eq \"a@b\">";
+    is(filter("filter=userName+eq+\"a@b\""), wanted, "raw quotes and plus");
+    is(filter("filter=userName+eq+%22a%40b%22"), wanted, "form encoding");
+    is(filter("filter=userName%20eq%20%22a@b%22"), wanted, "percent encoding");
+    is(filter("filter=userName eq \"a@b\""), wanted, "nothing encoded at all");
+    is(filter("f%69lter=a"), "<a>", "the name may be encoded");
+    is(filter("FILTER=a"), "<a>", "the name in another case");
+    is(filter("filter=a%2Bb"), "<a+b>", "%2B is a plus");
+    is(filter("filter=a%2bb"), "<a+b>", "%2b as well");
+    is(filter("filter=a=b"), "<a=b>", "a value may contain '='");
+    is(filter("filter=a%26b"), "<a&b>", "%26 does not end a value");
+    is(filter("filter=caf%C3%A9"), "<caf\xc3\xa9>", "UTF-8");
+    is(filter("aadOptscim062020&filter=a"), "<a>", "Entra's flag in front");
+    is(filter("x=%zz&%zz=1&y=%00&=&&filter=a&z=\xff"), "<a>", "unknown parameters are not read");
+    is(filter("filter=a&filter=b"), "<a>", "the first of two counts");
+    is(filter("filter=a&Filter=%zz"), "<a>", "the second is not even read");
+    is(filter(""), "-", "no query");
+    is(filter("&&&"), "-", "separators alone");
+
+    auto starts = [](const std::string &text, std::string_view with) {
+        return text.substr(0, with.size()) == with;
+    };
+    for (const char *bad :
+         {"filter=", "filter", "filter=+%20", "filter=%zz", "filter=%", "filter=%4", "filter=a%00b",
+          "filter=\xff", "filter=%C3", "filter=%ED%A0%80"})
+        ok(starts(refusal(bad), "400 invalidFilter: Query parameter \"filter\" "),
+           "refused: " + quoted(bad));
+    for (const char *bad : {"attributes=%zz", "sortBy=%00", "excludedAttributes=%ff", "count=%"})
+        ok(starts(refusal(bad), "400 invalidValue: Query parameter "), "refused: " + quoted(bad));
+    is(refusal("attributes=a%zzb"),
+       "400 invalidValue: Query parameter \"attributes\" has the broken escape \"%zz\", expected "
+       "\"%\" and two hexadecimal digits.",
+       "the escape is shown");
+}
+
+static void test_parameters() {
+    auto q = parse_query(
+        "attributes=userName,emails&excludedAttributes=&sortBy=name.familyName"
+        "&sortorder=descending&startindex=11&COUNT=10");
+    if (!ok(bool(q), "all parameters at once")) return;
+    is(show(q->filter), "-", "an absent parameter is absent");
+    is(show(q->attributes), "<userName,emails>", "attributes");
+    is(show(q->excluded_attributes), "<>", "an empty parameter is empty");
+    is(show(q->sort_by), "<name.familyName>", "sortBy");
+    is(show(q->sort_order), "<descending>", "sortOrder");
+    is(show(q->start_index), "11", "startIndex");
+    is(show(q->count), "10", "count");
+
+    const struct {
+        const char *text, *value;
+    } integers[] = {
+        {"1", "1"},
+        {"-5", "-5"},
+        {"0", "0"},
+        {"-0", "0"},
+        {"007", "7"},
+        {"%31%30", "10"},
+        {"9223372036854775807", "9223372036854775807"},
+        {"9223372036854775808", "9223372036854775807"},
+        {"99999999999999999999", "9223372036854775807"},
+        {"-99999999999999999999", "-9223372036854775808"},
+    };
+    for (const auto &i : integers) {
+        auto parsed = parse_query("startIndex=" + std::string(i.text));
+        is(parsed ? show(parsed->start_index) : "refused", i.value,
+           std::string("startIndex=") + i.text);
+    }
+    for (const char *bad :
+         {"abc", "1.5", "", "-", "--1", "1e3", "0x10", "+5", "%2B5", "5+", "5%20"})
+        for (const char *name : {"startIndex", "count"})
+            is(refusal(std::string(name) + "=" + bad).substr(0, 17),
+               "400 invalidValue:", std::string(name) + "=" + bad);
+    is(refusal("count=abc"),
+       "400 invalidValue: Query parameter \"count\" is \"abc\", expected an integer.",
+       "and says so");
+    is(refusal("count").substr(0, 17), "400 invalidValue:", "count without a value");
+}
+
+static void test_long() {
+    std::string text(1 << 20, 'a');
+    auto q = parse_query("filter=" + text + "&count=3");
+    ok(q && q->filter->size() == text.size() && q->count == 3, "a megabyte is read to its end");
+    ok(bool(parse_query(std::string(1 << 20, '&'))), "a megabyte of separators");
+    ok(refusal("count=" + text).size() < 200, "a long value is cut in the detail");
+    ok(!parse_query("filter=" + std::string(1 << 20, '%')), "a megabyte of broken escapes");
+}
+
+int main() {
+    auto rows = declare(CatalogRows(), *make_declaration(1, {}));
+    auto built = Catalog::build(std::move(**rows));
+    if (!ok(bool(built), "the built-in catalog")) return tap::done();
+    catalog = *built;
+    test_paths();
+    test_hints();
+    test_decoding();
+    test_parameters();
+    test_long();
+    return tap::done();
+}

@@ -1,0 +1,171 @@
+#!/bin/bash
+# A scratch server from the build tree: `make run` and `make stop`.
+#
+#     DIR=build/run PORT=8080 DAEMON=1 run.sh start
+#     DIR=build/run run.sh stop
+#
+# conf-examples/quickstart.conf (what an operator would copy to /etc/nginx/conf.d) is used as it is, but for the store's
+# directory and the port. Tenant `demo` and a token with the scope `write` are made and printed.
+set -euo pipefail
+
+repo=$(cd "$(dirname "$0")/.." && pwd)
+dir=$(mkdir -p "${DIR:-$repo/build/run}" && cd "${DIR:-$repo/build/run}" && pwd)
+nginx=${NGINX:-/usr/sbin/nginx}
+scimctl=$repo/build/scimctl
+module=$repo/build/objs/ngx_http_scim_module.so
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "run.sh: $*"; exit 1; }
+
+# The process id of the nginx that was started for this directory, or nothing. A pid file can outlive its process and
+# the number be given to another, so the command line is looked at too.
+master_pid() {
+    local pid
+    pid=$(cat "$dir/nginx.pid" 2>/dev/null) && [ -n "$pid" ] &&
+        tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "nginx: master process $nginx -p $dir " && echo "$pid"
+}
+
+# running PID: it exists and is no zombie (a container's process 1 may not reap)
+running() { [ "$(sed -n 's/.*) \(.\).*/\1/p' "/proc/$1/stat" 2>/dev/null || echo Z)" != Z ]; }
+
+stop() {
+    local pid waited=0
+    pid=$(master_pid) || { say "No nginx of $dir is running."; return 0; }
+    kill -QUIT "$pid"
+    while running "$pid"; do
+        sleep 0.1
+        waited=$((waited + 1))
+        if [ $waited = 100 ]; then # a client that never hangs up
+            say "Not done after 10 s, closing connections."
+            kill -TERM "$pid"
+        fi
+        [ $waited -lt 200 ] || die "nginx (process $pid) does not end"
+    done
+    say "Stopped."
+}
+
+# free PORT: nothing listens there
+free() { perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1",
+    LocalPort => shift, ReuseAddr => 1)' "$1"; }
+
+choose_port() {
+    local port
+    if [ -n "${PORT:-}" ]; then
+        free "$PORT" || die "port $PORT is taken; leave PORT out and a free one is chosen"
+        echo "$PORT"
+        return
+    fi
+    for port in $(seq 8080 8999); do
+        if free "$port"; then echo "$port"; return; fi
+    done
+    die 'no port from 8080 to 8999 is free'
+}
+
+# Workers of a master that runs as root: www-data, as on a real server, if it can reach the directory, else root.
+user_line() {
+    [ "$(id -u)" = 0 ] || return 0
+    if runuser -u www-data -- test -x "$dir"; then echo 'user www-data;'; else echo 'user root;'; fi
+}
+
+http_part() {
+    local example=$repo/conf-examples/quickstart.conf
+    if [ ! -f "$example" ]; then
+        cat <<END
+scim_store main $dir/store size=1g;
+server {
+    listen 127.0.0.1:$port;
+    location /scim/v2/ { scim main; }
+}
+END
+        return
+    fi
+    # An http { } of its own could not be completed with the directories below.
+    if grep -qE '^\s*http\s*\{' "$example"; then die "$example must be what goes into /etc/nginx/conf.d"; fi
+    sed -E -e "s,^([[:space:]]*scim_store[[:space:]]+[^[:space:]]+[[:space:]]+)[^[:space:];]+,\1$dir/store," \
+        -e "s,^([[:space:]]*listen[[:space:]]+)[^[:space:];]+,\1127.0.0.1:$port," "$example"
+}
+
+write_conf() {
+    http_part >"$dir/scim.conf"
+    cat >"$dir/nginx.conf" <<END
+# Written by tools/run.sh.
+$(user_line)
+load_module $module;
+worker_processes 2;
+pid $dir/nginx.pid;
+error_log $dir/error.log info;
+events {}
+http {
+    access_log $dir/access.log;
+    client_body_temp_path $dir/tmp/body;
+    proxy_temp_path $dir/tmp/proxy;
+    fastcgi_temp_path $dir/tmp/fastcgi;
+    uwsgi_temp_path $dir/tmp/uwsgi;
+    scgi_temp_path $dir/tmp/scgi;
+    include $dir/scim.conf;
+}
+END
+}
+
+# status PATH [CURL ARGUMENTS]: the HTTP status, 000 if there is no answer
+status() { curl -s -o /dev/null -m 5 -w '%{http_code}' "${@:2}" "$base$1" || true; }
+
+start() {
+    local pid token='' deadline
+    if pid=$(master_pid); then die "nginx runs in $dir already (process $pid); make stop DIR=$dir ends it"; fi
+    port=$(choose_port)
+    base=http://127.0.0.1:$port/scim/v2
+    mkdir -p "$dir/tmp"
+    write_conf
+    : >"$dir/error.log"
+
+    trap 'say; stop; exit 0' INT TERM
+    "$nginx" -p "$dir" -c "$dir/nginx.conf" -e "$dir/error.log" ||
+        { cat "$dir/error.log" >&2; die 'nginx did not start'; }
+
+    deadline=$((SECONDS + 20)) # workers open the store after the master has answered
+    while case $(status /ServiceProviderConfig) in 000 | 503) true ;; *) false ;; esac; do
+        [ $SECONDS -lt $deadline ] || { tail -n 20 "$dir/error.log" >&2; stop; die "no answer from $base"; }
+        sleep 0.1
+    done
+
+    "$scimctl" --store "$dir/store" tenant add demo >"$dir/tenant.log" 2>&1 ||
+        grep -qiE 'exists|already' "$dir/tenant.log" ||
+        { cat "$dir/tenant.log" >&2; stop; die 'the tenant could not be made'; }
+
+    # The token of an earlier run is good as long as its store is.
+    if [ -s "$dir/token" ]; then token=$(cat "$dir/token"); fi
+    if [ -z "$token" ] || [ "$(status /Users -H "Authorization: Bearer $token")" != 200 ]; then
+        token=$("$scimctl" --store "$dir/store" token create --tenant demo --label quickstart --scope write --json |
+            sed -nE 's/.*"token"[[:space:]]*:[[:space:]]*"([^"]+)".*/\1/p') || true
+        [ -n "$token" ] || { stop; die 'the token could not be made'; }
+        (umask 077 && echo "$token" >"$dir/token")
+    fi
+
+    cat <<END
+nginx runs in $dir; its log is $dir/error.log
+
+curl -H 'Authorization: Bearer $token' -H 'Content-Type: application/scim+json' $base/Users \\
+    -d '{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@example.com"}'
+
+curl -H 'Authorization: Bearer $token' $base/Users
+
+SCIM_BASE_URL=$base
+SCIM_TOKEN=$token
+END
+
+    if [ -n "${DAEMON:-}" ] && [ "$DAEMON" != 0 ]; then
+        say "make stop DIR=$dir ends it."
+        return
+    fi
+    say 'Ctrl-C ends it.'
+    tail --pid="$(master_pid)" -q -n 0 -f "$dir/error.log" "$dir/access.log" &
+    wait $! || true
+    say 'nginx has ended.'
+}
+
+case ${1:-} in
+    start) start ;;
+    stop) stop ;;
+    *) die 'start or stop?' ;;
+esac
