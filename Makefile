@@ -3,9 +3,9 @@
 #
 # FLAVOUR (sanitize, coverage, check) is a second tree, build/$(FLAVOUR), of the same things with other flags.
 
-# Knobs
+# Knobs. (NGINX is not one: nginx takes a variable of that name for the sockets of a binary upgrade.)
+NGINX_BINARY ?= /usr/sbin/nginx
 JOBS    ?= $(shell nproc)
-NGINX   ?= /usr/sbin/nginx
 TESTS   ?= $(B)/unit t
 PROVE   ?= prove
 PORT    ?=
@@ -44,7 +44,7 @@ deps: ## install what building, testing, checking and measuring need (apt-get; r
 build: module scimctl ## the nginx module and scimctl
 
 run: build | need-run ## start a scratch server and print a token and a curl line; PORT=8080 DIR=build/run DAEMON=1
-	@PORT='$(PORT)' DIR='$(DIR)' DAEMON='$(DAEMON)' NGINX='$(NGINX)' tools/run.sh start
+	@PORT='$(PORT)' DIR='$(DIR)' DAEMON='$(DAEMON)' NGINX_BINARY='$(NGINX_BINARY)' tools/run.sh start
 
 stop: ## end the nginx that `make run DIR=…` started
 	@DIR='$(DIR)' tools/run.sh stop
@@ -151,7 +151,7 @@ $(B)/unit/%.t: t/unit/%.cc $(B)/libscim.a
 -include $(wildcard $(B)/obj/*/*.d $(B)/unit/*.d)
 
 # What the tests are told. The module runs under Debian's nginx; the sanitizer's runtime is preloaded into that.
-test_env = TEST_NGINX_BINARY=$(NGINX) TEST_NGINX_MODULE=$(abspath $(B)/objs/$(MODULE).so) \
+test_env = TEST_NGINX_BINARY=$(NGINX_BINARY) TEST_NGINX_MODULE=$(abspath $(B)/objs/$(MODULE).so) \
            TEST_SCIMCTL=$(abspath $(B)/scimctl) $(test_env_$(FLAVOUR))
 test_env_sanitize = TEST_NGINX_PRELOAD=$(shell $(CXX) -print-file-name=libasan.so) \
            ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \

@@ -10,7 +10,8 @@ set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(mkdir -p "${DIR:-$repo/build/run}" && cd "${DIR:-$repo/build/run}" && pwd)
-nginx=${NGINX:-/usr/sbin/nginx}
+nginx=${NGINX_BINARY:-/usr/sbin/nginx}
+unset NGINX # nginx would look for inherited sockets in it and stay in the foreground
 scimctl=$repo/build/scimctl
 module=$repo/build/objs/ngx_http_scim_module.so
 
@@ -22,7 +23,7 @@ die() { say "run.sh: $*"; exit 1; }
 master_pid() {
     local pid
     pid=$(cat "$dir/nginx.pid" 2>/dev/null) && [ -n "$pid" ] &&
-        tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "nginx: master process $nginx -p $dir " && echo "$pid"
+        grep -qaF "nginx: master process $nginx -p $dir " "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
 }
 
 # running PID: it exists and is no zombie (a container's process 1 may not reap)

@@ -1,6 +1,6 @@
 #pragma once
-// Attribute numbers by what they were given for. Shared by catalog.cc, which looks numbers up, and declare.cc, which
-// gives them; of no use elsewhere.
+// Attribute numbers by what they were given for. Shared by catalog.cc, which looks numbers up, and
+// declare.cc, which gives them; of no use elsewhere.
 
 #include <map>
 #include <string>
@@ -26,8 +26,8 @@ class AttrNumbers {
 // "name" or "name.familyName".
 std::string local_path(const Attribute *parent, const Attribute &def);
 
-// The attributes that a base schema gives its type: without those of RFC 7643 3.1, which override any schema that lists
-// them (S-32).
+// The attributes that a base schema gives its type: without those of RFC 7643 3.1, which override
+// any schema that lists them (S-32).
 std::vector<const Attribute *> own_attributes(const Schema &base);
 
 }  // namespace scim

@@ -120,7 +120,8 @@ std::vector<const Attribute *> own_attributes(const Schema &base) {
 
 namespace {
 
-// The parts of a path in lower case, on the stack if they are of usual length: every member of every body is looked up.
+// The parts of a path in lower case, on the stack if they are of usual length: every member of
+// every body is looked up.
 class LowerPath {
   public:
     explicit LowerPath(std::initializer_list<std::string_view> parts) {
@@ -148,8 +149,8 @@ class LowerPath {
 
 }  // namespace
 
-// by_path_ holds every form of every path, so that no URN has to be split off: names contain no colon, hence no two
-// attributes can share a path.
+// by_path_ holds every form of every path, so that no URN has to be split off: names contain no
+// colon, hence no two attributes can share a path.
 const Attr *TypeView::find(std::string_view path) const {
     LowerPath key({path});
     auto it = by_path_.find(key.view());
@@ -347,9 +348,9 @@ Outcome CatalogBuilder::add_extensions(const CatalogRows::TypeRow &row) {
     size_t found = 0;
     for (size_t bit = 0; bit < row.extension_bits.size(); bit++) {
         const std::string &urn = row.extension_bits[bit];
-        bool declared = std::any_of(
-            row.type.extensions.begin(), row.type.extensions.end(),
-            [&](const SchemaExtension &e) { return ascii_iequals(e.schema, urn); });
+        bool declared =
+            std::any_of(row.type.extensions.begin(), row.type.extensions.end(),
+                        [&](const SchemaExtension &e) { return ascii_iequals(e.schema, urn); });
         if (!declared) continue;  // dropped: its data is hidden
         const Schema *schema = catalog_.schema(urn);
         if (!schema) return broken("extension " + quoted(urn) + " has no schema");
@@ -411,7 +412,8 @@ void CatalogBuilder::name(const Attr &attr) {
     view_->by_path_.emplace(std::move(path), &attr);
 }
 
-// An index that is being dropped helps nobody any more, though writers still find it in Catalog::indexes().
+// An index that is being dropped helps nobody any more, though writers still find it in
+// Catalog::indexes().
 void CatalogBuilder::note_index(Attr &attr) const {
     for (const IndexDef &i : rows_.indexes)
         if (i.type == view_->number && i.attr == attr.number && i.state != IndexState::dropping)

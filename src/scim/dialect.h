@@ -1,7 +1,7 @@
 #pragma once
-// The one room where request forms that deviate from RFC 7643 and 7644 are read as what they mean, and reported by a
-// short name (design section 5). Under `scim_profile rfc` nothing is: what deviates is refused here, or left as it is for
-// the type check that follows.
+// The one room where request forms that deviate from RFC 7643 and 7644 are read as what they mean,
+// and reported by a short name (design section 5). Under `scim_profile rfc` nothing is: what
+// deviates is refused here, or left as it is for the type check that follows.
 
 #include <cstdint>
 #include <optional>
@@ -37,11 +37,13 @@ class Dialect {
 
     bool strict() const { return strict_; }
 
-    // "schemas" of a body of `type`: a set of the extensions it names, by bit. Deviations: schemas-missing,
-    // schemas-incomplete, unknown-schema, duplicate-schema, single-value. A URN of SCIM 1.1 is refused with a hint.
+    // "schemas" of a body of `type`: a set of the extensions it names, by bit. Deviations:
+    // schemas-missing, schemas-incomplete, unknown-schema, duplicate-schema, single-value. A URN of
+    // SCIM 1.1 is refused with a hint.
     Result<uint32_t> schemas(const TypeView &type, const json_t *schemas);
 
-    // The body has an object of the extension `urn`, but its "schemas" does not say so: extension-not-in-schemas (S-31).
+    // The body has an object of the extension `urn`, but its "schemas" does not say so:
+    // extension-not-in-schemas (S-31).
     Outcome unannounced_extension(std::string_view urn);
 
     // An attribute that nobody declared, by its path in the body: ignored and reported.
@@ -50,18 +52,20 @@ class Dialect {
     // true, false, and "True" and its like: string-boolean. Nothing for anything else.
     std::optional<bool> boolean(const json_t *value);
 
-    // An array, or the only value without its brackets: single-value. Nothing if it is no array and must be one.
+    // An array, or the only value without its brackets: single-value. Nothing if it is no array and
+    // must be one.
     std::optional<Elements> elements(const json_t *value);
 
-    // The value of a singular complex attribute that has a part `value`, out of the array of one that manager is sometimes
-    // wrapped in: array-of-one. Any other value as it is.
+    // The value of a singular complex attribute that has a part `value`, out of the array of one
+    // that manager is sometimes wrapped in: array-of-one. Any other value as it is.
     const json_t *singular(const Attr &complex, const json_t *value);
 
-    // The part that a string stands for where an object is expected, the part `value`: bare-value. nullptr if there is no
-    // such part or `value` is no string.
+    // The part that a string stands for where an object is expected, the part `value`: bare-value.
+    // nullptr if there is no such part or `value` is no string.
     const Attr *bare_value(const Attr &complex, const json_t *value);
 
-    // True if `value`, "" as the `value` of a reference such as manager, unassigns the whole attribute: empty-reference.
+    // True if `value`, "" as the `value` of a reference such as manager, unassigns the whole
+    // attribute: empty-reference.
     bool unassigns(const Attr &part, const json_t *value);
 
   private:

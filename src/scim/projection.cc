@@ -14,8 +14,8 @@ bool shown_by_default(const Attr &attr) {
            (!attr.parent || is_default(*attr.parent->def));
 }
 
-// Shown whatever a client asks for. A part that is always returned stays away with a complex attribute that is returned
-// on request only.
+// Shown whatever a client asks for. A part that is always returned stays away with a complex
+// attribute that is returned on request only.
 bool shown_always(const Attr &attr) {
     return attr.def->returned == Returned::always && shown_by_default(attr);
 }
@@ -93,7 +93,8 @@ void exclude(const TypeView &type, AttrSet &shown, std::string_view name) {
         if (attr.extension == bit && !attr.parent) remove_with_parts(shown, attr);
 }
 
-// A type that stores what is not shown by default has no body to copy: what is never returned must not slip out with it.
+// A type that stores what is not shown by default has no body to copy: what is never returned must
+// not slip out with it.
 bool is_whole(const TypeView &type, const AttrSet &shown) {
     for (const Attr &attr : type.attrs)
         if (attr.stored() && !(shown.has(attr.rank) && shown_by_default(attr))) return false;
@@ -113,8 +114,9 @@ Result<Projection> Projection::parse(const TypeView &type,
                                      std::optional<std::string_view> excluded) {
     const bool some = names_something(attributes), all_but = names_something(excluded);
     if (some && all_but)
-        return bad_request(ScimType::invalid_value,
-                           "\"attributes\" and \"excludedAttributes\" exclude each other: send one.");
+        return bad_request(
+            ScimType::invalid_value,
+            "\"attributes\" and \"excludedAttributes\" exclude each other: send one.");
     Projection p(type);
     if (some) {
         p.asked_ = true;

@@ -1,5 +1,5 @@
-// From a client's body to leaves. The shape of what is read is that of the schema, two levels and no more, so nothing
-// here recurses over what the client sent.
+// From a client's body to leaves. The shape of what is read is that of the schema, two levels and
+// no more, so nothing here recurses over what the client sent.
 
 #include <unordered_set>
 
@@ -68,8 +68,7 @@ bool is_base64(std::string_view s) {
 }
 
 bool is_assigned(const json_t *value) {
-    return value && !json_is_null(value) &&
-           !(json_is_array(value) && json_array_size(value) == 0);
+    return value && !json_is_null(value) && !(json_is_array(value) && json_array_size(value) == 0);
 }
 
 class Reader {
@@ -106,8 +105,8 @@ class Reader {
 
 Result<Resource> Reader::read(const json_t *body) {
     if (!json_is_object(body))
-        return bad_request(ScimType::invalid_syntax, "A resource must be an object, not " +
-                                                         std::string(kind_of(body)) + ".");
+        return bad_request(ScimType::invalid_syntax,
+                           "A resource must be an object, not " + std::string(kind_of(body)) + ".");
     if (auto r = collect(body); !r) return r.error();
     for (const Attr &attr : type_.attrs) {
         if (attr.parent || !is_assigned(members_[attr.rank])) continue;
@@ -185,7 +184,8 @@ Outcome Reader::collect_parts(const Attr &attr, const json_t *object) {
 // Attributes
 
 Outcome Reader::attribute(const Attr &attr, const json_t *value) {
-    // S-24: what only the server writes is ignored, whatever it looks like. A password is accepted and forgotten.
+    // S-24: what only the server writes is ignored, whatever it looks like. A password is accepted
+    // and forgotten.
     if (attr.computed || attr.discarded) return Done{};
     if (attr.def->multi_valued) return list(attr, value);
     element_ = 0;
@@ -232,8 +232,8 @@ Outcome Reader::list(const Attr &attr, const json_t *value) {
         const json_t *element = (*elements)[i];
         if (json_is_null(element)) continue;
         const size_t first = out_.leaves.size();
-        auto r = attr.def->type == Type::complex ? complex(attr, element, i)
-                                                 : part(attr, element, i);
+        auto r =
+            attr.def->type == Type::complex ? complex(attr, element, i) : part(attr, element, i);
         if (!r) return r;
         const Leaf *from = out_.leaves.data() + first;
         const Leaf *to = out_.leaves.data() + out_.leaves.size();
@@ -307,7 +307,8 @@ Outcome Reader::part(const Attr &attr, const json_t *value, std::optional<size_t
 
 // Simple values
 
-// One text for one value: 5 and 5.0 are the same decimal. Integers that a double cannot hold stay exact.
+// One text for one value: 5 and 5.0 are the same decimal. Integers that a double cannot hold stay
+// exact.
 void write_number(std::string &out, const json_t *number) {
     constexpr json_int_t exact = json_int_t(1) << 53;
     const json_int_t integer = json_integer_value(number);
@@ -340,8 +341,7 @@ Outcome Reader::simple(const Place &place, const json_t *value, std::string &out
 Outcome Reader::string(const Place &place, std::string_view value) const {
     const Attr &attr = place.attr;
     const bool photo = attr.extension < 0 && attr.path == "photos.value";
-    const size_t limit =
-        photo || attr.def->type == Type::binary ? max_large_string : max_string;
+    const size_t limit = photo || attr.def->type == Type::binary ? max_large_string : max_string;
     if (value.size() > limit)
         return invalid_value(place.text() + " has " + std::to_string(value.size()) + " bytes; " +
                              std::to_string(limit) + " are allowed.");
@@ -352,8 +352,8 @@ Outcome Reader::string(const Place &place, std::string_view value) const {
     // What is never returned is not echoed either; of a binary value the first bytes help nobody.
     const bool silent = attr.def->type == Type::binary || attr.never_returned();
     const std::string got = silent ? "" : ", not " + quoted(value);
-    return invalid_value(place.text() + " must be " +
-                         std::string(expected_form(attr.def->type)) + got + ".");
+    return invalid_value(place.text() + " must be " + std::string(expected_form(attr.def->type)) +
+                         got + ".");
 }
 
 }  // namespace

@@ -36,11 +36,13 @@ constexpr size_t max_names = 16;
 
 void add_name(std::vector<std::string> &names, std::string name) {
     if (names.size() >= max_names) return;
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    if (std::find(names.begin(), names.end(), name) == names.end())
+        names.push_back(std::move(name));
 }
 
-// A client's own word made fit for a comma-separated list in a log line: at most 64 bytes, nothing but the characters
-// of paths and URNs. Of a long one the end is kept, because URNs differ at their end.
+// A client's own word made fit for a comma-separated list in a log line: at most 64 bytes, nothing
+// but the characters of paths and URNs. Of a long one the end is kept, because URNs differ at their
+// end.
 std::string harmless(std::string_view name) {
     constexpr size_t limit = 64;
     constexpr std::string_view dots = "...";
@@ -138,8 +140,8 @@ class MembersWriter {
         extension_ = -1;
     }
 
-    // No value ends in an opening bracket and no key is without its value, so the last byte says whether a member
-    // or element stands before this one.
+    // No value ends in an opening bracket and no key is without its value, so the last byte says
+    // whether a member or element stands before this one.
     void comma() {
         if (out_.size() == start_) return;
         char last = out_.back();

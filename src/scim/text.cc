@@ -2,15 +2,15 @@
 //
 //     exact     the octets
 //     folded    NFC, full case folding, NFC
-//     username  the first of these strings that UsernameCaseMapped accepts, as it enforces it:
-//               the value, its NFC, its NFD, its folded form;
-//               the folded form if it accepts none
+//     username  what UsernameCaseMapped makes of the value's NFC, title-case letters decomposed;
+//               if it refuses that, what it makes of the folded form; if it refuses both, the
+//               folded form
 //
-// Why more than the value is offered to the profile: it looks at code points before it normalises,
-// and so refuses U+212B ANGSTROM SIGN and decomposed Hangul although it accepts their NFC, and
-// U+1F8D although it accepts its NFD. Names that are canonically the same shall have one key. The
-// folded form is offered so that a key is its own key: the folded form of a refused name may be a
-// name that the profile accepts, and changes.
+// The profile looks at code points before it normalises, so it refuses U+212B ANGSTROM SIGN and
+// decomposed Hangul although it accepts their NFC, and the title-case letter U+1F8D although it
+// accepts its NFD. Names that are canonically the same shall have one key, so it is shown the form
+// it likes best. The folded form is offered to make a key its own key: folded, a refused name may
+// be one that the profile accepts, and changes.
 //
 // Keys that were enforced and keys that were folded share one space, on purpose. A common key never
 // joins names that differ: enforcing a string and then folding it gives what width mapping and
@@ -66,25 +66,36 @@ bool append_ascii_key(std::string &out, std::string_view text) {
     return false;
 }
 
-// Blanks and controls survive every mapping and are refused in every form: no need to try four.
+// Blanks and controls survive every mapping and are refused in every form.
 bool is_hopeless(const CodePoints &text) {
     return std::any_of(text.begin(), text.end(), [](int32_t c) { return c <= 0x20 || c == 0x7f; });
 }
 
-std::optional<CodePoints> accepted(const CodePoints &text) {
-    if (is_hopeless(text)) return std::nullopt;
-    if (auto key = username_case_mapped(text)) return key;
-    for (const CodePoints &form : {nfc(text), nfd(text)})
-        if (form != text)
-            if (auto key = username_case_mapped(form)) return key;
-    return std::nullopt;
+CodePoints composed_without_title_case(const CodePoints &text) {
+    // Those of lower code points have no canonical decomposition.
+    auto is_title_case = [](int32_t c) {
+        return c >= 0x1f88 && utf8proc_category(c) == UTF8PROC_CATEGORY_LT;
+    };
+    CodePoints composed = nfc(text);
+    if (std::none_of(composed.begin(), composed.end(), is_title_case)) return composed;
+    CodePoints out;
+    for (int32_t c : composed) {
+        if (is_title_case(c)) {
+            CodePoints parts = nfd({c});
+            out.insert(out.end(), parts.begin(), parts.end());
+        } else {
+            out.push_back(c);
+        }
+    }
+    return out;
 }
 
 CodePoints username_key(const CodePoints &text) {
-    if (auto key = accepted(text)) return *key;
+    if (!is_hopeless(text))
+        if (auto key = username_case_mapped(composed_without_title_case(text))) return *key;
     CodePoints folded = case_folded(text);
-    if (folded == text) return folded;
-    if (auto key = accepted(folded)) return *key;
+    if (folded != text && !is_hopeless(folded))
+        if (auto key = username_case_mapped(folded)) return *key;
     return folded;
 }
 

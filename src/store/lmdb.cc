@@ -364,7 +364,8 @@ bool Cursor::move(Bytes key, int operation) {
     return false;
 }
 
-bool Cursor::seek(Bytes key) { return move(key, MDB_SET_RANGE); }
+// LMDB takes no empty keys: everything is at or after the empty one.
+bool Cursor::seek(Bytes key) { return move(key, key.empty() ? MDB_FIRST : MDB_SET_RANGE); }
 bool Cursor::next() { return move({}, MDB_NEXT); }
 bool Cursor::prev() { return move({}, MDB_PREV); }
 bool Cursor::seek_before(Bytes key) { return seek(key) ? prev() : move({}, MDB_LAST); }

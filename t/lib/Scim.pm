@@ -28,6 +28,7 @@ our $deadline = 60;    # seconds; only ever reached by what is broken
 our $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
 $SIG{PIPE} = 'IGNORE';
+delete $ENV{NGINX};    # nginx would look for inherited sockets in it
 
 # nginx leaves us when it becomes a daemon (it must: with `daemon off` it refuses a binary upgrade). This makes the kernel
 # give it back to us (prctl PR_SET_CHILD_SUBREAPER), so that its exit status can be had. Elsewhere there is none.
@@ -270,12 +271,13 @@ sub upgrade {
     my ($self) = @_;
     my ($old, $file) = ($self->{pid}, "$self->{dir}/nginx.pid");
     kill USR2 => $old;
-    $self->{pid} = $self->wait_for(sub {
-        -e "$file.oldbin" && _slurp($file) =~ /^(\d+)\n/ && $1;
-    }) or croak "no new master:\n" . $self->log;
+    my $new = $self->wait_for(sub { -e "$file.oldbin" && _slurp($file) =~ /^(\d+)\n/ && $1 })
+        or croak "no new master:\n" . $self->log;
+    @$self{qw(pid old)} = ($new, $old);
     $self->wait_for(sub { $self->workers >= $self->{workers} }) or croak 'the new master has no workers';
     kill QUIT => $old;
     $self->wait_for(sub { $self->_gone($old) }) or croak 'the old master stays';
+    delete $self->{old};
     my $status = delete $self->{exit}{$old};
     push @{ $self->{problems} }, "the old master ended with status $status\n" if $status;
     return $self;
@@ -297,13 +299,13 @@ sub _end {
     return $ended && !$status;
 }
 
-# What is never wanted: the master first, or it would start workers anew.
+# The hard way, masters first, or they would start workers anew.
 sub _kill {
     my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-    my @workers = _children($pid);
-    kill KILL => $pid, @workers;
-    $self->wait_for(sub { !grep !$self->_gone($_), $pid, @workers }, 5);
+    my @pids = grep defined, delete @$self{qw(pid old)};
+    for (my $i = 0; $i < @pids; $i++) { push @pids, _children($pids[$i]) }
+    kill KILL => $_ for @pids;
+    $self->wait_for(sub { !grep !$self->_gone($_), @pids }, 5);
     return;
 }
 
@@ -330,7 +332,7 @@ sub complaints {
     my ($log, $sanitizer) = ($self->log, qr/Sanitizer|runtime error:/);
     for (split /^/, $log . _slurp("$self->{dir}/stderr")) {
         if (/$sanitizer/) { push @bad, $_; next }
-        /\[(?:alert|crit|emerg)\]|exited with code (?!0\b)|terminate called|Assertion/ or next;
+        /\[(?:alert|crit|emerg)\]|exited with code (?!0\b)|terminate called|Assertion .* failed/ or next;
         /worker process (\d+) exited on signal/ && $self->{killed}{$1} and next;
         my $line = $_;
         push @bad, $line if !grep $line =~ $_, @{ $self->{expect_log} };

@@ -1,5 +1,5 @@
-// A directory's shape only ever grows: numbers are given once, what is dropped is hidden and comes back as it was, and
-// the epochs say exactly when stored bodies can be sent as they are.
+// A directory's shape only ever grows: numbers are given once, what is dropped is hidden and comes
+// back as it was, and the epochs say exactly when stored bodies can be sent as they are.
 
 #include "scim/catalog.h"
 
@@ -21,8 +21,8 @@ Definition definition(const std::string &json) {
 
 // A schema with one attribute for each of `attributes`.
 Definition schema(const std::string &urn, const std::string &attributes) {
-    return definition(R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Schema"],"id":")" + urn +
-                      R"(","name":"X","attributes":[)" + attributes + "]}");
+    return definition(R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Schema"],"id":")" +
+                      urn + R"(","name":"X","attributes":[)" + attributes + "]}");
 }
 
 Definition type(const std::string &name, const std::string &endpoint, const std::string &urn,
@@ -250,8 +250,7 @@ void changing() {
     is(d.number(acme + ":a"), a, "the earlier definition takes the earlier number");
     declare(attribute("b") + "," + attribute("A", R"(,"caseExact":true)"));
     is(d.number(acme + ":a"), exact, "and the later one the later");
-    declare(attribute("b") + "," + attribute("c") + "," +
-            attribute("A", R"(,"caseExact":true)"));
+    declare(attribute("b") + "," + attribute("c") + "," + attribute("A", R"(,"caseExact":true)"));
     is(d.epochs(), "9/8", "one attribute between two others is an addition");
     declare(attribute("b") + "," + attribute("c", R"(,"mutability":"readOnly")") + "," +
             attribute("A", R"(,"caseExact":true)"));
@@ -290,11 +289,13 @@ void refusals() {
     const Definition x = schema(acme, attribute("x"));
     ok(contains(refusal({x, x}), "\"" + acme + "\" is defined already"), "a schema twice");
     ok(contains(refusal({schema(core, attribute("x"))}), "is defined already"), "a built-in one");
-    ok(contains(refusal({schema("urn:example:Nobody", attribute("x"))}), "extends no resource type"),
+    ok(contains(refusal({schema("urn:example:Nobody", attribute("x"))}),
+                "extends no resource type"),
        "a schema for nobody");
     ok(contains(refusal({type("User", "/People", core, "")}), "can only add extensions"),
        "another endpoint for a known type");
-    ok(contains(refusal({type("Thing", "/Things", "urn:nowhere", "")}), "\"urn:nowhere\", which is"),
+    ok(contains(refusal({type("Thing", "/Things", "urn:nowhere", "")}),
+                "\"urn:nowhere\", which is"),
        "a type without its schema");
     ok(contains(refusal({type("Thing", "/USERS", core, "")}), "is taken"), "an endpoint twice");
     // The loader refuses this one in a file, too.

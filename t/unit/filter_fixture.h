@@ -7,7 +7,7 @@
 #include <string>
 
 #include "scim/filter.h"
-#include "t/unit/tap.h"
+#include "tap.h"
 
 namespace fixture {
 

@@ -1,7 +1,7 @@
 // A filter says of a resource what RFC 7644 3.4.2.2 and S-76…86 say of it: every operator on every type, elements, what is
 // unassigned, and what the server computes.
 
-#include "t/unit/filter_fixture.h"
+#include "filter_fixture.h"
 
 using namespace fixture;
 
@@ -56,10 +56,10 @@ static void strings() {
 
     diag("keys, not octets");
     operators("name.familyName", "\"STRASSE\"", "eq co sw ew ge le", "ne gt lt");
-    operators("name.familyName", "\"rASs\"", "ne co lt le", "eq sw ew");
+    operators("name.familyName", "\"rASs\"", "ne co gt ge", "eq sw ew lt le");
     operators("name.givenName", "\"A\\u030Ase\"", "eq co sw ew ge le", "ne gt lt");
     operators("title", R"("say \"HI\"\n\\o/")", "eq co sw ew ge le", "ne gt lt");
-    operators("title", R"("\"hi\"")", "ne co lt le", "eq sw ew");
+    operators("title", R"("\"hi\"")", "ne co gt ge", "eq sw ew lt le");
     operators("userName", "\"BJENSEN@example.com\"", "eq co sw ew ge le", "ne gt lt");
     operators("userName", "\"\\uFF22jensen\"", "ne co sw gt ge", "eq ew lt le");
     holds("userName eq \"bjensen@EXAMPLE.com \"", false);
@@ -123,7 +123,7 @@ static void multi_valued() {
     operators("urn:example:acme:2.0:User:ranks", "4", "ne lt le", "eq gt ge");
     operators("urn:example:acme:2.0:User:words", "\"b,]\"", "eq co", "ne");
     operators("urn:example:acme:2.0:User:words", "\"q\"", "ne", "eq co");
-    operators("urn:example:acme:2.0:User:seat.tags", "\"WINDOW\"", "eq co sw ew ge le gt", "ne lt");
+    operators("urn:example:acme:2.0:User:seat.tags", "\"WINDOW\"", "eq co sw ew ge le gt lt", "ne");
     operators("urn:example:acme:2.0:User:seat.tags", "\"a\\\",\\\"]b\"", "eq co sw ew", "ne");
     operators("urn:example:acme:2.0:User:seat.tags", "\"none\"", "ne", "eq co");
 

@@ -1,0 +1,141 @@
+// Proves that xsd:dateTime is read strictly and exactly, and that what is written is read back.
+#include "scim/datetime.h"
+
+#include <random>
+
+#include "tap.h"
+
+using namespace scim;
+
+static std::string written(int64_t milliseconds) {
+    std::string out;
+    append_datetime(out, milliseconds);
+    return out;
+}
+
+static void reads(std::string_view text, int64_t micros, std::string_view why) {
+    auto got = parse_datetime(text);
+    is(got ? std::to_string(*got) : "nothing", std::to_string(micros),
+       std::string(text) + ' ' + std::string(why));
+}
+
+static void values() {
+    reads("1970-01-01T00:00:00Z", 0, "is the epoch");
+    reads("2008-01-23T04:56:22Z", 1201064182000000, "is RFC 7643's example");
+    reads("2008-01-23T04:56:22", 1201064182000000, "without an offset is UTC");
+    reads("2008-01-23T04:56:22-08:00", 1201092982000000, "has a western offset");
+    reads("2008-01-23T04:56:22+05:30", 1201044382000000, "has an eastern offset with minutes");
+    reads("2008-01-23T04:56:22+00:00", 1201064182000000, "has an offset of nothing");
+    reads("2008-01-23T04:56:22-00:00", 1201064182000000, "has an offset of minus nothing");
+    reads("1970-01-01T14:00:00+14:00", 0, "has the largest offset");
+    reads("1969-12-31T10:00:00-14:00", 0, "has the smallest offset");
+    reads("2000-02-29T00:00:00Z", 951782400000000, "is a leap day of a century");
+    reads("2024-02-29T23:59:59Z", 1709251199000000, "is a leap day");
+    reads("2026-11-21T10:00:00.123Z", 1795255200123000, "has milliseconds");
+    reads("0001-01-01T00:00:00Z", -62135596800000000, "is the first");
+    reads("9999-12-31T23:59:59.999999Z", 253402300799999999, "is the last");
+    reads("1969-12-31T23:59:59Z", -1000000, "is before the epoch");
+}
+
+static void fractions() {
+    reads("1970-01-01T00:00:00.5Z", 500000, "has one digit");
+    reads("1970-01-01T00:00:00.000001Z", 1, "has six digits");
+    reads("1970-01-01T00:00:00.123456789Z", 123456, "has nine digits, three cut off");
+    reads("1970-01-01T00:00:00.1234567-01:00", 3600123456, "has seven digits and an offset");
+    reads("1969-12-31T23:59:59.999999999Z", -1, "before the epoch is cut off, not rounded");
+    ok(!parse_datetime("1970-01-01T00:00:00.Z"), "a point without digits");
+    ok(!parse_datetime("1970-01-01T00:00:00.1234567891Z"), "ten digits");
+    ok(!parse_datetime("1970-01-01T00:00:00,5Z"), "a comma");
+}
+
+static void refusals() {
+    const char *bad[] = {"",
+                         "2008-01-23",
+                         "2008-01-23T",
+                         "04:56:22Z",
+                         "2008-01-23T04:56Z",
+                         "2008-01-23T04:56:2Z",
+                         "2008-01-23 04:56:22Z",
+                         "2008-01-23t04:56:22Z",
+                         "2008-01-23T04:56:22z",
+                         "2008-01-23T24:00:00Z",
+                         "2008-01-23T23:60:00Z",
+                         "2008-01-23T23:59:60Z",
+                         "2008-13-01T00:00:00Z",
+                         "2008-00-01T00:00:00Z",
+                         "2008-01-00T00:00:00Z",
+                         "2008-01-32T00:00:00Z",
+                         "2008-02-30T00:00:00Z",
+                         "2007-02-29T00:00:00Z",
+                         "1900-02-29T00:00:00Z",
+                         "2008-04-31T00:00:00Z",
+                         "0000-01-01T00:00:00Z",
+                         "-2008-01-23T04:56:22Z",
+                         "12008-01-23T04:56:22Z",
+                         "208-01-23T04:56:22Z",
+                         "2008-1-23T04:56:22Z",
+                         "20080123T045622Z",
+                         " 2008-01-23T04:56:22Z",
+                         "2008-01-23T04:56:22Z ",
+                         "2008-01-23T04:56:22ZZ",
+                         "2008-01-23T04:56:22+14:01",
+                         "2008-01-23T04:56:22+15:00",
+                         "2008-01-23T04:56:22+05:60",
+                         "2008-01-23T04:56:22+0530",
+                         "2008-01-23T04:56:22+05",
+                         "2008-01-23T04:56:22+",
+                         "2008-01-23T04:56:22 05:30",
+                         "2008-01-23T+4:56:22Z",
+                         "200\xc3\xa4-01-23T04:56:22Z",
+                         "1201064182"};
+    for (std::string_view text : bad)
+        ok(!parse_datetime(text), "no time: '" + std::string(text) + "'");
+    std::string nul = "2008-01-23T04:56:22Z";
+    ok(!parse_datetime(nul + '\0'), "no time: a U+0000 at the end");
+    bool refused = true;
+    for (size_t i = 0; i < 19; i++) refused &= !parse_datetime(nul.substr(0, i));
+    ok(refused, "no beginning of a time is a time");
+}
+
+static void writing() {
+    is(written(0), "1970-01-01T00:00:00.000Z", "the epoch is written");
+    is(written(1795255200123), "2026-11-21T10:00:00.123Z", "the header's example");
+    is(written(-1), "1969-12-31T23:59:59.999Z", "a millisecond before the epoch");
+    is(written(951782400000), "2000-02-29T00:00:00.000Z", "a leap day");
+    is(written(253402300799999), "9999-12-31T23:59:59.999Z", "the last");
+    is(written(INT64_MAX), "9999-12-31T23:59:59.999Z", "a broken clock stops at the last");
+    is(written(INT64_MIN), "0001-01-01T00:00:00.000Z", "or at the first");
+    std::string out = "x";
+    append_datetime(out, 0);
+    is(out, "x1970-01-01T00:00:00.000Z", "append_datetime() appends");
+}
+
+static void round_trips() {
+    bool days = true;
+    std::string before;
+    for (int64_t day = -719162; day <= 2932896; day++) {
+        std::string text = written(day * 86400000);
+        days &= parse_datetime(text) == day * 86400000000 && before < text;
+        before = text;
+    }
+    ok(days, "every day of the years 1 to 9999 is written in order and read back");
+
+    constexpr uint64_t seed = 20261121;
+    diag("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    bool good = true;
+    for (int i = 0; i < 100000; i++) {
+        int64_t ms = int64_t(random() % 315537897600000) - 62135596800000;
+        good &= parse_datetime(written(ms)) == ms * 1000;
+    }
+    ok(good, "100000 random times are read back");
+}
+
+int main() {
+    values();
+    fractions();
+    refusals();
+    writing();
+    round_trips();
+    return tap::done();
+}

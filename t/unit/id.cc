@@ -1,0 +1,68 @@
+// Proves that ids are UUIDs of version 7 in the order of time, and that only their own form is
+// read.
+#include "scim/id.h"
+
+#include <algorithm>
+
+#include "tap.h"
+
+using namespace scim;
+
+static void the_layout() {
+    // The example of RFC 9562 A.6: unix_ts_ms 017F22E279B0, rand_a CC3, rand_b 18C4DC0C0C07398F.
+    Id id = make_id(0x017f22e279b0, {0xcc, 0xc3, 0x98, 0xc4, 0xdc, 0x0c, 0x0c, 0x07, 0x39, 0x8f});
+    is(to_string(id), "017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "the example of RFC 9562 A.6");
+
+    std::array<uint8_t, 10> ones, zeros{};
+    ones.fill(0xff);
+    is(to_string(make_id(0, ones)), "00000000-0000-7fff-bfff-ffffffffffff",
+       "all 74 random bits are used, version and variant stay");
+    is(to_string(make_id(0, zeros)), "00000000-0000-7000-8000-000000000000", "no random bits set");
+    is(to_string(make_id((int64_t(1) << 48) - 1, zeros)), "ffffffff-ffff-7000-8000-000000000000",
+       "the last millisecond");
+}
+
+static void the_order() {
+    std::array<uint8_t, 10> ones, zeros{};
+    ones.fill(0xff);
+    bool in_order = true;
+    for (int64_t ms = 1; ms < int64_t(1) << 47; ms = ms * 3 + 1)
+        in_order &= make_id(ms, ones) < make_id(ms + 1, zeros);
+    ok(in_order, "an id of the next millisecond is greater, whatever the random bits");
+    ok(to_string(make_id(255, ones)) < to_string(make_id(256, zeros)), "so is its text");
+}
+
+static void reading() {
+    const std::string text = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
+    auto id = parse_id(text);
+    ok(id && to_string(*id) == text, "a written id is read back");
+    std::string appended = "x";
+    append_id(appended, *id);
+    is(appended, "x" + text, "append_id() appends");
+
+    is(text.size(), id_text_size, "36 characters");
+    ok(!parse_id(""), "nothing is no id");
+    ok(!parse_id("017F22E2-79B0-7CC3-98C4-DC0C0C07398F"), "upper case is another id");
+    ok(!parse_id("{" + text + "}"), "braces");
+    ok(!parse_id("017f22e279b07cc398c4dc0c0c07398f"), "no hyphens");
+    ok(!parse_id(text + "0"), "37 characters");
+    ok(!parse_id("../../../../../../etc/passwd/../..//"), "36 characters of a path");
+
+    bool refused = true;
+    for (size_t i = 0; i < text.size(); i++) {
+        for (char c : {'g', '/', ':', '`', '@', ' ', '\0', '\xff', text[i] == '-' ? '0' : '-'}) {
+            std::string broken = text;
+            broken[i] = c;
+            refused &= !parse_id(broken);
+        }
+        refused &= !parse_id(text.substr(0, i));
+    }
+    ok(refused, "a wrong character anywhere, or a shorter text, is no id");
+}
+
+int main() {
+    the_layout();
+    the_order();
+    reading();
+    return tap::done();
+}

@@ -1,0 +1,371 @@
+// Proves that strings that are the same get one key, that others do not, and that every string has
+// a key in linear time.
+#include "scim/text.h"
+
+#include <utf8proc.h>
+
+#include <chrono>
+#include <random>
+#include <vector>
+
+#include "scim/precis.h"
+#include "tap.h"
+
+using namespace scim;
+
+static std::string folded(std::string_view s) { return key_of(Matching::folded, s); }
+static std::string username(std::string_view s) { return key_of(Matching::username, s); }
+
+static void ascii() {
+    is(key_of(Matching::exact, "Bjensen"), "Bjensen", "exact: the octets");
+    is(folded("Barbara Jensen"), "barbara jensen", "folded: lower case");
+    is(username("BJensen@Example.COM"), "bjensen@example.com", "an e-mail address");
+    is(username(""), "", "nothing has the key nothing");
+    std::string all, lower;
+    for (int c = 0; c < 128; c++) {
+        all += char(c);
+        lower += char(c >= 'A' && c <= 'Z' ? c + 32 : c);
+    }
+    bool good = true;  // every place in a word of eight, every length
+    for (size_t from = 0; from < 128; from++)
+        for (size_t size = 0; from + size <= 128; size++)
+            good &= username(all.substr(from, size)) == lower.substr(from, size);
+    ok(good, "only A to Z change, wherever they stand");
+    std::string out = "before ";
+    append_key(out, Matching::username, "ABCDEFGHIJ");
+    append_key(out, Matching::folded, "\u00c4ABCDEFGHIJ");
+    append_key(out, Matching::exact, "Z");
+    is(out, "before abcdefghij\u00e4abcdefghijZ", "append_key() appends");
+    is(ascii_lower(std::string_view("X-\u00c4")), "x-\u00c4", "ascii_lower() leaves others alone");
+    ok(ascii_iequals("userName", "USERNAME") && !ascii_iequals("userName", "userNam") &&
+           !ascii_iequals("@", "`") && !ascii_iequals("[", "{"),
+       "ascii_iequals() knows letters alone");
+}
+
+// Both matchings of one name that PRECIS accepts.
+static void name(std::string_view language, std::string_view text, std::string_view username_key,
+                 std::string_view folded_key) {
+    std::string title = std::string(language) + ' ' + std::string(text);
+    ok(is_precis_username(text), title + " is a PRECIS username");
+    is(username(text), username_key, title + " as username");
+    is(folded(text), folded_key, title + " folded");
+}
+
+static void languages() {
+    name("German", "Jörg.MÜLLER", "jörg.müller", "jörg.müller");
+    name("German", "Straße", "straße", "strasse");
+    name("German", "STRASSE", "strasse", "strasse");
+    name("German", "STRAẞE", "straße", "strasse");
+    name("Turkish", "İSMAİL", "i\u0307smai\u0307l", "i\u0307smai\u0307l");
+    name("Turkish", "ISMAIL", "ismail", "ismail");
+    name("Turkish", "ısmaıl", "ısmaıl", "ısmaıl");
+    name("Turkish", "ŞÜKRÜ.ÇAĞ", "şükrü.çağ", "şükrü.çağ");
+    name("Greek", "ΟΔΥΣΣΕΥΣ", "οδυσσευς", "οδυσσευσ");
+    name("Greek", "Οδυσσεύς", "οδυσσεύς", "οδυσσεύσ");
+    name("Greek", "ΣΑΣ.ΣΑΣ", "σασ.σας", "σασ.σασ");
+    name("Greek", "ΑΣ'", "ας'", "ασ'");
+    name("Greek", "Σ", "σ", "σ");
+    name("Russian", "ИВАНОВ.Фёдор", "иванов.фёдор", "иванов.фёдор");
+    name("Arabic", "محمد", "محمد", "محمد");
+    name("Arabic", "محمد٢٠", "محمد٢٠", "محمد٢٠");
+    name("Hebrew", "משה", "משה", "משה");
+    name("Hebrew", "משה123", "משה123", "משה123");
+    name("Hindi", "राजेश", "राजेश", "राजेश");
+    name("Japanese", "山田.タロウ", "山田.タロウ", "山田.タロウ");
+    name("Japanese", "ア・イ", "ア・イ", "ア・イ");
+    name("Vietnamese", "NGUYỄN", "nguyễn", "nguyễn");
+    name("Korean", "김철수", "김철수", "김철수");
+    name("Armenian", "ԱՐԱՄ", "արամ", "արամ");
+    name("Cherokee", "ᏣᎳᎩ", "ꮳꮃꭹ", "ᏣᎳᎩ");
+    name("Catalan", "paral·lel", "paral·lel", "paral·lel");
+}
+
+static void differences() {
+    ok(username("Straße") != username("STRASSE"), "PRECIS lower-cases only: Straße is not STRASSE");
+    is(folded("Straße"), folded("STRASSE"), "folding makes them one");
+    ok(username("ısmaıl") != username("ismail"), "dotless i is another letter");
+    ok(username("İSMAİL") != username("ISMAIL"), "capital dotted I is another letter");
+    is(username("ΟΔΥΣΣΕΥΣ"), username("οδυσσευς"), "a final sigma is the small form of Σ");
+    ok(folded("resume") != folded("résumé"), "accents count");
+    ok(username("\u0430dmin") != username("admin"), "Cyrillic a is not Latin a");
+    ok(key_of(Matching::exact, "Ä") != key_of(Matching::exact, "ä"), "exact knows the case");
+    ok(key_of(Matching::exact, "A\u030a") != key_of(Matching::exact, "\u00c5"),
+       "exact knows the octets");
+}
+
+static void combining_marks() {
+    is(username("nguye\u0302\u0303n"), "nguy\u1ec5n", "decomposed Vietnamese is composed");
+    is(folded("NGUYE\u0302\u0303N"), "nguy\u1ec5n", "folded too");
+    is(username("a\u0323\u0302"), username("a\u0302\u0323"), "marks are ordered");
+    is(username("A\u030angstro\u0308m"), "\u00e5ngstr\u00f6m", "NFD is the same name");
+    is(username("I\u0307"), username("\u0130"), "I and a dot is dotted I");
+    ok(!is_precis_username("\u212b"), "PRECIS refuses the ANGSTROM SIGN");
+    is(username("\u212b\u00df"), username("A\u030a\u00df"), "which is the letter all the same");
+    is(username("\u1100\u1161\u11a8\u00df"), "각ß", "decomposed Hangul is the syllable");
+    ok(!is_precis_username("\u1f8d\u03b4\u03b7\u03c2"), "PRECIS refuses a title-case letter");
+    is(username("\u1f8d\u03b4\u03b7\u03c2"), "\u1f85\u03b4\u03b7\u03c2", "it has its small letter");
+    is(username("\u0958"), "\u0915\u093c", "Hindi qa is ka and nukta");
+    is(folded("\u0345\u0301x"), folded("\u0301\u0345x"), "NFC comes before folding");
+    ok(folded("\uac00\u11a7") != folded("\uac00"), "the vowel U+11A7 is not swallowed");
+    is(folded("\u11a7e\u0301\u11a7E\u0301"), "\u11a7\u00e9\u11a7\u00e9", "it parts compositions");
+    is(folded("\U0001d15e"), "\U0001d157\U0001d165", "composition exclusions are kept");
+}
+
+static void widths() {
+    is(username("ＡＢＣ"), "abc", "fullwidth letters are letters");
+    is(username("ｙａｍａｄａ＠ｅｘａｍｐｌｅ．ｃｏｍ"), "yamada@example.com", "so is an address");
+    is(username("ﾔﾏﾀﾞ"), "ヤマダ", "halfwidth kana are kana, with their voicing");
+    is(username("ア･イ"), "ア・イ", "a halfwidth middle dot too");
+    ok(is_precis_username("ＡＢＣ"), "and they are in the profile");
+    is(folded("ＡＢＣ"), "ａｂｃ", "folding keeps the width");
+    ok(!is_precis_username("ﾡ"), "halfwidth Hangul is refused");
+}
+
+static void directions() {
+    is(username("1משה"), "1משה", "a refused name has a key");
+    ok(!is_precis_username("1משה"), "bidi: the first must be right to left");
+    ok(!is_precis_username("abcמשה"), "bidi: nor may it begin left to right");
+    ok(!is_precis_username("משהabc"), "bidi: no left to right inside");
+    ok(!is_precis_username("משה@example.com"), "bidi: nor in an address");
+    ok(!is_precis_username("משה-"), "bidi: the end must be a letter or digit");
+    ok(is_precis_username("מש-ה"), "bidi: inside, a hyphen may stand");
+    ok(is_precis_username("משה\u05b8"), "bidi: a mark may follow the last letter");
+    ok(!is_precis_username("\u05b8משה"), "bidi: it may not be first");
+    ok(!is_precis_username("משה\u0661\u0031"), "bidi: European and Arabic digits do not mix");
+    ok(!is_precis_username("\u0661\u0662"), "bidi: Arabic digits alone");
+    ok(is_precis_username("12"), "without right-to-left characters there is no rule");
+}
+
+static void refused(std::string_view text, std::string_view key, std::string_view why) {
+    ok(!is_precis_username(text), std::string(why) + " is refused");
+    is(username(text), key, std::string(why) + " is keyed as folded");
+}
+
+static void fall_back() {
+    refused("Jörg Müller", "jörg müller", "a blank");
+    refused("Straße 1", "strasse 1", "a blank beside ß");
+    refused("a\tb", "a\tb", "a control");
+    refused("a\u0085ß", "a\u0085ss", "a C1 control");
+    refused("a\u00a0b", "a\u00a0b", "a no-break space");
+    refused("a\u3000b", "a\u3000b", "an ideographic space");
+    refused("Ä\u20ac", "ä\u20ac", "a symbol");
+    refused("Ä\u2026", "ä\u2026", "punctuation");
+    refused("Ä\u200b", "ä\u200b", "an invisible character");
+    refused("Ä\ufe0f", "ä\ufe0f", "a variation selector");
+    refused("Ä\u0378", "ä\u0378", "an unassigned code point");
+    refused("Ä\ufdd0", "ä\ufdd0", "a noncharacter");
+    refused("Ä\ue000", "ä\ue000", "a private character");
+    refused("Ä\u2163", "ä\u2173", "a roman numeral");
+    refused("\ufb01n", "fin", "a ligature");
+    refused("\u0640\u0628", "\u0640\u0628", "a tatweel");
+    refused("\u3031ん", "\u3031ん", "a kana repeat mark");
+    refused("\u1160", "\u1160", "an old Hangul jamo");
+    ok(!is_precis_username(""), "an empty name is refused");
+    is(username("\u017fA"), "sa", "a folded name that PRECIS accepts is keyed as that");
+    is(username("\u017f\uff21"), "sa", "and mapped as that");
+}
+
+static void context_rules() {
+    ok(is_precis_username("\u0915\u094d\u200d\u0937"), "ZWJ after a virama");
+    ok(is_precis_username("\u0915\u094d\u200c\u0937"), "ZWNJ after a virama");
+    ok(!is_precis_username("\u0915\u200d\u0937"), "no ZWJ after a letter");
+    ok(!is_precis_username("\u200c\u0937"), "no ZWNJ first");
+    ok(!is_precis_username("a\u00b7l") && !is_precis_username("l\u00b7a") &&
+           !is_precis_username("l\u00b7"),
+       "a middle dot stands between l and l alone");
+    ok(is_precis_username("\u0375\u03b1") && !is_precis_username("\u0375a") &&
+           !is_precis_username("\u03b1\u0375"),
+       "a keraia stands before Greek");
+    ok(is_precis_username("\u05d2\u05f3") && is_precis_username("\u05e6\u05f4\u05d4"),
+       "geresh and gershayim stand after Hebrew");
+    ok(!is_precis_username("\u05f3\u05d2") && !is_precis_username("a\u05f4"), "and not otherwise");
+    ok(is_precis_username("a\u30fb\u5f20") && !is_precis_username("a\u30fb"),
+       "a katakana middle dot needs kana or Han somewhere");
+    ok(is_precis_username("\u0628\u0661") && is_precis_username("\u0628\u06f1") &&
+           !is_precis_username("\u0628\u0661\u06f1"),
+       "the two rows of Arabic digits do not mix");
+}
+
+static void invalid_bytes() {
+    const char *bad[] = {"\xff",
+                         "\xc3",
+                         "\xc3(",
+                         "\xc0\xaf",
+                         "\xc1\xbf",
+                         "\xe0\x80\xaf",
+                         "\xe0\x9f\xbf",
+                         "\xed\xa0\x80",
+                         "\xed\xbf\xbf",
+                         "\xf0\x8f\xbf\xbf",
+                         "\xf4\x90\x80\x80",
+                         "\xf5\x80\x80\x80",
+                         "\xe2\x82",
+                         "\xf0\x9f\x98",
+                         "\x80",
+                         "A\xc3\x84\xbf"};
+    for (std::string_view text : bad) {
+        std::string shown = "invalid ";
+        for (char c : text)
+            shown += "0123456789abcdef"[c >> 4 & 15], shown += "0123456789abcdef"[c & 15];
+        ok(!is_utf8(text) && !is_precis_username(text) && username(text) == text &&
+               folded(text) == text,
+           shown + " is keyed by its octets");
+    }
+    ok(is_utf8("\u007f\u0080\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff"),
+       "the first and last of each length are valid");
+    ok(is_utf8("") && is_utf8(std::string(9, '\0')), "so are nothing and U+0000");
+    bool good = true;
+    for (size_t at = 0; at < 40; at++) {
+        std::string text(40, 'A');
+        text[at] = '\x80';
+        good &= !is_utf8(text) && username(text) == text;
+    }
+    ok(good, "an invalid byte is seen at any place");
+}
+
+// ---- Properties ----
+
+constexpr uint64_t seed = 20261121;
+
+class Names {
+  public:
+    Names() : random_(seed) { diag("seed " + std::to_string(seed)); }
+
+    CodePoints next() {
+        constexpr int32_t pools[][2] = {
+            {0x20, 0x7e},     {0x61, 0x7a},       {0xc0, 0x24f},    {0x300, 0x36f},
+            {0x370, 0x3ff},   {0x590, 0x5f4},     {0x600, 0x6ff},   {0x900, 0x97f},
+            {0x1100, 0x11ff}, {0x13a0, 0x13ff},   {0x1e00, 0x1fff}, {0x2000, 0x214f},
+            {0x3000, 0x30ff}, {0xab70, 0xabbf},   {0xac00, 0xac40}, {0xfb00, 0xfb50},
+            {0xff00, 0xffef}, {0x1d150, 0x1d170}, {0x80, 0xd7ff},   {0xe000, 0x10ffff}};
+        constexpr int32_t special[] = {0xdf,   0x130, 0x131,  0x149,  0x17f,  0x1f0,
+                                       0x345,  0x390, 0x3a3,  0x3c2,  0x1e9e, 0x1e9a,
+                                       0x212b, 0x94d, 0x200c, 0x200d, 0xb7,   'l'};
+        size_t choice[] = {random_() % std::size(pools), random_() % std::size(pools)};
+        CodePoints text;
+        for (size_t n = 1 + random_() % 7; n > 0; n--) {
+            auto [first, last] = pools[choice[random_() % 2]];
+            bool other = random_() % 5 == 0;
+            text.push_back(other ? special[random_() % std::size(special)]
+                                 : first + int32_t(random_() % uint64_t(last - first + 1)));
+        }
+        return text;
+    }
+
+  private:
+    std::mt19937_64 random_;
+};
+
+static std::string utf8(const CodePoints &text) {
+    std::string out;
+    append_utf8(out, text);
+    return out;
+}
+
+// What stands in the way of one property for one name, empty if nothing does.
+static std::string_view flaw(const CodePoints &text) {
+    std::string s = utf8(text), u = username(s), f = folded(s);
+    if (!is_utf8(u) || !is_utf8(f)) return "a key is not UTF-8";
+    if (u.find('\0') != u.npos || f.find('\0') != f.npos) return "a key holds U+0000";
+    if (u.empty() || f.empty()) return "a key is empty";
+    if (username(u) != u) return "username(username(x)) is not username(x)";
+    if (folded(f) != f) return "folded(folded(x)) is not folded(x)";
+    for (const CodePoints &same : {nfc(text), nfd(text)})
+        if (username(utf8(same)) != u || folded(utf8(same)) != f)
+            return "canonically equivalent strings have two keys";
+    if (auto accepted = username_case_mapped(text); accepted && utf8(*accepted) != u)
+        return "what PRECIS accepts is not the key";
+    return {};
+}
+
+// text.cc says why the keys of both routes may share one space: a username key, folded, is what
+// folding gives for the name in its usual width.
+static bool joins_only_equals(const CodePoints &text) {
+    CodePoints narrow;
+    for (int32_t c : text) {
+        auto type = utf8proc_get_property(c)->decomp_type;
+        bool form = type == UTF8PROC_DECOMP_TYPE_WIDE || type == UTF8PROC_DECOMP_TYPE_NARROW;
+        CodePoints one{c};
+        int32_t parts[32];
+        int boundary = 0;
+        auto options = utf8proc_option_t(UTF8PROC_COMPAT | UTF8PROC_DECOMPOSE);
+        if (form)
+            one.assign(parts, parts + utf8proc_decompose_char(c, parts, 32, options, &boundary));
+        narrow.insert(narrow.end(), one.begin(), one.end());
+    }
+    std::string key = username(utf8(text));
+    return folded(key) == folded(utf8(narrow)) || folded(key) == folded(utf8(text));
+}
+
+static void properties() {
+    Names names;
+    int flaws = 0, joined = 0, accepted = 0;
+    for (int i = 0; i < 200000; i++) {
+        CodePoints text = names.next();
+        accepted += username_case_mapped(text).has_value();
+        if (std::string_view why = flaw(text); !why.empty() && flaws++ < 5)
+            diag(std::string(why) + ": " + utf8(text));
+        if (!joins_only_equals(text) && joined++ < 5) diag("false equality: " + utf8(text));
+    }
+    is(flaws, 0, "200000 random names: keys are UTF-8, stable, and blind to the normal form");
+    is(joined, 0, "200000 random names: a common key joins only what folding joins");
+    diag(std::to_string(accepted) + " accepted");
+    ok(accepted > 20000 && accepted < 180000, "enough of them were accepted, and refused");
+
+    flaws = 0;
+    for (int32_t c = 1; c < 0x110000; c++)
+        if ((c < 0xd800 || c > 0xdfff) && !flaw({c}).empty() && flaws++ < 5)
+            diag("flawed: " + utf8({c}));
+    is(flaws, 0, "every single code point too");
+}
+
+// ---- Sizes ----
+
+static std::string repeated(std::string_view unit, size_t size) {
+    std::string out;
+    while (out.size() < size) out += unit;
+    return out;
+}
+
+// A quadratic way would need minutes; the limit leaves room for sanitizers and slow machines.
+static void quick(std::string_view text, std::string_view title) {
+    auto begin = std::chrono::steady_clock::now();
+    size_t size = username(text).size() + folded(text).size();
+    std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+    ok(size > 0 && taken.count() < 30, "a megabyte of " + std::string(title) + " has keys in time");
+}
+
+static void megabytes() {
+    constexpr size_t size = 1 << 20;
+    quick(repeated("Abc", size), "ASCII");
+    quick(repeated("Ä", size) + "\u2026", "refused letters");
+    quick(repeated("\u0301\u0323\u0345\u0327", size), "marks in the wrong order");
+    quick("a" + repeated("\u0323\u0301", size) + "a", "marks on one letter");
+    quick(repeated("Σ'", size), "sigmas");
+    quick("aΣ" + repeated("'", size) + "Σ", "ignorable characters between sigmas");
+    quick(repeated("\u30fb", size), "characters that look at the whole string");
+    quick(repeated("\u11a7", size), "U+11A7");
+    quick(repeated("\uac01", size), "Hangul");
+    quick(repeated("\ufdfa", size), "long compatibility decompositions");
+    ok(folded(repeated("Ä", size)) == repeated("ä", size), "a megabyte is folded right");
+    ok(username(repeated("Ä", size)) == repeated("ä", size), "and mapped right");
+    ok(folded("a" + repeated("\u0301\u0323", 4000)) ==
+           "\u1ea1" + repeated("\u0323", 1998) + repeated("\u0301", 2000),
+       "a long run of marks is sorted and composed");
+}
+
+int main() {
+    is(unicode_version(), utf8proc_unicode_version(), "the version of the tables");
+    ascii();
+    languages();
+    differences();
+    combining_marks();
+    widths();
+    directions();
+    fall_back();
+    context_rules();
+    invalid_bytes();
+    properties();
+    megabytes();
+    return tap::done();
+}
