@@ -59,6 +59,17 @@ Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     return Done{};
 }
 
+Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf, std::string_view tenant,
+                                       service::Session &session, store::Errc &code) {
+    store::ReadTxn txn(session.reader);
+    code = txn.error();
+    if (!txn.good()) return Error{503, ScimType::none, "the directory cannot be read now", 1};
+    if (lcf.auth == auth_off) return session.authenticator.anonymous(txn, tenant, uint8_t(lcf.scope));
+    ngx_table_elt_t *header = r->headers_in.authorization;
+    int64_t now = int64_t(ngx_timeofday()->sec) * 1000 + int64_t(ngx_timeofday()->msec);
+    return session.authenticator.authenticate(txn, header != NULL ? view(header->value) : std::string_view(), now);
+}
+
 Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     auto based = find_base(r, lcf, ctx);
     if (!based) return based.error();
@@ -68,17 +79,10 @@ Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, 
     StoreSlot *slot = slot_of(*lcf.store);
     service::Session *session = slot != NULL ? slot->session() : NULL;
     if (session == NULL) return unavailable(slot);
-    store::ReadTxn txn(session->reader);
-    if (!txn.good()) {
-        if (txn.error() == store::Errc::panic) slot->reopen();
-        return Error{503, ScimType::none, "the directory cannot be read now", 1};
-    }
-    if (lcf.auth == auth_off) return session->authenticator.anonymous(txn, view(tenant), uint8_t(lcf.scope));
-
-    ngx_table_elt_t *header = r->headers_in.authorization;
-    int64_t now = int64_t(ngx_timeofday()->sec) * 1000 + int64_t(ngx_timeofday()->msec);
-    auto actor = session->authenticator.authenticate(txn, header != NULL ? view(header->value) : std::string_view(), now);
-    if (!actor || lcf.tenant == NULL) return actor;
+    store::Errc code = store::Errc::ok;
+    auto actor = authenticate(r, lcf, view(tenant), *session, code);
+    if (code == store::Errc::panic) slot->reopen();
+    if (!actor || lcf.auth == auth_off || lcf.tenant == NULL) return actor;
     auto agreed = service::check_tenant(**actor, view(tenant));
     if (!agreed) return agreed.error();
     return actor;
@@ -132,7 +136,7 @@ ngx_int_t access_handler(ngx_http_request_t *r) {
         if (ctx->actor) return lcf.auth == auth_off ? NGX_DECLINED : NGX_OK;
         auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
         if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) return NGX_DECLINED;
-        ngx_int_t rc = ngx_http_discard_request_body(r);
+        ngx_int_t rc = refuse_body(r);
         ngx_http_finalize_request(r, rc == NGX_OK ? send_error(r, *ctx, ctx->refusal) : rc);
         return NGX_DONE;
     });

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "nginx/guard.h"
@@ -38,6 +39,16 @@ char *guarded_slot(ngx_conf_t *cf, char *(*slot)(ngx_conf_t *)) {
     return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&] { return slot(cf); });
 }
 
+// Only looks: a configuration that is merely tested changes nothing. Empty if the directory is there or can be made.
+std::string check_directory(const std::string &path) {
+    struct stat st;
+    if (stat(path.c_str(), &st) == 0)
+        return S_ISDIR(st.st_mode) ? std::string() : "\"scim_store\": \"" + path + "\" is not a directory";
+    std::string parent = path.substr(0, std::max<size_t>(path.rfind('/'), 1));
+    if (stat(parent.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return {};
+    return "\"scim_store\": the directory \"" + path + "\" cannot be made: there is no directory \"" + parent + "\"";
+}
+
 char *set_store_guarded(ngx_conf_t *cf) {
     MainConf *mcf = main_conf(cf);
     auto store = std::make_unique<StoreConf>();
@@ -51,6 +62,8 @@ char *set_store_guarded(ngx_conf_t *cf) {
     for (const auto &other : mcf->stores)
         if (other->path == store->path)
             return fail(cf, "\"scim_store\": the path \"" + store->path + "\" is the store \"" + other->name + "\" already");
+    std::string problem = check_directory(store->path);
+    if (!problem.empty()) return fail(cf, problem);
     for (ngx_uint_t i = 3; i < cf->args->nelts; i++) {
         std::string value;
         if (!option(arg(cf, i), "size=", value))
@@ -273,9 +286,15 @@ void *create_loc_conf(ngx_conf_t *cf) {
     });
 }
 
-char *merge_loc_conf(ngx_conf_t *, void *parent, void *child) {
+char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
     auto *prev = static_cast<LocConfSlots *>(parent);
     auto *conf = static_cast<LocConfSlots *>(child);
+    auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    const LocConf *outer = static_cast<LocConf *>(prev)->location;
+    if (clcf->noname && clcf->handler == NULL && !outer->store_name.empty()) {
+        static_cast<LocConf *>(conf)->location = outer;
+        clcf->handler = content_handler;
+    }
     ngx_conf_merge_uint_value(conf->auth, prev->auth, auth_token);
     // Without a token only reading is offered, unless the operator says otherwise.
     ngx_uint_t offered = conf->auth == auth_off ? store::scope_read : store::scope_read | store::scope_write;

@@ -63,6 +63,8 @@ struct LocConf : LocConfSlots {
     bool base_path_fixed = false;     // false: base_url has variables
     ngx_http_core_loc_conf_t *core = NULL;
     service::Settings settings;
+    // The location's own, seen from an `if` or `limit_except` block in it: those are configurations of their own to nginx.
+    const LocConf *location = this;
 
     bool enabled() const { return store != NULL; }
     bool write_allowed() const { return (scope & store::scope_write) != 0; }
@@ -70,7 +72,8 @@ struct LocConf : LocConfSlots {
 
 inline const LocConf &loc_conf(ngx_http_request_t *r) {
     return *static_cast<const LocConf *>(
-        static_cast<LocConfSlots *>(ngx_http_get_module_loc_conf(r, ngx_http_scim_module)));
+                static_cast<LocConfSlots *>(ngx_http_get_module_loc_conf(r, ngx_http_scim_module)))
+                ->location;
 }
 
 MainConf *main_conf(ngx_conf_t *cf);

@@ -42,7 +42,7 @@ ngx_int_t replace_headers(ngx_http_request_t *r) {
     Ctx &ctx = *ctx_if_any(r);
     uint16_t status = uint16_t(r->err_status == 494 ? 431 : r->err_status == 499 ? 400 : r->err_status);
     Error error{status, ScimType::none, sentence(r), uint16_t(status == 429 || status == 503 ? 1 : 0)};
-    ctx.error_body = error_body(error, service::to_string(request_id(r)));
+    ctx.error_body = error_body(error, service::request_text(request_id(r)));
     ctx.facts.detail = error.detail;
     r->headers_out.content_length_n = off_t(ctx.error_body.size());
     if (r->headers_out.content_length != NULL) r->headers_out.content_length->hash = 0;

@@ -120,14 +120,27 @@ void body_ready(ngx_http_request_t *r) {
     if (rc != NGX_DONE) ngx_http_finalize_request(r, rc);
 }
 
+// The writer refuses what needs no body to be refused, and notes it; here only the client is spared the sending.
+bool wants_body(ngx_http_request_t *r, const LocConf &lcf, const Ctx &ctx, StoreSlot &slot) {
+    service::Snapshot snapshot(*slot.session());
+    return !snapshot.usable() || service::wants_body(*snapshot.catalog(), request_of(r, lcf, ctx), *ctx.actor);
+}
+
 ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
     if (!lcf.write_allowed() || slot.read_only()) {
-        ngx_int_t rc = ngx_http_discard_request_body(r);
+        ngx_int_t rc = refuse_body(r);
         if (rc != NGX_OK) return rc;
         return send_error(r, ctx,
                           slot.read_only()
                               ? Error{503, ScimType::none, "the directory is read-only: a newer version has written it", 60}
                               : Error{403, ScimType::none, "this address is read-only: scim_scope of the location says so", 0});
+    }
+    if (!wants_body(r, lcf, ctx, slot)) {
+        ngx_int_t rc = refuse_body(r);
+        if (rc != NGX_OK) return rc;
+        r->main->count++;
+        body_ready(r);
+        return NGX_DONE;
     }
     r->request_body_in_single_buf = 1;
     ngx_int_t rc = ngx_http_read_client_request_body(r, body_ready);
@@ -148,7 +161,7 @@ ngx_int_t serve_long_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, S
 }
 
 ngx_int_t serve_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
-    ngx_int_t rc = ngx_http_discard_request_body(r);
+    ngx_int_t rc = refuse_body(r);
     if (rc != NGX_OK) return rc;
     service::Request request = request_of(r, lcf, ctx);
     if (service::is_long_read(request)) return serve_long_read(r, lcf, ctx, slot);
@@ -165,6 +178,14 @@ ngx_int_t serve_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreS
 
 }  // namespace
 
+// nginx would send the 100 even for a body that it throws away. A client that has not sent it may never do so: what comes
+// next on the connection could be body or request.
+ngx_int_t refuse_body(ngx_http_request_t *r) {
+    if (r->headers_in.expect != NULL && !r->expect_tested) r->keepalive = 0;
+    r->expect_tested = 1;
+    return ngx_http_discard_request_body(r);
+}
+
 ngx_int_t content_handler(ngx_http_request_t *r) {
     return guarded(r, [&]() -> ngx_int_t {
         const LocConf &lcf = loc_conf(r);
@@ -173,7 +194,7 @@ ngx_int_t content_handler(ngx_http_request_t *r) {
         look_up_actor(r, *ctx);
         StoreSlot *slot = slot_of(*lcf.store);
         if (ctx->actor == nullptr || slot->session() == NULL) {
-            ngx_int_t rc = ngx_http_discard_request_body(r);
+            ngx_int_t rc = refuse_body(r);
             if (rc != NGX_OK) return rc;
             return send_error(r, *ctx,
                               ctx->actor == nullptr ? ctx->refusal
@@ -190,7 +211,7 @@ void finish_request(PendingRequest &pending, ngx_log_t *log) {
     if (!pending.is_write && !pending.outcome) service::refuse(job.response, pending.outcome.error(), job.request.id);
     if (r == NULL) {
         ngx_log_error(NGX_LOG_INFO, log, 0, "scim: the client is gone; its request %s was answered with %ui",
-                      service::to_string(job.request.id).c_str(), ngx_uint_t(job.response.status));
+                      service::request_text(job.request.id).c_str(), ngx_uint_t(job.response.status));
         return;
     }
     ngx_connection_t *c = r->connection;

@@ -35,6 +35,9 @@ store::RequestId request_id(ngx_http_request_t *r);
 ngx_int_t access_handler(ngx_http_request_t *r);
 ngx_int_t content_handler(ngx_http_request_t *r);
 
+// For an answer that needs no body: what comes of it is thrown away, and a client that waits for a 100 gets none.
+ngx_int_t refuse_body(ngx_http_request_t *r);
+
 // Sends an answer and remembers its facts. What it returns is for ngx_http_finalize_request().
 ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response);
 ngx_int_t send_error(ngx_http_request_t *r, Ctx &ctx, const Error &error);

@@ -76,8 +76,11 @@ ngx_int_t init_module(ngx_cycle_t *cycle) {
     const MainConf *mcf = main_conf(cycle);
     if (mcf == NULL || ngx_test_config) return NGX_OK;
     auto *core = reinterpret_cast<ngx_core_conf_t *>(ngx_get_conf(cycle->conf_ctx, ngx_core_module));
+    // An error here stops a start, as it should, but a reload's would end the running master: there the workers' 503 is
+    // the lesser evil.
+    const bool is_start = ngx_is_init_cycle(cycle->old_cycle);
     for (const auto &store : mcf->stores)
-        if (!make_directory(*store, *core, cycle->log)) return NGX_ERROR;
+        if (!make_directory(*store, *core, cycle->log) && is_start) return NGX_ERROR;
     return NGX_OK;
 }
 

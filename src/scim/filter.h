@@ -1,16 +1,23 @@
 #pragma once
-// Filters (RFC 7644 3.4.2.2, S-68…88): parsed once into a flat tree, then asked about one resource after another.
+// Filters (RFC 7644 3.4.2.2, S-68…88): parsed once into a flat tree, then asked about one resource
+// after another.
 //
 //     filter   := or
 //     or       := and (SP "or" SP and)*
 //     and      := not (SP "and" SP not)*
 //     not      := "not" SP* "(" filter ")" | "(" filter ")" | term
-//     term     := path SP "pr" | path SP op SP literal | path "[" filter "]" [ "." name (SP "pr" | SP op SP literal) ]
-//     op       := "eq" | "ne" | "co" | "sw" | "ew" | "gt" | "ge" | "lt" | "le"           any case
-//     literal  := JSON string | number | "true" | "false" | "null"   any case for the last three; bare words for string
-//                 attributes and "True"/"False" strings for booleans are rewritten and reported, unless strict
+//     term     := path relation | path "[" filter "]" [ "." name relation ]
+//     relation := SP "pr" | SP op SP literal         no SP is needed before a double quote
+//     op       := "eq" | "ne" | "co" | "sw" | "ew" | "gt" | "ge" | "lt" | "le"       any case
+//     literal  := JSON string | number | "true" | "false" | "null"     any case for the last three
 //
-// Length, depth and terms are bounded while parsing. Nodes lie in one vector: nothing recurses when a filter dies.
+// Rewritten and reported, unless strict: bare words for string attributes (bare-word),
+// "True"/"False" strings for booleans (string-boolean), names of an extension's attributes without
+// the URN (unprefixed-extension), `manager eq "x"` for `manager.value eq "x"` (bare-value),
+// `emails[…].value eq "x"` for `emails[… and value eq "x"]` (value-path).
+//
+// Length, depth and terms are bounded while parsing. Nodes lie in one vector: nothing recurses when
+// a filter dies. Chains lean to the right: `a and b and c` is a and (b and c).
 
 #include <cstdint>
 #include <string>
@@ -29,13 +36,22 @@ std::string_view to_string(FilterOp op);
 
 struct FilterLimits {
     size_t length = 8192;  // bytes
-    size_t depth = 32;     // nested parentheses, brackets and nots
+    // Nested parentheses, with or without not, and brackets. Each level costs 2 KiB of stack.
+    size_t depth = 32;
     size_t terms = 200;
 };
 
 // A literal, ready to be compared with a leaf of its attribute.
 struct FilterValue {
-    enum class Kind : uint8_t { none, null, boolean, integer, decimal, time, key } kind = Kind::none;
+    enum class Kind : uint8_t {
+        none,
+        null,
+        boolean,
+        integer,
+        decimal,
+        time,
+        key
+    } kind = Kind::none;
     bool boolean = false;
     int64_t integer = 0;  // integer, or microseconds for `time`
     double decimal = 0;
@@ -44,11 +60,18 @@ struct FilterValue {
 };
 
 struct FilterNode {
-    enum class Kind : uint8_t { conjunction, disjunction, negation, term, element } kind = Kind::term;
-    // conjunction, disjunction: children `left` and `right`; negation: `left`. element: some element of the complex
-    // attribute `attr` satisfies `left` (terms in it speak of that element).
+    enum class Kind : uint8_t {
+        conjunction,
+        disjunction,
+        negation,
+        term,
+        element
+    } kind = Kind::term;
+    // conjunction, disjunction: children `left` and `right`; negation: `left`. element: some
+    // element of the complex attribute `attr` satisfies `left` (terms in it speak of that element).
     uint32_t left = 0, right = 0;
-    // term. An attribute that this type lacks is nullptr: it has no value (multi-type queries, S-66).
+    // term. An attribute that this type lacks is nullptr: it has no value (multi-type queries,
+    // S-66).
     const Attr *attr = nullptr;
     FilterOp op = FilterOp::pr;
     FilterValue value;
@@ -67,11 +90,12 @@ struct FilterSubject {
 
 class Filter {
   public:
-    // 400 invalidFilter whose detail names the position (1-based, in characters) and what was expected there; unknown
-    // attributes, operators that do not fit the type (S-78) and literals of the wrong type (S-82) included. Filtering on a
-    // writeOnly or never-returned attribute is refused (S-85).
-    static Result<Filter> parse(const TypeView &type, std::string_view text, const FilterLimits &limits, bool strict,
-                                Report &report);
+    // 400 invalidFilter whose detail names the position (1-based, in characters) and what was
+    // expected there; unknown attributes, operators that do not fit the type (S-78) and literals of
+    // the wrong type (S-82) included. Filtering on a writeOnly or never-returned attribute is
+    // refused (S-85).
+    static Result<Filter> parse(const TypeView &type, std::string_view text,
+                                const FilterLimits &limits, bool strict, Report &report);
 
     bool matches(const FilterSubject &subject) const;
 

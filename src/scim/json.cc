@@ -146,9 +146,6 @@ Complaint complaint_of(const json_error_t &error) {
     size_t near = text.find(quote);
     if (near != text.npos && text.back() == '\'')
         token = text.substr(near + quote.size(), text.size() - 1 - near - quote.size());
-    // The one sentence that holds the client's own bytes as they are.
-    constexpr std::string_view raw = "invalid Unicode escape";
-    if (what.substr(0, raw.size()) == raw) what = raw;
     return {what, token};
 }
 

@@ -168,7 +168,7 @@ void Writer::answer(Job &job) {
     const Plan &plan = *job.planned;
     const Command &command = job.prepared->command;
     response.status = plan.status;
-    response.facts.resource_id = to_string(command.id);
+    response.facts.resource_id = scim::to_string(command.id);
     if (plan.record.empty()) return;
     auto record = store::RecordView::parse(plan.record);
     response.etag = etag_of(*record);

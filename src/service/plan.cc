@@ -91,7 +91,7 @@ Error taken(const TypeView &type, const Attr &attr, const Leaf &leaf, const Id &
     bool inactive = active != nullptr && record.first(active->number) == "false";
     return Error{409, ScimType::uniqueness,
                  attr.path + " " + quoted(unquoted(leaf.json)) + " is taken by the " + (inactive ? "inactive " : "") +
-                     type.type.name + " " + to_string(owner),
+                     type.type.name + " " + scim::to_string(owner),
                  0};
 }
 
@@ -205,7 +205,7 @@ Error unreadable(store::Txn &txn) {
 
 Result<Plan> plan_existing(const Command &command, store::Directory &directory) {
     auto record = directory.record(command.type->number, command.id);
-    if (!record) return no_such_resource(*command.type, to_string(command.id));
+    if (!record) return no_such_resource(*command.type, scim::to_string(command.id));
     auto conditions = check_conditions(command, *record);
     if (!conditions) return conditions.error();
     std::vector<Leaf> before;

@@ -36,10 +36,10 @@ void refuse(Response &response, const Error &error, const store::RequestId &requ
     response.location.clear();
     response.facts.detail = error.detail;
     response.facts.scim_type = error.type;
-    response.body = error_body(error, to_string(request));
+    response.body = error_body(error, request_text(request));
 }
 
-std::string to_string(const store::RequestId &id) {
+std::string request_text(const store::RequestId &id) {
     std::string out;
     out.reserve(2 * id.size());
     for (uint8_t byte : id) {

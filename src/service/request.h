@@ -76,6 +76,7 @@ struct Response {
 // Sets status, Retry-After, facts and an Error body that names the request.
 void refuse(Response &response, const Error &error, const store::RequestId &request);
 
-std::string to_string(const store::RequestId &id);  // 32 hexadecimal digits
+// 32 hexadecimal digits. Not a to_string(): a RequestId is the same type as an Id.
+std::string request_text(const store::RequestId &id);
 
 }  // namespace scim::service

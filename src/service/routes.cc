@@ -42,6 +42,12 @@ Outcome check_method(Method method, const Target &target) {
 
 bool is_write(Method method) { return method != Method::get && method != Method::other; }
 
+bool wants_body(const Catalog &catalog, const Request &request, const Actor &actor) {
+    if (!actor.may(store::scope_write)) return false;
+    auto target = parse_target(catalog, request.path);
+    return target && check_method(request.method, *target);
+}
+
 std::string_view operation_name(Method method, const Target *target) {
     if (target == nullptr) return "unknown";
     switch (target->endpoint) {

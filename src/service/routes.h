@@ -16,6 +16,9 @@ std::string_view allowed_methods(const Target &target);
 // True if the request is for the writer.
 bool is_write(Method method);
 
+// False if a write is refused whatever its body says: then the client need not send it.
+bool wants_body(const Catalog &catalog, const Request &request, const Actor &actor);
+
 // "create", "get", "list", "replace", "patch", "delete", "search", "discovery", "bulk", "me", "unknown": a literal.
 std::string_view operation_name(Method method, const Target *target);
 

@@ -326,17 +326,23 @@ double WriteTxn::fill() {
     EnvInfo info = env_.info();
     double total = double(info.map_size), used = double(info.used);
     if (used < total * 0.9) return used / total;
-    // Near the end the free list decides: a store from which much was deleted reuses its pages.
+    // Near the end the free list decides: a store from which much was deleted reuses its pages. LMDB shows the list to
+    // readers only.
+    MDB_txn *reader = nullptr;
     MDB_cursor *cursor = nullptr;
-    if (mdb_cursor_open(txn_, 0, &cursor) != 0) return used / total;
+    if (mdb_txn_begin(env_.env_, nullptr, MDB_RDONLY, &reader) != 0) return used / total;
+    constexpr MDB_dbi free_list = 0;
     double free_pages = 0;
     MDB_val k, v;
-    while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0) {
-        size_t pages = 0;  // an entry is a count and that many page numbers
-        if (v.mv_size >= sizeof pages) std::memcpy(&pages, v.mv_data, sizeof pages);
-        free_pages += double(pages);
+    if (mdb_cursor_open(reader, free_list, &cursor) == 0) {
+        while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0) {
+            size_t pages = 0;  // an entry is a count and that many page numbers
+            if (v.mv_size >= sizeof pages) std::memcpy(&pages, v.mv_data, sizeof pages);
+            free_pages += double(pages);
+        }
+        mdb_cursor_close(cursor);
     }
-    mdb_cursor_close(cursor);
+    mdb_txn_abort(reader);
     return (used - free_pages * double(info.page_size)) / total;
 }
 

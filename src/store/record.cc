@@ -120,9 +120,13 @@ std::string encode_record(RecordHeader header, const Catalog &catalog, const Typ
     out += body;
     out += hidden;
     if (!hidden.empty()) append_le(out, hidden.size(), 4);
-    uint32_t checksum = checksum_of(out);
-    for (int i = 0; i < 4; i++) out[checksum_offset + i] = char(checksum >> i * 8);
+    seal_record(out);
     return out;
+}
+
+void seal_record(std::string &record) {
+    uint32_t checksum = checksum_of(record);
+    for (size_t i = 0; i < 4; i++) record[checksum_offset + i] = char(checksum >> i * 8);
 }
 
 std::optional<RecordView> RecordView::parse(Bytes bytes) {

@@ -57,6 +57,10 @@ struct RecordHeader {
 // REQUIRES: leaves in canonical order.
 std::string encode_record(RecordHeader header, const Catalog &catalog, const TypeView &type, const Resource &resource);
 
+// Sets the checksum of a record whose other bytes are final.
+// REQUIRES: at least a header.
+void seal_record(std::string &record);
+
 // A record in the map. Every bound is checked: bytes that no encode_record() wrote are refused, never followed.
 class RecordView {
   public:

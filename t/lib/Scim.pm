@@ -9,13 +9,14 @@ package Scim;
 #     $t->finish;      # fails if nginx logged what it should not have; then done_testing
 #
 # Everything waits for something to happen, until a deadline; nothing sleeps in hope. Environment: TEST_NGINX_BINARY,
-# TEST_NGINX_MODULE, TEST_NGINX_PRELOAD (a sanitizer's runtime), TEST_SCIMCTL, TEST_LEAVE (keep the directory).
+# TEST_NGINX_MODULE, TEST_NGINX_PRELOAD (a sanitizer's runtime), TEST_SCIMCTL, TEST_POKE, TEST_LEAVE (keep the directory).
 
 use strict;
 use warnings;
 use Carp qw(croak);
 use File::Temp ();
 use IO::Socket::INET;
+use IPC::Open2 ();
 use JSON::PP ();
 use POSIX qw(WNOHANG);
 use Storable ();
@@ -178,6 +179,35 @@ sub token {
     return $json->decode($out)->{token} // croak "no token in: $out";
 }
 
+# Before the start: a store with one tenant in it, so that no worker has to prepare it; a token of that tenant.
+sub seed {
+    my ($self, $tenant, %o) = @_;
+    -d $self->{store} or mkdir $self->{store}, 0700 or croak "$self->{store}: $!";
+    return $self->token($self->tenant($tenant), %o);
+}
+
+# What t/tools/poke.cc does to this server's store: (exit code, stdout, stderr)
+sub poke {
+    my ($self, @args) = @_;
+    return $self->run('', $ENV{TEST_POKE} // croak('TEST_POKE is not set'), $self->{store}, @args);
+}
+
+# Takes the store's write lock, in a process of its own: no write commits until release() is called with what is returned.
+sub hold_lock {
+    my ($self) = @_;
+    my $pid = IPC::Open2::open2(my $out, my $in, $ENV{TEST_POKE} // croak('TEST_POKE is not set'), $self->{store}, 'hold');
+    (<$out> // '') eq "held\n" or croak 'the write lock cannot be had';
+    return { pid => $pid, in => $in, out => $out };
+}
+
+sub release {
+    my ($self, $lock) = @_;
+    syswrite $lock->{in}, 'x';
+    close $_ for @$lock{qw(in out)};
+    waitpid $lock->{pid}, 0;
+    return;
+}
+
 # --- processes
 
 sub start {
@@ -235,6 +265,15 @@ sub workers {
 }
 
 sub signal { my ($self, $signal, $pid) = @_; kill $signal => $pid // $self->{pid}; return $self }
+
+# Waits until the store of a location is served, by each worker: of those that meet a new store one prepares it, so that a
+# request might still find another one waiting. Those of a reload find it prepared.
+sub served {
+    my ($self, $path, %o) = @_;
+    $self->wait_for(sub { $self->request(GET => $path, %o)->{status} !~ /^(?:0|503)$/ }) or croak "$path is not served";
+    $self->reload(gone => 1) if $self->{workers} > 1;
+    return $self;
+}
 
 # HUP, then waits until new workers have taken over (and, with gone => 1, the old ones have ended). False if nginx
 # refused the new configuration.
@@ -309,6 +348,12 @@ sub _kill {
     return;
 }
 
+# How many requests have arrived with their body and have no answer yet, in locations with client_body_in_file_only clean.
+sub bodies {
+    my ($self) = @_;
+    return scalar(() = glob "$self->{dir}/client_body/*");
+}
+
 # --- judgement
 
 sub _slurp {
@@ -371,6 +416,12 @@ sub DESTROY {
 }
 
 # --- requests
+
+# A user as clients send it.
+sub user {
+    my ($name, %more) = @_;
+    return { schemas => ['urn:ietf:params:scim:schemas:core:2.0:User'], userName => $name, %more };
+}
 
 # A client that keeps its connection: see Scim::Client. port => n for %%PORTn%%.
 sub client {

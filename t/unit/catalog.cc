@@ -169,6 +169,11 @@ void qualities() {
     ok(user.find("groups.value")->computed && user.find("meta.version")->computed,
        "with all its parts");
     is(discarded, "password ", "the one attribute that is accepted and forgotten");
+    Directory own;
+    own.declare({schema(acme, R"({"name":"seen","type":"complex","multiValued":false,"mutability":)"
+                              R"("readOnly","subAttributes":[)" +
+                                  attribute("at") + "]}")});
+    ok(own.user().find(acme + ":seen.at")->computed, "whatever they say of themselves");
     ok(user.find("title")->stored() && !user.find("name")->stored() && !user.find("id")->stored() &&
            !user.find("password")->stored(),
        "only simple values that are neither are stored");
@@ -218,7 +223,7 @@ void growing_and_shrinking() {
     is(d.user().find_extension(other), 2, "another extension takes another bit");
     is(d.epochs(), "4/3", "and is an addition");
 
-    d.declare({badge});
+    d.declare({badge, schema(other, attribute("x"))});
     is(d.number(acme + ":badge"), numbers + 1, "the first comes back under its number");
     is(d.user().find_extension(acme), 1, "and its bit");
     is(d.epochs(), "5/5", "bodies written meanwhile do not show it");
@@ -273,6 +278,7 @@ void resource_types() {
     is(d.epochs(), "2/2", "and that is seen");
     d.declare({device, type("Device", "/Devices", urn, "")});
     is(d.catalog->type_by_name("Device")->number, 2, "and comes back under its number");
+    is(d.epochs(), "3/3", "with bodies of any age");
 
     is(d.declare({schema(acme, attribute("x")),
                   type("User", "/Users", core, R"({"schema":")" + acme + R"(","required":true})")}),

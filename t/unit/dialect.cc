@@ -12,8 +12,15 @@ namespace {
 const std::string core = std::string(user_urn);
 const std::string enterprise = std::string(enterprise_user_urn);
 
+const std::string links = "urn:example:links:2.0:User";
+const char links_schema[] = R"({"id":"urn:example:links:2.0:User","name":"L","attributes":[
+  {"name":"links","type":"complex","multiValued":true,"subAttributes":[
+    {"name":"value","type":"string","multiValued":false},
+    {"name":"$ref","type":"reference","multiValued":false,"referenceTypes":["uri"]}]}]})";
+
 const TypeView &user() {
-    static const auto catalog = *Catalog::build(**declare({}, *make_declaration(1, {})));
+    static const auto catalog =
+        *Catalog::build(**declare({}, *make_declaration(1, {*load_definition(links_schema)})));
     return *catalog->type_by_name("User");
 }
 
@@ -94,6 +101,10 @@ void managers() {
     manager("null", "", "");
     manager("[]", "", "");
     manager("{}", "", "");
+
+    const std::string many = "\"" + links + R"(":{"links":[{"value":"","$ref":"x"}]})";
+    is(read(R"({"schemas":[")" + core + R"(",")" + links + R"("],)" + many + "}"), many,
+       "an empty string in a list unassigns nothing");
 }
 
 void schemas() {

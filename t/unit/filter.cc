@@ -1,5 +1,5 @@
-// A filter is read as the grammar of filter.h says and no other way: what is accepted, how it is understood, what is
-// refused and with which words, and where the limits are.
+// A filter is read as the grammar of filter.h says and no other way: what is accepted, how it is
+// understood, what is refused and with which words, and where the limits are.
 
 #include "filter_fixture.h"
 
@@ -110,7 +110,8 @@ static void literals() {
     read_as(score + "12.50E-1", ":score eq 1.25");
     for (const char *bad : {"01", "+1", ".5", "1.", "1e", "1e+", "-", "0x1", "1_0", "inf", "nan",
                             "1e999", "-1e999", "\"1\"", "true", "one"})
-        refused(level + bad, 36, "\"urn:example:acme:2.0:User:level\" is compared with a 64-bit number");
+        refused(level + bad, 36,
+                "\"urn:example:acme:2.0:User:level\" is compared with a 64-bit number");
     refused("active eq 1", 11, "true or false, not with \"1\"");
     refused("active eq \"yes\"", 11, "true or false, not with \"yes\"");
     refused("active eq yes", 11, "true or false, not with \"yes\"");
@@ -146,14 +147,15 @@ static void dialect() {
     read_as("title eq O'Brien", "title eq \"O'Brien\"", "bare-word");
     read_as("active eq \"True\"", "active eq true", "string-boolean");
     read_as("emails[primary eq \"false\"]", "emails[emails.primary eq false]", "string-boolean");
-    read_as("department eq \"x\" and Manager.VALUE pr", "(:department eq \"x\" & :manager.value pr)",
-            "unprefixed-extension");
+    read_as("department eq \"x\" and Manager.VALUE pr",
+            "(:department eq \"x\" & :manager.value pr)", "unprefixed-extension");
     read_as("manager eq \"m\"", ":manager.value eq \"m\"", "unprefixed-extension,bare-value");
     read_as("emails[type eq \"work\"].value eq \"x\"",
             "emails[(emails.type eq \"work\" & emails.value eq \"x\")]", "value-path");
-    read_as("emails[type eq \"a\" or type eq \"b\"].primary pr or title pr",
-            "(emails[((emails.type eq \"a\" | emails.type eq \"b\") & emails.primary pr)] | title pr)",
-            "value-path");
+    read_as(
+        "emails[type eq \"a\" or type eq \"b\"].primary pr or title pr",
+        "(emails[((emails.type eq \"a\" | emails.type eq \"b\") & emails.primary pr)] | title pr)",
+        "value-path");
     refused("division eq \"x\"", 1, "several extensions have an attribute \"division\"");
     refused("level.value eq 1", 1, "User has no attribute \"level.value\"");
 
@@ -278,7 +280,8 @@ static void limits() {
     for (const char *with : {" and ", " or "}) {
         auto filter = parse(chain(with, 200));
         ok(filter && filter->terms() == 200, "200 terms");
-        refused(chain(with, 201), 8 + 199 * (std::string(with).size() + 14) + std::string(with).size() + 8,
+        refused(chain(with, 201),
+                8 + 199 * (std::string(with).size() + 14) + std::string(with).size() + 8,
                 "200 are allowed");
     }
     auto filter = parse("emails[type pr and value pr].primary pr or title pr");
@@ -287,11 +290,12 @@ static void limits() {
     std::string longest = "title eq \"" + std::string(8192 - 11, 'x') + "\"";
     ok(longest.size() == 8192 && parse(longest), "8,192 bytes");
     auto longer = parse(longest + " ");
-    is(longer ? "accepted" : longer.error().detail,
-       "The filter has 8193 bytes; 8192 are allowed.", "8,193 bytes");
+    is(longer ? "accepted" : longer.error().detail, "The filter has 8193 bytes; 8192 are allowed.",
+       "8,193 bytes");
 
     diag("hostile");
-    for (std::string_view open : {"(", "not(", "not (", "emails[", "emails[(", "[", "\"", "\\", ")"})
+    for (std::string_view open :
+         {"(", "not(", "not (", "emails[", "emails[(", "[", "\"", "\\", ")"})
         ok(!parse(repeat(open, 8192 / open.size())), "8 KiB of " + std::string(open));
     limits.depth = 1000;
     ok(bool(parse(nested("(", 1000), false, limits)), "a depth of 1,000 fits the stack");

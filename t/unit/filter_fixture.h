@@ -1,6 +1,6 @@
 #pragma once
-// The directory and the resources that the tests of filters share: the built-in User and an extension with an attribute
-// of every type.
+// The directory and the resources that the tests of filters share: the built-in User and an
+// extension with an attribute of every type.
 
 #include <cstdlib>
 #include <memory>

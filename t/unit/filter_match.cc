@@ -1,9 +1,24 @@
-// A filter says of a resource what RFC 7644 3.4.2.2 and S-76…86 say of it: every operator on every type, elements, what is
-// unassigned, and what the server computes.
+// A filter says of a resource what RFC 7644 3.4.2.2 and S-76…86 say of it: every operator on every
+// type, elements, what is unassigned, and what the server computes.
+
+#include <new>
 
 #include "filter_fixture.h"
 
 using namespace fixture;
+
+static size_t allocations;
+
+void *operator new(size_t size, const std::nothrow_t &) noexcept {
+    allocations++;
+    return std::malloc(size);
+}
+void *operator new(size_t size) {
+    if (void *p = operator new(size, std::nothrow)) return p;
+    throw std::bad_alloc();
+}
+void operator delete(void *p) noexcept { std::free(p); }
+void operator delete(void *p, size_t) noexcept { std::free(p); }
 
 static const User *subject;
 
@@ -18,7 +33,8 @@ static void holds(std::string_view text, bool expected) {
        std::string(expected ? "true:  " : "false: ") + std::string(text));
 }
 
-// Each after the other: the operators a value of the resource stands in to the literal, and those it does not.
+// Each after the other: the operators a value of the resource stands in to the literal, and those
+// it does not.
 static void operators(std::string_view attribute, std::string_view literal, std::string_view yes,
                       std::string_view no) {
     for (bool expected : {true, false}) {
@@ -163,8 +179,8 @@ static void multi_valued() {
 
 static void unassigned() {
     diag("present, null and unassigned (S-20, S-81)");
-    for (const char *name : {"userName", "name", "name.givenName", "emails", "emails.type", "active",
-                             "seat", "seat.tags", "ranks", "level", "manager"}) {
+    for (const char *name : {"userName", "name", "name.givenName", "emails", "emails.type",
+                             "active", "seat", "seat.tags", "ranks", "level", "manager"}) {
         holds(std::string(name) + " pr", true);
         holds(std::string(name) + " eq null", false);
         holds(std::string(name) + " ne NULL", true);
@@ -205,9 +221,8 @@ static void computed() {
     operators("meta.lastModified", "\"2027-01-15T08:00:00Z\"", "ne gt ge", "eq lt le");
     operators("meta.version", R"("W/\"17\"")", "eq co sw ew", "ne gt lt");
     operators("meta.version", R"("17")", "ne co", "eq sw ew");
-    operators("meta.location",
-              "\"https://x.example/Users/0192f7a0-0000-7000-8000-0123456789ab\"", "eq co sw ew",
-              "ne");
+    operators("meta.location", "\"https://x.example/Users/0192f7a0-0000-7000-8000-0123456789ab\"",
+              "eq co sw ew", "ne");
     holds(R"(meta[resourceType eq "User" and created lt "2024-01-01T00:00:00Z"])", true);
     holds(R"(meta[resourceType eq "Group"])", false);
     for (const char *name : {"id", "schemas", "meta", "meta.created", "meta.version"}) {
@@ -275,6 +290,22 @@ static void lacking() {
     holds("meta.lastModified lt \"0001-01-01T00:00:00Z\"", true);
 }
 
+static void allocation() {
+    diag("a search allocates nothing per resource");
+    for (const char *text :
+         {"userName eq \"bjensen@example.com\"", "displayName co \"s j\"", "title ge \"say\"",
+          "emails[type eq \"work\" and value sw \"bjensen@\"]", "level gt 1 and score lt 10.5",
+          "since le \"2020-01-01T00:00:00Z\"", "id sw \"0192\" and schemas co \"acme\"",
+          "meta.location co \"/Users/\" and meta.created pr"}) {
+        auto filter = must(parse(text));
+        bool matches = filter.matches(subject->subject);  // the buffers grow
+        size_t before = allocations;
+        for (int i = 0; i < 10; i++) matches = matches && filter.matches(subject->subject);
+        size_t after = allocations;
+        ok(matches && after == before, text);
+    }
+}
+
 int main() {
     User babs(R"({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", "urn:example:acme:2.0:User",
@@ -299,6 +330,7 @@ int main() {
     unassigned();
     computed();
     logic();
+    allocation();
     extensions();
     smallest_integer();
     lacking();

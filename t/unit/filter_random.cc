@@ -1,348 +1,13 @@
-// Parser and evaluator agree with an evaluator that could not be simpler, over the JSON of the resource, on tens of
-// thousands of random filters; and no bytes, however random, crash them.
+// Parser and evaluator agree with an evaluator that could not be simpler, over the JSON of the
+// resource, on tens of thousands of random filters; and no bytes, however random, crash them.
 //
 //     SCIM_SEED=n SCIM_CASES=n filter_random.t
 
 #include <cstdlib>
-#include <random>
-#include <vector>
 
-#include "filter_fixture.h"
+#include "filter_trees.h"
 
 using namespace fixture;
-
-// ---- Chance ----
-
-static std::mt19937_64 engine;
-
-static size_t below(size_t n) { return size_t(engine() % n); }
-static bool chance(size_t one_in) { return below(one_in) == 0; }
-
-template <class T, size_t n>
-static const T &pick(const T (&from)[n]) {
-    return from[below(n)];
-}
-
-// ---- What resources and literals are made of ----
-
-constexpr const char *texts[] = {"",     "a",        "A",    "ab",     "AB",           "b",
-                                 "aab",  "stra\u00dfe", "STRASSE", "\u00e5", "A\u030a",  "x\"y",
-                                 "x\\y", "\n\t",     ",]",   "[a]",    "\U0001F600",   "\uff21b",
-                                 "a b",  "abcdefghijklmnop", "ABCDEFGHIJKLMNOPQ", "and"};
-constexpr const char *words[] = {"Work", "work", "HOME", "home", "other"};
-constexpr const char *base64[] = {"QUJD", "qujd", "AAAA", ""};
-constexpr int64_t integers[] = {0, 1, -1, 2, 1000, INT64_MAX, INT64_MIN, INT64_MAX - 1,
-                                9007199254740992, 9007199254740993};
-constexpr double decimals[] = {0.5, -0.5, 1.25, 1e300, -1e300, 2.5, 1e-7, 0.1};
-
-struct Time {
-    const char *text;
-    int64_t microseconds;
-};
-constexpr Time times[] = {{"1970-01-01T00:00:00Z", 0},
-                          {"1970-01-01T00:00:00", 0},
-                          {"1970-01-01T02:00:00+02:00", 0},
-                          {"1970-01-01T00:00:00.000001Z", 1},
-                          {"1969-12-31T23:59:59.5Z", -500000},
-                          {"1970-01-01T00:00:01Z", 1000000},
-                          {"2023-11-14T22:13:20.123Z", 1700000000123000},
-                          {"2023-11-14T22:13:20.124Z", 1700000000124000}};
-
-constexpr const char *acme = "urn:example:acme:2.0:User";
-
-// An attribute as this test knows it, without a look at the catalog.
-struct Known {
-    const char *extension, *top, *sub;  // "" where there is none
-    Type type;
-    Matching matching = Matching::folded;
-    bool computed = false;
-};
-constexpr Known attributes[] = {
-    {"", "userName", "", Type::string, Matching::username},
-    {"", "displayName", "", Type::string},
-    {"", "externalId", "", Type::string, Matching::exact},
-    {"", "active", "", Type::boolean},
-    {"", "name", "familyName", Type::string},
-    {"", "name", "givenName", Type::string},
-    {"", "emails", "value", Type::string},
-    {"", "emails", "type", Type::string},
-    {"", "emails", "primary", Type::boolean},
-    {acme, "level", "", Type::integer},
-    {acme, "score", "", Type::decimal},
-    {acme, "since", "", Type::date_time},
-    {acme, "badge", "", Type::binary, Matching::exact},
-    {acme, "site", "", Type::reference, Matching::exact},
-    {acme, "code", "", Type::string, Matching::exact},
-    {acme, "ranks", "", Type::integer},
-    {acme, "words", "", Type::string},
-    {acme, "seat", "value", Type::string},
-    {acme, "seat", "floor", Type::integer},
-    {acme, "seat", "tags", Type::string},
-    {"", "id", "", Type::string, Matching::exact, true},
-    {"", "meta", "created", Type::date_time, Matching::exact, true},
-    {"", "meta", "resourceType", Type::string, Matching::exact, true},
-};
-struct Complex {
-    const char *extension, *top;
-};
-constexpr Complex complexes[] = {{"", "name"}, {"", "emails"}, {acme, "seat"}};
-
-static bool same(const char *a, const char *b) { return std::string_view(a) == b; }
-
-// ---- Resources ----
-
-static json_t *random_value(Type type) {
-    switch (type) {
-        case Type::boolean: return json_boolean(chance(2));
-        case Type::integer: return json_integer(pick(integers));
-        case Type::decimal:
-            return chance(2) ? json_real(pick(decimals)) : json_integer(pick(integers));
-        case Type::date_time: return json_string(pick(times).text);
-        case Type::binary: return json_string(pick(base64));
-        default: return json_string(chance(3) ? pick(words) : pick(texts));
-    }
-}
-
-static json_t *random_list(Type type) {
-    json_t *list = json_array();
-    for (size_t n = below(4); n > 0; n--) json_array_append_new(list, random_value(type));
-    return list;
-}
-
-static bool is_list(const Known &known) {
-    return same(known.top, "ranks") || same(known.top, "words") || same(known.sub, "tags");
-}
-
-static json_t *random_parts(const Complex &complex, bool may_be_primary) {
-    json_t *object = json_object();
-    for (const Known &known : attributes) {
-        if (!same(known.top, complex.top) || chance(3)) continue;
-        if (known.type == Type::boolean && !may_be_primary) continue;
-        json_object_set_new(object, known.sub,
-                            is_list(known) ? random_list(known.type) : random_value(known.type));
-    }
-    return object;
-}
-
-static Json random_user() {
-    json_t *body = json_pack("{s:[s]}", "schemas", "urn:ietf:params:scim:schemas:core:2.0:User");
-    json_t *extension = json_object();
-    auto home = [&](const char *urn) { return *urn ? extension : body; };
-    for (const Known &known : attributes) {
-        if (*known.sub || known.computed || chance(3)) continue;
-        json_object_set_new(home(known.extension), known.top,
-                            is_list(known) ? random_list(known.type) : random_value(known.type));
-    }
-    for (const Complex &complex : complexes) {
-        if (chance(4)) continue;
-        json_t *value = nullptr;
-        if (same(complex.top, "name")) {
-            value = random_parts(complex, false);
-        } else {
-            value = json_array();
-            size_t n = below(4), primary = below(4);
-            for (size_t i = 0; i < n; i++)
-                json_array_append_new(value, random_parts(complex, i == primary));
-        }
-        json_object_set_new(home(complex.extension), complex.top, value);
-    }
-    json_object_set_new(body, acme, extension);
-    return Json(body);
-}
-
-// ---- Filters ----
-
-struct Number {
-    bool is_integer = true;
-    int64_t integer = 0;
-    double decimal = 0;
-    // Wide enough for both, on every machine this is tested on.
-    long double wide() const { return is_integer ? (long double)integer : (long double)decimal; }
-};
-
-struct Tree {
-    enum Kind { conjunction, disjunction, negation, term, element } kind = term;
-    std::vector<Tree> children;
-    const Complex *complex = nullptr;  // of an element, of a term about the whole
-    const Known *known = nullptr;      // of a term
-    FilterOp op = FilterOp::pr;
-    bool null = false, boolean = false;
-    Number number;
-    Time time{"", 0};
-    std::string text;
-};
-
-static FilterOp random_op(Type type) {
-    constexpr FilterOp all[] = {FilterOp::pr, FilterOp::eq, FilterOp::ne, FilterOp::co,
-                                FilterOp::sw, FilterOp::ew, FilterOp::gt, FilterOp::ge,
-                                FilterOp::lt, FilterOp::le};
-    constexpr FilterOp ordered[] = {FilterOp::pr, FilterOp::eq, FilterOp::ne, FilterOp::gt,
-                                    FilterOp::ge, FilterOp::lt, FilterOp::le};
-    constexpr FilterOp equal[] = {FilterOp::pr, FilterOp::eq, FilterOp::ne};
-    if (type == Type::boolean || type == Type::binary || type == Type::complex) return pick(equal);
-    return type == Type::string || type == Type::reference ? pick(all) : pick(ordered);
-}
-
-static void random_literal(Tree &tree, Type type) {
-    bool may_be_null = tree.op == FilterOp::eq || tree.op == FilterOp::ne;
-    tree.null = may_be_null && (type == Type::complex || chance(8));
-    tree.boolean = chance(2);
-    tree.number.is_integer = chance(2);
-    tree.number.integer = pick(integers);
-    tree.number.decimal = pick(decimals);
-    tree.time = pick(times);
-    tree.text = type == Type::binary ? pick(base64) : chance(3) ? pick(words) : pick(texts);
-    if (tree.known && same(tree.known->top, "id") && chance(2))
-        tree.text = "0192f7a0-0000-7000-8000-0123456789ab";
-    if (tree.known && same(tree.known->sub, "resourceType") && chance(2)) tree.text = "User";
-}
-
-// Inside an element of `complex` if it is given.
-static Tree random_term(const Complex *complex) {
-    Tree tree;
-    if (!complex && chance(8)) {
-        tree.complex = &pick(complexes);
-        tree.op = random_op(Type::complex);
-        random_literal(tree, Type::complex);
-        return tree;
-    }
-    do tree.known = &pick(attributes);
-    while (complex && !same(tree.known->top, complex->top));
-    tree.op = random_op(tree.known->type);
-    random_literal(tree, tree.known->type);
-    return tree;
-}
-
-static Tree random_tree(size_t depth, const Complex *complex) {
-    size_t kind = depth == 0 ? 9 : below(10);
-    Tree tree;
-    if (kind <= 4) {
-        tree.kind = kind <= 1 ? Tree::conjunction : kind <= 3 ? Tree::disjunction : Tree::negation;
-        size_t n = tree.kind == Tree::negation ? 1 : 2 + below(3);
-        for (size_t i = 0; i < n; i++) tree.children.push_back(random_tree(depth - 1, complex));
-        return tree;
-    }
-    if (kind > 6 || complex) return random_term(complex);
-    tree.kind = Tree::element;
-    tree.complex = &pick(complexes);
-    tree.children.push_back(random_tree(depth - 1, tree.complex));
-    return tree;
-}
-
-// ---- As text ----
-
-static std::string any_case(std::string_view word) {
-    std::string out(word);
-    for (char &c : out)
-        if (chance(4)) c = char(std::toupper(c));
-    return out;
-}
-
-static std::string blanks(size_t at_least) {
-    std::string out(at_least, ' ');
-    while (chance(6)) out += chance(4) ? '\t' : ' ';
-    return out;
-}
-
-static std::string write_text(std::string_view text) {
-    std::string out;
-    write_string(out, text);
-    // Some letters as escapes, where no escape stands before them.
-    if (out.find('\\') != out.npos || !chance(3)) return out;
-    std::string escaped;
-    for (char c : out) {
-        char buffer[8];
-        std::snprintf(buffer, sizeof buffer, "\\u%04x", unsigned(c));
-        escaped += c >= 'A' && chance(3) ? buffer : std::string(1, c);
-    }
-    return escaped;
-}
-
-static std::string write_literal(const Tree &tree) {
-    if (tree.null) return any_case("null");
-    switch (tree.known->type) {
-        case Type::boolean: {
-            std::string word = any_case(tree.boolean ? "true" : "false");
-            return chance(4) ? "\"" + word + "\"" : word;
-        }
-        case Type::integer:
-        case Type::decimal: {
-            char buffer[64];
-            if (tree.number.is_integer)
-                std::snprintf(buffer, sizeof buffer, "%lld", (long long)tree.number.integer);
-            else
-                std::snprintf(buffer, sizeof buffer, "%.17g", tree.number.decimal);
-            return buffer;
-        }
-        case Type::date_time: return write_text(tree.time.text);
-        default:
-            bool is_word = same(tree.text.c_str(), "ab") || same(tree.text.c_str(), "home");
-            if (is_word && tree.known->type == Type::string && chance(2)) return tree.text;
-            return write_text(tree.text);
-    }
-}
-
-static std::string path_of(const char *urn, const char *top, const char *sub) {
-    std::string out;
-    bool qualified = *urn && (same(top, "words") || chance(2));
-    if (qualified) out = std::string(urn) + ":";
-    out += top;
-    if (*sub) out += std::string(".") + sub;
-    return any_case(out);
-}
-
-// `relation` is what follows the name of the attribute.
-static std::string write_relation(const Tree &tree) {
-    std::string out = blanks(1) + any_case(to_string(tree.op));
-    if (tree.op == FilterOp::pr) return out;
-    std::string literal = write_literal(tree);
-    return out + blanks(literal[0] == '"' ? below(2) : 1) + literal;
-}
-
-static std::string write_tree(const Tree &tree, bool inside);
-
-static std::string write_element(const Tree &tree) {
-    const Tree &inner = tree.children[0];
-    std::string out = path_of(tree.complex->extension, tree.complex->top, "") + "[" + blanks(0);
-    // `a[x and y].b …` (2.10) instead of `a[x and y and b …]`.
-    const Tree *last = inner.children.empty() ? nullptr : &inner.children.back();
-    if (inner.kind == Tree::conjunction && last->kind == Tree::term && chance(2)) {
-        Tree rest = inner;
-        rest.children.pop_back();
-        return out + write_tree(rest, true) + blanks(0) + "]." + any_case(last->known->sub) +
-               write_relation(*last);
-    }
-    return out + write_tree(inner, true) + blanks(0) + "]";
-}
-
-static std::string write_chain(const Tree &tree, bool inside) {
-    std::string out;
-    for (const Tree &child : tree.children) {
-        if (!out.empty())
-            out += blanks(1) + any_case(tree.kind == Tree::conjunction ? "and" : "or") + blanks(1);
-        bool needs = tree.kind == Tree::conjunction && child.kind == Tree::disjunction &&
-                     child.children.size() > 1;
-        bool wrapped = needs || chance(5);
-        out += wrapped ? "(" + blanks(0) + write_tree(child, inside) + blanks(0) + ")"
-                       : write_tree(child, inside);
-    }
-    return out;
-}
-
-static std::string write_tree(const Tree &tree, bool inside) {
-    switch (tree.kind) {
-        case Tree::conjunction:
-        case Tree::disjunction: return write_chain(tree, inside);
-        case Tree::negation:
-            return any_case("not") + blanks(below(2)) + "(" +
-                   write_tree(tree.children[0], inside) + blanks(0) + ")";
-        case Tree::element: return write_element(tree);
-        case Tree::term: break;
-    }
-    if (tree.complex) return path_of(tree.complex->extension, tree.complex->top, "") + write_relation(tree);
-    if (inside) return any_case(tree.known->sub) + write_relation(tree);
-    return path_of(tree.known->extension, tree.known->top, tree.known->sub) + write_relation(tree);
-}
 
 // ---- The naive evaluator ----
 
@@ -376,15 +41,17 @@ static std::vector<json_t *> values(const Tree &term, json_t *body, json_t *elem
     }
     if (element) return each(json_object_get(element, term.known->sub));
     for (json_t *one : tops(body, term.known->extension, term.known->top)) {
-        if (!*term.known->sub) out.push_back(one);
-        else for (json_t *value : each(json_object_get(one, term.known->sub))) out.push_back(value);
+        if (!*term.known->sub)
+            out.push_back(one);
+        else
+            for (json_t *value : each(json_object_get(one, term.known->sub))) out.push_back(value);
     }
     return out;
 }
 
 template <class T>
 static bool in_order(FilterOp op, const T &a, const T &b) {
-    return op == FilterOp::eq ? a == b
+    return op == FilterOp::eq   ? a == b
            : op == FilterOp::gt ? a > b
            : op == FilterOp::ge ? a >= b
            : op == FilterOp::lt ? a < b
@@ -411,7 +78,8 @@ static bool compare(const Tree &term, FilterOp op, json_t *value) {
                 b = key_of(term.known->matching, term.text);
     if (op == FilterOp::co) return a.find(b) != a.npos;
     if (op == FilterOp::sw) return a.find(b) == 0;
-    if (op == FilterOp::ew) return a.size() >= b.size() && a.compare(a.size() - b.size(), a.npos, b) == 0;
+    if (op == FilterOp::ew)
+        return a.size() >= b.size() && a.compare(a.size() - b.size(), a.npos, b) == 0;
     return in_order(op, a, b);
 }
 
@@ -448,8 +116,9 @@ static bool naive(const Tree &tree, json_t *body, json_t *element) {
 // What the server would add to the body.
 static void add_computed(json_t *body) {
     json_object_set_new(body, "id", json_string("0192f7a0-0000-7000-8000-0123456789ab"));
-    json_object_set_new(body, "meta", json_pack("{s:s,s:s}", "created", "2023-11-14T22:13:20.123Z",
-                                                "resourceType", "User"));
+    json_object_set_new(
+        body, "meta",
+        json_pack("{s:s,s:s}", "created", "2023-11-14T22:13:20.123Z", "resourceType", "User"));
 }
 
 // ---- The properties ----
@@ -488,13 +157,17 @@ static void agree(size_t cases) {
 
 // A byte here or there that makes it another filter, or none.
 static std::string damaged(std::string text) {
-    constexpr const char *pieces[] = {"(", ")", "[", "]", "\"", "\\", " ", "not(", ".", "null",
-                                      "and ", "or ", "\xff", "e", "\xc3", "-", "9", "eq "};
+    constexpr const char *pieces[] = {"(",    ")",    "[",    "]",    "\"",   "\\",
+                                      " ",    "not(", ".",    "null", "and ", "or ",
+                                      "\xff", "e",    "\xc3", "-",    "9",    "eq "};
     for (size_t n = 1 + below(4); n > 0 && !text.empty(); n--) {
         size_t at = below(text.size());
-        if (chance(3)) text.erase(at, 1 + below(8));
-        else if (chance(2)) text.insert(at, pick(pieces));
-        else text[at] = char(engine());
+        if (chance(3))
+            text.erase(at, 1 + below(8));
+        else if (chance(2))
+            text.insert(at, pick(pieces));
+        else
+            text[at] = char(engine());
     }
     return text;
 }

@@ -28,10 +28,10 @@ const char kinds_schema[] = R"({"id":"urn:example:kinds:2.0:User","name":"Kinds"
     {"name":"a","type":"string","multiValued":false,"returned":"always"},
     {"name":"d","type":"string","multiValued":false}]}]})";
 
-std::shared_ptr<const Catalog> make_catalog(bool with_kinds) {
+std::shared_ptr<const Catalog> make_catalog(const char *schema) {
     std::vector<Definition> definitions;
-    if (with_kinds) {
-        auto d = load_definition(kinds_schema);
+    if (schema) {
+        auto d = load_definition(schema);
         if (!d) diag(d.error().detail);
         definitions.push_back(*d);
     }
@@ -40,12 +40,12 @@ std::shared_ptr<const Catalog> make_catalog(bool with_kinds) {
 }
 
 const TypeView &user() {
-    static const auto catalog = make_catalog(false);
+    static const auto catalog = make_catalog(nullptr);
     return *catalog->type_by_name("User");
 }
 
 const TypeView &special() {
-    static const auto catalog = make_catalog(true);
+    static const auto catalog = make_catalog(kinds_schema);
     return *catalog->type_by_name("User");
 }
 
@@ -178,6 +178,15 @@ void ways_of_being_returned() {
     is(custom(without(type, kinds + ":mixed")), ":always :usual :mixed.a", "as does an attribute");
     auto p = Projection::parse(type, std::nullopt, kinds + ":mixed");
     ok(p->shows(*type.find(kinds + ":mixed")), "which is shown as long as a part of it is");
+
+    const auto on_request = make_catalog(R"({"id":"urn:example:r:2.0:User","name":"R","attributes":[
+        {"name":"r","type":"string","multiValued":false,"returned":"request"}]})");
+    const TypeView &other = *on_request->type_by_name("User");
+    std::string everything;
+    for (const Attr &attr : other.attrs) everything += attr.path + ",";
+    auto q = Projection::parse(other, everything, std::nullopt);
+    ok(q->shows(*other.find("urn:example:r:2.0:User:r")) && !q->whole(),
+       "more than the default is no body as it is stored");
     ok(!Projection(type).whole(),
        "no stored body is copied that could hold what is never returned");
 }

@@ -1,0 +1,42 @@
+-- The requests of one measurement, for wrk.
+--
+--     wrk … -s requests.lua URL -- get PREFIX FILE SUFFIX TOKEN [FIRST]
+--
+-- METHOD get: GET of PREFIX, a line of FILE, SUFFIX; line after line, from the start again at the end.
+-- METHOD post: POST of a line of FILE to PREFIX, from line FIRST on, each once.
+-- Prints: requests, seconds, answers that were no 2xx or 3xx, and socket errors.
+
+local lines, at, head, tail, last = {}, 0, "", "", ""
+
+function init(args)
+   local method, prefix, file, suffix, token, first = args[1], args[2], args[3], args[4], args[5], tonumber(args[6] or 0)
+   at = first
+   for line in io.lines(file) do
+      lines[#lines + 1] = line
+   end
+   local headers = " HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer " .. token .. "\r\n"
+   if method == "get" then
+      head, tail = "GET " .. prefix, suffix .. headers .. "\r\n"
+      request = get
+   else
+      head = "POST " .. prefix .. headers .. "Content-Type: application/scim+json\r\nContent-Length: "
+      request = post
+   end
+end
+
+function get()
+   at = at % #lines + 1
+   return head .. lines[at] .. tail
+end
+
+function post()
+   at = at + 1
+   local body = lines[at] or "{}" -- used up: the answer is 400, and the measurement is thrown away
+   return head .. #body .. "\r\n\r\n" .. body
+end
+
+function done(summary)
+   local e = summary.errors
+   print(string.format("RESULT %d %.6f %d %d", summary.requests, summary.duration / 1e6, e.status,
+      e.connect + e.read + e.write + e.timeout))
+end

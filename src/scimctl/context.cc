@@ -1,0 +1,187 @@
+#include "scimctl/context.h"
+
+#include <dirent.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+
+#include "scim/catalog.h"
+#include "scim/datetime.h"
+
+namespace scim::scimctl {
+
+namespace {
+
+// LMDB's lock file is as long as its first opener wants, and nginx with many workers wants many readers: it must not find a
+// short one because scimctl came first.
+constexpr unsigned max_readers = 4096;
+constexpr size_t new_map_size = size_t(1) << 30;
+
+std::string user_name(uid_t uid) {
+    const passwd *user = getpwuid(uid);
+    return user != nullptr ? user->pw_name : "#" + std::to_string(uid);
+}
+
+// A file that another than the store's owner made could not be opened by nginx's workers.
+int become_owner(const Globals &globals, const struct stat &directory) {
+    if (geteuid() == directory.st_uid && geteuid() != 0) return exit_ok;
+    if (geteuid() != 0)
+        return fail(globals, exit_store,
+                    "store \"" + globals.store + "\" belongs to " + user_name(directory.st_uid) + "; run: sudo -u " +
+                        user_name(directory.st_uid) + " scimctl …");
+    if (directory.st_uid == 0) return exit_ok;
+    if (setgroups(0, nullptr) != 0 || setgid(directory.st_gid) != 0 || setuid(directory.st_uid) != 0)
+        return fail(globals, exit_store, "cannot become " + user_name(directory.st_uid) + ", the owner of store \"" +
+                                             globals.store + "\": " + std::strerror(errno));
+    return exit_ok;
+}
+
+// True if nothing is in the directory that a store has not.
+bool is_empty(const std::string &directory) {
+    std::unique_ptr<DIR, int (*)(DIR *)> dir(opendir(directory.c_str()), closedir);
+    if (dir == nullptr) return false;
+    while (const dirent *entry = readdir(dir.get())) {
+        std::string_view name = entry->d_name;
+        if (name != "." && name != ".." && name != "lock.mdb" && name != "data.mdb") return false;
+    }
+    return true;
+}
+
+// 0 lets LMDB take the size that the store was last written with: nginx's size=, which a tool must not outgrow. A file of
+// less than its two meta pages is being made at this moment.
+size_t map_size(const std::string &data) {
+    struct stat st;
+    return stat(data.c_str(), &st) == 0 && st.st_size >= 8192 ? 0 : new_map_size;
+}
+
+int check_directory(const Globals &globals, Access access) {
+    struct stat st;
+    if (stat(globals.store.c_str(), &st) != 0) {
+        if (errno == ENOENT)
+            return fail(globals, exit_store,
+                        "there is no directory \"" + globals.store + "\"; nginx makes it at its start (scim_store)");
+        return fail(globals, exit_store, "cannot open store \"" + globals.store + "\": " + std::strerror(errno));
+    }
+    if (!S_ISDIR(st.st_mode)) return fail(globals, exit_store, "\"" + globals.store + "\" is not a directory");
+    if (int code = become_owner(globals, st); code != exit_ok) return code;
+    if (stat((globals.store + "/data.mdb").c_str(), &st) == 0) return exit_ok;
+    if (errno != ENOENT)
+        return fail(globals, exit_store, "cannot open store \"" + globals.store + "\": " + std::strerror(errno));
+    if (access != Access::create)
+        return fail(globals, exit_store,
+                    "there is no store in \"" + globals.store + "\" yet; nginx or scimctl tenant add makes it");
+    if (!is_empty(globals.store))
+        return fail(globals, exit_store,
+                    "\"" + globals.store + "\" has other files and no store; is it the right directory?");
+    return exit_ok;
+}
+
+bool write_line(FILE *out, std::string_view text) {
+    return std::fwrite(text.data(), 1, text.size(), out) == text.size() && std::fputc('\n', out) != EOF &&
+           std::fflush(out) == 0;
+}
+
+}  // namespace
+
+int fail(const Globals &globals, ExitCode code, std::string_view text) {
+    if (globals.json)
+        write_line(stderr, store::RowWriter().text("error", text).done());
+    else
+        write_line(stderr, "scimctl: " + std::string(text));
+    return code;
+}
+
+int fail(const Globals &globals, const Error &error) {
+    return fail(globals, error.status == 503 ? exit_store : exit_refused, error.detail);
+}
+
+bool print(const Globals &globals, std::string_view text) {
+    if (write_line(stdout, text)) return true;
+    fail(globals, exit_store, std::string("cannot write the result: ") + std::strerror(errno));
+    return false;
+}
+
+bool print(const Globals &globals, std::string_view text, const store::RowWriter &row) {
+    return globals.json ? print(globals, row.done()) : print(globals, text);
+}
+
+std::unique_ptr<service::Store> open_store(const Globals &globals, Access access) {
+    if (check_directory(globals, access) != exit_ok) return nullptr;
+    // Generation 0: whatever nginx's configuration declared is newer and stays.
+    auto declaration = make_declaration(0, {});
+    if (!declaration) {
+        fail(globals, declaration.error());
+        return nullptr;
+    }
+    service::Store::Options options;
+    options.env.directory = globals.store;
+    options.env.map_size = map_size(globals.store + "/data.mdb");
+    options.env.max_readers = max_readers;
+    options.declaration = std::move(*declaration);
+    std::string why;
+    auto opened = service::Store::open(std::move(options), why);
+    if (opened != nullptr && opened->state() == service::Store::State::undeclared && !opened->declare(why)) opened.reset();
+    if (opened == nullptr) {
+        fail(globals, exit_store, why);
+        return nullptr;
+    }
+    if (access != Access::read && opened->state() == service::Store::State::read_only) {
+        fail(globals, exit_store, opened->warning());
+        return nullptr;
+    }
+    if (!opened->warning().empty()) write_line(stderr, "scimctl: warning: " + opened->warning());
+    return opened;
+}
+
+int commit(const Globals &globals, store::WriteTxn &txn) {
+    store::Errc code = txn.commit();
+    if (code == store::Errc::ok) return exit_ok;
+    return fail(globals, exit_store, "the store cannot be written: " + std::string(to_string(code)));
+}
+
+int64_t now() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+std::string time_text(int64_t milliseconds) {
+    std::string out;
+    append_datetime(out, milliseconds);
+    return out;
+}
+
+std::optional<int64_t> parse_time(std::string_view text, int64_t now) {
+    if (auto duration = parse_duration(text)) return now + *duration;
+    std::string full(text);
+    if (text.size() == 10) full += "T00:00:00Z";
+    auto microseconds = parse_datetime(full);
+    if (!microseconds) return std::nullopt;
+    return *microseconds / 1000;
+}
+
+std::optional<int64_t> parse_duration(std::string_view text) {
+    constexpr int64_t second = 1000, year = 366 * 24 * 3600 * second;
+    int64_t count = 0;
+    auto [unit, ec] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (ec != std::errc() || unit + 1 != text.data() + text.size() || count < 0) return std::nullopt;
+    int64_t length = 0;
+    switch (*unit) {
+        case 's': length = second; break;
+        case 'm': length = 60 * second; break;
+        case 'h': length = 3600 * second; break;
+        case 'd': length = 24 * 3600 * second; break;
+        case 'w': length = 7 * 24 * 3600 * second; break;
+        default: return std::nullopt;
+    }
+    if (count > 1000 * year / length) return std::nullopt;
+    return count * length;
+}
+
+}  // namespace scim::scimctl

@@ -1,0 +1,197 @@
+// scimctl token: create, list, revoke, rotate.
+
+#include "scimctl/commands.h"
+#include "service/admin.h"
+#include "service/token.h"
+
+namespace scim::scimctl {
+
+namespace {
+
+// What is stored, and, if it was made here, the token itself: it is shown once and kept nowhere.
+struct NewToken {
+    std::string text;
+    store::Digest digest;
+};
+
+Result<NewToken> new_token(const std::string &sha256) {
+    if (!sha256.empty()) {
+        auto digest = service::parse_digest(sha256);
+        if (!digest) return bad_request(ScimType::invalid_value, "--sha256 needs 64 hexadecimal digits");
+        return NewToken{"", *digest};
+    }
+    std::array<uint8_t, 32> random;
+    service::fill_random(random.data(), random.size());
+    NewToken token;
+    token.text = service::format_token(random);
+    token.digest = service::digest_of(token.text);
+    return token;
+}
+
+std::string joined(const std::vector<std::string> &words) {
+    std::string out;
+    for (const auto &word : words) out += (out.empty() ? "" : ", ") + word;
+    return out;
+}
+
+void add_token(store::RowWriter &row, const store::Token &token, int64_t at) {
+    row.number("number", token.number).text("label", token.label);
+    row.texts("scopes", service::scope_names(token.scopes)).text("state", to_string(service::state_of(token, at)));
+    row.text("created", time_text(token.created));
+    if (token.not_before != 0) row.text("notBefore", time_text(token.not_before));
+    if (token.expires != 0) row.text("expires", time_text(token.expires));
+    if (token.revoked != 0) row.text("revoked", time_text(token.revoked));
+}
+
+std::string described(const store::Token &token, const std::string &tenant) {
+    std::string text = "Token " + std::to_string(token.number) + " \"" + token.label + "\" of tenant " + tenant + " (" +
+                       joined(service::scope_names(token.scopes)) + ")";
+    if (token.not_before != 0) text += ", valid from " + time_text(token.not_before);
+    if (token.expires != 0) text += ", expires " + time_text(token.expires);
+    return text;
+}
+
+// A token that nobody has seen is of no use, and nobody can show it again.
+int unseen(const Globals &globals, const store::Token &token) {
+    return fail(globals, exit_store, "token " + std::to_string(token.number) + " is made but was not shown: revoke it");
+}
+
+int bad_time(const Globals &globals, const char *option, const std::string &value) {
+    return fail(globals, exit_usage,
+                std::string(option) + ": " + quoted(value) + " is no time; write 2026-11-21T10:00:00Z, 2026-11-21 or 90d");
+}
+
+// One write about a tenant's tokens: opens, decides, commits.
+template <class Decide>
+auto write_tokens(const Globals &globals, const std::string &name, int &code, Decide &&decide)
+    -> decltype(decide(std::declval<store::WriteTxn &>(), std::declval<const store::Tenant &>())) {
+    using Decided = decltype(decide(std::declval<store::WriteTxn &>(), std::declval<const store::Tenant &>()));
+    auto store = open_store(globals, Access::write);
+    code = exit_store;
+    if (store == nullptr) return Error{};
+    store::WriteTxn txn(store->env());
+    auto tenant = service::tenant_named(txn, name);
+    Decided decided = tenant ? decide(txn, *tenant) : Decided(tenant.error());
+    code = decided ? commit(globals, txn) : fail(globals, decided.error());
+    return decided;
+}
+
+}  // namespace
+
+int token_create(const Globals &globals, const TokenArguments &arguments) {
+    int64_t at = now();
+    service::TokenOrder order;
+    order.label = arguments.label;
+    order.scopes = arguments.scope == "read" ? store::scope_read : store::scope_read | store::scope_write;
+    for (auto [option, value, time] : {std::tuple("--not-before", &arguments.not_before, &order.not_before),
+                                       std::tuple("--expires", &arguments.expires, &order.expires)}) {
+        if (value->empty()) continue;
+        auto parsed = parse_time(*value, at);
+        if (!parsed || *parsed <= 0) return bad_time(globals, option, *value);
+        *time = *parsed;
+    }
+    auto made = new_token(arguments.sha256);
+    if (!made) return fail(globals, exit_usage, made.error().detail);
+    int code = exit_ok;
+    auto result = write_tokens(globals, arguments.tenant, code, [&](store::WriteTxn &txn, const store::Tenant &tenant) {
+        return service::create_token(txn, tenant, order, made->digest, at);
+    });
+    if (code != exit_ok) return code;
+    const store::Token &token = result->token;
+    store::RowWriter row;
+    row.text("tenant", arguments.tenant);
+    add_token(row, token, at);
+    if (!made->text.empty()) row.text("token", made->text);
+    row.boolean("existed", result->existed);
+    std::string text = described(token, arguments.tenant);
+    if (result->existed)
+        text += " exists already.";
+    else if (made->text.empty())
+        text += " added.";
+    else
+        text += ". It is shown this once:\n" + made->text;
+    return print(globals, text, row) ? exit_ok : unseen(globals, token);
+}
+
+int token_list(const Globals &globals, const TokenArguments &arguments) {
+    auto store = open_store(globals, Access::read);
+    if (store == nullptr) return exit_store;
+    store::Reader reader(store->env());
+    store::ReadTxn txn(reader);
+    auto tenant = service::tenant_named(txn, arguments.tenant);
+    if (!tenant) return fail(globals, tenant.error());
+    int64_t at = now();
+    store::RowWriter json;
+    json.text("tenant", tenant->name);
+    std::string text, &rows = json.member("tokens");
+    rows += '[';
+    for (const auto &entry : store::list_tokens(txn, tenant->number)) {
+        store::RowWriter row;
+        add_token(row, entry.token, at);
+        if (rows.back() != '[') rows += ',';
+        rows += row.done();
+        text += described(entry.token, tenant->name) + ": " + std::string(to_string(service::state_of(entry.token, at)));
+        text += ", created " + time_text(entry.token.created) + '\n';
+    }
+    rows += ']';
+    if (!txn.good()) return fail(globals, exit_store, to_string(txn.error()));
+    if (text.empty()) text = "Tenant " + tenant->name + " has no tokens.\n";
+    text.pop_back();
+    return print(globals, text, json) ? exit_ok : exit_store;
+}
+
+int token_revoke(const Globals &globals, const TokenArguments &arguments) {
+    int64_t at = now();
+    int code = exit_ok;
+    auto result = write_tokens(globals, arguments.tenant, code, [&](store::WriteTxn &txn, const store::Tenant &tenant) {
+        return service::revoke_tokens(txn, tenant, arguments.which, at);
+    });
+    if (code != exit_ok) return code;
+    store::RowWriter json;
+    json.text("tenant", arguments.tenant).number("revokedNow", int64_t(result->revoked));
+    std::string text, &rows = json.member("tokens");
+    rows += '[';
+    for (const store::Token &token : result->tokens) {
+        store::RowWriter row;
+        add_token(row, token, at);
+        if (rows.back() != '[') rows += ',';
+        rows += row.done();
+        if (!text.empty()) text += '\n';
+        text += "Token " + std::to_string(token.number) + " \"" + token.label + "\" of tenant " + arguments.tenant;
+        text += token.revoked == at ? " revoked." : " was revoked at " + time_text(token.revoked) + ".";
+    }
+    rows += ']';
+    return print(globals, text, json) ? exit_ok : exit_store;
+}
+
+int token_rotate(const Globals &globals, const TokenArguments &arguments) {
+    int64_t at = now();
+    service::RotateOrder order;
+    order.which = arguments.which;
+    auto overlap = parse_duration(arguments.overlap);
+    if (!overlap) return fail(globals, exit_usage, "--overlap: " + quoted(arguments.overlap) + " is no duration; write 24h");
+    order.overlap = *overlap;
+    if (!arguments.expires.empty()) {
+        auto parsed = parse_time(arguments.expires, at);
+        if (!parsed || *parsed <= 0) return bad_time(globals, "--expires", arguments.expires);
+        order.expires = *parsed;
+    }
+    auto made = new_token(arguments.sha256);
+    if (!made) return fail(globals, exit_usage, made.error().detail);
+    int code = exit_ok;
+    auto result = write_tokens(globals, arguments.tenant, code, [&](store::WriteTxn &txn, const store::Tenant &tenant) {
+        return service::rotate_token(txn, tenant, order, made->digest, at);
+    });
+    if (code != exit_ok) return code;
+    store::RowWriter row, old;
+    row.text("tenant", arguments.tenant);
+    add_token(row, result->token, at);
+    if (!made->text.empty()) row.text("token", made->text);
+    add_token(old, result->old, at);
+    row.member("old") += old.done();
+    std::string text = described(result->old, arguments.tenant) + " is succeeded by\n" +
+                       described(result->token, arguments.tenant) + (made->text.empty() ? "." : ". It is shown this once:\n" + made->text);
+    return print(globals, text, row) ? exit_ok : unseen(globals, result->token);
+}
+
+}  // namespace scim::scimctl

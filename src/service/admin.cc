@@ -1,0 +1,268 @@
+#include "service/admin.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "scim/datetime.h"
+#include "scim/text.h"
+#include "scim/unicode.h"
+
+namespace scim::service {
+
+namespace {
+
+using store::Tenant;
+using store::Token;
+using store::TokenEntry;
+
+Error not_found(std::string detail) { return Error{404, ScimType::none, std::move(detail), 0}; }
+Error conflict(std::string detail) { return Error{409, ScimType::none, std::move(detail), 0}; }
+Error nonsense(std::string detail) { return bad_request(ScimType::invalid_value, std::move(detail)); }
+
+// What is not found in a transaction that has failed may well be there.
+Outcome readable(const store::Txn &txn) {
+    if (txn.good()) return Done{};
+    return Error{503, ScimType::none, "the store cannot be read: " + std::string(to_string(txn.error())), 1};
+}
+
+std::string name_of(const Token &token) { return std::to_string(token.number) + " " + quoted(token.label); }
+
+std::string at_time(int64_t milliseconds) {
+    std::string out;
+    append_datetime(out, milliseconds);
+    return out;
+}
+
+std::optional<uint32_t> number_in(std::string_view text) {
+    uint32_t value = 0;
+    auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+bool is_printable(int32_t code_point) {
+    switch (utf8proc_category(code_point)) {
+        case UTF8PROC_CATEGORY_CN:
+        case UTF8PROC_CATEGORY_CC:
+        case UTF8PROC_CATEGORY_CF:
+        case UTF8PROC_CATEGORY_CS:
+        case UTF8PROC_CATEGORY_CO:
+        case UTF8PROC_CATEGORY_ZL:
+        case UTF8PROC_CATEGORY_ZP: return false;
+        default: return true;
+    }
+}
+
+Outcome check_label(std::string_view label) {
+    if (!is_utf8(label)) return nonsense("the label is not UTF-8");
+    CodePoints text = decode_utf8(label);
+    if (text.empty() || text.size() > 64)
+        return nonsense("the label has " + std::to_string(text.size()) + " characters; it must have 1 to 64");
+    if (!std::all_of(text.begin(), text.end(), is_printable))
+        return nonsense("the label " + quoted(label) + " has a character that cannot be printed");
+    if (label.front() == ' ' || label.back() == ' ')
+        return nonsense("the label " + quoted(label) + " begins or ends with a blank");
+    if (label.find_first_not_of("0123456789") == std::string_view::npos)
+        return nonsense("the label " + quoted(label) + " has digits alone, and would be taken for a token's number");
+    return Done{};
+}
+
+Outcome check_times(int64_t not_before, int64_t expires, int64_t now) {
+    if (expires != 0 && expires <= now)
+        return nonsense("the token would have expired at " + at_time(expires) + ", before it is made");
+    if (expires != 0 && not_before >= expires)
+        return nonsense("the token would expire at " + at_time(expires) + ", before it is valid");
+    return Done{};
+}
+
+bool is_usable(const Token &token, int64_t now) {
+    TokenState state = state_of(token, now);
+    return state == TokenState::live || state == TokenState::not_yet_valid;
+}
+
+Outcome check_room(const Tenant &tenant, const std::vector<TokenEntry> &tokens, int64_t now) {
+    auto live = std::count_if(tokens.begin(), tokens.end(), [&](const auto &e) { return is_usable(e.token, now); });
+    if (size_t(live) < store::tokens_per_tenant) return Done{};
+    return conflict("tenant " + quoted(tenant.name) + " has " + std::to_string(live) +
+                    " live tokens, which is the limit; revoke one first");
+}
+
+Error known_elsewhere() { return conflict("this token is known already; a token can be added once"); }
+
+// The tokens that `which` names: one number, or all with the label.
+Result<std::vector<TokenEntry>> tokens_named(store::Txn &txn, const Tenant &tenant, std::string_view which) {
+    auto tokens = store::list_tokens(txn, tenant.number);
+    if (auto r = readable(txn); !r) return r.error();
+    auto number = number_in(which);
+    tokens.erase(std::remove_if(tokens.begin(), tokens.end(),
+                                [&](const TokenEntry &e) {
+                                    return number ? e.token.number != *number : e.token.label != which;
+                                }),
+                 tokens.end());
+    if (tokens.empty())
+        return not_found("tenant " + quoted(tenant.name) + " has no token " +
+                         (number ? "number " + std::to_string(*number) : quoted(which)));
+    return tokens;
+}
+
+// The one token that can have a successor.
+Result<TokenEntry> token_to_rotate(store::Txn &txn, const Tenant &tenant, std::string_view which, int64_t now) {
+    auto named = tokens_named(txn, tenant, which);
+    if (!named) return named.error();
+    auto usable = std::find_if(named->rbegin(), named->rend(), [&](const auto &e) { return is_usable(e.token, now); });
+    if (usable == named->rend()) {
+        const Token &token = named->back().token;
+        return conflict("token " + name_of(token) + " is " + std::string(to_string(state_of(token, now))) +
+                        "; create a new one");
+    }
+    TokenEntry old = *usable;
+    // A script that runs again must not give the first successor's overlap to a second one.
+    for (const TokenEntry &other : store::list_tokens(txn, tenant.number))
+        if (other.token.number > old.token.number && other.token.label == old.token.label &&
+            is_usable(other.token, now))
+            return conflict("token " + name_of(old.token) + " was rotated already: its successor is number " +
+                            std::to_string(other.token.number));
+    return old;
+}
+
+}  // namespace
+
+Result<TenantResult> create_tenant(store::WriteTxn &txn, std::string_view name, int64_t now,
+                                   const std::array<uint8_t, 32> &random) {
+    if (!store::is_tenant_name(name))
+        return nonsense("the name " + quoted(name) +
+                        " is not one of a tenant: it must have 1 to 255 letters, digits, \".\", \"-\" and \"_\"");
+    auto known = store::find_tenant(txn, name);
+    if (auto r = readable(txn); !r) return r.error();
+    if (known) return TenantResult{std::move(*known), true};
+    return TenantResult{store::add_tenant(txn, name, now, random), false};
+}
+
+Result<Tenant> tenant_named(store::Txn &txn, std::string_view name) {
+    auto tenant = store::find_tenant(txn, name);
+    if (auto r = readable(txn); !r) return r.error();
+    if (!tenant || tenant->state != store::TenantState::active)
+        return not_found("there is no tenant " + quoted(name) + "; scimctl tenant add makes one");
+    return std::move(*tenant);
+}
+
+std::vector<Tenant> unswept_tenants(store::Txn &txn) {
+    auto tenants = store::list_tenants(txn);
+    tenants.erase(std::remove_if(tenants.begin(), tenants.end(),
+                                 [](const Tenant &t) { return t.state == store::TenantState::active; }),
+                  tenants.end());
+    return tenants;
+}
+
+Result<std::vector<Tenant>> begin_removal(store::WriteTxn &txn, std::string_view name) {
+    auto active = store::find_tenant(txn, name);
+    if (auto r = readable(txn); !r) return r.error();
+    if (active) store::mark_tenant_removed(txn, *active);
+    auto tenants = unswept_tenants(txn);
+    tenants.erase(std::remove_if(tenants.begin(), tenants.end(), [&](const Tenant &t) { return t.name != name; }),
+                  tenants.end());
+    if (auto r = readable(txn); !r) return r.error();
+    if (tenants.empty()) return not_found("there is no tenant " + quoted(name));
+    return tenants;
+}
+
+size_t next_sweep_rows(size_t rows, int64_t held) {
+    // Half of what is allowed, because a step is as long as the disk makes it; and not more than doubled, because one fast step
+    // says little about the next.
+    int64_t wanted = int64_t(rows) * (sweep_hold_max / 2) / std::max<int64_t>(held, 1);
+    return size_t(std::clamp<int64_t>(wanted, 16, std::min<int64_t>(int64_t(rows) * 2, 10000)));
+}
+
+TokenState state_of(const Token &token, int64_t now) {
+    if (token.revoked != 0) return TokenState::revoked;
+    if (token.expires != 0 && now >= token.expires) return TokenState::expired;
+    return token.not_before != 0 && now < token.not_before ? TokenState::not_yet_valid : TokenState::live;
+}
+
+std::string_view to_string(TokenState state) {
+    switch (state) {
+        case TokenState::live: return "live";
+        case TokenState::not_yet_valid: return "not yet valid";
+        case TokenState::expired: return "expired";
+        case TokenState::revoked: return "revoked";
+    }
+    return "?";
+}
+
+std::vector<std::string> scope_names(uint8_t scopes) {
+    std::vector<std::string> names;
+    if (scopes & store::scope_read) names.emplace_back("read");
+    if (scopes & store::scope_write) names.emplace_back("write");
+    return names;
+}
+
+Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant, const TokenOrder &order,
+                                 const store::Digest &digest, int64_t now) {
+    if (auto r = check_label(order.label); !r) return r.error();
+    auto tokens = store::list_tokens(txn, tenant.number);
+    auto known = store::find_token(txn, digest);
+    if (auto r = readable(txn); !r) return r.error();
+    if (known) {
+        bool same = known->tenant == tenant.number && known->label == order.label && known->scopes == order.scopes;
+        if (!same || !is_usable(*known, now)) return known_elsewhere();
+        return TokenResult{std::move(*known), true};
+    }
+    if (auto r = check_times(order.not_before, order.expires, now); !r) return r.error();
+    for (const TokenEntry &e : tokens)
+        if (e.token.label == order.label && is_usable(e.token, now))
+            return conflict("tenant " + quoted(tenant.name) + " has a live token " + name_of(e.token) +
+                            "; rotate it, revoke it, or choose another label");
+    if (auto r = check_room(tenant, tokens, now); !r) return r.error();
+    Token token;
+    token.tenant = tenant.number;
+    token.label = order.label;
+    token.scopes = order.scopes;
+    token.created = now;
+    token.not_before = order.not_before;
+    token.expires = order.expires;
+    if (!store::add_token(txn, token, digest)) return known_elsewhere();
+    return TokenResult{std::move(token), false};
+}
+
+Result<RevokeResult> revoke_tokens(store::WriteTxn &txn, const Tenant &tenant, std::string_view which, int64_t now) {
+    auto named = tokens_named(txn, tenant, which);
+    if (!named) return named.error();
+    RevokeResult result;
+    for (TokenEntry &entry : *named) {
+        if (entry.token.revoked == 0) {
+            entry.token.revoked = now;
+            store::put_token(txn, entry.token, entry.digest);
+            result.revoked++;
+        }
+        result.tokens.push_back(std::move(entry.token));
+    }
+    return result;
+}
+
+Result<RotateResult> rotate_token(store::WriteTxn &txn, const Tenant &tenant, const RotateOrder &order,
+                                  const store::Digest &digest, int64_t now) {
+    auto old = token_to_rotate(txn, tenant, order.which, now);
+    if (!old) return old.error();
+    auto tokens = store::list_tokens(txn, tenant.number);
+    if (auto r = check_room(tenant, tokens, now); !r) return r.error();
+    RotateResult result;
+    result.old = old->token;
+    Token &token = result.token;
+    token.tenant = tenant.number;
+    token.label = result.old.label;
+    token.scopes = result.old.scopes;
+    token.created = now;
+    int64_t life = result.old.expires - std::max(result.old.created, result.old.not_before);
+    token.expires = order.expires != 0 ? order.expires : result.old.expires != 0 ? now + life : 0;
+    if (auto r = check_times(0, token.expires, now); !r) return r.error();
+    if (!store::add_token(txn, token, digest)) return known_elsewhere();
+    // Never later than it would have expired anyway.
+    int64_t end = now + order.overlap;
+    if (result.old.expires == 0 || end < result.old.expires) result.old.expires = end;
+    store::put_token(txn, result.old, old->digest);
+    return result;
+}
+
+}  // namespace scim::service

@@ -1,0 +1,134 @@
+#!/usr/bin/perl
+# `nginx -t` accepts every good value of a directive and refuses every bad one with a sentence that quotes it; it never
+# creates or changes a store, which only a start does.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Scim;
+use Scim::Check;
+
+my $t = Scim->new(http => 'scim_store main %%DIR%%/store;', server => 'location /scim/v2/ { scim main; }');
+my $store = 'scim_store main %%DIR%%/store;';
+
+sub location { return "location /scim/v2/ { scim main; $_[0] }" }
+
+# --- scim_store
+
+conf_good $t, 'the least', http => $store, server => location('');
+conf_good $t, "size=$_", http => "scim_store main %%DIR%%/store size=$_;" for qw(1m 512m 16g 1048576);
+conf_good $t, 'two stores', http => "$store scim_store other %%DIR%%/other;", server => location('');
+conf_good $t, 'a relative path', http => 'scim_store main store;';
+conf_bad $t, 'a name twice', qr/the name "main" is taken/, http => "$store scim_store main %%DIR%%/other;";
+conf_bad $t, 'a path twice', qr{the path "[^"]*/store" is the store "main" already},
+    http => "$store scim_store other %%DIR%%/store/;";
+conf_bad $t, "size=$_", qr/"size=\Q$_\E" is not a size of 1m or more/, http => "scim_store main %%DIR%%/store size=$_;"
+    for qw(0 1023k -1 lots 12x), '';
+conf_bad $t, 'an unknown parameter', qr/unknown parameter "siez=1g"; expected size=SIZE/,
+    http => 'scim_store main %%DIR%%/store siez=1g;';
+$t->write_file('plain', '');
+conf_bad $t, 'no directory to make it in', qr{"[^"]*/no/store" cannot be made: there is no directory "[^"]*/no"},
+    http => 'scim_store main %%DIR%%/no/store;';
+conf_bad $t, 'in a file', qr{"[^"]*/plain/store" cannot be made: there is no directory "[^"]*/plain"},
+    http => 'scim_store main %%DIR%%/plain/store;';
+conf_bad $t, 'a file', qr{"[^"]*/plain" is not a directory}, http => 'scim_store main %%DIR%%/plain;';
+conf_bad $t, 'no path', qr/invalid number of arguments in "scim_store"/, http => 'scim_store main;';
+conf_bad $t, 'in a server', qr/"scim_store" directive is not allowed here/, server => 'scim_store main store;';
+
+# --- scim
+
+conf_bad $t, 'no such store', qr{there is no "scim_store main" in .*nginx\.conf:\d+}, server => location('');
+conf_bad $t, 'twice', qr/"scim" directive is duplicate/, http => $store, server => location('scim main;');
+conf_bad $t, 'in http', qr/"scim" directive is not allowed here/, http => "$store scim main;";
+conf_bad $t, 'in a server', qr/"scim" directive is not allowed here/, http => $store, server => 'scim main;';
+conf_bad $t, 'in an if', qr/"scim" directive is not allowed here/, http => $store,
+    server => 'location / { if ($arg_a) { scim main; } }';
+conf_bad $t, 'in a named location', qr/"scim" works in a location with a path only.* in .*nginx\.conf:\d+/, http => $store,
+    server => 'location / { error_page 404 @scim; } location @scim { scim main; }';
+my $regex = 'location ~ ^/t/(?<name>[a-z]+)/scim { scim main;';
+conf_bad $t, 'a regex location', qr/regular expression needs "scim_base_url"/, http => $store, server => "$regex }";
+conf_good $t, 'a regex location with a base', http => $store, server => "$regex scim_base_url http://a.b/t/\$name/scim; }";
+
+# --- what is inherited: good in http, server and location; values
+
+my %values = (
+    scim_auth => [[qw(token)], [qw(jwt on)]],
+    scim_scope => [[qw(read write)], [qw(all none)]],
+    scim_profile => [[qw(default rfc)], [qw(entra)]],
+    scim_tenant => [['acme', '$host', '"$host-x"'], []],
+    scim_base_url => [
+        [qw(https://id.example.com/scim/v2 http://id.example.com https://$host/scim/v2)],
+        [qw(id.example.com /scim/v2 ftp://a.b/scim https:// https:///scim https://a.b/scim/ https://a.b/?x), 'https://a.b/s#x']],
+    scim_max_results => [[1, 1000, 100000], [0, 100001]],
+    scim_max_json_depth => [[4, 16, 64], [3, 65]],
+    scim_max_filter_depth => [[1, 32, 256], [0, 257]],
+);
+my %sentence = (
+    scim_base_url => sub { qr/"scim_base_url" must be an absolute URL without a trailing slash.* not "\Q$_[0]\E"/ },
+    (map { my $d = $_; $_ => sub { qr/"$d": "\Q$_[0]\E" is not a number from \d+ to \d+/ } } grep /_max_/, keys %values),
+);
+for my $directive (sort keys %values) {
+    my ($good, $bad) = @{ $values{$directive} };
+    for my $value (@$good) {
+        my $line = "$directive $value;";
+        conf_good $t, "$line in http", http => "$store $line", server => location('');
+        conf_good $t, "$line in server", http => $store, server => $line . location('');
+        conf_good $t, "$line in location", http => $store, server => location($line);
+    }
+    for my $value (@$bad) {
+        my $pattern = $sentence{$directive} ? $sentence{$directive}->($value) : qr/invalid value "\Q$value\E"/;
+        conf_bad $t, "$directive $value", $pattern, http => $store, server => location("$directive $value;");
+    }
+    conf_bad $t, "$directive twice", qr/"$directive" directive is duplicate/, http => $store,
+        server => location("$directive $good->[0]; $directive $good->[0];");
+    conf_bad $t, "$directive without a value", qr/invalid number of arguments in "$directive"/, http => $store,
+        server => location("$directive;");
+}
+conf_bad $t, "$_ ten", qr/invalid number/, http => $store, server => location("$_ ten;") for sort grep /_max_/, keys %values;
+conf_good $t, 'scim_auth off with a tenant', http => $store, server => location('scim_auth off; scim_tenant acme;');
+conf_good $t, 'whose tenant is inherited', http => "$store scim_tenant acme;", server => location('scim_auth off;');
+conf_bad $t, 'scim_auth off without one', qr/"scim_auth off" needs "scim_tenant".* in .*nginx\.conf:\d+/, http => $store,
+    server => location('scim_auth off;');
+conf_bad $t, 'an unknown variable', qr/unknown "nosuch" variable/, http => $store, server => location('scim_tenant $nosuch;');
+
+# --- scim_thread_pool
+
+my $pools = 'thread_pool one threads=1; thread_pool two threads=2;';
+conf_good $t, 'one thread pool', main => $pools, http => "$store scim_thread_pool one;", server => location('');
+conf_good $t, 'two thread pools', main => $pools, http => "$store scim_thread_pool one two;", server => location('');
+conf_bad $t, 'an unknown pool to write', qr/unknown thread pool "three"/, main => $pools,
+    http => "$store scim_thread_pool three two;";
+conf_bad $t, 'an unknown pool to read', qr/unknown thread pool "three"/, main => $pools,
+    http => "$store scim_thread_pool one three;";
+conf_bad $t, 'pools twice', qr/"scim_thread_pool" directive is duplicate/, main => $pools,
+    http => "$store scim_thread_pool one; scim_thread_pool two;";
+
+# --- nothing of this left a trace; a start makes the directory, and a test of its configuration does not touch it
+
+ok !-e "$t->{dir}/store", 'nginx -t makes no store';
+$t->conf(undef, main => '', http => $store, server => location(''))->start;
+my @stat = stat "$t->{dir}/store";
+ok -d _ && ($stat[2] & 07777) == 0700, 'a start makes the directory, for its owner alone';
+$t->wait_for(sub { -s "$t->{dir}/store/data.mdb" }) or fail 'a worker makes the store';
+$t->wait_for(sub { $t->request(GET => '/scim/v2/Users')->{status} == 401 }) or fail 'and serves it';
+
+sub trace { return join ' ', map { my $f = $_; map "$f:$_", (stat $f)[1, 2, 4, 7, 9] } sort glob "$t->{dir}/store/*" }
+my $before = trace();
+conf_good $t, 'nginx -t beside a server', http => "scim_store main %%DIR%%/store size=2g; scim_store new %%DIR%%/new;",
+    server => location('');
+is trace(), $before, 'changes nothing in its store';
+ok !-e "$t->{dir}/new", 'and makes no other';
+
+# --- a directory that cannot be made after all ends no running server
+
+$t->{expect_log} = [qr/cannot create directory/];
+my %old = map { $_ => 1 } $t->workers;
+$t->conf(undef, http => "$store scim_store deep /proc/scim;", server => location(''));
+$t->signal('HUP');
+ok $t->wait_log(qr{scim_store: cannot create directory "/proc/scim"}), 'a reload says so';
+ok $t->wait_for(sub { my @now = $t->workers; @now && !grep $old{$_}, @now }), 'and has workers';
+is $t->request(GET => '/scim/v2/Users')->{status}, 401, 'that serve the other store';
+
+$t->finish;

@@ -1,0 +1,98 @@
+#!/usr/bin/perl
+# attributes and excludedAttributes cut what is shown (RFC 7644 3.9), on every answer with a resource, and never id and
+# schemas.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Scim;
+use Scim::Check;
+
+my ($user, $enterprise) = ($Scim::Check::user_urn, $Scim::Check::enterprise_urn);
+my $t = Scim->new(http => 'scim_store main %%DIR%%/store;', server => 'location /scim/v2/ { scim main; }');
+my $c = $t->client(token => $t->seed('acme'));
+$t->start;
+
+my $base = '/scim/v2/Users';
+my $ada = {
+    schemas => [$user, $enterprise], userName => 'ada', title => 'Countess', active => JSON::PP::true,
+    name => { givenName => 'Ada', familyName => 'Lovelace' },
+    emails => [{ value => 'a@x.com', type => 'work' }, { type => 'home', display => 'none' }],
+    $enterprise => { department => 'Engines', division => 'North' },
+};
+my $r = $c->request(POST => $base, json => $ada);
+is_user $r, 201, 'a user';
+my ($id, $whole) = ($r->{json}{id}, $r->{json});
+my $path = "$base/$id";
+
+sub of { my ($extension, %part) = @_; return { schemas => [$user, $extension ? $enterprise : ()], id => $id, %part } }
+sub without { my %rest = %$whole; delete @rest{@_}; return \%rest }
+
+my $value_only = { emails => [{ value => 'a@x.com' }] };
+my @cases = (
+    ['attributes=userName' => of(1, userName => 'ada')],
+    ['attributes=username,TITLE' => of(1, userName => 'ada', title => 'Countess')],
+    ['attributes=%20userName%20,+title' => of(1, userName => 'ada', title => 'Countess')],
+    ["attributes=$user:userName" => of(1, userName => 'ada')],
+    ['attributes=name' => of(1, name => $ada->{name})],
+    ['attributes=name.givenName' => of(1, name => { givenName => 'Ada' })],
+    ['attributes=name.givenName,name' => of(1, name => $ada->{name})],
+    ['attributes=emails.value' => of(1, %$value_only)],
+    ['attributes=meta.resourceType,id' => of(1, meta => { resourceType => 'User' })],
+    ['attributes=meta' => of(1, meta => $whole->{meta})],
+    ["attributes=$enterprise:department" => of(1, $enterprise => { department => 'Engines' })],
+    ["attributes=$enterprise" => of(1, $enterprise => $ada->{$enterprise})],
+    ['attributes=nickName' => of(1)],
+    ['attributes=noSuchThing,title' => of(1, title => 'Countess')],
+    ['attributes=noSuchThing' => of(1)],
+    ['attributes=password' => of(1)],
+    ['attributes=' => $whole],
+    ['attributes=,' => $whole],
+    ['excludedAttributes=title' => without('title')],
+    ['excludedAttributes=TITLE,name,emails' => without(qw(title name emails))],
+    ['excludedAttributes=name.givenName' => { %$whole, name => { familyName => 'Lovelace' } }],
+    ['excludedAttributes=emails.value' => { %$whole, emails => [{ type => 'work' }, { type => 'home', display => 'none' }] }],
+    ['excludedAttributes=meta' => without('meta')],
+    ['excludedAttributes=meta.version,meta.location' => { %$whole,
+        meta => { map { $_ => $whole->{meta}{$_} } qw(resourceType created lastModified) } }],
+    ["excludedAttributes=$enterprise" => without($enterprise)],
+    ["excludedAttributes=$enterprise:division" => { %$whole, $enterprise => { department => 'Engines' } }],
+    ['excludedAttributes=id,schemas' => $whole],
+    ['excludedAttributes=noSuchThing' => $whole],
+    ['attributes=&excludedAttributes=title' => without('title')],
+);
+for my $case (@cases) {
+    my ($query, $expected) = @$case;
+    $r = $c->request(GET => "$path?$query");
+    is $r->{status}, 200, $query;
+    is_deeply $r->{json}, $expected, 'shows what was asked for' or diag $r->{body};
+    is_deeply $c->request(GET => "$base?$query")->{json}{Resources}, [$expected], 'in a list too';
+}
+
+# --- schemas tell what the resource has, not what is shown; an extension that is all cut leaves no empty object
+
+unlike $c->request(GET => "$path?excludedAttributes=$enterprise:department,$enterprise:division")->{body}, qr/\{\}/,
+    'no empty objects';
+
+# --- writes
+
+my $put = { %$ada, title => 'Lady' };
+is_deeply $c->request(PUT => "$path?attributes=title", json => $put)->{json}, of(1, title => 'Lady'), 'PUT with attributes';
+$r = $c->request(POST => "$base?excludedAttributes=meta,active", json => { schemas => [$user], userName => 'bob' });
+is $r->{status}, 201, 'POST with excludedAttributes';
+is_deeply $r->{json}, { schemas => [$user], id => $r->{json}{id}, userName => 'bob' }, 'cuts';
+is $r->{headers}{location}, "http://localhost$base/$r->{json}{id}", 'Location stays';
+like $r->{headers}{etag}, qr{^W/"}, 'ETag stays';
+
+# --- both
+
+for my $case ([GET => $path], [GET => $base], [PUT => $path, $put], [POST => $base, { schemas => [$user], userName => 'c' }]) {
+    my ($method, $to, $json) = @$case;
+    is_error $c->request($method => "$to?attributes=title&excludedAttributes=name", $json ? (json => $json) : ()), 400,
+        'invalidValue', qr/"attributes" and "excludedAttributes" exclude each other/, "$method $to with both";
+}
+is $c->request(GET => $base)->{json}{totalResults}, 2, 'and nothing was made of it';
+
+$t->finish;

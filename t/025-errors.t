@@ -1,0 +1,156 @@
+#!/usr/bin/perl
+# Whatever goes wrong in a SCIM location, the answer is a SCIM Error (RFC 7644 3.12) with one sentence and the request id:
+# what this server refuses, what nginx refuses by its own rules, and what cannot be served at all.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Scim;
+use Scim::Check;
+
+my $user = $Scim::Check::user_urn;
+my $t = Scim->new(http => <<'EOC', server => <<'EOS');
+    scim_store main %%DIR%%/store;
+    scim_store broken %%DIR%%/broken;
+    limit_req_zone $server_port zone=one:64k rate=1r/m;
+    log_format status $status;
+EOC
+    error_page 400 401 403 404 405 409 413 415 429 500 501 502 503 504 /sorry;
+    location = /sorry { return 200 sorry; }
+    add_header X-Request-Id $request_id always;
+    client_max_body_size 1k;
+    location /scim/v2/ {
+        scim main;
+        client_body_timeout 1s;
+        access_log %%DIR%%/status.log status;
+        if ($arg_return = 500) { return 500; }
+        if ($arg_return = 502) { return 502; }
+        if ($arg_return = 418) { return 418; }
+        if ($arg_set) { set $x 1; }
+    }
+    location /denied/ { scim main; deny all; }
+    location /reads/ { scim main; limit_except GET { deny all; } }
+    location /loop/ { scim main; limit_except GET { allow 127.0.0.1; deny all; } }
+    location /429/ { scim main; limit_req zone=one; limit_req_status 429; }
+    location /503/ { scim main; limit_req zone=one; }
+    location /own/ { scim main; error_page 403 /sorry; deny all; }
+    location /broken/ { scim broken; }
+    location ~ ^/re/(?<who>\w+) { scim main; scim_base_url https://id.example.com/re/$who/scim; }
+EOS
+my $token = $t->seed('acme');
+my $c = $t->client(token => $token);
+mkdir "$t->{dir}/broken";
+$t->write_file('broken/data.mdb', 'x' x 100_000);
+$t->start;
+my $base = '/scim/v2/Users';
+my $nobody = "$base/01930000-0000-7000-8000-000000000000";
+my $bob = { schemas => [$user], userName => 'bob' };
+is_user $c->request(POST => $base, json => $bob), 201, 'a user';
+
+# --- bodies
+
+sub post { return $c->request(POST => $base, @_) }
+is_error post(body => $_->[0]), 400, 'invalidSyntax', $_->[1], 'body: ' . substr $_->[0], 0, 30 for (
+    ['', qr/the request has no body; a JSON object was expected/],
+    ['  ', qr/has no body/],
+    ['[]', qr/must be a JSON object, which begins with \{; this one begins with "\["/],
+    ['"secret"', qr/this one begins with """ at/],
+    ['{"a":1', qr/the body ends too early, at line 1, column 7/],
+    ["{\n \"a\": tru }", qr/the body is not JSON at line 2, column 7/],
+    ['{"a":1}{', qr/the body goes on after the JSON object at line 1, column 8/],
+    ['{"a":1,"a":2}', qr/names "a" twice/],
+    ['{"a":1,"A":2}', qr/both "a" and "A"; names that differ by case are one attribute/],
+    ["\xef\xbb\xbf{}", qr/byte order mark/],
+    ["{\"a\":\"\xff\"}", qr/not UTF-8 at line 1, column 7/],
+    ['{"a":"\u0000"}', qr/U\+0000/],
+    ['{"a":' . '[' x 16 . ']' x 16 . '}', qr/./],
+    ['{"schemas":["urn:scim:schemas:core:1.0"],"userName":"x"}', qr/is SCIM 1\.1; this server speaks SCIM 2\.0/],
+    ['{"schemas":[7],"userName":"x"}', qr/"schemas" must contain strings/]);
+is_error post(body => '{"schemas":["' . $user . '"]}'), 400, 'invalidValue', qr/"userName" is required and has no value/, 'required';
+is_error post(json => $bob), 409, 'uniqueness', qr/userName "bob" is taken/, 'a conflict';
+is_error post(json => $bob, headers => { 'Content-Type' => $_ }), 415, '',
+    qr{the body is "\Q$_\E"; send Content-Type: application/scim\+json}, $_ for qw(text/plain application/xml multipart/form-data);
+my $n = 0;
+is_user post(json => { %$bob, userName => 'type' . $n++ }, headers => { 'Content-Type' => $_ }), 201, "Content-Type: $_"
+    for 'application/json', 'Application/SCIM+json; charset=utf-8', 'application/json;charset=UTF-8', '';
+is_user post(json => { %$bob, userName => 'set' }, headers => { 'X-HTTP-Method-Override' => 'DELETE' }), 201, 'no method override';
+
+# --- addresses
+
+is_error $c->request(GET => "/scim/v2/$_->[0]"), 404, '', $_->[1], "GET $_->[0]" for (
+    ['Users/bob', qr/there is no User with the id "bob"/], ['users', qr/no endpoint "\/users": did you mean "\/Users"\?/],
+    ['User', qr/did you mean "\/Users"\?/], ['Userz', qr/no endpoint "\/Userz".*\/ResourceTypes lists/],
+    ['Users.search', qr/A slash is missing in "\/Users\.search": did you mean "\/Users\/\.search"\?/],
+    ['v2Users', qr/A slash is missing .* did you mean "\/v2\/Users"\?/], ['Users/a/b', qr/nothing below "\/Users\/a"/],
+    ['Schemas/nope', qr/no schema "nope" here/], ['x/Users', qr/./], ['%3Cscript%3E', qr/"\/<script>"/]);
+is_error $c->request(GET => '/scim/v2/v1/Users'), 400, 'invalidVers', qr/Version "v1" of the protocol is not served/, 'a version';
+is $c->request(GET => "/scim/v2/$_")->{status}, 200, $_ for 'v2/Users', '/Users/', 'Users?filter=userName+eq+"bob"';
+is $c->request(GET => '/re/x/scim/Users')->{status}, 200, 'a regular expression with scim_base_url';
+is_error $c->request(GET => '/re/x/Users'), 404, '', qr{not below "/re/x/scim", the path of this server's SCIM base URL}, 'beside it';
+is_error $c->request($_->[0] => "/scim/v2/$_->[1]"), 501, '', $_->[2], "$_->[0] $_->[1]" for (
+    [GET => 'Me', qr/\/Me is not supported/], [POST => 'Bulk', qr/\/Bulk is not supported/]);
+for my $case ([$base, 'GET, HEAD, POST', qw(PUT DELETE OPTIONS PROPFIND FOO)], [$nobody, 'GET, HEAD, PUT, DELETE', qw(POST COPY)]) {
+    my ($path, $allow, @methods) = @$case;
+    for my $method (@methods) {
+        my $r = $c->request($method => $path);
+        is_error $r, 405, '', qr/ is not possible here; this address takes \Q$allow\E/, "$method $path";
+        is $r->{headers}{allow}, $allow, 'Allow';
+    }
+}
+my $r = $c->request(HEAD => $nobody);
+is "$r->{status} $r->{headers}{'content-type'} '$r->{body}'", "404 application/scim+json ''", 'HEAD of what is not there';
+is $r->{headers}{'content-length'}, length $c->request(GET => $nobody)->{body}, 'is as long as GET';
+
+# --- nginx's own refusals
+
+$r = post(body => 'x' x 1025);
+is_error $r, 413, '', qr/larger than client_max_body_size allows \(1024 bytes\)/, 'a large body';
+like $r->{json}{detail}, qr/\(request $r->{headers}{'x-request-id'}\)/, 'the request id is $request_id';
+is_error post(body => 'x' x 2000, chunked => 500), 413, '', qr/client_max_body_size/, 'a large body in chunks';
+$r = $c->request(GET => $nobody);
+like $r->{json}{detail}, qr/\(request $r->{headers}{'x-request-id'}\)/, 'in the server\'s own errors too';
+$r = $c->request(GET => '/denied/Users');
+is_error $r, 403, '', qr/forbidden by nginx's own rules \(allow, deny\)/, 'deny';
+is $c->request(HEAD => '/denied/Users')->{status}, 403, 'HEAD';
+is $c->request(GET => '/reads/Users')->{status}, 200, 'limit_except: what is excepted';
+is_error $c->request(POST => '/reads/Users', json => { %$bob, userName => 'limit' }), 403, '', qr/allow, deny/, 'and what is not';
+is_user $c->request(POST => '/loop/Users', json => { %$bob, userName => 'limit' }), 201, 'or is allowed';
+is_error $t->request(POST => '/loop/Users', json => $bob), 401, '', qr/no Authorization/, 'to those with a token';
+is $c->request(GET => "$base?set=1")->{status}, 200, 'an `if` that says nothing about SCIM';
+is_error $t->request(GET => "$base?set=1"), 401, '', qr/no Authorization/, 'opens nothing';
+for my $case ([429, qr/too many requests/], [503, qr/a limit of nginx's configuration is exceeded/]) {
+    my ($status, $detail) = @$case;
+    $c->request(GET => "/$status/Users");
+    $r = $c->request(GET => "/$status/Users");
+    is_error $r, $status, '', $detail, "limit_req with $status";
+    is $r->{headers}{'retry-after'}, 1, 'Retry-After';
+}
+is_error $c->request(GET => "$base?return=$_->[0]"), $_->[0], '', $_->[1], "return $_->[0]" for (
+    [418, qr/nginx refused the request/], [500, qr/failed inside nginx/], [502, qr/failed inside nginx/]);
+$r = $c->request(GET => '/own/Users');
+is $r->{body}, 'sorry', 'an error_page in the location itself counts';
+my $raw = $t->client;
+$raw->connect;
+$raw->write("POST $base HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nTransfer-Encoding: chunked\r\n\r\nnope\r\n");
+is_error $raw->receive, 400, '', qr/the request is not valid HTTP/, 'a malformed chunk';
+$raw->connect;
+$raw->write("POST $base HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nContent-Length: 5\r\n\r\n{");
+is $raw->receive->{status}, 0, 'a body that never ends: nginx hangs up';
+sub statuses { open my $f, '<', "$t->{dir}/status.log"; return <$f> }
+ok $t->wait_for(sub { (statuses())[-1] eq "408\n" }), 'and logs 408';
+
+# --- a store that cannot be read
+
+$r = $c->request(GET => '/broken/Users');
+is_error $r, 503, '', qr/the directory cannot be served now/, 'a damaged store';
+is $r->{headers}{'retry-after'}, 10, 'Retry-After';
+is_error $c->request(POST => '/broken/Users', json => $bob), 503, '', qr/cannot be served now/, 'writes';
+like $t->log, qr{\[error\].*/broken.*; its locations answer 503 until this is mended}, 'the log says why';
+is $c->request(GET => $base)->{status}, 200, 'the other store is served';
+unlink "$t->{dir}/broken/data.mdb", "$t->{dir}/broken/lock.mdb";
+ok $t->wait_for(sub { $c->request(GET => '/broken/Users')->{status} == 401 }), 'mended, it is served';
+like $t->log, qr{\[notice\].*store "[^"]*/broken" is served again}, 'and the log says so';
+
+$t->finish;

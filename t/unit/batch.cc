@@ -1,0 +1,240 @@
+// Requests in a batch see each other's writes in order, every answer is final only with the commit, a full map refuses
+// what does not fit and nothing else, and conditions and uniqueness are decided inside the transaction.
+
+#include "service/batch.h"
+
+#include "fixture.h"
+#include "service/read.h"
+#include "service/token.h"
+
+using namespace scim;
+using namespace scim::service;
+
+namespace {
+
+const Settings settings;
+
+// One tenant's side of a store: sends requests, remembers answers.
+class Client {
+  public:
+    Client(Store &store, const store::Tenant &tenant) : writer_(store), session_(store), actor_(std::make_shared<Actor>()) {
+        actor_->tenant = tenant.number;
+        actor_->tenant_name = tenant.name;
+        actor_->scopes = store::scope_read | store::scope_write;
+    }
+
+    Job *job(Method method, std::string path, std::string body = {}) {
+        jobs_.push_back(std::make_unique<Owned>());
+        Owned &owned = *jobs_.back();
+        owned.path = std::move(path);
+        owned.body = std::move(body);
+        owned.job.request.method = method;
+        owned.job.request.path = owned.path;
+        owned.job.request.body = owned.body;
+        owned.job.request.base_url = "https://x/scim";
+        owned.job.request.settings = &settings;
+        owned.job.request.now = now_ += 10;
+        owned.job.actor = actor_;
+        return &owned.job;
+    }
+    BatchOutcome run(const std::vector<Job *> &jobs) { return writer_.run(jobs); }
+    Response &send(Method method, std::string path, std::string body = {}) {
+        Job *one = job(method, std::move(path), std::move(body));
+        writer_.run({one});
+        return one->response;
+    }
+    Response get(std::string path, std::string args = {}) {
+        Request request;
+        request.path = path;
+        request.args = args;
+        request.base_url = "https://x/scim";
+        request.settings = &settings;
+        Snapshot snapshot(session_);
+        Response response;
+        auto outcome = read(snapshot, *actor_, request, response);
+        if (!outcome) refuse(response, outcome.error(), request.id);
+        return response;
+    }
+    Actor &actor() { return *actor_; }
+    int64_t now_ = 1000000;
+
+  private:
+    struct Owned {
+        std::string path, body;
+        Job job;
+    };
+    Writer writer_;
+    Session session_;
+    std::shared_ptr<Actor> actor_;
+    std::vector<std::unique_ptr<Owned>> jobs_;
+};
+
+std::string user(std::string_view name, std::string_view more = "") {
+    return R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":")" + std::string(name) + "\"" +
+           std::string(more) + "}";
+}
+
+std::string path_of(const Response &response) { return "/Users/" + response.facts.resource_id; }
+
+void test_order(Client &client) {
+    Job *a = client.job(Method::post, "/Users", user("order"));
+    Job *b = client.job(Method::post, "/Users", user("ORDER"));
+    Job *c = client.job(Method::post, "/Users", user("other"));
+    ok(client.run({a, b, c}) == BatchOutcome::ok, "a batch");
+    is(a->response.status, 201, "the first has the name");
+    is(b->response.status, 409, "its neighbour does not");
+    ok(b->response.body.find(a->response.facts.resource_id) != std::string::npos, "and is told who has");
+    is(c->response.status, 201, "the third is not concerned");
+    ok(a->response.etag != c->response.etag, "each has a version of its own");
+
+    Job *d = client.job(Method::del, path_of(a->response));
+    Job *e = client.job(Method::post, "/Users", user("order"));
+    client.run({d, e});
+    is(d->response.status, 204, "deleted");
+    is(e->response.status, 201, "and free for the next in the same batch");
+}
+
+void test_conditions(Client &client) {
+    Response created = client.send(Method::post, "/Users", user("cond"));
+    Job *stale = client.job(Method::put, path_of(created), user("cond", R"(,"title":"x")"));
+    stale->request.if_match = "W/\"0\"";
+    client.run({stale});
+    is(stale->response.status, 412, "If-Match with another version");
+    Job *fresh = client.job(Method::put, path_of(created), user("cond", R"(,"title":"x")"));
+    fresh->request.if_match = created.etag;
+    client.run({fresh});
+    is(fresh->response.status, 200, "If-Match with this version");
+    Response same = client.send(Method::put, path_of(created), user("cond", R"(,"title":"x")"));
+    is(same.etag, fresh->response.etag, "a PUT that changes nothing moves no version");
+    is(client.send(Method::put, "/Users/01234567-0123-7123-8123-012345678901", user("x")).status, 404, "PUT never creates");
+    is(client.send(Method::put, "/Users/nobody", user("x")).status, 404, "whatever the id");
+}
+
+void test_put_keeps(Client &client) {
+    Response created = client.send(Method::post, "/Users", user("leaver", R"(,"active":false,"title":"t")"));
+    Response put = client.send(Method::put, path_of(created), user("leaver"));
+    ok(put.body.find("\"active\":false") != std::string::npos, "a PUT without active does not bring a leaver back");
+    ok(put.body.find("title") == std::string::npos, "but clears the rest");
+    Response taken = client.send(Method::post, "/Users", user("leaver"));
+    ok(taken.facts.detail.find("inactive User") != std::string::npos, "409 says that the owner is inactive");
+    Response renamed = client.send(Method::put, path_of(created), user("order"));
+    is(renamed.status, 409, "a rename to a taken name is refused");
+    ok(renamed.facts.scim_type == ScimType::uniqueness, "as uniqueness");
+}
+
+void test_time_never_goes_back(Client &client) {
+    Response a = client.send(Method::post, "/Users", user("clock1"));
+    client.now_ -= 500000;
+    Response b = client.send(Method::post, "/Users", user("clock2"));
+    auto created = [](const Response &r) { return r.body.substr(r.body.find("\"created\":\"") + 11, 24); };
+    ok(created(b) >= created(a), "whatever the clock does");
+    client.now_ += 500000;
+}
+
+void test_scopes(Client &client) {
+    client.actor().scopes = store::scope_read;
+    is(client.send(Method::post, "/Users", user("scope")).status, 403, "a reader does not write");
+    client.actor().scopes = 0;
+    is(client.get("/Users").status, 403, "and one without scopes does not read");
+    client.actor().scopes = store::scope_read | store::scope_write;
+}
+
+void test_revoked_on_the_way(Client &client, Store &store) {
+    store::Token token;
+    token.tenant = client.actor().tenant;
+    token.scopes = 3;
+    store::Digest digest = digest_of("t");
+    {
+        store::WriteTxn txn(store.env());
+        store::add_token(txn, token, digest);
+        (void)txn.commit();
+    }
+    client.actor().token = token.number;
+    client.actor().digest = digest;
+    is(client.send(Method::post, "/Users", user("revoked1")).status, 201, "a live token writes");
+    {
+        store::WriteTxn txn(store.env());
+        token.revoked = 1;
+        store::put_token(txn, token, digest);
+        (void)txn.commit();
+    }
+    is(client.send(Method::post, "/Users", user("revoked2")).status, 401, "one revoked while the request waited does not");
+    client.actor().token = 0;
+}
+
+void test_refusals_are_kept(Client &client, Store &store) {
+    client.send(Method::post, "/Users", user("kept"));
+    client.send(Method::post, "/Users", user("kept"));
+    client.send(Method::post, "/Users", "{");
+    client.send(Method::post, "/Users", user("kept2"));
+    store::Reader reader(store.env());
+    store::ReadTxn txn(reader);
+    auto refusals = store::list_refusals(txn, client.actor().tenant, 2);
+    is(refusals.size(), 2u, "refusals ride on the next commit");
+    is(refusals[0].status, 400, "newest first");
+    is(refusals[1].scim_type, "uniqueness", "with their reason");
+}
+
+void test_catalog_change(Client &client, Store &store) {
+    Definition extension = *load_definition(R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Schema"],
+        "id":"urn:acme:2.0:User","name":"Acme","attributes":[{"name":"badge","type":"string","multiValued":false}]})");
+    auto rows = [&] {
+        Session session(store);
+        Snapshot snapshot(session);
+        return snapshot.catalog()->rows();
+    }();
+    auto wanted = declare(rows, *make_declaration(2, {extension}));
+    {
+        store::WriteTxn txn(store.env());
+        store::write_catalog(txn, **wanted);
+        (void)txn.commit();
+    }
+    Response created = client.send(Method::post, "/Users", user("badge", R"(,"urn:acme:2.0:User":{"badge":"7"})"));
+    ok(created.body.find("\"badge\":\"7\"") != std::string::npos, "a writer follows the catalog from epoch to epoch");
+}
+
+void test_full_map() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path, size_t(1) << 20);
+    Client client(*store, fixture::add_tenant(store->env(), "full"));
+    std::string long_title = R"(,"title":")" + std::string(3000, 'x') + "\"";
+    std::vector<Response> created;
+    int refused = 0;
+    for (int i = 0; i < 40 && refused < 64; i++) {
+        std::vector<Job *> jobs;
+        for (int j = 0; j < 16; j++)
+            jobs.push_back(client.job(Method::post, "/Users", user("f" + std::to_string(i) + "-" + std::to_string(j), long_title)));
+        client.run(jobs);
+        for (Job *job : jobs) {
+            if (job->response.status == 201) created.push_back(job->response);
+            refused += job->response.status == 503;
+            if (job->response.status == 503) ok(job->response.retry_after > 0, "with Retry-After");
+        }
+    }
+    ok(refused > 0 && !created.empty(), "a full map refuses creates: " + std::to_string(created.size()) + " fitted");
+    int there = 0;
+    for (const Response &response : created) there += client.get(path_of(response)).status == 200;
+    is(size_t(there), created.size(), "everything that was acknowledged is there");
+    Response off = client.send(Method::put, path_of(created[0]), user("f0-0", R"(,"active":false)"));
+    is(off.status, 200, "deactivation still passes");
+    for (const Response &response : created) is(client.send(Method::del, path_of(response)).status, 204, "deletion still passes");
+    is(client.send(Method::post, "/Users", user("again", long_title)).status, 201, "and there is room again");
+}
+
+}  // namespace
+
+int main() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    Client client(*store, fixture::add_tenant(store->env(), "one"));
+    test_order(client);
+    test_conditions(client);
+    test_put_keeps(client);
+    test_time_never_goes_back(client);
+    test_scopes(client);
+    test_revoked_on_the_way(client, *store);
+    test_refusals_are_kept(client, *store);
+    test_catalog_change(client, *store);
+    test_full_map();
+    return tap::done();
+}

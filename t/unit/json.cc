@@ -1,0 +1,329 @@
+// Proves that hostile JSON is refused before it costs memory, in words that help, and that the
+// canonical form is exact.
+#include "scim/json.h"
+
+#include <cstdlib>
+#include <random>
+
+#include "scim/text.h"
+#include "tap.h"
+
+using namespace scim;
+
+// What Jansson allocates is counted, to see whether it was asked at all.
+static size_t allocations = 0;
+static void *counted_malloc(size_t size) {
+    allocations++;
+    return std::malloc(size);
+}
+
+static std::string repeated(std::string_view unit, size_t n) {
+    std::string out;
+    while (n-- > 0) out += unit;
+    return out;
+}
+
+static std::string canonical(const json_t *value) {
+    std::string out;
+    write_value(out, value);
+    return out;
+}
+
+static bool contains(std::string_view text, std::string_view part) {
+    return text.find(part) != text.npos;
+}
+
+// ---- parse_json ----
+
+static void accepted(std::string_view body, std::string_view want, std::string_view title) {
+    auto tree = parse_json(body, {});
+    is(tree ? canonical(tree->get()) : "refused: " + tree.error().detail, want, title);
+}
+
+static Error refusal(std::string_view body, JsonLimits limits = {}) {
+    auto tree = parse_json(body, limits);
+    return tree ? Error{0, ScimType::none, "accepted", 0} : tree.error();
+}
+
+static void refused(std::string_view body, std::string_view detail,
+                    ScimType type = ScimType::invalid_syntax) {
+    Error error = refusal(body);
+    is(error.detail, detail, detail);
+    is(error.status, 400, "… status");
+    is(to_string(error.type), to_string(type), "… scimType");
+}
+
+static void good_bodies() {
+    accepted("{}", "{}", "the smallest object");
+    accepted(" \t\r\n{ \"a\" : [ 1 , -2, 0.5e1, true , false , null , \"x\" , { } ] }\n ",
+             R"({"a":[1,-2,5.0,true,false,null,"x",{}]})", "every kind of value, with blanks");
+    accepted(R"({"b":1,"a":2,"ab":3})", R"({"b":1,"a":2,"ab":3})", "the order of keys is kept");
+    accepted(R"({"a":"\"\\\/\b\f\n\r\t\u00e4\uD83D\uDE00"})",
+             "{\"a\":\"\\\"\\\\/\\b\\f\\n\\r\\tä😀\"}", "all escapes and a surrogate pair");
+    accepted("{\"\":\"\u007f\u0080\uffff\U0010ffff\"}", "{\"\":\"\u007f\u0080\uffff\U0010ffff\"}",
+             "an empty key and the ends of UTF-8");
+    accepted(R"({"a":{"x":1},"b":{"x":1},"c":[{"x":1},{"X":1}]})",
+             R"({"a":{"x":1},"b":{"x":1},"c":[{"x":1},{"X":1}]})",
+             "a name may be in different objects");
+    accepted(R"({"a":9223372036854775807,"b":-9223372036854775808})",
+             R"({"a":9223372036854775807,"b":-9223372036854775808})", "the ends of 64 bits");
+    accepted(R"({"{[{[{[{[{[{[{[{[{[":"}]}]}]\"{[{[{[{[{[{[{["})",
+             R"({"{[{[{[{[{[{[{[{[{[":"}]}]}]\"{[{[{[{[{[{[{["})",
+             "brackets in strings do not nest");
+}
+
+static void not_an_object() {
+    refused("", "the request has no body; a JSON object was expected");
+    refused(" \r\n", "the request has no body; a JSON object was expected");
+    refused("[]",
+            "the body must be a JSON object, which begins with {; this one begins with \"[\" "
+            "at line 1, column 1");
+    refused("\n \"secret\"",
+            "the body must be a JSON object, which begins with {; this one begins "
+            "with \"\"\" at line 2, column 2");
+    refused("äpfel",
+            "the body must be a JSON object, which begins with {; this one begins with "
+            "\"ä\" at line 1, column 1");
+    refused("userName=a",
+            "the body must be a JSON object, which begins with {; this one begins "
+            "with \"u\" at line 1, column 1");
+    refused("\xef\xbb\xbf{}",
+            "the body begins with a byte order mark; JSON in UTF-8 has none "
+            "(RFC 8259 8.1)");
+}
+
+static void not_json() {
+    refused("{\"ä\":\n \"é\" x}",
+            "the body is not JSON at line 2, column 6: '}' expected near \"x\"");
+    refused("{\"a\" 1}", "the body is not JSON at line 1, column 6: ':' expected near \"1\"");
+    refused("{\"a\":[1 2]}", "the body is not JSON at line 1, column 9: ']' expected near \"2\"");
+    refused("{'a':1}",
+            "the body is not JSON at line 1, column 2: string or '}' expected near \"'\"");
+    refused("{\"a\":1,}",
+            "the body is not JSON at line 1, column 8: string or '}' expected near \"}\"");
+    refused("{\"a\":tru}", "the body is not JSON at line 1, column 6: invalid token near \"tru\"");
+    refused("{\"a\":01}", "the body is not JSON at line 1, column 6: invalid token near \"0\"");
+    refused("{\"a\":\"\\q\"}",
+            "the body is not JSON at line 1, column 6: invalid escape near \"\"\\q\"");
+    refused("{\"a\":\"\\ud800\"}",
+            "the body is not JSON at line 1, column 6: invalid Unicode '\\uD800' near "
+            "\"\"\\ud800\"\"");
+    refused("{\"a\":\"\\udc00\\ud800\"}",
+            "the body is not JSON at line 1, column 6: invalid Unicode '\\uDC00' near "
+            "\"\"\\udc00\\ud800\"\"");
+    refused("{\"a\":\"\\u12\x1b\x07\"}",
+            "the body is not JSON at line 1, column 6: invalid escape near "
+            "\"\"\\u12?\"");
+    refused("{\"a\":1",
+            "the body ends too early, at line 1, column 7: the JSON object is not complete");
+    refused("{\"a\":\"x",
+            "the body ends too early, at line 1, column 6: the JSON object is not complete");
+    refused("{}\n{}",
+            "the body goes on after the JSON object at line 2, column 1 near \"{\"; one "
+            "object was expected");
+    refused("{\"a\":\"b\nc\"}",
+            "the body is not JSON at line 1, column 6: unexpected newline near \"\"b\"");
+}
+
+static void not_utf8() {
+    refused("{\"a\":\"\n\xff\"}",
+            "the body is not UTF-8 at line 2, column 1 (byte 8); JSON is sent in UTF-8");
+    refused("{\"ä\":\"\xed\xa0\x80\"}",
+            "the body is not UTF-8 at line 1, column 7 (byte 8); JSON is sent in UTF-8");
+    refused(std::string_view("\xff\xfe{\0}\0", 6),
+            "the body is not UTF-8 at line 1, column 1 (byte 1); JSON is sent in UTF-8");
+}
+
+static void nul() {
+    const char *sentence =
+        "the body contains the character U+0000 at line 1, column 8; no text "
+        "may hold it";
+    refused(std::string_view("{\"a\":\"x\0\"}", 10), sentence);
+    refused("{\"a\":\"x\\u0000\"}", sentence);
+    refused(std::string_view("{\"a\":1 \0}", 9), sentence);
+    refused("{\"\\u0000\":1}",
+            "the body contains the character U+0000 at line 1, column 3; no text may hold it");
+    accepted(R"({"a":"\\u0000"})", R"({"a":"\\u0000"})", "an escaped backslash before u0000");
+    accepted(R"({"a":"\u0001"})", R"({"a":"\u0001"})", "U+0001 is a character like others");
+}
+
+static void duplicates() {
+    refused(R"({"userName":"a","x":{"userName":1},"userName":"b"})",
+            "an object of the body names \"userName\" twice, the second time at line 1, column 36; "
+            "names must differ");
+    refused(
+        "{\"a\":[{\"x\\\"y\":1,\n\"x\\\"y\":2}]}",
+        "an object of the body names \"x\"y\" twice, the second time at line 2, column 1; names "
+        "must differ");
+    refused(R"({"a":1,"\u0061":2})",
+            "an object of the body names \"a\" twice, the second time at line 1, column 8; names "
+            "must differ");
+    std::string urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    refused("{\"" + urn + "\":1,\"" + urn + "\":2}",
+            "an object of the body names \"" + urn +
+                "\" twice, the second time at line 1, column "
+                "65; names must differ");
+
+    refused(R"({"userName":"a","USERNAME":"b"})",
+            "an object of the body holds both \"userName\" and \"USERNAME\"; names that differ by "
+            "case are one attribute (RFC 7643 2.1)");
+    refused(R"({"emails":[{"value":1},{"x":1,"value":1,"Value":2}]})",
+            "an object of the body holds both \"value\" and \"Value\"; names that differ by case "
+            "are one attribute (RFC 7643 2.1)");
+    accepted("{\"ä\":1,\"Ä\":2}", "{\"ä\":1,\"Ä\":2}", "names are ASCII: others have no case");
+
+    std::string many;
+    for (int i = 0; i < 5000; i++) many += "\"name" + std::to_string(i) + "\":1,";
+    ok(bool(parse_json("{" + many + "\"x\":1}", {})), "5000 different names");
+    refused("{" + many + "\"NAME4711\":1}",
+            "an object of the body holds both \"NAME4711\" and \"name4711\"; names that differ by "
+            "case are one attribute (RFC 7643 2.1)");
+}
+
+static void numbers() {
+    const char *limits = " is too large: an integer has 64 bits, a decimal is at most 1.8e308";
+    auto too_large = [&](std::string number, std::string near) {
+        refused("{\"a\":" + number + "}", "the number" + near + limits, ScimType::invalid_value);
+    };
+    too_large("9223372036854775808", " near \"9223372036854775808\" at line 1, column 6");
+    too_large("-9223372036854775809", " near \"-9223372036854775809\" at line 1, column 6");
+    too_large("1e309", " near \"1e309\" at line 1, column 6");
+    too_large("-1.5E400", " near \"-1.5E400\" at line 1, column 6");
+    too_large(repeated("9", 400), " at line 1, column 406");
+    accepted(R"({"a":1.7976931348623157e308,"b":1e-999,"c":-0})",
+             R"({"a":1.7976931348623157e+308,"b":0.0,"c":0})",
+             "the largest decimal, a tiny one, -0");
+    const char *bad[] = {"1.", ".5", "+1", "-", "0x10", "1e", "NaN", "Infinity", "1_000", "--1"};
+    for (std::string number : bad)
+        ok(refusal("{\"a\":" + number + "}").type == ScimType::invalid_syntax,
+           number + " is no number");
+}
+
+static void depth() {
+    auto nested = [](std::string_view open, std::string_view close, size_t n) {
+        return "{\"a\":" + repeated(open, n - 1) + "1" + repeated(close, n - 1) + "}";
+    };
+    ok(bool(parse_json(nested("[", "]", 16), {})), "depth 16 of arrays");
+    ok(bool(parse_json(nested("{\"a\":", "}", 16), {})), "depth 16 of objects");
+    is(refusal(nested("[", "]", 17)).detail,
+       "objects and arrays are nested deeper than scim_max_json_depth (16) allows at line 1, "
+       "column "
+       "21",
+       "depth 17 of arrays");
+    ok(contains(refusal(nested("{\"a\":", "}", 17)).detail, "scim_max_json_depth (16)"),
+       "depth 17 of objects");
+    is(refusal("{\"a\":[]}", {1, 100}).detail,
+       "objects and arrays are nested deeper than scim_max_json_depth (1) allows at line 1, column "
+       "6",
+       "the limit is the caller's");
+    ok(bool(parse_json("{}", {1, 100})), "{} is depth 1");
+    ok(bool(parse_json("{\"a\":[" + repeated("[],", 5000) + "[]]}", {})), "siblings do not nest");
+    allocations = 0;
+    ok(contains(refusal("{\"a\":" + repeated("[", 1 << 20)).detail, "scim_max_json_depth"),
+       "a megabyte of [ is refused");
+    ok(contains(refusal(repeated("{\"a\":", 1 << 18)).detail, "scim_max_json_depth"),
+       "a megabyte of objects in objects is refused");
+    is(allocations, 0U, "without a call of Jansson");
+    ok(!parse_json("{\"a\":" + repeated("[", 1 << 16) + repeated("]", 1 << 16) + "}",
+                   {1 << 20, 1 << 20}),
+       "beyond a limit that is too generous Jansson's own holds");
+}
+
+static void values() {
+    // The object, "a", its array and n elements: n + 2 values.
+    auto list = [](std::string_view element, size_t n) {
+        return "{\"a\":[" + repeated(std::string(element) + ",", n - 1) + std::string(element) +
+               "]}";
+    };
+    const char *elements[] = {"1", "-1.5e3", "\"x,:[{\"", "true", "null", "[]", "{}"};
+    for (std::string element : elements) {
+        ok(bool(parse_json(list(element, 8), {16, 10})), "10 values, of " + element);
+        ok(contains(refusal(list(element, 9), {16, 10}).detail, "more than 10 JSON values"),
+           "11 values, of " + element);
+    }
+    ok(bool(parse_json(R"({"a":"1","b":"2","c":"3"})", {16, 4})), "keys are not counted");
+    ok(!parse_json(R"({"a":"1","b":"2","c":"3"})", {16, 3}), "their values are");
+    is(refusal("{\"a\":[1,\n22,333]}", {16, 3}).detail,
+       "the body holds more than 3 JSON values, counted up to line 2, column 1; send it in several "
+       "requests",
+       "the place is where it is too much");
+    ok(bool(parse_json(list("1", 199998), {})), "200000 values");
+    ok(!parse_json(list("1", 199999), {}), "200001 values");
+
+    allocations = 0;
+    for (std::string unit : {"{},", "[],", "0,", "\"\",", "{\"a\":0},"})
+        ok(contains(refusal("{\"a\":[" + repeated(unit, (1 << 20) / unit.size()) + "0]}").detail,
+                    "more than 200000 JSON values"),
+           "a megabyte of " + unit + " is refused");
+    ok(contains(refusal("{\"a\":[" + repeated("{},", 1 << 18) + repeated(":", 1 << 20)).detail,
+                "values"),
+       "colons afterwards do not hide them");
+    ok(contains(refusal("{\"a\":[" + repeated("{},", 1 << 18) + repeated("]", 1 << 20)).detail,
+                "values"),
+       "nor do brackets");
+    is(allocations, 0U, "without a call of Jansson");
+    refusal("{" + repeated(":", 1 << 20) + repeated("[],", 1 << 20));
+    refusal("{" + repeated("}", 1 << 20) + repeated("[", 1 << 20));
+    ok(allocations < 100, "what stands before them stops Jansson");
+}
+
+static void bounded_quotes() {
+    std::string secret = repeated("s3cret", 1000);
+    for (std::string body :
+         {"{\"password\":" + secret + "}", "{\"a\":1,\"a" + secret, "{} " + secret,
+          "{\"" + secret + "\":1,\"" + secret + "\":2}", "{\"a\":\"" + secret})
+        ok(refusal(body).detail.size() < 250, "a long token does not make a long sentence");
+}
+
+static void kinds() {
+    auto tree = parse_json(R"([{},[],"",1,1.5,true,false,null])", {});
+    ok(!tree, "an array is no body");
+    Json list(json_loads(R"([{},[],"",1,1.5,true,false,null])", 0, nullptr));
+    const char *names[] = {"an object", "an array", "a string", "a number",
+                           "a number",  "true",     "false",    "null"};
+    for (size_t i = 0; i < 8; i++) is(kind_of(json_array_get(list.get(), i)), names[i], names[i]);
+    is(kind_of(nullptr), "nothing", "what is not there");
+}
+
+// Whatever is changed in a good body, the answer is a tree or a sentence, and the sentence is
+// harmless.
+static void mutations() {
+    constexpr uint64_t seed = 20261121;
+    diag("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    const std::string bodies[] = {
+        R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"bjensen"})",
+        R"({"name":{"givenName":"B\u00e4rbel\n","familyName":"J\ud83d\ude00"},"n":[1,-2.5e3,0]})",
+        "{\"a\":[true,false,null,{\"b\":\"ä€\"}],\n\"c\":{}}"};
+    int wrong = 0, refusals = 0;
+    for (int i = 0; i < 60000; i++) {
+        std::string text = bodies[random() % std::size(bodies)];
+        for (uint64_t n = 1 + random() % 3; n > 0; n--)
+            text[random() % text.size()] = "{}[]\",:\\u0-1e.\n\x01\x7f\xc3\xa4 "[random() % 21];
+        Error error = refusal(text);
+        if (error.status == 0) continue;
+        refusals++;
+        bool plain = is_utf8(error.detail) && !error.detail.empty() && error.detail.size() < 300;
+        for (char c : error.detail) plain &= uint8_t(c) >= 0x20 && c != 0x7f;
+        if (!plain && wrong++ < 5) diag(error.detail);
+    }
+    is(wrong, 0, "60000 damaged bodies: each refusal is a plain sentence");
+    ok(refusals > 30000, "most of them were refused: " + std::to_string(refusals));
+}
+
+int main() {
+    json_set_alloc_funcs(counted_malloc, std::free);
+    good_bodies();
+    not_an_object();
+    not_json();
+    not_utf8();
+    nul();
+    duplicates();
+    numbers();
+    depth();
+    values();
+    bounded_quotes();
+    kinds();
+    mutations();
+    return tap::done();
+}

@@ -1,0 +1,147 @@
+// A record gives back exactly the leaves it was made of, hides what is no longer declared without losing it, and no
+// damage makes its reader crash or read beyond its bytes.
+
+#include "store/record.h"
+
+#include <random>
+
+#include "scim/json.h"
+#include "tap.h"
+
+using namespace scim;
+using namespace scim::store;
+
+namespace {
+
+std::shared_ptr<const Catalog> catalog_with(const std::vector<Definition> &definitions, const CatalogRows &before = {},
+                                            uint64_t generation = 1) {
+    auto rows = declare(before, *make_declaration(generation, definitions));
+    return *Catalog::build(*rows ? **rows : before);
+}
+
+Definition badge_schema() {
+    return *load_definition(R"({"id":"urn:acme:params:scim:schemas:extension:acme:2.0:User","name":"Acme",
+        "schemas":["urn:ietf:params:scim:schemas:core:2.0:Schema"],
+        "attributes":[{"name":"badge","type":"string","multiValued":false},
+                      {"name":"secret","type":"string","multiValued":false,"mutability":"writeOnly","returned":"never"}]})");
+}
+
+Resource resource_of(const TypeView &type, std::string_view body) {
+    Report report;
+    return std::move(*read_resource(type, parse_json(body, {})->get(), false, report));
+}
+
+const char full_body[] = R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"anna",
+    "name":{"familyName":"M\u00fcller \"x\"","givenName":"Anna"},"active":true,
+    "emails":[{"value":"a@x.org","type":"work","primary":true},{"value":"b@x.org","type":"home"}],
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Ops","manager":{"value":"m1"}}})";
+
+std::string texts(const std::vector<Leaf> &leaves) {
+    std::string out;
+    for (const Leaf &l : leaves)
+        out += std::to_string(l.attr) + "/" + std::to_string(l.element) + "=" + std::string(l.json) + ";";
+    return out;
+}
+
+void test_round_trip(const Catalog &catalog) {
+    const TypeView &type = *catalog.type_by_name("User");
+    Resource resource = resource_of(type, full_body);
+    RecordHeader header;
+    header.version = 7;
+    header.created = 1000;
+    header.modified = 2000;
+    header.member_epoch = 3;
+    std::string bytes = encode_record(header, catalog, type, resource);
+    auto view = RecordView::parse(bytes);
+    ok(view.has_value(), "a record is read back");
+    std::vector<Leaf> leaves;
+    ok(view->leaves(leaves), "so is its table");
+    is(texts(leaves), texts(resource.leaves), "leaf by leaf");
+    is(view->header().version, 7u, "version");
+    is(view->header().created, 1000, "created");
+    is(view->header().modified, 2000, "modified");
+    is(view->header().member_epoch, 3u, "member epoch");
+    is(view->header().epoch, catalog.epoch(), "the catalog's epoch");
+    is(view->header().extensions, 1u, "the enterprise extension's bit");
+    is(int(view->header().flags), int(record_computed_sibling), "manager has a computed part");
+    is(view->first(type.find("userName")->number), "\"anna\"", "one attribute");
+    is(view->first(type.find("nickName")->number), "", "one that is not there");
+    auto parsed = parse_json("{" + std::string(view->body()) + "}", {});
+    ok(bool(parsed), "the body is JSON between braces");
+    size_t table = bytes.size() - record_header_size - view->body().size();
+    ok(table <= resource.leaves.size() * 4, "a leaf takes at most four bytes here: " +
+                                                std::to_string(double(table) / double(resource.leaves.size())));
+}
+
+void test_hidden(const Catalog &plain) {
+    auto wide = catalog_with({badge_schema()}, plain.rows(), 2);
+    auto narrow = catalog_with({}, wide->rows(), 3);
+    const TypeView &type = *wide->type_by_name("User");
+    Resource resource = resource_of(type, R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"x",
+        "urn:acme:params:scim:schemas:extension:acme:2.0:User":{"badge":"4711","secret":"s"}})");
+    std::string bytes = encode_record({}, *wide, type, resource);
+    ok((RecordView::parse(bytes)->header().flags & record_needs_projection) != 0, "what is never returned bars copying");
+
+    const TypeView &less = *narrow->type_by_name("User");
+    Resource again;
+    RecordView::parse(bytes)->leaves(again.leaves);
+    canonical_order(less, again.leaves);
+    std::string narrower = encode_record({}, *narrow, less, again);
+    auto view = RecordView::parse(narrower);
+    ok((view->header().flags & record_hidden) != 0, "undeclared leaves are hidden");
+    ok(view->body().find("4711") == Bytes::npos, "the body does not show them");
+    std::vector<Leaf> leaves;
+    ok(view->leaves(leaves), "the table is whole");
+    is(leaves.size(), resource.leaves.size(), "and nothing is lost");
+    is(view->first(type.find("urn:acme:params:scim:schemas:extension:acme:2.0:User:badge")->number), "\"4711\"",
+       "neither is its value");
+}
+
+// Every single bit: either the checksum or a bound refuses it, or nothing has changed.
+void test_damage(const Catalog &catalog) {
+    const TypeView &type = *catalog.type_by_name("User");
+    std::string bytes = encode_record({}, catalog, type, resource_of(type, full_body));
+    int accepted = 0;
+    for (size_t bit = 0; bit < bytes.size() * 8; bit++) {
+        std::string copy = bytes;
+        copy[bit / 8] = char(copy[bit / 8] ^ (1 << bit % 8));
+        accepted += RecordView::parse(copy).has_value();
+    }
+    is(accepted, 0, "a flipped bit is noticed, wherever it is");
+    for (size_t size = 0; size < bytes.size(); size++) accepted += RecordView::parse(bytes.substr(0, size)).has_value();
+    is(accepted, 0, "so is a missing end");
+}
+
+// A table that was damaged before its checksum was made must still be read within its bounds.
+void test_hostile_tables(const Catalog &catalog) {
+    const TypeView &type = *catalog.type_by_name("User");
+    std::mt19937 random(4711);
+    diag("seed 4711");
+    Resource resource = resource_of(type, full_body);
+    int good = 0;
+    for (int round = 0; round < 20000; round++) {
+        std::string bytes = encode_record({}, catalog, type, resource);
+        size_t table = record_header_size + random() % 30;
+        for (int i = 0; i < 3; i++) bytes[table + i] = char(random());
+        seal_record(bytes);
+        auto view = RecordView::parse(bytes);
+        std::vector<Leaf> leaves;
+        if (!view || !view->leaves(leaves)) continue;
+        good++;
+        for (const Leaf &leaf : leaves)
+            if (leaf.json.data() < bytes.data() || leaf.json.data() + leaf.json.size() > bytes.data() + bytes.size()) good = -1000000;
+    }
+    ok(good >= 0, "no leaf of a damaged table lies outside the record");
+}
+
+}  // namespace
+
+int main() {
+    auto catalog = catalog_with({});
+    test_round_trip(*catalog);
+    test_hidden(*catalog);
+    test_damage(*catalog);
+    test_hostile_tables(*catalog);
+    ok(!RecordView::parse("").has_value(), "nothing is no record");
+    return tap::done();
+}
