@@ -1,7 +1,7 @@
 # The developer's front door; `make` lists what there is. On a fresh Debian 12, `make run` and `make test` need nothing
 # before them. Everything lands in build/, nothing needs root but the installation of missing packages.
 #
-# FLAVOUR (sanitize, coverage, check) is a second tree, build/$(FLAVOUR), of the same things with other flags.
+# FLAVOUR (sanitize, coverage) is a second tree, build/$(FLAVOUR), of the same things with other flags.
 
 # Knobs. (NGINX is not one: nginx takes a variable of that name for the sockets of a binary upgrade.)
 NGINX_BINARY ?= /usr/sbin/nginx
@@ -12,6 +12,7 @@ PORT    ?=
 DIR     ?= build/run
 DAEMON  ?=
 NO_DEPS ?=
+WERROR  ?= -Werror
 PREFIX  ?= /usr
 
 MAKEFLAGS += --no-print-directory
@@ -94,9 +95,8 @@ MODULE  := ngx_http_scim_module
 flags_          := -O2 -g
 flags_sanitize  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 flags_coverage  := -O0 -g --coverage -fprofile-update=atomic
-flags_check     := -O2 -Werror
 
-compile = $(CXX) -std=c++17 -Wall -Wextra -fPIC -pthread -Isrc $(flags_$(FLAVOUR)) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP
+compile = $(CXX) -std=c++17 -Wall -Wextra $(WERROR) -fPIC -pthread -Isrc $(flags_$(FLAVOUR)) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP
 LIBS    = -llmdb -ljansson -lutf8proc -lxxhash -lcrypto -pthread
 
 lib_src   := $(wildcard src/scim/*.cc src/store/*.cc src/service/*.cc)
@@ -108,8 +108,7 @@ lib_obj := $(lib_src:src/%.cc=$(B)/obj/%.o)
 ctl_obj := $(ctl_src:src/%.cc=$(B)/obj/%.o)
 units   := $(unit_src:t/unit/%.cc=$(B)/unit/%.t)
 
-# What is missing is installed before anything is compiled.
-# One after the other: apt-get has one lock.
+# What is missing is installed before anything is compiled; one after the other, because apt-get has one lock.
 need-build:
 	$(call need,$(DEPS_BUILD))
 need-run: | need-build
@@ -145,11 +144,14 @@ $(B)/libscim.a: $(lib_obj) $(B)/sources.list
 $(B)/scimctl: $(ctl_obj) $(B)/libscim.a
 	$(CXX) $(flags_$(FLAVOUR)) $(CXXFLAGS) $(LDFLAGS) -o $@ $(ctl_obj) $(B)/libscim.a $(LIBS)
 
-$(B)/unit/%.t: compile += -It
-$(B)/unit/%.t: t/unit/%.cc $(B)/libscim.a
+$(B)/unit/%.o: t/unit/%.cc | need-build
 	@mkdir -p $(@D)
-	$(compile) -MF $(B)/unit/$*.d -o $@ $< $(LDFLAGS) $(B)/libscim.a $(LIBS)
+	$(compile) -It -c -o $@ $<
 
+$(B)/unit/%.t: $(B)/unit/%.o $(B)/libscim.a
+	$(CXX) $(flags_$(FLAVOUR)) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# What store tests change behind the server's back.
 $(B)/poke: t/tools/poke.cc $(B)/libscim.a
 	$(compile) -MF $(B)/obj/poke.d -o $@ $< $(LDFLAGS) $(B)/libscim.a $(LIBS)
 
@@ -169,54 +171,40 @@ check-format: | need-all
 check-layers:
 	tools/check-layers.sh
 
-check-compile: | need-all
-	+@tools/build-module.sh build
-	@$(MAKE) FLAVOUR=check compile-all
+# nginx's own flags are -W -Wall -Werror too, so the module's build covers the glue.
+check-compile: module scimctl units
 
-check-tidy: check-compile
-	@$(MAKE) FLAVOUR=check tidy-all
+check-tidy: check-compile | need-all
+	@$(MAKE) $(tidy_stamps)
 
 check-cppcheck: | need-all
-	@mkdir -p build/check/cppcheck
-	cppcheck --quiet --std=c++17 --language=c++ -Isrc -j$(JOBS) --cppcheck-build-dir=build/check/cppcheck \
+	@mkdir -p build/cppcheck
+	cppcheck --quiet --std=c++17 --language=c++ -Isrc -j$(JOBS) --cppcheck-build-dir=build/cppcheck \
 	    --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --suppress=missingIncludeSystem --suppressions-list=tools/cppcheck.supp \
 	    $(lib_src) $(ctl_src) $(nginx_src) $(unit_src)
 
+# clang-tidy again only when the object, and so a source or one of its headers, is newer. nginx's headers are system
+# headers: their warnings are not ours. Of tests the analyzer's minutes buy nothing, and a main() that ends by an exception
+# is a test that failed.
+tidy_stamps := $(patsubst %.cc,build/tidy/%.ok,$(lib_src) $(ctl_src) $(nginx_src) $(unit_src))
+tidy_nginx  := $(addprefix -isystem /usr/share/nginx/src/src/,core event event/modules os/unix http http/modules http/v2) \
+               -isystem build/objs
+tidy_tests  := --checks=-clang-analyzer-*,-bugprone-exception-escape,-readability-function-size
+define tidy
+@mkdir -p $(@D)
+@echo clang-tidy $<; clang-tidy --quiet $(1) $< -- -std=c++17 -Isrc -It $(2) 2>&1 | sed '/warnings\? generated\.$$/d'; \
+    exit $${PIPESTATUS[0]}
+@touch $@
+endef
+
+build/tidy/src/nginx/%.ok: src/nginx/%.cc build/objs/addon/nginx/%.o .clang-tidy
+	$(call tidy,,$(tidy_nginx))
+build/tidy/src/%.ok: src/%.cc build/obj/%.o .clang-tidy
+	$(call tidy)
+build/tidy/t/unit/%.ok: t/unit/%.cc build/unit/%.o .clang-tidy
+	$(call tidy,$(tidy_tests))
+
 .PHONY: need-build need-run need-test need-all module scimctl units poke stale-units check-format check-layers check-compile \
-        check-tidy check-cppcheck compile-all tidy-all FORCE
+        check-tidy check-cppcheck FORCE
 FORCE:
-
-ifeq ($(FLAVOUR),check)
-# nginx's headers as system headers: their warnings are not ours.
-nginx_headers := /usr/share/nginx/src/src
-nginx_incs    := $(addprefix -isystem $(nginx_headers)/,core event event/modules os/unix http http/modules http/v2) \
-                 -isystem build/objs
-check_src     := $(lib_src) $(ctl_src) $(nginx_src) $(unit_src)
-
-$(B)/obj/nginx/%.o: compile += $(nginx_incs)
-$(B)/tidy/src/nginx/%.ok: tidy_incs = $(nginx_incs)
-
-$(B)/obj/unit/%.o: compile += -It
-$(B)/obj/unit/%.o: t/unit/%.cc
-	@mkdir -p $(@D)
-	$(compile) -c -o $@ $<
-
-# Of tests the analyzer's minutes buy nothing, and a main() that ends by an exception is a test that failed.
-$(B)/tidy/t/unit/%.ok: tidy_opts = --checks=-clang-analyzer-*,-bugprone-exception-escape,-readability-function-size
-
-# Done again only when the object, and so a source or one of its headers, is newer.
-tidy = clang-tidy --quiet $(tidy_opts) $< -- -std=c++17 -Isrc -It $(tidy_incs) 2>&1 | sed '/warnings generated\.$$/d; /warning generated\.$$/d'; \
-       exit $${PIPESTATUS[0]}
-$(B)/tidy/src/%.ok: src/%.cc $(B)/obj/%.o .clang-tidy
-	@mkdir -p $(@D)
-	@echo clang-tidy $<; $(tidy)
-	@touch $@
-$(B)/tidy/t/unit/%.ok: t/unit/%.cc $(B)/obj/unit/%.o .clang-tidy
-	@mkdir -p $(@D)
-	@echo clang-tidy $<; $(tidy)
-	@touch $@
-
-compile-all: $(patsubst t/%.cc,$(B)/obj/%.o,$(check_src:src/%.cc=$(B)/obj/%.o))
-tidy-all: $(check_src:%.cc=$(B)/tidy/%.ok)
-endif

@@ -1,10 +1,12 @@
-// What the disk and LMDB alone could do: the rows that creating users writes, put by a loop that does nothing else.
+// What the disk and LMDB alone could do: the rows that creating users writes, put by a loop that
+// does nothing else.
 //
 //     bare_lmdb DIRECTORY FIRST COUNT BATCH
 //
-// DIRECTORY is a (copy of a) store that bench/load made, so that the trees are as deep as the server's. Writes users
-// FIRST, FIRST + 1, … with BATCH users a durable commit: record, index rows, change, counter and position, with the server's keys
-// and values. Making the rows is not measured. Prints users a second.
+// DIRECTORY is a (copy of a) store that bench/load made, so that the trees are as deep as the
+// server's. Writes users FIRST, FIRST + 1, … with BATCH users a durable commit: record, index rows,
+// change, counter and position, with the server's keys and values. Making the rows is not measured.
+// Prints users a second.
 
 #include <lmdb.h>
 
@@ -39,8 +41,10 @@ std::vector<Put> puts_of(const store::ResourceEdit &edit) {
     std::vector<Put> puts;
     puts.push_back({&resources, store::resource_key(tenant, edit.type, edit.id), edit.record});
     for (const auto &[index, value] : edit.after)
-        puts.push_back({&indexes, store::index_key(tenant, edit.type, index->attr, value, edit.id), {}});
-    puts.push_back({&changes, store::change_key(tenant, edit.position, 0), store::encode_change(edit.change)});
+        puts.push_back(
+            {&indexes, store::index_key(tenant, edit.type, index->attr, value, edit.id), {}});
+    puts.push_back(
+        {&changes, store::change_key(tenant, edit.position, 0), store::encode_change(edit.change)});
     std::string count, position;
     store::append_le(count, edit.position, 8);
     store::append_le(position, edit.position, 8);
@@ -60,11 +64,13 @@ double seconds() {
 
 int main(int argc, char **argv) {
     if (argc != 5) return std::fprintf(stderr, "usage: bare_lmdb DIRECTORY FIRST COUNT BATCH\n"), 2;
-    uint64_t first = std::strtoull(argv[2], nullptr, 10), count = std::strtoull(argv[3], nullptr, 10);
+    uint64_t first = std::strtoull(argv[2], nullptr, 10),
+             count = std::strtoull(argv[3], nullptr, 10);
     double batch = std::max(1.0, std::strtod(argv[4], nullptr));
     auto catalog = bench::new_catalog();
     std::vector<std::vector<Put>> users;
-    for (uint64_t n = first; n < first + count; n++) users.push_back(puts_of(bench::create_user(*catalog, n, n + 1)));
+    for (uint64_t n = first; n < first + count; n++)
+        users.push_back(puts_of(bench::create_user(*catalog, n, n + 1)));
 
     MDB_env *env;
     MDB_txn *txn;
@@ -85,7 +91,8 @@ int main(int argc, char **argv) {
         check(mdb_txn_begin(env, nullptr, 0, &txn));
         for (; at < users.size() && double(at) < due; at++)
             for (Put &put : users[at]) {
-                MDB_val key = {put.key.size(), put.key.data()}, value = {put.value.size(), put.value.data()};
+                MDB_val key = {put.key.size(), put.key.data()},
+                        value = {put.value.size(), put.value.data()};
                 check(mdb_put(txn, *put.dbi, &key, &value, 0));
             }
         check(mdb_txn_commit(txn));

@@ -2,9 +2,10 @@
 //
 //     leaf_tables DIRECTORY [USERS]
 //
-// Writes the same users, index rows and changes in both layouts and measures what the question turns on: space, inserts,
-// updates, reads by id, and a scan that looks at one leaf a user. The layouts are written with LMDB itself, so that nothing but the
-// layout differs. DIRECTORY must be on a disk whose flushes are real.
+// Writes the same users, index rows and changes in both layouts and measures what the question
+// turns on: space, inserts, updates, reads by id, and a scan that looks at one leaf a user. The
+// layouts are written with LMDB itself, so that nothing but the layout differs. DIRECTORY must be
+// on a disk whose flushes are real.
 
 #include <lmdb.h>
 #include <sys/stat.h>
@@ -40,8 +41,8 @@ void check(int rc, const char *what) {
     std::exit(1);
 }
 
-// What has passed since it was made. CPU time is steadier than the clock on a machine that does other things; what waits for
-// the disk shows in the clock alone.
+// What has passed since it was made. CPU time is steadier than the clock on a machine that does
+// other things; what waits for the disk shows in the clock alone.
 class Stopwatch {
   public:
     double wall() const { return read(CLOCK_MONOTONIC) - wall_; }
@@ -111,7 +112,8 @@ class Maker {
         for (const Leaf &leaf : resource->leaves) {
             const Attr *attr = type_->by_number(leaf.attr);
             AttrNumber top = attr->parent ? attr->parent->number : attr->number;
-            if (std::find(change.attrs.begin(), change.attrs.end(), top) == change.attrs.end()) change.attrs.push_back(top);
+            if (std::find(change.attrs.begin(), change.attrs.end(), top) == change.attrs.end())
+                change.attrs.push_back(top);
         }
         row.change = store::encode_change(change);
         leaves += resource->leaves.size();
@@ -130,7 +132,8 @@ std::string_view table_of(std::string_view record) {
     return record.substr(store::record_header_size, store::read_le(record.data() + 4, 4));
 }
 
-// The text of an attribute's first leaf, found as RecordView::first() finds it, without the record's checksum.
+// The text of an attribute's first leaf, found as RecordView::first() finds it, without the
+// record's checksum.
 std::string_view leaf_text(std::string_view table, std::string_view body, int64_t wanted) {
     store::ByteReader in(table);
     int64_t attr = 0;
@@ -153,8 +156,12 @@ struct Layout {
 
 class Bench {
   public:
-    Bench(const std::string &parent, Layout layout, const std::vector<Row> &rows, const Maker &maker)
-        : layout_(layout), rows_(rows), family_name_(maker.family_name()), directory_(parent + "/" + layout.name) {
+    Bench(const std::string &parent, Layout layout, const std::vector<Row> &rows,
+          const Maker &maker)
+        : layout_(layout),
+          rows_(rows),
+          family_name_(maker.family_name()),
+          directory_(parent + "/" + layout.name) {
         mkdir(directory_.c_str(), 0700);
         unlink((directory_ + "/data.mdb").c_str());
         unlink((directory_ + "/lock.mdb").c_str());
@@ -179,9 +186,11 @@ class Bench {
     Bench(const Bench &) = delete;
     Bench &operator=(const Bench &) = delete;
 
-    // 128 users a commit; the figures without sync are of the last fifth, when the trees have their size.
+    // 128 users a commit; the figures without sync are of the last fifth, when the trees have their
+    // size.
     void insert() {
-        size_t durable = std::min<size_t>(rows_.size() / 20, 20000), from = (rows_.size() - durable) / 5 * 4;
+        size_t durable = std::min<size_t>(rows_.size() / 20, 20000),
+               from = (rows_.size() - durable) / 5 * 4;
         mdb_env_set_flags(env_, MDB_NOSYNC, 1);
         write_rows(0, from);
         report("insert, 128 a commit, no sync", from, rows_.size() - durable);
@@ -197,14 +206,23 @@ class Bench {
         check(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn), "begin");
         mdb_env_info(env_, &info);
         double users = double(rows_.size());
-        std::printf("%-8s %-34s %8.0f MiB %8.0f B a user\n", layout_.name, "file", double(info.me_last_pgno + 1) * 4096 / 1048576,
+        std::printf("%-8s %-34s %8.0f MiB %8.0f B a user\n", layout_.name, "file",
+                    double(info.me_last_pgno + 1) * 4096 / 1048576,
                     double(info.me_last_pgno + 1) * 4096 / users);
-        for (auto [name, dbi] : {std::pair("resources", resources_), {"leaves", leaves_}, {"index", index_}, {"changes", changes_}}) {
+        for (auto [name, dbi] : {std::pair("resources", resources_),
+                                 {"leaves", leaves_},
+                                 {"index", index_},
+                                 {"changes", changes_}}) {
             check(mdb_stat(txn, dbi, &stat), "stat");
-            std::printf("%-8s   %-32s %8.0f MiB %8.0f B a user (%zu branch, %zu leaf, %zu overflow pages)\n", layout_.name, name,
-                        double(stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) * 4096 / 1048576,
-                        double(stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) * 4096 / users,
-                        stat.ms_branch_pages, stat.ms_leaf_pages, stat.ms_overflow_pages);
+            std::printf(
+                "%-8s   %-32s %8.0f MiB %8.0f B a user (%zu branch, %zu leaf, %zu overflow "
+                "pages)\n",
+                layout_.name, name,
+                double(stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) * 4096 /
+                    1048576,
+                double(stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) * 4096 /
+                    users,
+                stat.ms_branch_pages, stat.ms_leaf_pages, stat.ms_overflow_pages);
         }
         mdb_txn_abort(txn);
     }
@@ -274,8 +292,8 @@ class Bench {
     static MDB_val val(std::string_view s) { return {s.size(), const_cast<char *>(s.data())}; }
 
     void print(const char *what, const Cost &cost, size_t users, const std::string &extra) {
-        std::printf("%-8s %-34s %9.3f us a user, CPU %8.3f us  %s\n", layout_.name, what, cost.wall * 1e6 / double(users),
-                    cost.cpu * 1e6 / double(users), extra.c_str());
+        std::printf("%-8s %-34s %9.3f us a user, CPU %8.3f us  %s\n", layout_.name, what,
+                    cost.wall * 1e6 / double(users), cost.cpu * 1e6 / double(users), extra.c_str());
         std::fflush(stdout);
     }
 
@@ -292,7 +310,8 @@ class Bench {
         print(what, cost, to - from, written(before, to - from));
     }
 
-    void put(MDB_txn *txn, MDB_dbi dbi, std::string_view key, std::string_view value, unsigned flags = 0) {
+    void put(MDB_txn *txn, MDB_dbi dbi, std::string_view key, std::string_view value,
+             unsigned flags = 0) {
         MDB_val k = val(key), v = val(value);
         check(mdb_put(txn, dbi, &k, &v, flags), "put");
     }
@@ -307,7 +326,9 @@ class Bench {
         put(txn, leaves_, row.key, table);
     }
 
-    void put_change(MDB_txn *txn, const Row &row) { put(txn, changes_, store::change_key(tenant, ++position_, 0), row.change); }
+    void put_change(MDB_txn *txn, const Row &row) {
+        put(txn, changes_, store::change_key(tenant, ++position_, 0), row.change);
+    }
 
     void write_rows(size_t from, size_t to) {
         for (size_t i = from; i < to;) {
@@ -339,7 +360,8 @@ class Bench {
         MDB_val k, v, t;
         bool need_body = attr != 0;
         MDB_cursor *leading = layout_.beside ? leaves : resources;
-        for (int rc = mdb_cursor_get(leading, &k, &t, MDB_FIRST); rc == 0; rc = mdb_cursor_get(leading, &k, &t, MDB_NEXT)) {
+        for (int rc = mdb_cursor_get(leading, &k, &t, MDB_FIRST); rc == 0;
+             rc = mdb_cursor_get(leading, &k, &t, MDB_NEXT)) {
             std::string_view table(static_cast<char *>(t.mv_data), t.mv_size), body;
             if (!layout_.beside) {
                 std::string_view record = table;
@@ -374,8 +396,8 @@ class Bench {
     bool found_any_ = false;
 };
 
-// How many values of a database with 22-byte keys share a 4 KB page: 16 bytes of page header, 2 + 8 + 22 a node; a node above
-// 2,038 bytes has an overflow page of its own.
+// How many values of a database with 22-byte keys share a 4 KB page: 16 bytes of page header, 2 + 8
+// + 22 a node; a node above 2,038 bytes has an overflow page of its own.
 void print_sizes(const char *what, const std::vector<Row> &rows, int64_t extra, int table_factor) {
     size_t classes[6] = {};
     double total = 0;
@@ -383,12 +405,20 @@ void print_sizes(const char *what, const std::vector<Row> &rows, int64_t extra, 
         int64_t table = int64_t(table_of(row.record).size());
         size_t size = size_t(int64_t(row.record.size()) + extra + table * (table_factor - 1));
         total += double(size);
-        classes[size <= 784 ? 0 : size <= 988 ? 1 : size <= 1328 ? 2 : size <= 2008 ? 3 : size <= 4080 ? 4 : 5]++;
+        classes[size <= 784    ? 0
+                : size <= 988  ? 1
+                : size <= 1328 ? 2
+                : size <= 2008 ? 3
+                : size <= 4080 ? 4
+                               : 5]++;
     }
     double n = double(rows.size()) / 100;
-    std::printf("%-40s mean %5.0f B   5 a page %4.1f %%  4: %4.1f %%  3: %4.1f %%  2: %4.1f %%  overflow: %4.1f %%  more: %4.1f %%\n", what,
-                total / double(rows.size()), double(classes[0]) / n, double(classes[1]) / n, double(classes[2]) / n,
-                double(classes[3]) / n, double(classes[4]) / n, double(classes[5]) / n);
+    std::printf(
+        "%-40s mean %5.0f B   5 a page %4.1f %%  4: %4.1f %%  3: %4.1f %%  2: %4.1f %%  overflow: "
+        "%4.1f %%  more: %4.1f %%\n",
+        what, total / double(rows.size()), double(classes[0]) / n, double(classes[1]) / n,
+        double(classes[2]) / n, double(classes[3]) / n, double(classes[4]) / n,
+        double(classes[5]) / n);
 }
 
 }  // namespace
@@ -404,13 +434,15 @@ int main(int argc, char **argv) {
     for (uint64_t i = 0; i < users; i++) rows.push_back(maker.row(i));
     double tables = 0;
     for (const Row &row : rows) tables += double(table_of(row.record).size());
-    std::printf("%zu users, %.1f leaves each, %.2f bytes a leaf, made with %.1f us of CPU each\n", users,
-                double(maker.leaves) / double(users), tables / double(maker.leaves), watch.cpu() * 1e6 / double(users));
+    std::printf("%zu users, %.1f leaves each, %.2f bytes a leaf, made with %.1f us of CPU each\n",
+                users, double(maker.leaves) / double(users), tables / double(maker.leaves),
+                watch.cpu() * 1e6 / double(users));
     print_sizes("inside, 48-byte header", rows, 0, 1);
     print_sizes("inside, 32-byte header", rows, -16, 1);
     print_sizes("inside, 48-byte header, 4x (12 B a leaf)", rows, 0, 4);
     print_sizes("beside, 48-byte header", rows, 0, 0);
-    for (Layout layout : {Layout{"inside", false, false}, Layout{"beside", true, false}, Layout{"append", false, true}}) {
+    for (Layout layout : {Layout{"inside", false, false}, Layout{"beside", true, false},
+                          Layout{"append", false, true}}) {
         Bench bench(argv[1], layout, rows, maker);
         bench.insert();
         bench.space();

@@ -1,10 +1,12 @@
 // Fills a store with users of the population and says how to reach them.
 //
-//     load store DIRECTORY USERS FILES     tenant "bench" with USERS users; prints a token with the scope write; writes FILES/ids and
+//     load store DIRECTORY USERS FILES     tenant "bench" with USERS users; prints a token with the
+//     scope write; writes FILES/ids and
 //                                          FILES/names: up to 200,000 of them, shuffled, one a line
 //     load bodies FIRST COUNT FILE         the bodies of COUNT POSTs, one a line
 //
-// Needs nobody else at the store. Users are written 10,000 a transaction, the next ones are made meanwhile.
+// Needs nobody else at the store. Users are written 10,000 a transaction, the next ones are made
+// meanwhile.
 
 #include <algorithm>
 #include <cstdio>
@@ -41,7 +43,9 @@ std::unique_ptr<service::Store> open_store(const std::string &directory) {
     options.declaration = *make_declaration(1, {});
     std::string why;
     auto store = service::Store::open(std::move(options), why);
-    if (store == nullptr || (store->state() == service::Store::State::undeclared && !store->declare(why))) die(why);
+    if (store == nullptr ||
+        (store->state() == service::Store::State::undeclared && !store->declare(why)))
+        die(why);
     return store;
 }
 
@@ -71,12 +75,15 @@ std::vector<store::ResourceEdit> make_users(const Catalog &catalog, uint64_t fro
 }
 
 // The ids, in the order of the users' numbers.
-std::vector<std::string> write_users(service::Store &store, store::TenantNumber tenant, uint64_t users) {
+std::vector<std::string> write_users(service::Store &store, store::TenantNumber tenant,
+                                     uint64_t users) {
     service::Session session(store);
     std::shared_ptr<const Catalog> catalog = service::Snapshot(session).catalog();
     std::vector<std::string> ids;
     ids.reserve(users);
-    auto make = [&](uint64_t from) { return make_users(*catalog, from, std::min(from + batch, users)); };
+    auto make = [&](uint64_t from) {
+        return make_users(*catalog, from, std::min(from + batch, users));
+    };
     auto next = std::async(std::launch::async, make, 0);
     for (uint64_t from = 0; from < users; from += batch) {
         std::vector<store::ResourceEdit> edits = next.get();
@@ -96,7 +103,8 @@ void write_samples(const std::vector<std::string> &ids, const std::string &direc
     std::vector<uint32_t> order(ids.size());
     for (uint32_t i = 0; i < order.size(); i++) order[i] = i;
     uint64_t state = 1;
-    for (size_t i = order.size(); i > 1; i--) std::swap(order[i - 1], order[bench::next_random(state) % i]);
+    for (size_t i = order.size(); i > 1; i--)
+        std::swap(order[i - 1], order[bench::next_random(state) % i]);
     order.resize(std::min(order.size(), sample_size));
     std::ofstream id_file(directory + "/ids"), name_file(directory + "/names");
     for (uint32_t n : order) {
@@ -111,15 +119,18 @@ void write_samples(const std::vector<std::string> &ids, const std::string &direc
 int main(int argc, char **argv) {
     if (argc == 5 && std::strcmp(argv[1], "store") == 0) {
         auto store = open_store(argv[2]);
-        write_samples(write_users(*store, make_tenant(*store), std::strtoull(argv[3], nullptr, 10)), argv[4]);
+        write_samples(write_users(*store, make_tenant(*store), std::strtoull(argv[3], nullptr, 10)),
+                      argv[4]);
         return 0;
     }
     if (argc == 5 && std::strcmp(argv[1], "bodies") == 0) {
         std::ofstream out(argv[4]);
-        uint64_t first = std::strtoull(argv[2], nullptr, 10), count = std::strtoull(argv[3], nullptr, 10);
+        uint64_t first = std::strtoull(argv[2], nullptr, 10),
+                 count = std::strtoull(argv[3], nullptr, 10);
         for (uint64_t n = first; n < first + count; n++) out << bench::user(n).json << '\n';
         return out.flush() ? 0 : 1;
     }
-    std::fprintf(stderr, "usage: load store DIRECTORY USERS FILES | load bodies FIRST COUNT FILE\n");
+    std::fprintf(stderr,
+                 "usage: load store DIRECTORY USERS FILES | load bodies FIRST COUNT FILE\n");
     return 2;
 }

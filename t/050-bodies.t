@@ -17,7 +17,7 @@ my $t = Scim->new(http => 'scim_store main %%DIR%%/store size=64m;', server => <
 EOS
 my $users = '/scim/v2/Users';
 my $token = $t->token($t->tenant('acme'));
-my $reader = $t->token('acme', scope => 'read');
+my $reader = $t->token('acme', scope => 'read', label => 'reader');
 my $client = $t->client(token => $token);
 
 # A user of exactly so many bytes.

@@ -29,7 +29,7 @@ my ($uid, $gid) = (getpwnam 'www-data')[2, 3];
 for ([$a, '0700'], ["$a/data.mdb", '0600'], ["$a/lock.mdb", '0600']) {
     my ($file, $mode) = @$_;
     my @stat = stat $file;
-    is sprintf('%04o %d %d', $stat[2] & 07777, @stat[4, 5]), "$mode $uid $group", "$file is the workers' own";
+    is sprintf('%04o %d %d', $stat[2] & 07777, @stat[4, 5]), "$mode $uid $gid", "$file is the workers' own";
 }
 
 my (%token, %id);
@@ -73,7 +73,7 @@ sub fault {
     is scalar @said, 1, "$name: the log has said it once";
 }
 
-my $own = sub { chown $uid, $group, @_ or die $! };
+my $own = sub { chown $uid, $gid, @_ or die $! };
 fault 'a directory of another user', qr/\[error\].*"\Q$b\E": Permission denied/, sub { chown 0, 0, $b or die $! }, sub { $own->($b) };
 fault 'a file of another user', qr/\[error\].*"\Q$b\E": Permission denied/, sub { chown 0, 0, "$b/data.mdb" or die $! },
     sub { $own->("$b/data.mdb") };

@@ -12,19 +12,25 @@ ngx_int_t request_id_index;
 namespace {
 
 Error unavailable(const StoreSlot *slot) {
-    std::string why = slot != NULL ? slot->problem() : std::string("this process serves no directory");
+    std::string why =
+        slot != NULL ? slot->problem() : std::string("this process serves no directory");
     // The path of the store is the operator's business: the log has it.
-    return Error{503, ScimType::none,
-                 why.find("being prepared") != std::string::npos ? "the directory is being prepared"
-                                                                  : "the directory cannot be served now; the error log says why",
-                 uint16_t(slot != NULL && slot->problem().find("being prepared") != std::string::npos ? 1 : 10)};
+    return Error{
+        503, ScimType::none,
+        why.find("being prepared") != std::string::npos
+            ? "the directory is being prepared"
+            : "the directory cannot be served now; the error log says why",
+        uint16_t(slot != NULL && slot->problem().find("being prepared") != std::string::npos ? 1
+                                                                                             : 10)};
 }
 
-// The URL in front of the endpoints and the path behind it. 404 if the request's URI is not below the base URL's path.
+// The URL in front of the endpoints and the path behind it. 404 if the request's URI is not below
+// the base URL's path.
 Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     std::string_view base_path = lcf.base_path;
     if (lcf.base_url != NULL) {
-        if (ngx_http_complex_value(r, lcf.base_url, &ctx.base_url) != NGX_OK) throw std::bad_alloc();
+        if (ngx_http_complex_value(r, lcf.base_url, &ctx.base_url) != NGX_OK)
+            throw std::bad_alloc();
         if (!lcf.base_path_fixed) {
             std::string_view url = view(ctx.base_url);
             size_t host = url.find("://");
@@ -34,23 +40,27 @@ Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
         }
     }
     std::string_view uri = view(r->uri);
-    bool below = uri.size() >= base_path.size() && uri.compare(0, base_path.size(), base_path) == 0 &&
+    bool below = uri.size() >= base_path.size() &&
+                 uri.compare(0, base_path.size(), base_path) == 0 &&
                  (uri.size() == base_path.size() || uri[base_path.size()] == '/');
     if (!below)
         return Error{404, ScimType::none,
                      "the address is not below " + quoted(base_path) +
-                         ", the path of this server's SCIM base URL; is a slash missing, or scim_base_url another one?",
+                         ", the path of this server's SCIM base URL; is a slash missing, or "
+                         "scim_base_url another one?",
                      0};
     ctx.path = uri.substr(base_path.size());
     if (lcf.base_url != NULL) return Done{};
 
-    std::string_view host = r->headers_in.host != NULL ? view(r->headers_in.host->value) : view(r->headers_in.server);
+    std::string_view host =
+        r->headers_in.host != NULL ? view(r->headers_in.host->value) : view(r->headers_in.server);
     bool tls = false;
 #if (NGX_HTTP_SSL)
     tls = r->connection->ssl != NULL;
 #endif
     std::string_view scheme = tls ? "https://" : "http://";
-    ctx.base_url.data = static_cast<u_char *>(ngx_pnalloc(r->pool, scheme.size() + host.size() + base_path.size()));
+    ctx.base_url.data =
+        static_cast<u_char *>(ngx_pnalloc(r->pool, scheme.size() + host.size() + base_path.size()));
     if (ctx.base_url.data == NULL) throw std::bad_alloc();
     u_char *end = ngx_cpymem(ctx.base_url.data, scheme.data(), scheme.size());
     end = ngx_cpymem(end, host.data(), host.size());
@@ -59,22 +69,26 @@ Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     return Done{};
 }
 
-Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf, std::string_view tenant,
-                                       service::Session &session, store::Errc &code) {
+Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf,
+                                       std::string_view tenant, service::Session &session,
+                                       store::Errc &code) {
     store::ReadTxn txn(session.reader);
     code = txn.error();
     if (!txn.good()) return Error{503, ScimType::none, "the directory cannot be read now", 1};
-    if (lcf.auth == auth_off) return session.authenticator.anonymous(txn, tenant, uint8_t(lcf.scope));
+    if (lcf.auth == auth_off)
+        return session.authenticator.anonymous(txn, tenant, uint8_t(lcf.scope));
     ngx_table_elt_t *header = r->headers_in.authorization;
     int64_t now = int64_t(ngx_timeofday()->sec) * 1000 + int64_t(ngx_timeofday()->msec);
-    return session.authenticator.authenticate(txn, header != NULL ? view(header->value) : std::string_view(), now);
+    return session.authenticator.authenticate(
+        txn, header != NULL ? view(header->value) : std::string_view(), now);
 }
 
 Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     auto based = find_base(r, lcf, ctx);
     if (!based) return based.error();
     ngx_str_t tenant = ngx_null_string;
-    if (lcf.tenant != NULL && ngx_http_complex_value(r, lcf.tenant, &tenant) != NGX_OK) throw std::bad_alloc();
+    if (lcf.tenant != NULL && ngx_http_complex_value(r, lcf.tenant, &tenant) != NGX_OK)
+        throw std::bad_alloc();
 
     StoreSlot *slot = slot_of(*lcf.store);
     service::Session *session = slot != NULL ? slot->session() : NULL;
@@ -115,7 +129,8 @@ void look_up_actor(ngx_http_request_t *r, Ctx &ctx) {
 
 store::RequestId request_id(ngx_http_request_t *r) {
     store::RequestId id{};
-    ngx_http_variable_value_t *value = ngx_http_get_indexed_variable(r, ngx_uint_t(request_id_index));
+    ngx_http_variable_value_t *value =
+        ngx_http_get_indexed_variable(r, ngx_uint_t(request_id_index));
     if (value == NULL || value->not_found || value->len != 2 * id.size()) {
         service::fill_random(id.data(), id.size());
         return id;
@@ -124,8 +139,9 @@ store::RequestId request_id(ngx_http_request_t *r) {
     return id;
 }
 
-// Says yes for a known token, so that `satisfy any` may count on it, and refuses otherwise before a byte of the body is
-// asked for. The content handler asks again: no other module's yes opens this door.
+// Says yes for a known token, so that `satisfy any` may count on it, and refuses otherwise before a
+// byte of the body is asked for. The content handler asks again: no other module's yes opens this
+// door.
 ngx_int_t access_handler(ngx_http_request_t *r) {
     const LocConf &lcf = loc_conf(r);
     if (!lcf.enabled() || r != r->main) return NGX_DECLINED;
@@ -134,7 +150,8 @@ ngx_int_t access_handler(ngx_http_request_t *r) {
         if (ctx == NULL) return NGX_ERROR;
         look_up_actor(r, *ctx);
         if (ctx->actor) return lcf.auth == auth_off ? NGX_DECLINED : NGX_OK;
-        auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+        auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
+            ngx_http_get_module_loc_conf(r, ngx_http_core_module));
         if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) return NGX_DECLINED;
         ngx_int_t rc = refuse_body(r);
         ngx_http_finalize_request(r, rc == NGX_OK ? send_error(r, *ctx, ctx->refusal) : rc);

@@ -17,23 +17,28 @@ bool add_header(ngx_http_request_t *r, std::string_view name, std::string_view v
     return h->hash != 0;
 }
 
-// RFC 6750 3: what failed, in a form that clients show. Quotes and backslashes would end the string.
+// RFC 6750 3: what failed, in a form that clients show. Quotes and backslashes would end the
+// string.
 std::string challenge(const service::Response &response, bool has_credentials) {
     std::string out = "Bearer realm=\"scim\"";
     if (!has_credentials) return out;
     out += ", error=\"invalid_token\", error_description=\"";
-    for (char c : response.facts.detail) out += c == '"' || c == '\\' ? '\'' : uint8_t(c) < 0x20 || uint8_t(c) > 0x7e ? '?' : c;
+    for (char c : response.facts.detail)
+        out += c == '"' || c == '\\' ? '\'' : uint8_t(c) < 0x20 || uint8_t(c) > 0x7e ? '?' : c;
     return out + '"';
 }
 
 bool add_headers(ngx_http_request_t *r, const service::Response &response) {
     bool good = true;
     if (!response.etag.empty()) good &= add_header(r, "ETag", response.etag);
-    if (!response.location.empty() && response.status != 304) good &= add_header(r, "Location", response.location);
-    if (response.retry_after != 0) good &= add_header(r, "Retry-After", std::to_string(response.retry_after));
+    if (!response.location.empty() && response.status != 304)
+        good &= add_header(r, "Location", response.location);
+    if (response.retry_after != 0)
+        good &= add_header(r, "Retry-After", std::to_string(response.retry_after));
     if (!response.allow.empty()) good &= add_header(r, "Allow", response.allow);
     if (response.status == 401)
-        good &= add_header(r, "WWW-Authenticate", challenge(response, r->headers_in.authorization != NULL));
+        good &= add_header(r, "WWW-Authenticate",
+                           challenge(response, r->headers_in.authorization != NULL));
     return good;
 }
 
@@ -41,7 +46,8 @@ void log_refusal(ngx_http_request_t *r, const service::Response &response) {
     const service::Facts &facts = response.facts;
     ngx_uint_t level = response.status >= 500 ? NGX_LOG_ERR : NGX_LOG_WARN;
     ngx_log_error(level, r->connection->log, 0, "scim: %V answered with %ui%s%V: %V",
-                  static_cast<const ngx_str_t *>(Printable(facts.operation.empty() ? "request" : facts.operation)),
+                  static_cast<const ngx_str_t *>(
+                      Printable(facts.operation.empty() ? "request" : facts.operation)),
                   ngx_uint_t(response.status), facts.scim_type == ScimType::none ? "" : " ",
                   static_cast<const ngx_str_t *>(Printable(to_string(facts.scim_type))),
                   static_cast<const ngx_str_t *>(Printable(facts.detail)));
@@ -53,7 +59,8 @@ ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response) {
     ctx.answered = true;
     if (response.status >= 400) log_refusal(r, response);
     if (!response.facts.dialect.empty())
-        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0, "scim: accepted, though not in RFC 7644's form: %V",
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "scim: accepted, though not in RFC 7644's form: %V",
                       static_cast<const ngx_str_t *>(Printable(response.facts.dialect)));
     // nginx would compare a request's If-Match with the version that the request itself has made.
     r->disable_not_modified = 1;
@@ -63,7 +70,9 @@ ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response) {
         ngx_str_set(&r->headers_out.content_type, "application/scim+json");
         r->headers_out.content_type_len = r->headers_out.content_type.len;
     }
-    r->headers_out.content_length_n = has_body ? off_t(response.body.size()) : response.status == 204 || response.status == 304 ? -1 : 0;
+    r->headers_out.content_length_n = has_body ? off_t(response.body.size())
+                                      : response.status == 204 || response.status == 304 ? -1
+                                                                                         : 0;
     if (!add_headers(r, response)) return NGX_ERROR;
     ngx_buf_t *b = NULL;
     if (has_body) {

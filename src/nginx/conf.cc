@@ -39,14 +39,17 @@ char *guarded_slot(ngx_conf_t *cf, char *(*slot)(ngx_conf_t *)) {
     return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&] { return slot(cf); });
 }
 
-// Only looks: a configuration that is merely tested changes nothing. Empty if the directory is there or can be made.
+// Only looks: a configuration that is merely tested changes nothing. Empty if the directory is
+// there or can be made.
 std::string check_directory(const std::string &path) {
     struct stat st;
     if (stat(path.c_str(), &st) == 0)
-        return S_ISDIR(st.st_mode) ? std::string() : "\"scim_store\": \"" + path + "\" is not a directory";
+        return S_ISDIR(st.st_mode) ? std::string()
+                                   : "\"scim_store\": \"" + path + "\" is not a directory";
     std::string parent = path.substr(0, std::max<size_t>(path.rfind('/'), 1));
     if (stat(parent.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return {};
-    return "\"scim_store\": the directory \"" + path + "\" cannot be made: there is no directory \"" + parent + "\"";
+    return "\"scim_store\": the directory \"" + path +
+           "\" cannot be made: there is no directory \"" + parent + "\"";
 }
 
 char *set_store_guarded(ngx_conf_t *cf) {
@@ -54,31 +57,38 @@ char *set_store_guarded(ngx_conf_t *cf) {
     auto store = std::make_unique<StoreConf>();
     store->index = mcf->stores.size();
     store->name = arg(cf, 1);
-    if (mcf->find(store->name) != NULL) return fail(cf, "\"scim_store\": the name \"" + store->name + "\" is taken");
+    if (mcf->find(store->name) != NULL)
+        return fail(cf, "\"scim_store\": the name \"" + store->name + "\" is taken");
     ngx_str_t path = static_cast<ngx_str_t *>(cf->args->elts)[2];
-    if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) return static_cast<char *>(NGX_CONF_ERROR);
+    if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK)
+        return static_cast<char *>(NGX_CONF_ERROR);
     store->path = view(path);
     while (store->path.size() > 1 && store->path.back() == '/') store->path.pop_back();
     for (const auto &other : mcf->stores)
         if (other->path == store->path)
-            return fail(cf, "\"scim_store\": the path \"" + store->path + "\" is the store \"" + other->name + "\" already");
+            return fail(cf, "\"scim_store\": the path \"" + store->path + "\" is the store \"" +
+                                other->name + "\" already");
     std::string problem = check_directory(store->path);
     if (!problem.empty()) return fail(cf, problem);
     for (ngx_uint_t i = 3; i < cf->args->nelts; i++) {
         std::string value;
         if (!option(arg(cf, i), "size=", value))
-            return fail(cf, "\"scim_store\": unknown parameter \"" + arg(cf, i) + "\"; expected size=SIZE");
+            return fail(
+                cf, "\"scim_store\": unknown parameter \"" + arg(cf, i) + "\"; expected size=SIZE");
         ngx_str_t text = {value.size(), reinterpret_cast<u_char *>(&value[0])};
         store->size = ngx_parse_offset(&text);
         constexpr off_t least = off_t(1) << 20;
         if (store->size == NGX_ERROR || store->size < least)
-            return fail(cf, "\"scim_store\": \"size=" + value + "\" is not a size of 1m or more, such as 512m or 16g");
+            return fail(cf, "\"scim_store\": \"size=" + value +
+                                "\" is not a size of 1m or more, such as 512m or 16g");
     }
     mcf->stores.push_back(std::move(store));
     return NGX_CONF_OK;
 }
 
-char *set_store(ngx_conf_t *cf, ngx_command_t *, void *) { return guarded_slot(cf, set_store_guarded); }
+char *set_store(ngx_conf_t *cf, ngx_command_t *, void *) {
+    return guarded_slot(cf, set_store_guarded);
+}
 
 Result<std::string> read_file(const char *path) {
     constexpr off_t most = off_t(1) << 20;
@@ -92,7 +102,8 @@ Result<std::string> read_file(const char *path) {
     std::string bytes(size_t(std::min(st.st_size, most + 1)), '\0');
     ssize_t n = read(fd, &bytes[0], bytes.size());
     close(fd);
-    if (n < 0) return Error{500, ScimType::none, std::string("it cannot be read: ") + strerror(errno), 0};
+    if (n < 0)
+        return Error{500, ScimType::none, std::string("it cannot be read: ") + strerror(errno), 0};
     if (n > most) return Error{500, ScimType::none, "it is larger than 1 MiB", 0};
     bytes.resize(size_t(n));
     return bytes;
@@ -102,19 +113,24 @@ char *set_schema_guarded(ngx_conf_t *cf) {
     SchemaConf schema;
     schema.where = where(cf);
     ngx_str_t path = static_cast<ngx_str_t *>(cf->args->elts)[1];
-    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) return static_cast<char *>(NGX_CONF_ERROR);
+    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK)
+        return static_cast<char *>(NGX_CONF_ERROR);
     schema.file = view(path);
     if (cf->args->nelts > 2 && !option(arg(cf, 2), "store=", schema.store))
-        return fail(cf, "\"scim_schema\": unknown parameter \"" + arg(cf, 2) + "\"; expected store=NAME");
+        return fail(
+            cf, "\"scim_schema\": unknown parameter \"" + arg(cf, 2) + "\"; expected store=NAME");
     auto bytes = read_file(schema.file.c_str());
     auto definition = bytes ? load_definition(*bytes) : Result<Definition>(bytes.error());
-    if (!definition) return fail(cf, "\"scim_schema\": \"" + schema.file + "\": " + definition.error().detail);
+    if (!definition)
+        return fail(cf, "\"scim_schema\": \"" + schema.file + "\": " + definition.error().detail);
     schema.definition = std::move(*definition);
     main_conf(cf)->schemas.push_back(std::move(schema));
     return NGX_CONF_OK;
 }
 
-char *set_schema(ngx_conf_t *cf, ngx_command_t *, void *) { return guarded_slot(cf, set_schema_guarded); }
+char *set_schema(ngx_conf_t *cf, ngx_command_t *, void *) {
+    return guarded_slot(cf, set_schema_guarded);
+}
 
 char *set_thread_pool(ngx_conf_t *cf, ngx_command_t *, void *) {
     MainConf *mcf = main_conf(cf);
@@ -131,12 +147,14 @@ char *set_scim(ngx_conf_t *cf, ngx_command_t *, void *conf) {
         if (!lcf->store_name.empty()) return const_cast<char *>("is duplicate");
         lcf->store_name = arg(cf, 1);
         lcf->where = where(cf);
-        auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+        auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
+            ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
         clcf->handler = content_handler;
         lcf->core = clcf;
         main_conf(cf)->locations.push_back(lcf);
-        // An identity provider shows an administrator what it gets, and gives up on HTML: an error_page inherited from
-        // the server would replace the sentence that explains the failure. One in this location still counts.
+        // An identity provider shows an administrator what it gets, and gives up on HTML: an
+        // error_page inherited from the server would replace the sentence that explains the
+        // failure. One in this location still counts.
         if (clcf->error_pages == NULL) {
             clcf->error_pages = ngx_array_create(cf->pool, 1, sizeof(ngx_http_err_page_t));
             if (clcf->error_pages == NULL) return static_cast<char *>(NGX_CONF_ERROR);
@@ -150,8 +168,8 @@ char *check_positive(ngx_conf_t *cf, void *post, void *data) {
     ngx_int_t value = *static_cast<ngx_int_t *>(data);
     if (value >= bounds->low && value <= bounds->high) return NGX_CONF_OK;
     auto *args = static_cast<ngx_str_t *>(cf->args->elts);
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": \"%V\" is not a number from %i to %i", &args[0], &args[1], bounds->low,
-                       bounds->high);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": \"%V\" is not a number from %i to %i",
+                       &args[0], &args[1], bounds->low, bounds->high);
     return static_cast<char *>(NGX_CONF_ERROR);
 }
 
@@ -159,29 +177,35 @@ ngx_conf_num_bounds_t results_bounds = {check_positive, 1, 100000};
 ngx_conf_num_bounds_t json_depth_bounds = {check_positive, 4, 64};
 ngx_conf_num_bounds_t filter_depth_bounds = {check_positive, 1, 256};
 
-ngx_conf_enum_t auth_names[] = {{ngx_string("off"), auth_off}, {ngx_string("token"), auth_token}, {ngx_null_string, 0}};
-ngx_conf_enum_t scope_names[] = {
-    {ngx_string("read"), store::scope_read},
-    {ngx_string("write"), store::scope_read | store::scope_write},
-    {ngx_null_string, 0}};
-ngx_conf_enum_t profile_names[] = {{ngx_string("default"), 0}, {ngx_string("rfc"), 1}, {ngx_null_string, 0}};
+ngx_conf_enum_t auth_names[] = {
+    {ngx_string("off"), auth_off}, {ngx_string("token"), auth_token}, {ngx_null_string, 0}};
+ngx_conf_enum_t scope_names[] = {{ngx_string("read"), store::scope_read},
+                                 {ngx_string("write"), store::scope_read | store::scope_write},
+                                 {ngx_null_string, 0}};
+ngx_conf_enum_t profile_names[] = {
+    {ngx_string("default"), 0}, {ngx_string("rfc"), 1}, {ngx_null_string, 0}};
 
 constexpr ngx_uint_t anywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
 
 // Where a base URL's path begins: behind "https://host". npos if it is no absolute http(s) URL.
 size_t path_start(std::string_view url) {
-    size_t host = url.compare(0, 8, "https://") == 0 ? 8 : url.compare(0, 7, "http://") == 0 ? 7 : 0;
+    size_t host = url.compare(0, 8, "https://") == 0  ? 8
+                  : url.compare(0, 7, "http://") == 0 ? 7
+                                                      : 0;
     if (host == 0 || url.size() == host || url[host] == '/') return std::string_view::npos;
     return std::min(url.find('/', host), url.size());
 }
 
-std::string location_error(const LocConf &lcf, const std::string &sentence) { return sentence + " in " + lcf.where; }
+std::string location_error(const LocConf &lcf, const std::string &sentence) {
+    return sentence + " in " + lcf.where;
+}
 
 std::string check_base_url(LocConf &lcf) {
     const auto *clcf = lcf.core;
 #if (NGX_PCRE)
     if (clcf->regex != NULL && lcf.base_url == NULL)
-        return "\"scim\" in a location with a regular expression needs \"scim_base_url\": its path says what is stripped";
+        return "\"scim\" in a location with a regular expression needs \"scim_base_url\": its path "
+               "says what is stripped";
 #endif
     if (lcf.base_url == NULL) {
         lcf.base_path = view(clcf->name);
@@ -192,9 +216,12 @@ std::string check_base_url(LocConf &lcf) {
     if (lcf.base_url->lengths != NULL) return {};  // variables: looked at on each request
     std::string_view url = view(lcf.base_url->value);
     size_t start = path_start(url);
-    if (start == std::string_view::npos || url.back() == '/' || url.find_first_of("?#") != std::string_view::npos)
-        return "\"scim_base_url\" must be an absolute URL without a trailing slash, such as https://id.example.com/scim/v2, "
-               "not \"" + std::string(url) + "\"";
+    if (start == std::string_view::npos || url.back() == '/' ||
+        url.find_first_of("?#") != std::string_view::npos)
+        return "\"scim_base_url\" must be an absolute URL without a trailing slash, such as "
+               "https://id.example.com/scim/v2, "
+               "not \"" +
+               std::string(url) + "\"";
     lcf.base_path = url.substr(start);
     lcf.base_path_fixed = true;
     return {};
@@ -204,11 +231,17 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
     lcf.store = mcf.find(lcf.store_name);
     if (lcf.store == NULL) return "\"scim\": there is no \"scim_store " + lcf.store_name + "\"";
     if (lcf.core->noname || lcf.core->named)
-        return "\"scim\" works in a location with a path only, not in \"if\" or in a named location";
+        return "\"scim\" works in a location with a path only, not in \"if\" or in a named "
+               "location";
     if (lcf.auth == auth_off && lcf.tenant == NULL)
-        return "\"scim_auth off\" needs \"scim_tenant\": without a token nothing else says whose directory this is";
+        return "\"scim_auth off\" needs \"scim_tenant\": without a token nothing else says whose "
+               "directory this is";
     std::string problem = check_base_url(lcf);
     if (!problem.empty()) return problem;
+    // Without a token only reading is offered, unless the operator says otherwise.
+    if (lcf.scope == NGX_CONF_UNSET_UINT)
+        lcf.scope =
+            lcf.auth == auth_off ? store::scope_read : store::scope_read | store::scope_write;
     lcf.settings.max_results = lcf.max_results;
     lcf.settings.json.depth = lcf.max_json_depth;
     lcf.settings.filter.depth = lcf.max_filter_depth;
@@ -217,8 +250,8 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
     return {};
 }
 
-// The configuration's own time is its generation: of two masters of a binary upgrade, and of a reload and the workers it
-// replaces, the one configured later decides what is declared.
+// The configuration's own time is its generation: of two masters of a binary upgrade, and of a
+// reload and the workers it replaces, the one configured later decides what is declared.
 uint64_t generation() {
     ngx_time_t *now = ngx_timeofday();
     return uint64_t(now->sec) * 1000 + now->msec;
@@ -229,14 +262,19 @@ std::string declare_stores(MainConf &mcf) {
         std::vector<Definition> definitions;
         for (const SchemaConf &schema : mcf.schemas) {
             if (!schema.store.empty() && mcf.find(schema.store) == NULL)
-                return "\"scim_schema\": there is no \"scim_store " + schema.store + "\" in " + schema.where;
-            if (schema.store.empty() || schema.store == store->name) definitions.push_back(schema.definition);
+                return "\"scim_schema\": there is no \"scim_store " + schema.store + "\" in " +
+                       schema.where;
+            if (schema.store.empty() || schema.store == store->name)
+                definitions.push_back(schema.definition);
         }
         auto declaration = make_declaration(generation(), definitions);
-        if (!declaration) return "\"scim_schema\" for store \"" + store->name + "\": " + declaration.error().detail;
+        if (!declaration)
+            return "\"scim_schema\" for store \"" + store->name +
+                   "\": " + declaration.error().detail;
         // Declaring into an empty catalog finds what no catalog could hold.
         auto rows = scim::declare(CatalogRows(), *declaration);
-        if (!rows) return "\"scim_schema\" for store \"" + store->name + "\": " + rows.error().detail;
+        if (!rows)
+            return "\"scim_schema\" for store \"" + store->name + "\": " + rows.error().detail;
         store->declaration = std::move(*declaration);
     }
     if (mcf.stores.empty() && !mcf.schemas.empty())
@@ -257,11 +295,13 @@ MainConf *main_conf(ngx_conf_t *cf) {
 }
 
 const MainConf *main_conf(ngx_cycle_t *cycle) {
-    return static_cast<const MainConf *>(ngx_http_cycle_get_module_main_conf(cycle, ngx_http_scim_module));
+    return static_cast<const MainConf *>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_scim_module));
 }
 
 void *create_main_conf(ngx_conf_t *cf) {
-    return guarded(cf->log, static_cast<void *>(NULL), [&]() -> void * { return pool_new<MainConf>(cf->pool); });
+    return guarded(cf->log, static_cast<void *>(NULL),
+                   [&]() -> void * { return pool_new<MainConf>(cf->pool); });
 }
 
 char *init_main_conf(ngx_conf_t *cf, void *conf) {
@@ -271,7 +311,8 @@ char *init_main_conf(ngx_conf_t *cf, void *conf) {
     auto *reads = mcf->read_pool_name.data != NULL ? &mcf->read_pool_name : NULL;
     mcf->write_pool = ngx_thread_pool_add(cf, writes);
     mcf->read_pool = ngx_thread_pool_add(cf, reads);
-    if (mcf->write_pool == NULL || mcf->read_pool == NULL) return static_cast<char *>(NGX_CONF_ERROR);
+    if (mcf->write_pool == NULL || mcf->read_pool == NULL)
+        return static_cast<char *>(NGX_CONF_ERROR);
     return NGX_CONF_OK;
 }
 
@@ -289,16 +330,17 @@ void *create_loc_conf(ngx_conf_t *cf) {
 char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
     auto *prev = static_cast<LocConfSlots *>(parent);
     auto *conf = static_cast<LocConfSlots *>(child);
-    auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     const LocConf *outer = static_cast<LocConf *>(prev)->location;
     if (clcf->noname && clcf->handler == NULL && !outer->store_name.empty()) {
         static_cast<LocConf *>(conf)->location = outer;
         clcf->handler = content_handler;
     }
     ngx_conf_merge_uint_value(conf->auth, prev->auth, auth_token);
-    // Without a token only reading is offered, unless the operator says otherwise.
-    ngx_uint_t offered = conf->auth == auth_off ? store::scope_read : store::scope_read | store::scope_write;
-    ngx_conf_merge_uint_value(conf->scope, prev->scope, offered);
+    // Stays unset where nobody says anything: the default is the location's own affair, see
+    // check_location().
+    ngx_conf_merge_uint_value(conf->scope, prev->scope, NGX_CONF_UNSET_UINT);
     ngx_conf_merge_uint_value(conf->profile, prev->profile, 0);
     ngx_conf_merge_ptr_value(conf->tenant, prev->tenant, NULL);
     ngx_conf_merge_ptr_value(conf->base_url, prev->base_url, NULL);
@@ -317,8 +359,10 @@ ngx_int_t check_conf(ngx_conf_t *cf) {
             problem = check_location(*mcf, *lcf);
             if (!problem.empty()) problem = location_error(*lcf, problem);
         }
-        auto *ccf = reinterpret_cast<ngx_core_conf_t *>(ngx_get_conf(cf->cycle->conf_ctx, ngx_core_module));
-        mcf->workers = ccf->worker_processes > 0 ? unsigned(ccf->worker_processes) : unsigned(ngx_ncpu);
+        auto *ccf =
+            reinterpret_cast<ngx_core_conf_t *>(ngx_get_conf(cf->cycle->conf_ctx, ngx_core_module));
+        mcf->workers =
+            ccf->worker_processes > 0 ? unsigned(ccf->worker_processes) : unsigned(ngx_ncpu);
         if (problem.empty()) return NGX_OK;
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s", problem.c_str());
         return NGX_ERROR;
@@ -327,89 +371,41 @@ ngx_int_t check_conf(ngx_conf_t *cf) {
 
 ngx_command_t commands[] = {
 
-    {ngx_string("scim_store"),
-     NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE23,
-     set_store,
-     NGX_HTTP_MAIN_CONF_OFFSET,
-     0,
+    {ngx_string("scim_store"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE23, set_store,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+
+    {ngx_string("scim_schema"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12, set_schema,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+
+    {ngx_string("scim_thread_pool"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12, set_thread_pool,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+
+    {ngx_string("scim"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_scim, NGX_HTTP_LOC_CONF_OFFSET, 0,
      NULL},
 
-    {ngx_string("scim_schema"),
-     NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12,
-     set_schema,
-     NGX_HTTP_MAIN_CONF_OFFSET,
-     0,
-     NULL},
+    {ngx_string("scim_auth"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, auth), &auth_names},
 
-    {ngx_string("scim_thread_pool"),
-     NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12,
-     set_thread_pool,
-     NGX_HTTP_MAIN_CONF_OFFSET,
-     0,
-     NULL},
+    {ngx_string("scim_scope"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, scope), &scope_names},
 
-    {ngx_string("scim"),
-     NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
-     set_scim,
-     NGX_HTTP_LOC_CONF_OFFSET,
-     0,
-     NULL},
+    {ngx_string("scim_profile"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, profile), &profile_names},
 
-    {ngx_string("scim_auth"),
-     anywhere | NGX_CONF_TAKE1,
-     ngx_conf_set_enum_slot,
-     NGX_HTTP_LOC_CONF_OFFSET,
-     offsetof(LocConfSlots, auth),
-     &auth_names},
+    {ngx_string("scim_tenant"), anywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, tenant), NULL},
 
-    {ngx_string("scim_scope"),
-     anywhere | NGX_CONF_TAKE1,
-     ngx_conf_set_enum_slot,
-     NGX_HTTP_LOC_CONF_OFFSET,
-     offsetof(LocConfSlots, scope),
-     &scope_names},
+    {ngx_string("scim_base_url"), anywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, base_url), NULL},
 
-    {ngx_string("scim_profile"),
-     anywhere | NGX_CONF_TAKE1,
-     ngx_conf_set_enum_slot,
-     NGX_HTTP_LOC_CONF_OFFSET,
-     offsetof(LocConfSlots, profile),
-     &profile_names},
+    {ngx_string("scim_max_results"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_results), &results_bounds},
 
-    {ngx_string("scim_tenant"),
-     anywhere | NGX_CONF_TAKE1,
-     ngx_http_set_complex_value_slot,
-     NGX_HTTP_LOC_CONF_OFFSET,
-     offsetof(LocConfSlots, tenant),
-     NULL},
+    {ngx_string("scim_max_json_depth"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_json_depth), &json_depth_bounds},
 
-    {ngx_string("scim_base_url"),
-     anywhere | NGX_CONF_TAKE1,
-     ngx_http_set_complex_value_slot,
-     NGX_HTTP_LOC_CONF_OFFSET,
-     offsetof(LocConfSlots, base_url),
-     NULL},
-
-    {ngx_string("scim_max_results"),
-     anywhere | NGX_CONF_TAKE1,
-     ngx_conf_set_num_slot,
-     NGX_HTTP_LOC_CONF_OFFSET,
-     offsetof(LocConfSlots, max_results),
-     &results_bounds},
-
-    {ngx_string("scim_max_json_depth"),
-     anywhere | NGX_CONF_TAKE1,
-     ngx_conf_set_num_slot,
-     NGX_HTTP_LOC_CONF_OFFSET,
-     offsetof(LocConfSlots, max_json_depth),
-     &json_depth_bounds},
-
-    {ngx_string("scim_max_filter_depth"),
-     anywhere | NGX_CONF_TAKE1,
-     ngx_conf_set_num_slot,
-     NGX_HTTP_LOC_CONF_OFFSET,
-     offsetof(LocConfSlots, max_filter_depth),
-     &filter_depth_bounds},
+    {ngx_string("scim_max_filter_depth"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_filter_depth), &filter_depth_bounds},
 
     ngx_null_command};
 

@@ -56,14 +56,16 @@ struct LocConfSlots {
 };
 
 struct LocConf : LocConfSlots {
-    std::string store_name;           // of `scim`, empty where there is none
+    std::string store_name;  // of `scim`, empty where there is none
     const StoreConf *store = NULL;
-    std::string where;                // "conf/nginx.conf:12" of `scim`
-    std::string base_path;            // what is stripped from the URI if base_url has no variables, without a trailing slash
-    bool base_path_fixed = false;     // false: base_url has variables
+    std::string where;      // "conf/nginx.conf:12" of `scim`
+    std::string base_path;  // what is stripped from the URI if base_url has no variables, without a
+                            // trailing slash
+    bool base_path_fixed = false;  // false: base_url has variables
     ngx_http_core_loc_conf_t *core = NULL;
     service::Settings settings;
-    // The location's own, seen from an `if` or `limit_except` block in it: those are configurations of their own to nginx.
+    // The location's own, seen from an `if` or `limit_except` block in it: those are configurations
+    // of their own to nginx.
     const LocConf *location = this;
 
     bool enabled() const { return store != NULL; }
@@ -83,7 +85,8 @@ void *create_main_conf(ngx_conf_t *cf);
 char *init_main_conf(ngx_conf_t *cf, void *conf);
 void *create_loc_conf(ngx_conf_t *cf);
 char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
-// After everything has been read and merged: what refers to what, and what contradicts what. Logs the sentence itself.
+// After everything has been read and merged: what refers to what, and what contradicts what. Logs
+// the sentence itself.
 ngx_int_t check_conf(ngx_conf_t *cf);
 
 extern ngx_command_t commands[];

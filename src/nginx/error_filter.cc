@@ -13,7 +13,8 @@ ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
 std::string sentence(ngx_http_request_t *r) {
-    auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+    auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
+        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
     switch (r->err_status) {
         case 400: return "the request is not valid HTTP";
         case 403: return "access to this address is forbidden by nginx's own rules (allow, deny)";
@@ -26,9 +27,11 @@ std::string sentence(ngx_http_request_t *r) {
         case 414: return "the request line is longer than large_client_header_buffers allows";
         case 429: return "too many requests: a limit of nginx's configuration is exceeded";
         case 494: return "the request headers are larger than large_client_header_buffers allows";
-        case 503: return "a limit of nginx's configuration is exceeded, or the server is not available";
-        default: return r->err_status >= 500 ? "the request failed inside nginx; its error log says why"
-                                             : "nginx refused the request; its error log says why";
+        case 503:
+            return "a limit of nginx's configuration is exceeded, or the server is not available";
+        default:
+            return r->err_status >= 500 ? "the request failed inside nginx; its error log says why"
+                                        : "nginx refused the request; its error log says why";
     }
 }
 
@@ -40,8 +43,11 @@ bool replaces(ngx_http_request_t *r) {
 
 ngx_int_t replace_headers(ngx_http_request_t *r) {
     Ctx &ctx = *ctx_if_any(r);
-    uint16_t status = uint16_t(r->err_status == 494 ? 431 : r->err_status == 499 ? 400 : r->err_status);
-    Error error{status, ScimType::none, sentence(r), uint16_t(status == 429 || status == 503 ? 1 : 0)};
+    uint16_t status = uint16_t(r->err_status == 494   ? 431
+                               : r->err_status == 499 ? 400
+                                                      : r->err_status);
+    Error error{status, ScimType::none, sentence(r),
+                uint16_t(status == 429 || status == 503 ? 1 : 0)};
     ctx.error_body = error_body(error, service::request_text(request_id(r)));
     ctx.facts.detail = error.detail;
     r->headers_out.content_length_n = off_t(ctx.error_body.size());
@@ -65,8 +71,9 @@ ngx_int_t replace_headers(ngx_http_request_t *r) {
 
 ngx_int_t header_filter(ngx_http_request_t *r) {
     if (r->err_status < 400) return next_header_filter(r);
-    ngx_int_t rc = guarded(r->connection->log, ngx_int_t(NGX_ERROR),
-                           [&]() -> ngx_int_t { return replaces(r) ? replace_headers(r) : NGX_OK; });
+    ngx_int_t rc = guarded(r->connection->log, ngx_int_t(NGX_ERROR), [&]() -> ngx_int_t {
+        return replaces(r) ? replace_headers(r) : NGX_OK;
+    });
     return rc == NGX_OK ? next_header_filter(r) : rc;
 }
 

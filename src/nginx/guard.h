@@ -10,8 +10,8 @@
 
 namespace scim::nginx {
 
-// Runs `f`; what it throws is logged, and `otherwise` is returned instead. Every function whose address is given to nginx
-// and that can throw is one call of this.
+// Runs `f`; what it throws is logged, and `otherwise` is returned instead. Every function whose
+// address is given to nginx and that can throw is one call of this.
 template <class F, class R = std::invoke_result_t<F>>
 R guarded(ngx_log_t *log, R otherwise, F &&f) noexcept {
     try {
@@ -28,7 +28,8 @@ R guarded(ngx_log_t *log, R otherwise, F &&f) noexcept {
 
 template <class F>
 ngx_int_t guarded(ngx_http_request_t *r, F &&f) noexcept {
-    return guarded(r->connection->log, ngx_int_t(NGX_HTTP_INTERNAL_SERVER_ERROR), std::forward<F>(f));
+    return guarded(r->connection->log, ngx_int_t(NGX_HTTP_INTERNAL_SERVER_ERROR),
+                   std::forward<F>(f));
 }
 
 template <class F>
@@ -36,7 +37,8 @@ void guarded_void(ngx_log_t *log, F &&f) noexcept {
     (void)guarded(log, 0, [&] { return f(), 0; });
 }
 
-// An object that lives as long as its pool: the pool's cleanup runs the destructor. NULL if the pool has no memory.
+// An object that lives as long as its pool: the pool's cleanup runs the destructor. NULL if the
+// pool has no memory.
 template <class T, class... Args>
 T *pool_new(ngx_pool_t *pool, Args &&...args) {
     static_assert(alignof(T) <= NGX_ALIGNMENT);

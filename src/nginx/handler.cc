@@ -23,7 +23,9 @@ service::Method method_of(ngx_http_request_t *r) {
     }
 }
 
-std::string_view header(ngx_table_elt_t *h) { return h != NULL ? view(h->value) : std::string_view(); }
+std::string_view header(ngx_table_elt_t *h) {
+    return h != NULL ? view(h->value) : std::string_view();
+}
 
 // A request that is answered on the spot: its views are nginx's own memory.
 service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const Ctx &ctx) {
@@ -63,7 +65,8 @@ std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf 
 // nginx calls this when the request is destroyed, whoever destroys it.
 void on_request_gone(void *data) { static_cast<PendingRequest *>(data)->r = NULL; }
 
-// Ties the pending request to its client until finish_request() or the client's end, whichever comes first.
+// Ties the pending request to its client until finish_request() or the client's end, whichever
+// comes first.
 bool attach(ngx_http_request_t *r, PendingRequest &pending) {
     ngx_http_cleanup_t *cleanup = ngx_http_cleanup_add(r, 0);
     if (cleanup == NULL) return false;
@@ -91,8 +94,10 @@ std::string read_body(ngx_http_request_t *r) {
         } else if (b->in_file) {
             size_t at = body.size(), size = size_t(b->file_last - b->file_pos);
             body.resize(at + size);
-            ssize_t n = ngx_read_file(b->file, reinterpret_cast<u_char *>(&body[at]), size, b->file_pos);
-            if (n != ssize_t(size)) throw std::runtime_error("a request body's temporary file cannot be read");
+            ssize_t n =
+                ngx_read_file(b->file, reinterpret_cast<u_char *>(&body[at]), size, b->file_pos);
+            if (n != ssize_t(size))
+                throw std::runtime_error("a request body's temporary file cannot be read");
         }
     }
     return body;
@@ -107,7 +112,8 @@ void body_ready(ngx_http_request_t *r) {
         StoreSlot *slot = slot_of(*lcf.store);
         // The store may have gone while the body came.
         if (slot == NULL || slot->session() == NULL)
-            return send_error(r, ctx, Error{503, ScimType::none, "the directory cannot be served now", 5});
+            return send_error(r, ctx,
+                              Error{503, ScimType::none, "the directory cannot be served now", 5});
         auto pending = pending_of(r, lcf, ctx);
         pending->body = read_body(r);
         pending->job.request.body = pending->body;
@@ -120,20 +126,25 @@ void body_ready(ngx_http_request_t *r) {
     if (rc != NGX_DONE) ngx_http_finalize_request(r, rc);
 }
 
-// The writer refuses what needs no body to be refused, and notes it; here only the client is spared the sending.
+// The writer refuses what needs no body to be refused, and notes it; here only the client is spared
+// the sending.
 bool wants_body(ngx_http_request_t *r, const LocConf &lcf, const Ctx &ctx, StoreSlot &slot) {
     service::Snapshot snapshot(*slot.session());
-    return !snapshot.usable() || service::wants_body(*snapshot.catalog(), request_of(r, lcf, ctx), *ctx.actor);
+    return !snapshot.usable() ||
+           service::wants_body(*snapshot.catalog(), request_of(r, lcf, ctx), *ctx.actor);
 }
 
 ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
     if (!lcf.write_allowed() || slot.read_only()) {
         ngx_int_t rc = refuse_body(r);
         if (rc != NGX_OK) return rc;
-        return send_error(r, ctx,
-                          slot.read_only()
-                              ? Error{503, ScimType::none, "the directory is read-only: a newer version has written it", 60}
-                              : Error{403, ScimType::none, "this address is read-only: scim_scope of the location says so", 0});
+        return send_error(
+            r, ctx,
+            slot.read_only()
+                ? Error{503, ScimType::none,
+                        "the directory is read-only: a newer version has written it", 60}
+                : Error{403, ScimType::none,
+                        "this address is read-only: scim_scope of the location says so", 0});
     }
     if (!wants_body(r, lcf, ctx, slot)) {
         ngx_int_t rc = refuse_body(r);
@@ -178,8 +189,8 @@ ngx_int_t serve_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreS
 
 }  // namespace
 
-// nginx would send the 100 even for a body that it throws away. A client that has not sent it may never do so: what comes
-// next on the connection could be body or request.
+// nginx would send the 100 even for a body that it throws away. A client that has not sent it may
+// never do so: what comes next on the connection could be body or request.
 ngx_int_t refuse_body(ngx_http_request_t *r) {
     if (r->headers_in.expect != NULL && !r->expect_tested) r->keepalive = 0;
     r->expect_tested = 1;
@@ -196,9 +207,11 @@ ngx_int_t content_handler(ngx_http_request_t *r) {
         if (ctx->actor == nullptr || slot->session() == NULL) {
             ngx_int_t rc = refuse_body(r);
             if (rc != NGX_OK) return rc;
-            return send_error(r, *ctx,
-                              ctx->actor == nullptr ? ctx->refusal
-                                                    : Error{503, ScimType::none, "the directory cannot be served now", 5});
+            return send_error(
+                r, *ctx,
+                ctx->actor == nullptr
+                    ? ctx->refusal
+                    : Error{503, ScimType::none, "the directory cannot be served now", 5});
         }
         if (service::is_write(method_of(r))) return serve_write(r, lcf, *ctx, *slot);
         return serve_read(r, lcf, *ctx, *slot);
@@ -208,10 +221,12 @@ ngx_int_t content_handler(ngx_http_request_t *r) {
 void finish_request(PendingRequest &pending, ngx_log_t *log) {
     ngx_http_request_t *r = pending.r;
     service::Job &job = pending.job;
-    if (!pending.is_write && !pending.outcome) service::refuse(job.response, pending.outcome.error(), job.request.id);
+    if (!pending.is_write && !pending.outcome)
+        service::refuse(job.response, pending.outcome.error(), job.request.id);
     if (r == NULL) {
-        ngx_log_error(NGX_LOG_INFO, log, 0, "scim: the client is gone; its request %s was answered with %ui",
-                      service::request_text(job.request.id).c_str(), ngx_uint_t(job.response.status));
+        ngx_log_error(
+            NGX_LOG_INFO, log, 0, "scim: the client is gone; its request %s was answered with %ui",
+            service::request_text(job.request.id).c_str(), ngx_uint_t(job.response.status));
         return;
     }
     ngx_connection_t *c = r->connection;

@@ -11,14 +11,14 @@ namespace scim::nginx {
 
 // What the module knows of a request. In the request's pool.
 struct Ctx {
-    bool looked_up = false;        // `actor` and `refusal` are known
-    bool answered = false;         // the body is ours: the error filter keeps off
+    bool looked_up = false;  // `actor` and `refusal` are known
+    bool answered = false;   // the body is ours: the error filter keeps off
     service::ActorPtr actor;
-    Error refusal;                 // why there is no actor
+    Error refusal;  // why there is no actor
     ngx_str_t base_url = ngx_null_string;
-    std::string_view path;         // behind the base URL
-    service::Facts facts;          // for the log's variables, once there is an answer
-    std::string error_body;        // what replaces a page of nginx's own
+    std::string_view path;   // behind the base URL
+    service::Facts facts;    // for the log's variables, once there is an answer
+    std::string error_body;  // what replaces a page of nginx's own
 };
 
 // Made when it is first asked for; NULL without memory.
@@ -26,7 +26,8 @@ Ctx *ctx_of(ngx_http_request_t *r);
 // The one there is, or NULL.
 Ctx *ctx_if_any(ngx_http_request_t *r);
 
-// Finds out who asks, once a request. `ctx.actor` is empty and `ctx.refusal` says why if nobody may.
+// Finds out who asks, once a request. `ctx.actor` is empty and `ctx.refusal` says why if nobody
+// may.
 void look_up_actor(ngx_http_request_t *r, Ctx &ctx);
 
 // The request's id ($request_id), made if need be.
@@ -35,7 +36,8 @@ store::RequestId request_id(ngx_http_request_t *r);
 ngx_int_t access_handler(ngx_http_request_t *r);
 ngx_int_t content_handler(ngx_http_request_t *r);
 
-// For an answer that needs no body: what comes of it is thrown away, and a client that waits for a 100 gets none.
+// For an answer that needs no body: what comes of it is thrown away, and a client that waits for a
+// 100 gets none.
 ngx_int_t refuse_body(ngx_http_request_t *r);
 
 // Sends an answer and remembers its facts. What it returns is for ngx_http_finalize_request().

@@ -18,9 +18,10 @@ ngx_int_t postconfiguration(ngx_conf_t *cf) {
     ngx_str_t request_id = ngx_string("request_id");
     request_id_index = ngx_http_get_variable_index(cf, &request_id);
     if (request_id_index == NGX_ERROR) return NGX_ERROR;
-    auto *cmcf =
-        static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    auto *handler = static_cast<ngx_http_handler_pt *>(ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers));
+    auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    auto *handler = static_cast<ngx_http_handler_pt *>(
+        ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers));
     if (handler == NULL) return NGX_ERROR;
     *handler = access_handler;
     install_error_filter();

@@ -17,7 +17,9 @@ extern "C" {
 
 namespace scim::nginx {
 
-inline std::string_view view(const ngx_str_t &s) { return {reinterpret_cast<const char *>(s.data), s.len}; }
+inline std::string_view view(const ngx_str_t &s) {
+    return {reinterpret_cast<const char *>(s.data), s.len};
+}
 
 // A copy in a pool; an empty string with data == NULL if the pool has no memory.
 inline ngx_str_t copy_to_pool(ngx_pool_t *pool, std::string_view s) {

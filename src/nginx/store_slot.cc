@@ -11,7 +11,8 @@ constexpr ngx_msec_t retry_time = 1000;
 // A batch that an exception ended has no answers of its own.
 void refuse_all(std::vector<std::unique_ptr<PendingRequest>> &batch) {
     Error error{503, ScimType::none, "the directory cannot be written now", 5};
-    for (auto &request : batch) service::refuse(request->job.response, error, request->job.request.id);
+    for (auto &request : batch)
+        service::refuse(request->job.response, error, request->job.request.id);
 }
 
 }  // namespace
@@ -42,7 +43,8 @@ void StoreSlot::log_problem(std::string problem) {
     problem_ = std::move(problem);
     if (problem_ == logged_) return;
     logged_ = problem_;
-    ngx_log_error(NGX_LOG_ERR, log_, 0, "scim: %s; its locations answer 503 until this is mended", problem_.c_str());
+    ngx_log_error(NGX_LOG_ERR, log_, 0, "scim: %s; its locations answer 503 until this is mended",
+                  problem_.c_str());
 }
 
 void StoreSlot::retry_later() {
@@ -57,7 +59,8 @@ void StoreSlot::open() {
     service::Store::Options options;
     options.env.directory = conf_.path;
     options.env.map_size = size_t(conf_.size);
-    // Two generations of workers during a reload or upgrade; each has its loop, its writer and its long reads.
+    // Two generations of workers during a reload or upgrade; each has its loop, its writer and its
+    // long reads.
     options.env.max_readers = unsigned(2 * main_.workers * (reads_at_once + 2)) + 64;
     options.declaration = conf_.declaration;
     std::string why;
@@ -97,8 +100,11 @@ void StoreSlot::declared(bool good, const std::string &why) {
 void StoreSlot::serve() {
     session_ = std::make_unique<service::Session>(*store_);
     writer_ = std::make_unique<service::Writer>(*store_);
-    if (!store_->warning().empty()) ngx_log_error(NGX_LOG_WARN, log_, 0, "scim: %s", store_->warning().c_str());
-    if (!logged_.empty()) ngx_log_error(NGX_LOG_NOTICE, log_, 0, "scim: store \"%s\" is served again", conf_.path.c_str());
+    if (!store_->warning().empty())
+        ngx_log_error(NGX_LOG_WARN, log_, 0, "scim: %s", store_->warning().c_str());
+    if (!logged_.empty())
+        ngx_log_error(NGX_LOG_NOTICE, log_, 0, "scim: store \"%s\" is served again",
+                      conf_.path.c_str());
     problem_.clear();
     logged_.clear();
 }
@@ -130,8 +136,8 @@ void StoreSlot::batch_done(service::BatchOutcome outcome) {
     batch_.clear();
     writing_ = false;
     if (!writer_->problem().empty())
-        ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" cannot be written: %s", conf_.path.c_str(),
-                      writer_->problem().c_str());
+        ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" cannot be written: %s",
+                      conf_.path.c_str(), writer_->problem().c_str());
     if (outcome == service::BatchOutcome::reopen) reopen();
     // The next batch is on its way before the answers of this one are written.
     if (!queue_.empty() && session_ != nullptr) start_batch();
@@ -181,7 +187,8 @@ void StoreSlot::start_read(std::unique_ptr<PendingRequest> request) {
     done();
 }
 
-// LMDB after a failed meta page write: every transaction says so until the environment is opened anew.
+// LMDB after a failed meta page write: every transaction says so until the environment is opened
+// anew.
 void StoreSlot::reopen() {
     session_.reset();
     reopen_ = true;
@@ -208,9 +215,13 @@ void StoreSlot::reopen() {
 void StoreSlot::tend() {
     if (session_ == nullptr) return;
     int dead = store_->env().check_readers();
-    if (dead > 0) ngx_log_error(NGX_LOG_NOTICE, log_, 0, "scim: freed %d reader slots of dead processes", dead);
+    if (dead > 0)
+        ngx_log_error(NGX_LOG_NOTICE, log_, 0, "scim: freed %d reader slots of dead processes",
+                      dead);
     if (!store_->env().in_place())
-        ngx_log_error(NGX_LOG_ALERT, log_, 0, "scim: \"%s/data.mdb\" was replaced or removed; restart nginx", conf_.path.c_str());
+        ngx_log_error(NGX_LOG_ALERT, log_, 0,
+                      "scim: \"%s/data.mdb\" was replaced or removed; restart nginx",
+                      conf_.path.c_str());
 }
 
 }  // namespace scim::nginx

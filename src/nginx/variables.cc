@@ -7,7 +7,16 @@ namespace scim::nginx {
 
 namespace {
 
-enum Variable : uintptr_t { operation, resource_type, resource_id, error_type, detail, dialect, tenant, token_label };
+enum Variable : uintptr_t {
+    operation,
+    resource_type,
+    resource_id,
+    error_type,
+    detail,
+    dialect,
+    tenant,
+    token_label
+};
 
 struct Name {
     ngx_str_t name;
@@ -15,10 +24,14 @@ struct Name {
 };
 
 Name names[] = {
-    {ngx_string("scim_operation"), operation},         {ngx_string("scim_resource_type"), resource_type},
-    {ngx_string("scim_resource_id"), resource_id},     {ngx_string("scim_error_type"), error_type},
-    {ngx_string("scim_detail"), detail},               {ngx_string("scim_dialect"), dialect},
-    {ngx_string("scim_tenant"), tenant},               {ngx_string("scim_token_label"), token_label},
+    {ngx_string("scim_operation"), operation},
+    {ngx_string("scim_resource_type"), resource_type},
+    {ngx_string("scim_resource_id"), resource_id},
+    {ngx_string("scim_error_type"), error_type},
+    {ngx_string("scim_detail"), detail},
+    {ngx_string("scim_dialect"), dialect},
+    {ngx_string("scim_tenant"), tenant},
+    {ngx_string("scim_token_label"), token_label},
 };
 
 std::string_view text_of(const Ctx &ctx, uintptr_t variable) {
@@ -29,8 +42,10 @@ std::string_view text_of(const Ctx &ctx, uintptr_t variable) {
         case error_type: return to_string(ctx.facts.scim_type);
         case detail: return ctx.facts.detail;
         case dialect: return ctx.facts.dialect;
-        case tenant: return ctx.actor ? std::string_view(ctx.actor->tenant_name) : std::string_view();
-        case token_label: return ctx.actor ? std::string_view(ctx.actor->label) : std::string_view();
+        case tenant:
+            return ctx.actor ? std::string_view(ctx.actor->tenant_name) : std::string_view();
+        case token_label:
+            return ctx.actor ? std::string_view(ctx.actor->label) : std::string_view();
         default: return {};
     }
 }
@@ -41,7 +56,8 @@ ngx_int_t get(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t var
         if (!loc_conf(r).enabled()) return NGX_OK;
         Ctx *ctx = ctx_of(r);
         if (ctx == NULL) return NGX_ERROR;
-        // Asked for before the access phase (limit_req) or after a refusal: authenticating twice costs nothing.
+        // Asked for before the access phase (limit_req) or after a refusal: authenticating twice
+        // costs nothing.
         if (variable == tenant || variable == token_label) look_up_actor(r, *ctx);
         std::string_view text = text_of(*ctx, variable);
         if (text.empty()) return NGX_OK;
@@ -60,7 +76,8 @@ ngx_int_t get(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t var
 
 ngx_int_t add_variables(ngx_conf_t *cf) {
     for (Name &name : names) {
-        ngx_http_variable_t *variable = ngx_http_add_variable(cf, &name.name, NGX_HTTP_VAR_NOCACHEABLE);
+        ngx_http_variable_t *variable =
+            ngx_http_add_variable(cf, &name.name, NGX_HTTP_VAR_NOCACHEABLE);
         if (variable == NULL) return NGX_ERROR;
         variable->get_handler = get;
         variable->data = name.variable;

@@ -23,7 +23,8 @@ struct Worker {
 Worker *worker;
 
 void on_hold(ngx_event_t *ev) {
-    ngx_log_error(NGX_LOG_ALERT, ev->log, 0, "scim: work on a store has taken a minute; waiting on");
+    ngx_log_error(NGX_LOG_ALERT, ev->log, 0,
+                  "scim: work on a store has taken a minute; waiting on");
     ngx_add_timer(ev, hold_time);
 }
 
@@ -46,19 +47,22 @@ bool make_directory(const StoreConf &store, const ngx_core_conf_t &core, ngx_log
     const char *path = store.path.c_str();
     if (mkdir(path, 0700) != 0) {
         if (errno == EEXIST) return true;
-        ngx_log_error(NGX_LOG_EMERG, log, errno, "scim_store: cannot create directory \"%s\"", path);
+        ngx_log_error(NGX_LOG_EMERG, log, errno, "scim_store: cannot create directory \"%s\"",
+                      path);
         return false;
     }
     if (geteuid() != 0 || core.user == ngx_uid_t(NGX_CONF_UNSET_UINT)) return true;
     if (chown(path, core.user, core.group) == 0) return true;
-    ngx_log_error(NGX_LOG_EMERG, log, errno, "scim_store: cannot give directory \"%s\" to the workers' user", path);
+    ngx_log_error(NGX_LOG_EMERG, log, errno,
+                  "scim_store: cannot give directory \"%s\" to the workers' user", path);
     return false;
 }
 
 }  // namespace
 
 StoreSlot *slot_of(const StoreConf &conf) {
-    return worker != NULL && conf.index < worker->slots.size() ? worker->slots[conf.index].get() : NULL;
+    return worker != NULL && conf.index < worker->slots.size() ? worker->slots[conf.index].get()
+                                                               : NULL;
 }
 
 void worker_busy() {
@@ -71,13 +75,15 @@ void worker_idle() {
     if (worker->hold.timer_set) ngx_del_timer(&worker->hold);
 }
 
-// In the master, before workers start: only it may make the directory. Never while configuration is only tested.
+// In the master, before workers start: only it may make the directory. Never while configuration is
+// only tested.
 ngx_int_t init_module(ngx_cycle_t *cycle) {
     const MainConf *mcf = main_conf(cycle);
     if (mcf == NULL || ngx_test_config) return NGX_OK;
-    auto *core = reinterpret_cast<ngx_core_conf_t *>(ngx_get_conf(cycle->conf_ctx, ngx_core_module));
-    // An error here stops a start, as it should, but a reload's would end the running master: there the workers' 503 is
-    // the lesser evil.
+    auto *core =
+        reinterpret_cast<ngx_core_conf_t *>(ngx_get_conf(cycle->conf_ctx, ngx_core_module));
+    // An error here stops a start, as it should, but a reload's would end the running master: there
+    // the workers' 503 is the lesser evil.
     const bool is_start = ngx_is_init_cycle(cycle->old_cycle);
     for (const auto &store : mcf->stores)
         if (!make_directory(*store, *core, cycle->log) && is_start) return NGX_ERROR;
@@ -122,7 +128,8 @@ PoolTask::PoolTask() {
     };
 }
 
-bool PoolTask::post(ngx_thread_pool_t *pool, std::function<void()> run, std::function<void()> done) {
+bool PoolTask::post(ngx_thread_pool_t *pool, std::function<void()> run,
+                    std::function<void()> done) {
     run_ = std::move(run);
     done_ = std::move(done);
     task_.event.log = ngx_cycle->log;
@@ -131,7 +138,8 @@ bool PoolTask::post(ngx_thread_pool_t *pool, std::function<void()> run, std::fun
 
 bool WriteQueue::push(std::unique_ptr<PendingRequest> &request) {
     size_t size = request->bytes.size() + request->body.size();
-    if (waiting_.size() >= queue_requests || (bytes_ != 0 && bytes_ + size > queue_bytes)) return false;
+    if (waiting_.size() >= queue_requests || (bytes_ != 0 && bytes_ + size > queue_bytes))
+        return false;
     bytes_ += size;
     waiting_.push_back(std::move(request));
     return true;

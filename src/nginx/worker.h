@@ -1,9 +1,10 @@
 #pragma once
 // What a worker process has of each store, from init_process to exit_process.
 //
-// A store that cannot be served does not stop a worker: its locations answer 503, and the worker tries again every
-// second. Whatever may wait (declaring, writing, long reads) runs on nginx thread pools; the event loop only ever renews its own
-// reader. While anything is under way a timer keeps the worker from exiting, so that a reload or quit drops no answer.
+// A store that cannot be served does not stop a worker: its locations answer 503, and the worker
+// tries again every second. Whatever may wait (declaring, writing, long reads) runs on nginx thread
+// pools; the event loop only ever renews its own reader. While anything is under way a timer keeps
+// the worker from exiting, so that a reload or quit drops no answer.
 
 #include <deque>
 #include <functional>

@@ -1,10 +1,11 @@
 #pragma once
 // What a directory knows of its own shape: schemas, resource types, attribute numbers and indexes.
 //
-// CatalogRows is that knowledge as the store keeps it, row by row; declare() is the only thing that changes it, and only
-// ever by adding: a number, once given, means one (schema, path, type, multiValued, caseExact) for ever. Catalog is the
-// same knowledge made ready for use: immutable, shared between threads, valid for one epoch. Attr, TypeView and IndexDef
-// pointers live as long as their Catalog.
+// CatalogRows is that knowledge as the store keeps it, row by row; declare() is the only thing that
+// changes it, and only ever by adding: a number, once given, means one (schema, path, type,
+// multiValued, caseExact) for ever. Catalog is the same knowledge made ready for use: immutable,
+// shared between threads, valid for one epoch. Attr, TypeView and IndexDef pointers live as long as
+// their Catalog.
 
 #include <cstdint>
 #include <deque>
@@ -22,7 +23,7 @@ namespace scim {
 
 using AttrNumber = uint16_t;
 using TypeNumber = uint16_t;
-constexpr AttrNumber no_attr = 0;  // numbers start at 1
+constexpr AttrNumber no_attr = 0;      // numbers start at 1
 constexpr size_t max_extensions = 31;  // of one resource type, dropped ones included
 
 enum class IndexState : uint8_t { building, ready, conflict, dropping };
@@ -58,10 +59,11 @@ struct CatalogRows {
         bool case_exact = false;
     };
 
-    uint32_t epoch = 0;        // grows with every change; 0: nothing declared yet
-    uint32_t shape_epoch = 0;  // the last epoch at which stored bodies stopped being presentable as they are
-    uint64_t generation = 0;   // of the configuration that declared last
-    std::string unicode;       // text.h unicode_version() at creation
+    uint32_t epoch = 0;  // grows with every change; 0: nothing declared yet
+    uint32_t shape_epoch =
+        0;  // the last epoch at which stored bodies stopped being presentable as they are
+    uint64_t generation = 0;  // of the configuration that declared last
+    std::string unicode;      // text.h unicode_version() at creation
     std::vector<SchemaRow> schemas;
     std::vector<TypeRow> types;
     std::vector<AttrRow> attrs;
@@ -75,11 +77,11 @@ struct Attr {
     const Attr *parent = nullptr;  // the complex attribute it is part of
     uint16_t rank = 0;             // its place in canonical order; parents precede their parts
     int8_t extension = -1;         // its bit in the type's extension set, -1 for core attributes
-    bool computed = false;         // made when sent, never stored: schemas, id, meta, groups, members, …
-    bool discarded = false;        // accepted, never stored: password (this server keeps none)
+    bool computed = false;  // made when sent, never stored: schemas, id, meta, groups, members, …
+    bool discarded = false;  // accepted, never stored: password (this server keeps none)
     Matching matching = Matching::folded;
     const IndexDef *index = nullptr;
-    std::string path;               // as a client names it: "name.familyName", "urn:…:User:department"
+    std::string path;  // as a client names it: "name.familyName", "urn:…:User:department"
     std::vector<const Attr *> subs;  // of a complex attribute, in order
 
     // Shown to nobody, in no answer and no log (S-24, S-25): as itself or as part of what is not.
@@ -97,8 +99,9 @@ class TypeView {
     std::vector<std::string> extension_bits;  // URN by bit
     std::deque<Attr> attrs;                   // by rank
 
-    // The attribute a client names by `path`, in any case: "userName", "name.familyName", URN-qualified forms
-    // (RFC 7644 3.10), never an extension by its URN alone. nullptr if there is none.
+    // The attribute a client names by `path`, in any case: "userName", "name.familyName",
+    // URN-qualified forms (RFC 7644 3.10), never an extension by its URN alone. nullptr if there is
+    // none.
     const Attr *find(std::string_view path) const;
     // A top-level member of a body, by name.
     const Attr *find_core(std::string_view name) const;
@@ -135,7 +138,7 @@ class Catalog {
 
     const std::vector<std::unique_ptr<TypeView>> &types() const { return types_; }
     const TypeView *type_by_endpoint(std::string_view segment) const;  // "Users", in this case only
-    const TypeView *type_by_name(std::string_view name) const;        // "User"
+    const TypeView *type_by_name(std::string_view name) const;         // "User"
     const TypeView *type_by_number(TypeNumber number) const;
     // The declared schemas, in the order of their numbers; by URN in any case.
     const std::vector<const Schema *> &schemas() const { return schemas_; }
@@ -150,7 +153,8 @@ class Catalog {
     std::vector<const Schema *> schemas_;
 };
 
-// The attributes of every resource, which are part of no schema (RFC 7643 3.1, S-32): schemas, id, externalId, meta.
+// The attributes of every resource, which are part of no schema (RFC 7643 3.1, S-32): schemas, id,
+// externalId, meta.
 const std::vector<Attribute> &common_attributes();
 
 // What a configuration wants the directory to be: the built-in definitions and its own.
@@ -160,14 +164,16 @@ struct Declaration {
     std::vector<ResourceType> types;
 };
 
-// The built-in definitions plus `definitions`. A Schema whose URN ends in ":<Name>" of a resource type and that no
-// ResourceType names extends that type, not required (the RFC's own convention for extension URNs). A ResourceType of a
-// known name adds its schemaExtensions to the known ones. The detail of an error quotes the URN or name.
-Result<Declaration> make_declaration(uint64_t generation, const std::vector<Definition> &definitions);
+// The built-in definitions plus `definitions`. A Schema whose URN ends in ":<Name>" of a resource
+// type and that no ResourceType names extends that type, not required (the RFC's own convention for
+// extension URNs). A ResourceType of a known name adds its schemaExtensions to the known ones. The
+// detail of an error quotes the URN or name.
+Result<Declaration> make_declaration(uint64_t generation,
+                                     const std::vector<Definition> &definitions);
 
-// The rows after `declaration`; nothing if they are as it wants them already, or if the directory was declared by a newer
-// generation. Never removes a row; what is no longer declared is marked. Errors: more attributes than numbers, more than 31
-// extensions of a type.
+// The rows after `declaration`; nothing if they are as it wants them already, or if the directory
+// was declared by a newer generation. Never removes a row; what is no longer declared is marked.
+// Errors: more attributes than numbers, more than 31 extensions of a type.
 Result<std::optional<CatalogRows>> declare(const CatalogRows &rows, const Declaration &declaration);
 
 }  // namespace scim

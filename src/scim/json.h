@@ -1,9 +1,10 @@
 #pragma once
 // The one door for JSON that a client wrote, and the one writer of canonical JSON.
 //
-// parse_json() measures before it parses: one linear scan bounds nesting and the number of values, because
-// Jansson spends up to 79 bytes of heap on a byte of hostile input. Only what passed the scan is parsed; keys that
-// occur twice in one object, also when they differ by case alone (RFC 7643 2.1), U+0000 and invalid UTF-8 are refused.
+// parse_json() measures before it parses: one linear scan bounds nesting and the number of values,
+// because Jansson spends up to 79 bytes of heap on a byte of hostile input. Only what passed the
+// scan is parsed; keys that occur twice in one object, also when they differ by case alone (RFC
+// 7643 2.1), U+0000 and invalid UTF-8 are refused.
 
 #include <jansson.h>
 
@@ -25,19 +26,22 @@ struct JsonLimits {
     size_t values = 200000;  // values of any kind, keys not counted
 };
 
-// 400 invalidSyntax with the position for anything that is not one JSON object within the limits. The texts name the
-// directive that sets a limit (scim_max_json_depth; the number of values is fixed).
+// 400 invalidSyntax with the position for anything that is not one JSON object within the limits.
+// The texts name the directive that sets a limit (scim_max_json_depth; the number of values is
+// fixed). A number that is too large for 64 bits or a double is 400 invalidValue.
 Result<Json> parse_json(std::string_view bytes, const JsonLimits &limits);
 
-// What a JSON string value is called in a sentence: "a string", "a number", "true", "an object", "null", …
+// What a JSON string value is called in a sentence: "a string", "a number", "true", "an object",
+// "null", …
 std::string_view kind_of(const json_t *value);
 
 inline std::string_view text_of(const json_t *string) {
     return {json_string_value(string), json_string_length(string)};
 }
 
-// Canonical form: no blanks, shortest round-trip decimals, escapes only where RFC 8259 demands them (", \, U+0000 to
-// U+001F; the short form where there is one), everything else as UTF-8, keys in the order of the tree.
+// Canonical form: no blanks, shortest round-trip decimals, escapes only where RFC 8259 demands them
+// (", \, U+0000 to U+001F; the short form where there is one), everything else as UTF-8, keys in
+// the order of the tree.
 void write_string(std::string &out, std::string_view utf8);
 void write_integer(std::string &out, int64_t value);
 void write_decimal(std::string &out, double value);
@@ -48,8 +52,8 @@ inline bool has_escape(std::string_view json_string) {
     return json_string.find('\\') != std::string_view::npos;
 }
 
-// The text of a JSON string literal, quotes included in `literal`, appended to `out`. False if it is not one: bytes
-// that come from the disk are never trusted.
+// The text of a JSON string literal, quotes included in `literal`, appended to `out`. False if it
+// is not one: bytes that come from the disk are never trusted.
 bool read_string(std::string_view literal, std::string &out);
 
 }  // namespace scim

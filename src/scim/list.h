@@ -13,11 +13,12 @@ struct Page {
     uint64_t count = 0;  // resources wanted, at most
 };
 
-// What `startIndex` and `count` mean: less than 1 is 1, negative is 0, absent is 100 or `max_results` if that is smaller,
-// more than `max_results` is `max_results`.
+// What `startIndex` and `count` mean: less than 1 is 1, negative is 0, absent is 100 or
+// `max_results` if that is smaller, more than `max_results` is `max_results`.
 Page page_of(const Query &query, uint64_t max_results);
 
 // `resources` is the comma-separated text of `items` resources.
-void write_list(std::string &out, uint64_t total, uint64_t start, uint64_t items, std::string_view resources);
+void write_list(std::string &out, uint64_t total, uint64_t start, uint64_t items,
+                std::string_view resources);
 
 }  // namespace scim

@@ -161,10 +161,11 @@ CodePoints width_mapped(const CodePoints &text) {
     return out;
 }
 
-// Unicode's Case_Ignorable, as far as the IdentifierClass permits such code points.
+// Unicode's Case_Ignorable, as far as such code points can stand beside a sigma here: U+00B7 stands
+// between two l, and Hebrew punctuation in strings that begin with Hebrew.
 bool is_case_ignorable(int32_t c) {
     if (c < 0x80) return c == '\'' || c == '.' || c == ':' || c == '^' || c == '`';
-    if (c == 0x00b7 || c == 0x0375 || c == 0x05f4) return true;
+    if (c == 0x0375) return true;
     int category = utf8proc_category(c);
     return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_LM ||
            category == UTF8PROC_CATEGORY_CF;

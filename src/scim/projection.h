@@ -1,5 +1,6 @@
 #pragma once
-// What a client wants to see of a resource: `attributes` and `excludedAttributes` (RFC 7644 3.9, S-98…104).
+// What a client wants to see of a resource: `attributes` and `excludedAttributes` (RFC 7644 3.9,
+// S-98…104).
 
 #include <optional>
 #include <string_view>
@@ -16,13 +17,16 @@ class Projection {
     // What is shown to a client that asks for nothing in particular.
     explicit Projection(const TypeView &type);
 
-    // Comma-separated names as they stand in a query string, decoded; nothing where the parameter is absent. Both given:
-    // 400 invalidValue. Unknown names are ignored (S-103). A complex attribute brings its default parts, a part brings
-    // only itself (and always-returned siblings), an extension's URN brings all of it.
-    static Result<Projection> parse(const TypeView &type, std::optional<std::string_view> attributes,
+    // Comma-separated names as they stand in a query string, decoded; nothing where the parameter
+    // is absent. Both given: 400 invalidValue. Unknown names are ignored (S-103). A complex
+    // attribute brings its default parts, a part brings only itself (and always-returned siblings),
+    // an extension's URN brings all of it.
+    static Result<Projection> parse(const TypeView &type,
+                                    std::optional<std::string_view> attributes,
                                     std::optional<std::string_view> excluded);
 
-    // True if every stored attribute that is returned by default is shown and no other: a stored body may be copied.
+    // True if every stored attribute that is returned by default is shown and no other: a stored
+    // body may be copied.
     bool whole() const { return whole_; }
     bool shows(const Attr &attr) const { return shown_.has(attr.rank); }
     // True if any part of a complex attribute (or a simple one) is shown.

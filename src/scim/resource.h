@@ -1,9 +1,10 @@
 #pragma once
 // A resource as a list of leaves: the one form between a client's JSON and a stored record.
 //
-// A leaf is one simple value: attribute number, element (the place in a multi-valued attribute, 0 otherwise) and its
-// canonical JSON text. Leaves are kept in canonical order: the rank of the top attribute, the element, the rank of the
-// part. A multi-valued part of a complex attribute (E5607) is one leaf whose text is the whole array.
+// A leaf is one simple value: attribute number, element (the place in a multi-valued attribute, 0
+// otherwise) and its canonical JSON text. Leaves are kept in canonical order: the rank of the top
+// attribute, the element, the rank of the part. A multi-valued part of a complex attribute (E5607)
+// is one leaf whose text is the whole array.
 
 #include <cstdint>
 #include <memory>
@@ -36,11 +37,11 @@ class Resource {
     size_t used_ = 0, size_ = 0;
 };
 
-// What was accepted although it is not RFC 7644's form, and what was ignored: for the log and $scim_dialect. Names are
-// bounded in number; a rewrite is named once.
+// What was accepted although it is not RFC 7644's form, and what was ignored: for the log and
+// $scim_dialect. Names are bounded in number; a rewrite is named once.
 class Report {
   public:
-    void rewrote(std::string_view what);     // "string-boolean"
+    void rewrote(std::string_view what);       // "string-boolean"
     void ignored(std::string_view attribute);  // an attribute nobody declared
     const std::vector<std::string> &rewrites() const { return rewrites_; }
     const std::vector<std::string> &ignored() const { return ignored_; }
@@ -51,15 +52,17 @@ class Report {
     std::vector<std::string> rewrites_, ignored_;
 };
 
-// The client's body of POST or PUT as leaves: RFC 7643 2, 7644 3.3. readOnly and computed attributes are ignored
-// (S-24), null and [] are unassigned (S-17), names match in any case (S-2), types are checked, a `primary` occurs once
-// (S-11), `schemas` is checked (S-29, S-31). Writable attributes that were not sent are absent. `strict` is scim_profile rfc:
-// no rewrite is made and unknown attributes are refused. Whether required attributes are there is asked separately, because
-// PUT keeps some.
-Result<Resource> read_resource(const TypeView &type, const json_t *body, bool strict, Report &report);
+// The client's body of POST or PUT as leaves: RFC 7643 2, 7644 3.3. readOnly and computed
+// attributes are ignored (S-24), null and [] are unassigned (S-17), names match in any case (S-2),
+// types are checked, a `primary` occurs once (S-11), `schemas` is checked (S-29, S-31). Writable
+// attributes that were not sent are absent. `strict` is scim_profile rfc: no rewrite is made and
+// unknown attributes are refused. Whether required attributes are there is asked separately,
+// because PUT keeps some.
+Result<Resource> read_resource(const TypeView &type, const json_t *body, bool strict,
+                               Report &report);
 
-// 400 invalidValue naming the first required attribute that is missing (S-21); an extension's only if the extension is
-// required or present.
+// 400 invalidValue naming the first required attribute that is missing (S-21); an extension's only
+// if the extension is required or present.
 Outcome check_required(const TypeView &type, const Resource &resource);
 
 // Where a leaf's text stands in what write_members() wrote.
@@ -80,9 +83,10 @@ class AttrSet {
 };
 
 // The members of the JSON object that the leaves describe, canonical, without the braces:
-// `"userName":"a","name":{"familyName":"b"},"urn:…":{"department":"c"}`. Leaves that are not declared in `type` are left
-// out, and so are those not in `shown` if it is given. `extents`, if given, is set to one extent a leaf (length 0 for a leaf left out).
-// REQUIRES: canonical order (see canonical_order()).
+// `"userName":"a","name":{"familyName":"b"},"urn:…":{"department":"c"}`. Leaves that are not
+// declared in `type` are left out, and so are those not in `shown` if it is given. `extents`, if
+// given, is set to one extent a leaf (length 0 for a leaf left out). REQUIRES: canonical order (see
+// canonical_order()).
 void write_members(std::string &out, const TypeView &type, const std::vector<Leaf> &leaves,
                    const AttrSet *shown, std::vector<Extent> *extents);
 

@@ -1,8 +1,8 @@
 #pragma once
 // The one way this project says that something a client asked for cannot be had.
 //
-// An Error is an answer in the making: HTTP status, scimType (RFC 7644 3.12) and one sentence for an
-// administrator. A Result holds a value or an Error, never both, and must be looked at.
+// An Error is an answer in the making: HTTP status, scimType (RFC 7644 3.12) and one sentence for
+// an administrator. A Result holds a value or an Error, never both, and must be looked at.
 
 #include <cstdint>
 #include <string>

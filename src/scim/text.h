@@ -18,11 +18,12 @@ enum class Matching : uint8_t {
     username,  // PRECIS UsernameCaseMapped, RFC 8265 3.3 (S-155, S-156)
 };
 
-// Appends the key of `utf8` to `out`. Total: every valid UTF-8 string has a key. A userName that the PRECIS profile
-// refuses (blanks, symbols, mixed directions) is keyed as `folded` instead: deployments contain such names, and a
-// directory that refuses them provisions nobody (S-156). The key of a userName that PRECIS accepts, and of one it
-// refuses, cannot collide wrongly: both are functions of the value alone.
-// REQUIRES: `utf8` is valid UTF-8 (parse_json saw to that). Invalid input is keyed by its octets.
+// Appends the key of `utf8` to `out`. Total: every valid UTF-8 string has a key. A userName that
+// the PRECIS profile refuses (blanks, symbols, mixed directions) is keyed as `folded` instead:
+// deployments contain such names, and a directory that refuses them provisions nobody (S-156). The
+// key of a userName that PRECIS accepts, and of one it refuses, cannot collide wrongly: both are
+// functions of the value alone. REQUIRES: `utf8` is valid UTF-8 (parse_json saw to that). Invalid
+// input is keyed by its octets.
 void append_key(std::string &out, Matching matching, std::string_view utf8);
 std::string key_of(Matching matching, std::string_view utf8);
 

@@ -1,5 +1,6 @@
 #pragma once
-// The commands of scimctl. Each takes what was typed, does it, says what came of it, and returns the exit code.
+// The commands of scimctl. Each takes what was typed, does it, says what came of it, and returns
+// the exit code.
 
 #include <string>
 

@@ -19,8 +19,8 @@ namespace scim::scimctl {
 
 namespace {
 
-// LMDB's lock file is as long as its first opener wants, and nginx with many workers wants many readers: it must not find a
-// short one because scimctl came first.
+// LMDB's lock file is as long as its first opener wants, and nginx with many workers wants many
+// readers: it must not find a short one because scimctl came first.
 constexpr unsigned max_readers = 4096;
 constexpr size_t new_map_size = size_t(1) << 30;
 
@@ -34,12 +34,14 @@ int become_owner(const Globals &globals, const struct stat &directory) {
     if (geteuid() == directory.st_uid && geteuid() != 0) return exit_ok;
     if (geteuid() != 0)
         return fail(globals, exit_store,
-                    "store \"" + globals.store + "\" belongs to " + user_name(directory.st_uid) + "; run: sudo -u " +
-                        user_name(directory.st_uid) + " scimctl …");
+                    "store \"" + globals.store + "\" belongs to " + user_name(directory.st_uid) +
+                        "; run: sudo -u " + user_name(directory.st_uid) + " scimctl …");
     if (directory.st_uid == 0) return exit_ok;
-    if (setgroups(0, nullptr) != 0 || setgid(directory.st_gid) != 0 || setuid(directory.st_uid) != 0)
-        return fail(globals, exit_store, "cannot become " + user_name(directory.st_uid) + ", the owner of store \"" +
-                                             globals.store + "\": " + std::strerror(errno));
+    if (setgroups(0, nullptr) != 0 || setgid(directory.st_gid) != 0 ||
+        setuid(directory.st_uid) != 0)
+        return fail(globals, exit_store,
+                    "cannot become " + user_name(directory.st_uid) + ", the owner of store \"" +
+                        globals.store + "\": " + std::strerror(errno));
     return exit_ok;
 }
 
@@ -54,8 +56,8 @@ bool is_empty(const std::string &directory) {
     return true;
 }
 
-// 0 lets LMDB take the size that the store was last written with: nginx's size=, which a tool must not outgrow. A file of
-// less than its two meta pages is being made at this moment.
+// 0 lets LMDB take the size that the store was last written with: nginx's size=, which a tool must
+// not outgrow. A file of less than its two meta pages is being made at this moment.
 size_t map_size(const std::string &data) {
     struct stat st;
     return stat(data.c_str(), &st) == 0 && st.st_size >= 8192 ? 0 : new_map_size;
@@ -66,26 +68,32 @@ int check_directory(const Globals &globals, Access access) {
     if (stat(globals.store.c_str(), &st) != 0) {
         if (errno == ENOENT)
             return fail(globals, exit_store,
-                        "there is no directory \"" + globals.store + "\"; nginx makes it at its start (scim_store)");
-        return fail(globals, exit_store, "cannot open store \"" + globals.store + "\": " + std::strerror(errno));
+                        "there is no directory \"" + globals.store +
+                            "\"; nginx makes it at its start (scim_store)");
+        return fail(globals, exit_store,
+                    "cannot open store \"" + globals.store + "\": " + std::strerror(errno));
     }
-    if (!S_ISDIR(st.st_mode)) return fail(globals, exit_store, "\"" + globals.store + "\" is not a directory");
+    if (!S_ISDIR(st.st_mode))
+        return fail(globals, exit_store, "\"" + globals.store + "\" is not a directory");
     if (int code = become_owner(globals, st); code != exit_ok) return code;
     if (stat((globals.store + "/data.mdb").c_str(), &st) == 0) return exit_ok;
     if (errno != ENOENT)
-        return fail(globals, exit_store, "cannot open store \"" + globals.store + "\": " + std::strerror(errno));
+        return fail(globals, exit_store,
+                    "cannot open store \"" + globals.store + "\": " + std::strerror(errno));
     if (access != Access::create)
         return fail(globals, exit_store,
-                    "there is no store in \"" + globals.store + "\" yet; nginx or scimctl tenant add makes it");
+                    "there is no store in \"" + globals.store +
+                        "\" yet; nginx or scimctl tenant add makes it");
     if (!is_empty(globals.store))
-        return fail(globals, exit_store,
-                    "\"" + globals.store + "\" has other files and no store; is it the right directory?");
+        return fail(
+            globals, exit_store,
+            "\"" + globals.store + "\" has other files and no store; is it the right directory?");
     return exit_ok;
 }
 
 bool write_line(FILE *out, std::string_view text) {
-    return std::fwrite(text.data(), 1, text.size(), out) == text.size() && std::fputc('\n', out) != EOF &&
-           std::fflush(out) == 0;
+    return std::fwrite(text.data(), 1, text.size(), out) == text.size() &&
+           std::fputc('\n', out) != EOF && std::fflush(out) == 0;
 }
 
 }  // namespace
@@ -127,7 +135,9 @@ std::unique_ptr<service::Store> open_store(const Globals &globals, Access access
     options.declaration = std::move(*declaration);
     std::string why;
     auto opened = service::Store::open(std::move(options), why);
-    if (opened != nullptr && opened->state() == service::Store::State::undeclared && !opened->declare(why)) opened.reset();
+    if (opened != nullptr && opened->state() == service::Store::State::undeclared &&
+        !opened->declare(why))
+        opened.reset();
     if (opened == nullptr) {
         fail(globals, exit_store, why);
         return nullptr;
@@ -143,7 +153,8 @@ std::unique_ptr<service::Store> open_store(const Globals &globals, Access access
 int commit(const Globals &globals, store::WriteTxn &txn) {
     store::Errc code = txn.commit();
     if (code == store::Errc::ok) return exit_ok;
-    return fail(globals, exit_store, "the store cannot be written: " + std::string(to_string(code)));
+    return fail(globals, exit_store,
+                "the store cannot be written: " + std::string(to_string(code)));
 }
 
 int64_t now() {
@@ -170,7 +181,8 @@ std::optional<int64_t> parse_duration(std::string_view text) {
     constexpr int64_t second = 1000, year = 366 * 24 * 3600 * second;
     int64_t count = 0;
     auto [unit, ec] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (ec != std::errc() || unit + 1 != text.data() + text.size() || count < 0) return std::nullopt;
+    if (ec != std::errc() || unit + 1 != text.data() + text.size() || count < 0)
+        return std::nullopt;
     int64_t length = 0;
     switch (*unit) {
         case 's': length = second; break;

@@ -1,5 +1,6 @@
 #pragma once
-// What every command of scimctl shares: the store as its owner sees it, how results and failures are said, and the clock.
+// What every command of scimctl shares: the store as its owner sees it, how results and failures
+// are said, and the clock.
 
 #include <memory>
 #include <optional>
@@ -30,7 +31,8 @@ int fail(const Globals &globals, ExitCode code, std::string_view text);
 // The exit code follows from the status: 503 is the store's fault.
 int fail(const Globals &globals, const Error &error);
 
-// A result on stdout: `text`, or with --json the row. False if it could not be written, which is said on stderr.
+// A result on stdout: `text`, or with --json the row. False if it could not be written, which is
+// said on stderr.
 bool print(const Globals &globals, std::string_view text, const store::RowWriter &row);
 bool print(const Globals &globals, std::string_view text);
 
@@ -40,8 +42,8 @@ enum class Access : uint8_t {
     create,  // as write, and an empty directory becomes a store
 };
 
-// The store, opened with the uid of its directory's owner, which this process keeps. Nothing if that cannot be; it has been
-// said then.
+// The store, opened with the uid of its directory's owner, which this process keeps. Nothing if
+// that cannot be; it has been said then.
 std::unique_ptr<service::Store> open_store(const Globals &globals, Access access);
 
 // Commits; exit_ok or what fail() returned.
@@ -51,8 +53,8 @@ int64_t now();  // milliseconds since 1970
 
 // "2026-11-21T10:00:00.000Z"
 std::string time_text(int64_t milliseconds);
-// A dateTime ("2026-11-21T10:00:00Z"), a date ("2026-11-21": its first moment, UTC) or a time from now ("90d"): milliseconds
-// since 1970. Nothing if it is none of them.
+// A dateTime ("2026-11-21T10:00:00Z"), a date ("2026-11-21": its first moment, UTC) or a time from
+// now ("90d"): milliseconds since 1970. Nothing if it is none of them.
 std::optional<int64_t> parse_time(std::string_view text, int64_t now);
 // "90d", "24h", "30m", "10s", "2w": milliseconds.
 std::optional<int64_t> parse_duration(std::string_view text);

@@ -14,13 +14,16 @@ int get(const Globals &globals, const GetArguments &arguments) {
     if (auto usable = snapshot.usable(); !usable) return fail(globals, usable.error());
     auto actor = session.authenticator.anonymous(snapshot.txn, arguments.tenant, store::scope_read);
     if (!actor)
-        return actor.error().status == 503 ? fail(globals, actor.error())
-                                           : fail(globals, exit_refused, "there is no tenant " + quoted(arguments.tenant));
+        return actor.error().status == 503
+                   ? fail(globals, actor.error())
+                   : fail(globals, exit_refused, "there is no tenant " + quoted(arguments.tenant));
     const TypeView *type = snapshot.catalog()->type_by_name(arguments.type);
     if (type == nullptr) type = snapshot.catalog()->type_by_endpoint(arguments.type);
-    if (type == nullptr) return fail(globals, exit_refused, "there is no resource type " + quoted(arguments.type));
+    if (type == nullptr)
+        return fail(globals, exit_refused, "there is no resource type " + quoted(arguments.type));
     // What is no id would be read as another address.
-    if (!parse_id(arguments.id)) return fail(globals, exit_refused, quoted(arguments.id) + " is not the id of a resource");
+    if (!parse_id(arguments.id))
+        return fail(globals, exit_refused, quoted(arguments.id) + " is not the id of a resource");
     service::Settings settings;
     service::Request request;
     std::string path = type->type.endpoint + "/" + arguments.id;

@@ -1,4 +1,5 @@
-// scimctl: the operator's tool. What can be typed is declared here; what it does stands in the file of its group.
+// scimctl: the operator's tool. What can be typed is declared here; what it does stands in the file
+// of its group.
 
 #include <sys/stat.h>
 
@@ -11,10 +12,12 @@ namespace scim::scimctl {
 namespace {
 
 const char description[] =
-    "scimctl manages the tenants and tokens of an nginx-scim store, shows its resources and checks it. It may be used "
+    "scimctl manages the tenants and tokens of an nginx-scim store, shows its resources and checks "
+    "it. It may be used "
     "while nginx runs. As root it takes the uid of the store's owner.";
 const char footer[] =
-    "Exit status: 0 done; 1 refused, not found, or verify found a problem; 2 wrong usage; 3 the store cannot be opened, "
+    "Exit status: 0 done; 1 refused, not found, or verify found a problem; 2 wrong usage; 3 the "
+    "store cannot be opened, "
     "read or written. More: man 8 scimctl";
 
 using Run = std::function<int()>;
@@ -31,25 +34,29 @@ void declare_tenant(CLI::App &app, const Globals &globals, Run &chosen) {
         bool yes = false, resume = false;
     };
     auto typed = std::make_shared<Typed>();
-    CLI::App *group = app.add_subcommand("tenant", "Add, list and remove tenants")->require_subcommand(1);
+    CLI::App *group =
+        app.add_subcommand("tenant", "Add, list and remove tenants")->require_subcommand(1);
     command(*group, "add", "Add a tenant; that it exists already is no error", chosen,
             [=, &globals] { return tenant_add(globals, typed->name); })
         ->add_option("NAME", typed->name, "1 to 255 letters, digits, \".\", \"-\" and \"_\"")
         ->required();
-    command(*group, "list", "List the tenants, their live tokens and how many resources they have", chosen,
-            [=, &globals] { return tenant_list(globals); });
-    CLI::App *remove = command(
-        *group, "remove",
-        "Remove a tenant with all that it has. Nothing authenticates as it from the first moment on; then its rows are "
-        "deleted in small steps. What was interrupted is continued by the same command, or by --resume",
-        chosen, [=, &globals] {
-            if (typed->resume == !typed->name.empty())
-                return fail(globals, exit_usage, "tenant remove needs a NAME or --resume");
-            if (!typed->resume && !typed->yes)
-                return fail(globals, exit_usage,
-                            "this deletes all users, groups and tokens of the tenant; say --yes if that is meant");
-            return tenant_remove(globals, typed->name, typed->resume);
-        });
+    command(*group, "list", "List the tenants, their live tokens and how many resources they have",
+            chosen, [=, &globals] { return tenant_list(globals); });
+    CLI::App *remove =
+        command(*group, "remove",
+                "Remove a tenant with all that it has. Nothing authenticates as it from the first "
+                "moment on; then its rows are "
+                "deleted in small steps. What was interrupted is continued by the same command, or "
+                "by --resume",
+                chosen, [=, &globals] {
+                    if (typed->resume == !typed->name.empty())
+                        return fail(globals, exit_usage, "tenant remove needs a NAME or --resume");
+                    if (!typed->resume && !typed->yes)
+                        return fail(globals, exit_usage,
+                                    "this deletes all users, groups and tokens of the tenant; say "
+                                    "--yes if that is meant");
+                    return tenant_remove(globals, typed->name, typed->resume);
+                });
     remove->add_option("NAME", typed->name, "The tenant");
     remove->add_flag("--yes", typed->yes, "Really");
     remove->add_flag("--resume", typed->resume, "Finish every removal that was interrupted");
@@ -57,9 +64,12 @@ void declare_tenant(CLI::App &app, const Globals &globals, Run &chosen) {
 
 void declare_token(CLI::App &app, const Globals &globals, Run &chosen) {
     auto typed = std::make_shared<TokenArguments>();
-    CLI::App *group = app.add_subcommand("token", "Create, list, revoke and rotate tokens")->require_subcommand(1);
-    auto token_command = [&](const char *name, const char *text, int (*run)(const Globals &, const TokenArguments &)) {
-        CLI::App *c = command(*group, name, text, chosen, [=, &globals] { return run(globals, *typed); });
+    CLI::App *group = app.add_subcommand("token", "Create, list, revoke and rotate tokens")
+                          ->require_subcommand(1);
+    auto token_command = [&](const char *name, const char *text,
+                             int (*run)(const Globals &, const TokenArguments &)) {
+        CLI::App *c =
+            command(*group, name, text, chosen, [=, &globals] { return run(globals, *typed); });
         c->add_option("--tenant", typed->tenant, "The tenant")->required();
         return c;
     };
@@ -68,21 +78,29 @@ void declare_token(CLI::App &app, const Globals &globals, Run &chosen) {
     };
     auto add_new = [&](CLI::App *c) {
         c->add_option("--expires", typed->expires, "2027-01-31T12:00:00Z, 2027-01-31 or 90d");
-        c->add_option("--sha256", typed->sha256, "64 hexadecimal digits: of a token that was made elsewhere");
+        c->add_option("--sha256", typed->sha256,
+                      "64 hexadecimal digits: of a token that was made elsewhere");
     };
-    CLI::App *create = token_command("create", "Create a token and show it, once, in the last line", token_create);
-    create->add_option("--label", typed->label, "Who will use it: 1 to 64 printable characters")->required();
+    CLI::App *create =
+        token_command("create", "Create a token and show it, once, in the last line", token_create);
+    create->add_option("--label", typed->label, "Who will use it: 1 to 64 printable characters")
+        ->required();
     create->add_option("--scope", typed->scope, "read, or write, which implies read")
         ->check(CLI::IsMember({"read", "write"}))
         ->capture_default_str();
     create->add_option("--not-before", typed->not_before, "2027-01-31T12:00:00Z, 2027-01-31 or 2d");
     add_new(create);
     token_command("list", "List all tokens, revoked ones included", token_list);
-    add_which(token_command("revoke", "Revoke a token, or all with the label; at once, and for ever", token_revoke));
-    CLI::App *rotate = token_command(
-        "rotate", "Create a successor with the same label and scopes; the old token expires after the overlap", token_rotate);
+    add_which(token_command(
+        "revoke", "Revoke a token, or all with the label; at once, and for ever", token_revoke));
+    CLI::App *rotate = token_command("rotate",
+                                     "Create a successor with the same label and scopes; the old "
+                                     "token expires after the overlap",
+                                     token_rotate);
     add_which(rotate);
-    rotate->add_option("--overlap", typed->overlap, "How long the old token stays valid: 30m, 24h, 7d")
+    rotate
+        ->add_option("--overlap", typed->overlap,
+                     "How long the old token stays valid: 30m, 24h, 7d")
         ->capture_default_str();
     add_new(rotate);
 }
@@ -92,10 +110,12 @@ void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
     CLI::App *get_command = command(app, "get", "Show a resource as the server would", chosen,
                                     [=, &globals] { return get(globals, *typed); });
     get_command->add_option("--tenant", typed->tenant, "The tenant")->required();
-    get_command->add_option("--base-url", typed->base_url, "What meta.location and $ref begin with");
+    get_command->add_option("--base-url", typed->base_url,
+                            "What meta.location and $ref begin with");
     get_command->add_option("TYPE", typed->type, "User, Group, …")->required();
     get_command->add_option("ID", typed->id, "The resource's id")->required();
-    command(app, "verify", "Check every record, index row, membership and counter against each other", chosen,
+    command(app, "verify",
+            "Check every record, index row, membership and counter against each other", chosen,
             [&globals] { return verify(globals); });
 }
 

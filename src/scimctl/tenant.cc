@@ -17,7 +17,8 @@ int64_t microseconds_since(Clock::time_point start) {
     return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count();
 }
 
-// Deletes all rows of a tenant, in steps that let nginx's writers pass: the lock is free for as long as it was held.
+// Deletes all rows of a tenant, in steps that let nginx's writers pass: the lock is free for as
+// long as it was held.
 int sweep(const Globals &globals, service::Store &store, const store::Tenant &tenant) {
     size_t rows = service::first_sweep_rows;
     for (bool done = false; !done;) {
@@ -54,8 +55,11 @@ int tenant_add(const Globals &globals, const std::string &name) {
     if (!result->existed)
         if (int code = commit(globals, txn); code != exit_ok) return code;
     store::RowWriter row;
-    row.text("tenant", name).number("number", result->tenant.number).boolean("existed", result->existed);
-    bool said = print(globals, "Tenant " + name + (result->existed ? " exists already." : " added."), row);
+    row.text("tenant", name)
+        .number("number", result->tenant.number)
+        .boolean("existed", result->existed);
+    bool said =
+        print(globals, "Tenant " + name + (result->existed ? " exists already." : " added."), row);
     return said ? exit_ok : exit_store;
 }
 
@@ -74,10 +78,12 @@ int tenant_list(const Globals &globals) {
             tokens += service::state_of(entry.token, now()) == service::TokenState::live;
         store::Directory directory(snapshot.txn, tenant.number);
         store::RowWriter row, counts;
-        row.text("tenant", tenant.name).number("number", tenant.number).text("state", to_string(tenant.state));
+        row.text("tenant", tenant.name)
+            .number("number", tenant.number)
+            .text("state", to_string(tenant.state));
         row.text("created", time_text(tenant.created)).number("liveTokens", int64_t(tokens));
-        text += tenant.name + "  " + std::string(to_string(tenant.state)) + "  created " + time_text(tenant.created) + "  " +
-                std::to_string(tokens) + " live tokens";
+        text += tenant.name + "  " + std::string(to_string(tenant.state)) + "  created " +
+                time_text(tenant.created) + "  " + std::to_string(tokens) + " live tokens";
         for (const auto &type : (*snapshot.catalog()).types()) {
             counts.number(type->type.name, int64_t(directory.count(type->number)));
             text += "  " + std::to_string(directory.count(type->number)) + " " + type->type.name;
@@ -111,7 +117,8 @@ int tenant_remove(const Globals &globals, const std::string &name, bool resume) 
         names.push_back(tenant.name);
     }
     std::string text;
-    for (const auto &removed : names) text += (text.empty() ? "Tenant " : "\nTenant ") + removed + " removed.";
+    for (const auto &removed : names)
+        text += (text.empty() ? "Tenant " : "\nTenant ") + removed + " removed.";
     if (text.empty()) text = "No tenant is being removed.";
     return print(globals, text, store::RowWriter().texts("removed", names)) ? exit_ok : exit_store;
 }

@@ -1,8 +1,8 @@
 // scimctl token: create, list, revoke, rotate.
 
+#include "service/token.h"
 #include "scimctl/commands.h"
 #include "service/admin.h"
-#include "service/token.h"
 
 namespace scim::scimctl {
 
@@ -17,7 +17,8 @@ struct NewToken {
 Result<NewToken> new_token(const std::string &sha256) {
     if (!sha256.empty()) {
         auto digest = service::parse_digest(sha256);
-        if (!digest) return bad_request(ScimType::invalid_value, "--sha256 needs 64 hexadecimal digits");
+        if (!digest)
+            return bad_request(ScimType::invalid_value, "--sha256 needs 64 hexadecimal digits");
         return NewToken{"", *digest};
     }
     std::array<uint8_t, 32> random;
@@ -36,7 +37,8 @@ std::string joined(const std::vector<std::string> &words) {
 
 void add_token(store::RowWriter &row, const store::Token &token, int64_t at) {
     row.number("number", token.number).text("label", token.label);
-    row.texts("scopes", service::scope_names(token.scopes)).text("state", to_string(service::state_of(token, at)));
+    row.texts("scopes", service::scope_names(token.scopes))
+        .text("state", to_string(service::state_of(token, at)));
     row.text("created", time_text(token.created));
     if (token.not_before != 0) row.text("notBefore", time_text(token.not_before));
     if (token.expires != 0) row.text("expires", time_text(token.expires));
@@ -44,7 +46,8 @@ void add_token(store::RowWriter &row, const store::Token &token, int64_t at) {
 }
 
 std::string described(const store::Token &token, const std::string &tenant) {
-    std::string text = "Token " + std::to_string(token.number) + " \"" + token.label + "\" of tenant " + tenant + " (" +
+    std::string text = "Token " + std::to_string(token.number) + " \"" + token.label +
+                       "\" of tenant " + tenant + " (" +
                        joined(service::scope_names(token.scopes)) + ")";
     if (token.not_before != 0) text += ", valid from " + time_text(token.not_before);
     if (token.expires != 0) text += ", expires " + time_text(token.expires);
@@ -53,19 +56,22 @@ std::string described(const store::Token &token, const std::string &tenant) {
 
 // A token that nobody has seen is of no use, and nobody can show it again.
 int unseen(const Globals &globals, const store::Token &token) {
-    return fail(globals, exit_store, "token " + std::to_string(token.number) + " is made but was not shown: revoke it");
+    return fail(globals, exit_store,
+                "token " + std::to_string(token.number) + " is made but was not shown: revoke it");
 }
 
 int bad_time(const Globals &globals, const char *option, const std::string &value) {
     return fail(globals, exit_usage,
-                std::string(option) + ": " + quoted(value) + " is no time; write 2026-11-21T10:00:00Z, 2026-11-21 or 90d");
+                std::string(option) + ": " + quoted(value) +
+                    " is no time; write 2026-11-21T10:00:00Z, 2026-11-21 or 90d");
 }
 
 // One write about a tenant's tokens: opens, decides, commits.
 template <class Decide>
 auto write_tokens(const Globals &globals, const std::string &name, int &code, Decide &&decide)
     -> decltype(decide(std::declval<store::WriteTxn &>(), std::declval<const store::Tenant &>())) {
-    using Decided = decltype(decide(std::declval<store::WriteTxn &>(), std::declval<const store::Tenant &>()));
+    using Decided =
+        decltype(decide(std::declval<store::WriteTxn &>(), std::declval<const store::Tenant &>()));
     auto store = open_store(globals, Access::write);
     code = exit_store;
     if (store == nullptr) return Error{};
@@ -82,9 +88,11 @@ int token_create(const Globals &globals, const TokenArguments &arguments) {
     int64_t at = now();
     service::TokenOrder order;
     order.label = arguments.label;
-    order.scopes = arguments.scope == "read" ? store::scope_read : store::scope_read | store::scope_write;
-    for (auto [option, value, time] : {std::tuple("--not-before", &arguments.not_before, &order.not_before),
-                                       std::tuple("--expires", &arguments.expires, &order.expires)}) {
+    order.scopes =
+        arguments.scope == "read" ? store::scope_read : store::scope_read | store::scope_write;
+    for (auto [option, value, time] :
+         {std::tuple("--not-before", &arguments.not_before, &order.not_before),
+          std::tuple("--expires", &arguments.expires, &order.expires)}) {
         if (value->empty()) continue;
         auto parsed = parse_time(*value, at);
         if (!parsed || *parsed <= 0) return bad_time(globals, option, *value);
@@ -93,9 +101,10 @@ int token_create(const Globals &globals, const TokenArguments &arguments) {
     auto made = new_token(arguments.sha256);
     if (!made) return fail(globals, exit_usage, made.error().detail);
     int code = exit_ok;
-    auto result = write_tokens(globals, arguments.tenant, code, [&](store::WriteTxn &txn, const store::Tenant &tenant) {
-        return service::create_token(txn, tenant, order, made->digest, at);
-    });
+    auto result = write_tokens(
+        globals, arguments.tenant, code, [&](store::WriteTxn &txn, const store::Tenant &tenant) {
+            return service::create_token(txn, tenant, order, made->digest, at);
+        });
     if (code != exit_ok) return code;
     const store::Token &token = result->token;
     store::RowWriter row;
@@ -130,7 +139,8 @@ int token_list(const Globals &globals, const TokenArguments &arguments) {
         add_token(row, entry.token, at);
         if (rows.back() != '[') rows += ',';
         rows += row.done();
-        text += described(entry.token, tenant->name) + ": " + std::string(to_string(service::state_of(entry.token, at)));
+        text += described(entry.token, tenant->name) + ": " +
+                std::string(to_string(service::state_of(entry.token, at)));
         text += ", created " + time_text(entry.token.created) + '\n';
     }
     rows += ']';
@@ -143,9 +153,10 @@ int token_list(const Globals &globals, const TokenArguments &arguments) {
 int token_revoke(const Globals &globals, const TokenArguments &arguments) {
     int64_t at = now();
     int code = exit_ok;
-    auto result = write_tokens(globals, arguments.tenant, code, [&](store::WriteTxn &txn, const store::Tenant &tenant) {
-        return service::revoke_tokens(txn, tenant, arguments.which, at);
-    });
+    auto result = write_tokens(globals, arguments.tenant, code,
+                               [&](store::WriteTxn &txn, const store::Tenant &tenant) {
+                                   return service::revoke_tokens(txn, tenant, arguments.which, at);
+                               });
     if (code != exit_ok) return code;
     store::RowWriter json;
     json.text("tenant", arguments.tenant).number("revokedNow", int64_t(result->revoked));
@@ -157,8 +168,10 @@ int token_revoke(const Globals &globals, const TokenArguments &arguments) {
         if (rows.back() != '[') rows += ',';
         rows += row.done();
         if (!text.empty()) text += '\n';
-        text += "Token " + std::to_string(token.number) + " \"" + token.label + "\" of tenant " + arguments.tenant;
-        text += token.revoked == at ? " revoked." : " was revoked at " + time_text(token.revoked) + ".";
+        text += "Token " + std::to_string(token.number) + " \"" + token.label + "\" of tenant " +
+                arguments.tenant;
+        text +=
+            token.revoked == at ? " revoked." : " was revoked at " + time_text(token.revoked) + ".";
     }
     rows += ']';
     return print(globals, text, json) ? exit_ok : exit_store;
@@ -169,7 +182,9 @@ int token_rotate(const Globals &globals, const TokenArguments &arguments) {
     service::RotateOrder order;
     order.which = arguments.which;
     auto overlap = parse_duration(arguments.overlap);
-    if (!overlap) return fail(globals, exit_usage, "--overlap: " + quoted(arguments.overlap) + " is no duration; write 24h");
+    if (!overlap)
+        return fail(globals, exit_usage,
+                    "--overlap: " + quoted(arguments.overlap) + " is no duration; write 24h");
     order.overlap = *overlap;
     if (!arguments.expires.empty()) {
         auto parsed = parse_time(arguments.expires, at);
@@ -179,9 +194,10 @@ int token_rotate(const Globals &globals, const TokenArguments &arguments) {
     auto made = new_token(arguments.sha256);
     if (!made) return fail(globals, exit_usage, made.error().detail);
     int code = exit_ok;
-    auto result = write_tokens(globals, arguments.tenant, code, [&](store::WriteTxn &txn, const store::Tenant &tenant) {
-        return service::rotate_token(txn, tenant, order, made->digest, at);
-    });
+    auto result = write_tokens(
+        globals, arguments.tenant, code, [&](store::WriteTxn &txn, const store::Tenant &tenant) {
+            return service::rotate_token(txn, tenant, order, made->digest, at);
+        });
     if (code != exit_ok) return code;
     store::RowWriter row, old;
     row.text("tenant", arguments.tenant);
@@ -190,7 +206,8 @@ int token_rotate(const Globals &globals, const TokenArguments &arguments) {
     add_token(old, result->old, at);
     row.member("old") += old.done();
     std::string text = described(result->old, arguments.tenant) + " is succeeded by\n" +
-                       described(result->token, arguments.tenant) + (made->text.empty() ? "." : ". It is shown this once:\n" + made->text);
+                       described(result->token, arguments.tenant) +
+                       (made->text.empty() ? "." : ". It is shown this once:\n" + made->text);
     return print(globals, text, row) ? exit_ok : unseen(globals, result->token);
 }
 

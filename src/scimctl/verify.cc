@@ -1,7 +1,7 @@
 // scimctl verify: the store checked against itself.
 
-#include "scimctl/commands.h"
 #include "store/verify.h"
+#include "scimctl/commands.h"
 
 namespace scim::scimctl {
 
@@ -32,7 +32,9 @@ store::RowWriter as_json(const store::VerifyReport &report) {
     rows += '[';
     for (const store::Problem &problem : report.problems) {
         store::RowWriter row;
-        row.text("database", database_name(problem.db)).text("key", problem.key).text("problem", problem.text);
+        row.text("database", database_name(problem.db))
+            .text("key", problem.key)
+            .text("problem", problem.text);
         if (rows.back() != '[') rows += ',';
         rows += row.done();
     }
@@ -45,13 +47,17 @@ store::RowWriter as_json(const store::VerifyReport &report) {
 std::string as_text(const store::VerifyReport &report) {
     std::string text;
     for (const store::Problem &problem : report.problems)
-        text += std::string(database_name(problem.db)) + ": " + problem.key + ": " + problem.text + '\n';
+        text += std::string(database_name(problem.db)) + ": " + problem.key + ": " + problem.text +
+                '\n';
     std::string checked;
     for (const Count &count : counts_of(report))
-        if (count.value != 0) checked += (checked.empty() ? "" : ", ") + std::to_string(count.value) + " " + count.words;
+        if (count.value != 0)
+            checked +=
+                (checked.empty() ? "" : ", ") + std::to_string(count.value) + " " + count.words;
     text += "Checked " + (checked.empty() ? "an empty store" : checked) + ".\n";
     if (report.problem_count == 0) return text + "No problem found.";
-    text += std::to_string(report.problem_count) + (report.problem_count == 1 ? " problem" : " problems") + " found";
+    text += std::to_string(report.problem_count) +
+            (report.problem_count == 1 ? " problem" : " problems") + " found";
     if (report.problem_count > report.problems.size())
         text += ", " + std::to_string(report.problems.size()) + " of them shown";
     return text + ".";
@@ -64,7 +70,9 @@ int verify(const Globals &globals) {
     if (store == nullptr) return exit_store;
     store::Reader reader(store->env());
     store::ReadTxn txn(reader);
-    if (!txn.good()) return fail(globals, exit_store, "the store cannot be read: " + std::string(to_string(txn.error())));
+    if (!txn.good())
+        return fail(globals, exit_store,
+                    "the store cannot be read: " + std::string(to_string(txn.error())));
     store::VerifyReport report = store::verify(txn);
     if (!print(globals, as_text(report), as_json(report))) return exit_store;
     return report.problem_count == 0 ? exit_ok : exit_refused;

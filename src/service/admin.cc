@@ -19,15 +19,20 @@ using store::TokenEntry;
 
 Error not_found(std::string detail) { return Error{404, ScimType::none, std::move(detail), 0}; }
 Error conflict(std::string detail) { return Error{409, ScimType::none, std::move(detail), 0}; }
-Error nonsense(std::string detail) { return bad_request(ScimType::invalid_value, std::move(detail)); }
+Error nonsense(std::string detail) {
+    return bad_request(ScimType::invalid_value, std::move(detail));
+}
 
 // What is not found in a transaction that has failed may well be there.
 Outcome readable(const store::Txn &txn) {
     if (txn.good()) return Done{};
-    return Error{503, ScimType::none, "the store cannot be read: " + std::string(to_string(txn.error())), 1};
+    return Error{503, ScimType::none,
+                 "the store cannot be read: " + std::string(to_string(txn.error())), 1};
 }
 
-std::string name_of(const Token &token) { return std::to_string(token.number) + " " + quoted(token.label); }
+std::string name_of(const Token &token) {
+    return std::to_string(token.number) + " " + quoted(token.label);
+}
 
 std::string at_time(int64_t milliseconds) {
     std::string out;
@@ -59,19 +64,22 @@ Outcome check_label(std::string_view label) {
     if (!is_utf8(label)) return nonsense("the label is not UTF-8");
     CodePoints text = decode_utf8(label);
     if (text.empty() || text.size() > 64)
-        return nonsense("the label has " + std::to_string(text.size()) + " characters; it must have 1 to 64");
+        return nonsense("the label has " + std::to_string(text.size()) +
+                        " characters; it must have 1 to 64");
     if (!std::all_of(text.begin(), text.end(), is_printable))
         return nonsense("the label " + quoted(label) + " has a character that cannot be printed");
     if (label.front() == ' ' || label.back() == ' ')
         return nonsense("the label " + quoted(label) + " begins or ends with a blank");
     if (label.find_first_not_of("0123456789") == std::string_view::npos)
-        return nonsense("the label " + quoted(label) + " has digits alone, and would be taken for a token's number");
+        return nonsense("the label " + quoted(label) +
+                        " has digits alone, and would be taken for a token's number");
     return Done{};
 }
 
 Outcome check_times(int64_t not_before, int64_t expires, int64_t now) {
     if (expires != 0 && expires <= now)
-        return nonsense("the token would have expired at " + at_time(expires) + ", before it is made");
+        return nonsense("the token would have expired at " + at_time(expires) +
+                        ", before it is made");
     if (expires != 0 && not_before >= expires)
         return nonsense("the token would expire at " + at_time(expires) + ", before it is valid");
     return Done{};
@@ -83,22 +91,27 @@ bool is_usable(const Token &token, int64_t now) {
 }
 
 Outcome check_room(const Tenant &tenant, const std::vector<TokenEntry> &tokens, int64_t now) {
-    auto live = std::count_if(tokens.begin(), tokens.end(), [&](const auto &e) { return is_usable(e.token, now); });
+    auto live = std::count_if(tokens.begin(), tokens.end(),
+                              [&](const auto &e) { return is_usable(e.token, now); });
     if (size_t(live) < store::tokens_per_tenant) return Done{};
     return conflict("tenant " + quoted(tenant.name) + " has " + std::to_string(live) +
                     " live tokens, which is the limit; revoke one first");
 }
 
-Error known_elsewhere() { return conflict("this token is known already; a token can be added once"); }
+Error known_elsewhere() {
+    return conflict("this token is known already; a token can be added once");
+}
 
 // The tokens that `which` names: one number, or all with the label.
-Result<std::vector<TokenEntry>> tokens_named(store::Txn &txn, const Tenant &tenant, std::string_view which) {
+Result<std::vector<TokenEntry>> tokens_named(store::Txn &txn, const Tenant &tenant,
+                                             std::string_view which) {
     auto tokens = store::list_tokens(txn, tenant.number);
     if (auto r = readable(txn); !r) return r.error();
     auto number = number_in(which);
     tokens.erase(std::remove_if(tokens.begin(), tokens.end(),
                                 [&](const TokenEntry &e) {
-                                    return number ? e.token.number != *number : e.token.label != which;
+                                    return number ? e.token.number != *number
+                                                  : e.token.label != which;
                                 }),
                  tokens.end());
     if (tokens.empty())
@@ -108,21 +121,24 @@ Result<std::vector<TokenEntry>> tokens_named(store::Txn &txn, const Tenant &tena
 }
 
 // The one token that can have a successor.
-Result<TokenEntry> token_to_rotate(store::Txn &txn, const Tenant &tenant, std::string_view which, int64_t now) {
+Result<TokenEntry> token_to_rotate(store::Txn &txn, const Tenant &tenant, std::string_view which,
+                                   int64_t now) {
     auto named = tokens_named(txn, tenant, which);
     if (!named) return named.error();
-    auto usable = std::find_if(named->rbegin(), named->rend(), [&](const auto &e) { return is_usable(e.token, now); });
+    auto usable = std::find_if(named->rbegin(), named->rend(),
+                               [&](const auto &e) { return is_usable(e.token, now); });
     if (usable == named->rend()) {
         const Token &token = named->back().token;
-        return conflict("token " + name_of(token) + " is " + std::string(to_string(state_of(token, now))) +
-                        "; create a new one");
+        return conflict("token " + name_of(token) + " is " +
+                        std::string(to_string(state_of(token, now))) + "; create a new one");
     }
     TokenEntry old = *usable;
     // A script that runs again must not give the first successor's overlap to a second one.
     for (const TokenEntry &other : store::list_tokens(txn, tenant.number))
         if (other.token.number > old.token.number && other.token.label == old.token.label &&
             is_usable(other.token, now))
-            return conflict("token " + name_of(old.token) + " was rotated already: its successor is number " +
+            return conflict("token " + name_of(old.token) +
+                            " was rotated already: its successor is number " +
                             std::to_string(other.token.number));
     return old;
 }
@@ -133,7 +149,8 @@ Result<TenantResult> create_tenant(store::WriteTxn &txn, std::string_view name, 
                                    const std::array<uint8_t, 32> &random) {
     if (!store::is_tenant_name(name))
         return nonsense("the name " + quoted(name) +
-                        " is not one of a tenant: it must have 1 to 255 letters, digits, \".\", \"-\" and \"_\"");
+                        " is not one of a tenant: it must have 1 to 255 letters, digits, \".\", "
+                        "\"-\" and \"_\"");
     auto known = store::find_tenant(txn, name);
     if (auto r = readable(txn); !r) return r.error();
     if (known) return TenantResult{std::move(*known), true};
@@ -150,9 +167,10 @@ Result<Tenant> tenant_named(store::Txn &txn, std::string_view name) {
 
 std::vector<Tenant> unswept_tenants(store::Txn &txn) {
     auto tenants = store::list_tenants(txn);
-    tenants.erase(std::remove_if(tenants.begin(), tenants.end(),
-                                 [](const Tenant &t) { return t.state == store::TenantState::active; }),
-                  tenants.end());
+    tenants.erase(
+        std::remove_if(tenants.begin(), tenants.end(),
+                       [](const Tenant &t) { return t.state == store::TenantState::active; }),
+        tenants.end());
     return tenants;
 }
 
@@ -161,7 +179,8 @@ Result<std::vector<Tenant>> begin_removal(store::WriteTxn &txn, std::string_view
     if (auto r = readable(txn); !r) return r.error();
     if (active) store::mark_tenant_removed(txn, *active);
     auto tenants = unswept_tenants(txn);
-    tenants.erase(std::remove_if(tenants.begin(), tenants.end(), [&](const Tenant &t) { return t.name != name; }),
+    tenants.erase(std::remove_if(tenants.begin(), tenants.end(),
+                                 [&](const Tenant &t) { return t.name != name; }),
                   tenants.end());
     if (auto r = readable(txn); !r) return r.error();
     if (tenants.empty()) return not_found("there is no tenant " + quoted(name));
@@ -169,8 +188,8 @@ Result<std::vector<Tenant>> begin_removal(store::WriteTxn &txn, std::string_view
 }
 
 size_t next_sweep_rows(size_t rows, int64_t held) {
-    // Half of what is allowed, because a step is as long as the disk makes it; and not more than doubled, because one fast step
-    // says little about the next.
+    // Half of what is allowed, because a step is as long as the disk makes it; and not more than
+    // doubled, because one fast step says little about the next.
     int64_t wanted = int64_t(rows) * (sweep_hold_max / 2) / std::max<int64_t>(held, 1);
     return size_t(std::clamp<int64_t>(wanted, 16, std::min<int64_t>(int64_t(rows) * 2, 10000)));
 }
@@ -178,7 +197,8 @@ size_t next_sweep_rows(size_t rows, int64_t held) {
 TokenState state_of(const Token &token, int64_t now) {
     if (token.revoked != 0) return TokenState::revoked;
     if (token.expires != 0 && now >= token.expires) return TokenState::expired;
-    return token.not_before != 0 && now < token.not_before ? TokenState::not_yet_valid : TokenState::live;
+    return token.not_before != 0 && now < token.not_before ? TokenState::not_yet_valid
+                                                           : TokenState::live;
 }
 
 std::string_view to_string(TokenState state) {
@@ -198,22 +218,24 @@ std::vector<std::string> scope_names(uint8_t scopes) {
     return names;
 }
 
-Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant, const TokenOrder &order,
-                                 const store::Digest &digest, int64_t now) {
+Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant,
+                                 const TokenOrder &order, const store::Digest &digest,
+                                 int64_t now) {
     if (auto r = check_label(order.label); !r) return r.error();
     auto tokens = store::list_tokens(txn, tenant.number);
     auto known = store::find_token(txn, digest);
     if (auto r = readable(txn); !r) return r.error();
     if (known) {
-        bool same = known->tenant == tenant.number && known->label == order.label && known->scopes == order.scopes;
+        bool same = known->tenant == tenant.number && known->label == order.label &&
+                    known->scopes == order.scopes;
         if (!same || !is_usable(*known, now)) return known_elsewhere();
         return TokenResult{std::move(*known), true};
     }
     if (auto r = check_times(order.not_before, order.expires, now); !r) return r.error();
     for (const TokenEntry &e : tokens)
         if (e.token.label == order.label && is_usable(e.token, now))
-            return conflict("tenant " + quoted(tenant.name) + " has a live token " + name_of(e.token) +
-                            "; rotate it, revoke it, or choose another label");
+            return conflict("tenant " + quoted(tenant.name) + " has a live token " +
+                            name_of(e.token) + "; rotate it, revoke it, or choose another label");
     if (auto r = check_room(tenant, tokens, now); !r) return r.error();
     Token token;
     token.tenant = tenant.number;
@@ -226,7 +248,8 @@ Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant, con
     return TokenResult{std::move(token), false};
 }
 
-Result<RevokeResult> revoke_tokens(store::WriteTxn &txn, const Tenant &tenant, std::string_view which, int64_t now) {
+Result<RevokeResult> revoke_tokens(store::WriteTxn &txn, const Tenant &tenant,
+                                   std::string_view which, int64_t now) {
     auto named = tokens_named(txn, tenant, which);
     if (!named) return named.error();
     RevokeResult result;
@@ -241,8 +264,9 @@ Result<RevokeResult> revoke_tokens(store::WriteTxn &txn, const Tenant &tenant, s
     return result;
 }
 
-Result<RotateResult> rotate_token(store::WriteTxn &txn, const Tenant &tenant, const RotateOrder &order,
-                                  const store::Digest &digest, int64_t now) {
+Result<RotateResult> rotate_token(store::WriteTxn &txn, const Tenant &tenant,
+                                  const RotateOrder &order, const store::Digest &digest,
+                                  int64_t now) {
     auto old = token_to_rotate(txn, tenant, order.which, now);
     if (!old) return old.error();
     auto tokens = store::list_tokens(txn, tenant.number);

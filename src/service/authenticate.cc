@@ -15,7 +15,8 @@ namespace {
 Error unauthorized(std::string detail) { return Error{401, ScimType::none, std::move(detail), 0}; }
 
 Error unreadable(const store::Txn &txn) {
-    return Error{503, ScimType::none, "the directory cannot be read now: " + std::string(to_string(txn.error())), 1};
+    return Error{503, ScimType::none,
+                 "the directory cannot be read now: " + std::string(to_string(txn.error())), 1};
 }
 
 std::string at_time(int64_t milliseconds) {
@@ -33,25 +34,31 @@ Result<std::string_view> bearer_token(std::string_view header) {
     };
     header = trim(header);
     if (header.empty())
-        return unauthorized("the request has no Authorization header; send \"Authorization: Bearer <token>\"");
+        return unauthorized(
+            "the request has no Authorization header; send \"Authorization: Bearer <token>\"");
     size_t blank = header.find(' ');
     if (blank == std::string_view::npos) {
         if (ascii_iequals(header, "Bearer"))
-            return unauthorized("the Authorization header says Bearer but carries no token: the secret token field of the "
-                                "identity provider is empty");
+            return unauthorized(
+                "the Authorization header says Bearer but carries no token: the secret token field "
+                "of the "
+                "identity provider is empty");
         return header;
     }
     if (!ascii_iequals(header.substr(0, blank), "Bearer"))
-        return unauthorized("the Authorization header uses the scheme " + quoted(header.substr(0, blank)) +
+        return unauthorized("the Authorization header uses the scheme " +
+                            quoted(header.substr(0, blank)) +
                             "; this server takes \"Bearer <token>\"");
     return trim(header.substr(blank));
 }
 
 Outcome check_time(const Actor &actor, int64_t now) {
     if (actor.not_before != 0 && now < actor.not_before)
-        return unauthorized("the token " + quoted(actor.label) + " is not valid before " + at_time(actor.not_before));
+        return unauthorized("the token " + quoted(actor.label) + " is not valid before " +
+                            at_time(actor.not_before));
     if (actor.expires != 0 && now >= actor.expires)
-        return unauthorized("the token " + quoted(actor.label) + " expired at " + at_time(actor.expires) +
+        return unauthorized("the token " + quoted(actor.label) + " expired at " +
+                            at_time(actor.expires) +
                             "; create a new one with scimctl token create");
     return Done{};
 }
@@ -74,12 +81,15 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
     auto tenant = row ? store::find_tenant(txn, row->tenant) : std::nullopt;
     if (!tenant || tenant->state != store::TenantState::active) {
         if (token_form(token) == TokenForm::damaged)
-            return unauthorized("the token is not complete: it begins like one of this server, but its checksum is wrong; "
-                                "copy it again");
+            return unauthorized(
+                "the token is not complete: it begins like one of this server, but its checksum is "
+                "wrong; "
+                "copy it again");
         return unauthorized("the token is unknown here; create one with scimctl token create");
     }
     if (row->revoked != 0)
-        return unauthorized("the token " + quoted(row->label) + " was revoked at " + at_time(row->revoked));
+        return unauthorized("the token " + quoted(row->label) + " was revoked at " +
+                            at_time(row->revoked));
     auto actor = std::make_shared<Actor>();
     actor->tenant = row->tenant;
     actor->token = row->number;
@@ -93,13 +103,15 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
     return ActorPtr(actor);
 }
 
-Result<ActorPtr> Authenticator::authenticate(store::Txn &txn, std::string_view authorization, int64_t now) {
+Result<ActorPtr> Authenticator::authenticate(store::Txn &txn, std::string_view authorization,
+                                             int64_t now) {
     auto token = bearer_token(authorization);
     if (!token) return token.error();
     uint64_t epoch = epoch_of(txn);
     if (!txn.good()) return unreadable(txn);
     Entry &entry = cache_[std::hash<std::string_view>()(*token) % slots];
-    if (entry.actor == nullptr || entry.actor->auth_epoch != epoch || entry.token.size() != token->size() ||
+    if (entry.actor == nullptr || entry.actor->auth_epoch != epoch ||
+        entry.token.size() != token->size() ||
         CRYPTO_memcmp(entry.token.data(), token->data(), token->size()) != 0) {
         auto actor = look_up(txn, *token, epoch);
         if (!actor) return actor.error();
@@ -114,8 +126,10 @@ Result<ActorPtr> Authenticator::anonymous(store::Txn &txn, std::string_view name
     auto tenant = store::find_tenant(txn, name);
     if (!txn.good()) return unreadable(txn);
     if (!tenant || tenant->state != store::TenantState::active)
-        return Error{403, ScimType::none, "there is no tenant " + quoted(name) + " here; scim_tenant of this location names it",
-                     0};
+        return Error{
+            403, ScimType::none,
+            "there is no tenant " + quoted(name) + " here; scim_tenant of this location names it",
+            0};
     auto actor = std::make_shared<Actor>();
     actor->tenant = tenant->number;
     actor->tenant_name = tenant->name;
@@ -126,8 +140,10 @@ Result<ActorPtr> Authenticator::anonymous(store::Txn &txn, std::string_view name
 
 Outcome check_tenant(const Actor &actor, std::string_view tenant) {
     if (actor.tenant_name == tenant) return Done{};
-    return Error{403, ScimType::none,
-                 "the token is of another tenant than this address: it is for " + quoted(actor.tenant_name), 0};
+    return Error{
+        403, ScimType::none,
+        "the token is of another tenant than this address: it is for " + quoted(actor.tenant_name),
+        0};
 }
 
 }  // namespace scim::service

@@ -13,12 +13,14 @@ constexpr double map_reserve = 0.95;
 constexpr size_t refusals_pending_max = 256;
 
 Error full() {
-    return Error{503, ScimType::none, "the directory is full; its operator must raise size= of scim_store", 60};
+    return Error{503, ScimType::none,
+                 "the directory is full; its operator must raise size= of scim_store", 60};
 }
 
 Error unwritable(store::Errc code) {
     if (code == store::Errc::map_full) return full();
-    return Error{503, ScimType::none, "the directory cannot be written now: " + std::string(to_string(code)), 5};
+    return Error{503, ScimType::none,
+                 "the directory cannot be written now: " + std::string(to_string(code)), 5};
 }
 
 Id make_new_id(int64_t now) {
@@ -67,7 +69,9 @@ void Writer::prepare_all(const std::vector<Job *> &jobs) {
         if (target && target->endpoint == Endpoint::resource) facts.resource_id = target->name;
         if (!job->actor->may(store::scope_write)) {
             job->prepared = Error{403, ScimType::none,
-                                  "the token " + quoted(job->actor->label) + " may not write: it lacks the scope write", 0};
+                                  "the token " + quoted(job->actor->label) +
+                                      " may not write: it lacks the scope write",
+                                  0};
             continue;
         }
         prepare_one(*job, snapshot.catalog());
@@ -90,8 +94,10 @@ Outcome Writer::still_authorized(store::WriteTxn &txn, const Job &job) {
     return Error{401, ScimType::none, "the token was revoked while the request was on its way", 0};
 }
 
-void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog, double fill) {
-    if (job.prepared && job.prepared->command.catalog->epoch() != catalog->epoch()) prepare_one(job, catalog);
+void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
+                      double fill) {
+    if (job.prepared && job.prepared->command.catalog->epoch() != catalog->epoch())
+        prepare_one(job, catalog);
     if (!job.prepared) {
         job.planned = job.prepared.error();
         return;
@@ -173,7 +179,8 @@ void Writer::answer(Job &job) {
     auto record = store::RecordView::parse(plan.record);
     response.etag = etag_of(*record);
     response.location = location_of(*command.type, job.request.base_url, command.id);
-    Rendering rendering{*command.catalog, *command.type, job.request.base_url, job.prepared->projection};
+    Rendering rendering{*command.catalog, *command.type, job.request.base_url,
+                        job.prepared->projection};
     render_resource(response.body, rendering, command.id, *record);
 }
 

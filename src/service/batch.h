@@ -1,10 +1,11 @@
 #pragma once
 // The write path of one process: many requests, one transaction, one commit.
 //
-// All requests of a batch are prepared before the transaction begins, because there is one writer for all processes and JSON is
-// slow. Then each is planned and applied in turn, and no answer is final before the commit: a refusal, too, may rest on a
-// neighbour's write. If a write fails because the map or disk is full, the batch is undone and its requests run again one
-// by one, so that only those that do not fit are refused. A failed commit refuses them all.
+// All requests of a batch are prepared before the transaction begins, because there is one writer
+// for all processes and JSON is slow. Then each is planned and applied in turn, and no answer is
+// final before the commit: a refusal, too, may rest on a neighbour's write. If a write fails
+// because the map or disk is full, the batch is undone and its requests run again one by one, so
+// that only those that do not fit are refused. A failed commit refuses them all.
 
 #include <memory>
 #include <vector>
@@ -14,7 +15,8 @@
 
 namespace scim::service {
 
-// One request on its way through a batch. The request's views must stay valid until the batch has run.
+// One request on its way through a batch. The request's views must stay valid until the batch has
+// run.
 struct Job {
     Request request;
     ActorPtr actor;
@@ -30,7 +32,8 @@ struct Job {
 enum class BatchOutcome : uint8_t {
     ok,
     failed,  // nothing was written: 503 to all
-    reopen,  // the environment must be reopened before anything else (LMDB's panic): outcome unknown, 503 to all
+    reopen,  // the environment must be reopened before anything else (LMDB's panic): outcome
+             // unknown, 503 to all
 };
 
 class Writer {
@@ -47,7 +50,8 @@ class Writer {
     void prepare_all(const std::vector<Job *> &jobs);
     void prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog);
     store::Errc attempt(Job *const *jobs, size_t count);
-    void plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog, double fill);
+    void plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
+                  double fill);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
     void answer(Job &job);
     void note_refusals(store::WriteTxn &txn);

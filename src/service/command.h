@@ -1,7 +1,7 @@
 #pragma once
-// A write on its way: prepare makes a Command without looking at the store, plan decides about it in a transaction, apply
-// carries the decision out. Everything that is not determined by the store (time, id) is fixed in the Command, so that
-// one log of Commands means one outcome on every node.
+// A write on its way: prepare makes a Command without looking at the store, plan decides about it
+// in a transaction, apply carries the decision out. Everything that is not determined by the store
+// (time, id) is fixed in the Command, so that one log of Commands means one outcome on every node.
 
 #include <memory>
 #include <string>
@@ -38,12 +38,13 @@ struct Prepared {
     Projection projection;  // of the answer
 };
 
-// No transaction, no clock: limits, JSON, dialect, validation, normalisation. `new_id` is the id of what may be created.
-Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Request &request, const Actor &actor,
-                         const Id &new_id, Report &report);
+// No transaction, no clock: limits, JSON, dialect, validation, normalisation. `new_id` is the id of
+// what may be created.
+Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Request &request,
+                         const Actor &actor, const Id &new_id, Report &report);
 
-// Reads only. 404, 409 uniqueness (naming the other resource, and whether it is inactive), 412, 400 mutability, and what
-// required attributes lack. Deterministic in the Command and the store.
+// Reads only. 404, 409 uniqueness (naming the other resource, and whether it is inactive), 412, 400
+// mutability, and what required attributes lack. Deterministic in the Command and the store.
 Result<Plan> plan(const Command &command, store::Directory &directory);
 
 // Can fail only as LMDB can: the transaction then says so.

@@ -10,7 +10,8 @@ namespace {
 Outcome check_content_type(std::string_view type) {
     std::string_view media = type.substr(0, type.find(';'));
     while (!media.empty() && media.back() == ' ') media.remove_suffix(1);
-    if (media.empty() || ascii_iequals(media, "application/scim+json") || ascii_iequals(media, "application/json"))
+    if (media.empty() || ascii_iequals(media, "application/scim+json") ||
+        ascii_iequals(media, "application/json"))
         return Done{};
     return Error{415, ScimType::none,
                  "the body is " + quoted(media) + "; send Content-Type: application/scim+json", 0};
@@ -19,7 +20,9 @@ Outcome check_content_type(std::string_view type) {
 // A resource that was never said to be inactive is active: Okta and Entra expect to read it back.
 void default_active(const TypeView &type, Resource &resource) {
     const Attr *active = type.find_core("active");
-    if (active == nullptr || active->def->type != Type::boolean || resource.find(active->number) != nullptr) return;
+    if (active == nullptr || active->def->type != Type::boolean ||
+        resource.find(active->number) != nullptr)
+        return;
     resource.leaves.push_back({active->number, 0, "true"});
     canonical_order(type, resource.leaves);
 }
@@ -32,7 +35,8 @@ Outcome read_body(Command &command, const Request &request, Report &report) {
     auto resource = read_resource(*command.type, body->get(), request.settings->strict, report);
     if (!resource) return resource.error();
     command.resource = std::move(*resource);
-    if (command.operation == store::Operation::create) default_active(*command.type, command.resource);
+    if (command.operation == store::Operation::create)
+        default_active(*command.type, command.resource);
     auto complete = check_required(*command.type, command.resource);
     if (!complete) return complete;
     command.index = store::index_values(*command.catalog, *command.type, command.resource.leaves);
@@ -50,15 +54,16 @@ store::Operation operation_of(Method method) {
 
 }  // namespace
 
-Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Request &request, const Actor &actor,
-                         const Id &new_id, Report &report) {
+Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Request &request,
+                         const Actor &actor, const Id &new_id, Report &report) {
     auto target = parse_target(*catalog, request.path);
     if (!target) return target.error();
     auto allowed = check_method(request.method, *target);
     if (!allowed) return allowed.error();
     auto query = parse_query(request.args);
     if (!query) return query.error();
-    auto projection = Projection::parse(*target->type, query->attributes, query->excluded_attributes);
+    auto projection =
+        Projection::parse(*target->type, query->attributes, query->excluded_attributes);
     if (!projection) return projection.error();
 
     Command command;

@@ -34,7 +34,8 @@ Access choose(const Filter &filter, uint32_t at) {
         }
         case FilterNode::Kind::conjunction: {
             Access left = choose(filter, node.left), right = choose(filter, node.right);
-            bool take_right = left.index == nullptr || (right.index != nullptr && right.index->unique);
+            bool take_right =
+                left.index == nullptr || (right.index != nullptr && right.index->unique);
             Access best = take_right ? std::move(right) : std::move(left);
             best.exact = false;
             return best;
@@ -57,20 +58,24 @@ Error not_indexed(const Catalog &catalog, const TypeView &type) {
         names += attr->path;
     }
     return bad_request(ScimType::invalid_filter,
-                       "this filter needs a search through all resources, which is not supported yet; use eq on one of " +
+                       "this filter needs a search through all resources, which is not supported "
+                       "yet; use eq on one of " +
                            names);
 }
 
 }  // namespace
 
-Result<std::vector<Id>> find_matches(const Filter &filter, const Catalog &catalog, const TypeView &type,
-                                     std::string_view base_url, store::Directory &directory) {
+Result<std::vector<Id>> find_matches(const Filter &filter, const Catalog &catalog,
+                                     const TypeView &type, std::string_view base_url,
+                                     store::Directory &directory) {
     Access access = choose(filter, filter.root());
     if (access.index == nullptr) return not_indexed(catalog, type);
     std::vector<Id> ids = directory.find(*access.index, access.value, candidates_max + 1);
     if (ids.size() > candidates_max)
-        return bad_request(ScimType::too_many, "more than " + std::to_string(candidates_max) +
-                                                   " resources have to be looked at; add a condition on another attribute");
+        return bad_request(
+            ScimType::too_many,
+            "more than " + std::to_string(candidates_max) +
+                " resources have to be looked at; add a condition on another attribute");
     if (access.exact) return ids;
 
     std::string prefix = std::string(base_url) + type.type.endpoint + '/';

@@ -11,11 +11,12 @@ namespace scim::service {
 namespace {
 
 Error unreadable(store::Txn &txn) {
-    return Error{503, ScimType::none, "the directory cannot be read now: " + std::string(to_string(txn.error())), 5};
+    return Error{503, ScimType::none,
+                 "the directory cannot be read now: " + std::string(to_string(txn.error())), 5};
 }
 
-Outcome read_resource(Snapshot &snapshot, const Actor &actor, const Request &request, const Target &target,
-                      const Query &query, Response &response) {
+Outcome read_resource(Snapshot &snapshot, const Actor &actor, const Request &request,
+                      const Target &target, const Query &query, Response &response) {
     auto projection = Projection::parse(*target.type, query.attributes, query.excluded_attributes);
     if (!projection) return projection.error();
     if (!target.id) return no_such_resource(*target.type, target.name);
@@ -46,7 +47,9 @@ class PageWriter {
         items_++;
         return render_resource(text_, rendering_, id, record);
     }
-    void finish(std::string &out, uint64_t total) const { write_list(out, total, page_.start, items_, text_); }
+    void finish(std::string &out, uint64_t total) const {
+        write_list(out, total, page_.start, items_, text_);
+    }
 
   private:
     const Rendering &rendering_;
@@ -55,8 +58,8 @@ class PageWriter {
     uint64_t items_ = 0;
 };
 
-uint64_t list_all(Snapshot &snapshot, store::Directory &directory, const TypeView &type, const Page &page,
-                  PageWriter &writer) {
+uint64_t list_all(Snapshot &snapshot, store::Directory &directory, const TypeView &type,
+                  const Page &page, PageWriter &writer) {
     directory.scan(type.number, page.start - 1, page.count, [&](const Id &id, store::Bytes bytes) {
         auto record = store::RecordView::parse(bytes);
         if (!record || !writer.add(id, *record)) snapshot.txn.fail(store::Errc::damaged);
@@ -65,8 +68,8 @@ uint64_t list_all(Snapshot &snapshot, store::Directory &directory, const TypeVie
     return directory.count(type.number);
 }
 
-uint64_t list_found(Snapshot &snapshot, store::Directory &directory, const TypeView &type, const Page &page,
-                    const std::vector<Id> &ids, PageWriter &writer) {
+uint64_t list_found(Snapshot &snapshot, store::Directory &directory, const TypeView &type,
+                    const Page &page, const std::vector<Id> &ids, PageWriter &writer) {
     for (uint64_t i = page.start - 1; i < ids.size() && i - (page.start - 1) < page.count; i++) {
         auto record = directory.record(type.number, ids[i]);
         if (!record || !writer.add(ids[i], *record)) snapshot.txn.fail(store::Errc::damaged);
@@ -75,8 +78,8 @@ uint64_t list_found(Snapshot &snapshot, store::Directory &directory, const TypeV
     return ids.size();
 }
 
-Outcome read_list(Snapshot &snapshot, const Actor &actor, const Request &request, const Target &target,
-                  const Query &query, Response &response) {
+Outcome read_list(Snapshot &snapshot, const Actor &actor, const Request &request,
+                  const Target &target, const Query &query, Response &response) {
     auto projection = Projection::parse(*target.type, query.attributes, query.excluded_attributes);
     if (!projection) return projection.error();
     Page page = page_of(query, request.settings->max_results);
@@ -86,10 +89,12 @@ Outcome read_list(Snapshot &snapshot, const Actor &actor, const Request &request
     uint64_t total = 0;
     if (query.filter) {
         Report report;
-        auto filter = Filter::parse(*target.type, *query.filter, request.settings->filter, request.settings->strict, report);
+        auto filter = Filter::parse(*target.type, *query.filter, request.settings->filter,
+                                    request.settings->strict, report);
         if (!filter) return filter.error();
         response.facts.dialect = report.summary();
-        auto ids = find_matches(*filter, *snapshot.catalog(), *target.type, request.base_url, directory);
+        auto ids =
+            find_matches(*filter, *snapshot.catalog(), *target.type, request.base_url, directory);
         if (!ids) return ids.error();
         total = list_found(snapshot, directory, *target.type, page, *ids, writer);
     } else {
@@ -101,20 +106,29 @@ Outcome read_list(Snapshot &snapshot, const Actor &actor, const Request &request
     return Done{};
 }
 
-Outcome read_discovery(const Catalog &catalog, const Request &request, const Target &target, Response &response) {
+Outcome read_discovery(const Catalog &catalog, const Request &request, const Target &target,
+                       Response &response) {
     response.status = 200;
-    // RFC 7644 4: filters do not apply here, and a client that sends one expects something this is not (S-169).
+    // RFC 7644 4: filters do not apply here, and a client that sends one expects something this is
+    // not (S-169).
     auto query = parse_query(request.args);
     if (!query) return query.error();
-    if (query->filter) return Error{403, ScimType::none, "a filter is not possible on this address", 0};
+    if (query->filter)
+        return Error{403, ScimType::none, "a filter is not possible on this address", 0};
     switch (target.endpoint) {
         case Endpoint::service_provider_config:
-            write_service_provider_config(response.body,
-                                          {request.settings->max_results, request.settings->bearer_token}, request.base_url);
+            write_service_provider_config(
+                response.body, {request.settings->max_results, request.settings->bearer_token},
+                request.base_url);
             return Done{};
-        case Endpoint::resource_types: write_resource_types(response.body, catalog, request.base_url); return Done{};
-        case Endpoint::schemas: write_schemas(response.body, catalog, request.base_url); return Done{};
-        case Endpoint::resource_type: return write_resource_type(response.body, catalog, target.name, request.base_url);
+        case Endpoint::resource_types:
+            write_resource_types(response.body, catalog, request.base_url);
+            return Done{};
+        case Endpoint::schemas:
+            write_schemas(response.body, catalog, request.base_url);
+            return Done{};
+        case Endpoint::resource_type:
+            return write_resource_type(response.body, catalog, target.name, request.base_url);
         default: return write_schema(response.body, catalog, target.name, request.base_url);
     }
 }
@@ -136,13 +150,16 @@ Outcome read(Snapshot &snapshot, const Actor &actor, const Request &request, Res
         return allowed;
     }
     if (!actor.may(store::scope_read))
-        return Error{403, ScimType::none, "the token " + quoted(actor.label) + " may not read: it lacks the scope read", 0};
+        return Error{403, ScimType::none,
+                     "the token " + quoted(actor.label) + " may not read: it lacks the scope read",
+                     0};
     if (target->endpoint != Endpoint::resource && target->endpoint != Endpoint::resources)
         return read_discovery(*snapshot.catalog(), request, *target, response);
     auto query = parse_query(request.args);
     if (!query) return query.error();
-    return target->endpoint == Endpoint::resource ? read_resource(snapshot, actor, request, *target, *query, response)
-                                                  : read_list(snapshot, actor, request, *target, *query, response);
+    return target->endpoint == Endpoint::resource
+               ? read_resource(snapshot, actor, request, *target, *query, response)
+               : read_list(snapshot, actor, request, *target, *query, response);
 }
 
 bool is_long_read(const Request &request) {

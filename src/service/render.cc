@@ -20,7 +20,8 @@ void append_version(std::string &out, uint64_t version) {
     out += '"';
 }
 
-void append_location(std::string &out, const TypeView &type, std::string_view base_url, const Id &id) {
+void append_location(std::string &out, const TypeView &type, std::string_view base_url,
+                     const Id &id) {
     out += base_url;
     out += type.type.endpoint;
     out += '/';
@@ -66,7 +67,8 @@ void append_meta_part(std::string &out, std::string_view name, const Rendering &
     out += '"';
 }
 
-void append_meta(std::string &out, const Rendering &r, const Id &id, const store::RecordHeader &header) {
+void append_meta(std::string &out, const Rendering &r, const Id &id,
+                 const store::RecordHeader &header) {
     if (!r.projection.shows_any(*r.type.meta)) return;
     out += ",\"meta\":{";
     for (const Attr *part : r.type.meta->subs)
@@ -77,12 +79,14 @@ void append_meta(std::string &out, const Rendering &r, const Id &id, const store
 // True if the body on disk is what this projection shows.
 bool may_copy(const Rendering &r, const store::RecordHeader &header) {
     constexpr uint8_t special = store::record_needs_projection | store::record_hidden;
-    return r.projection.whole() && (header.flags & special) == 0 && header.epoch >= r.catalog.shape_epoch();
+    return r.projection.whole() && (header.flags & special) == 0 &&
+           header.epoch >= r.catalog.shape_epoch();
 }
 
 }  // namespace
 
-bool render_resource(std::string &out, const Rendering &r, const Id &id, const store::RecordView &record) {
+bool render_resource(std::string &out, const Rendering &r, const Id &id,
+                     const store::RecordView &record) {
     const auto &header = record.header();
     if (may_copy(r, header)) {
         append_schemas(out, r.type, header.extensions);
@@ -123,7 +127,8 @@ bool etag_listed(std::string_view header, std::string_view etag) {
         while (!tag.empty() && (tag.front() == ' ' || tag.front() == '\t')) tag.remove_prefix(1);
         while (!tag.empty() && (tag.back() == ' ' || tag.back() == '\t')) tag.remove_suffix(1);
         if (tag.substr(0, 2) == "W/") tag.remove_prefix(2);
-        if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"') tag = tag.substr(1, tag.size() - 2);
+        if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"')
+            tag = tag.substr(1, tag.size() - 2);
         return tag;
     };
     std::string_view wanted = opaque(etag);

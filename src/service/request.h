@@ -25,8 +25,8 @@ struct Settings {
     uint64_t max_results = 1000;
     JsonLimits json;
     FilterLimits filter;
-    bool strict = false;        // scim_profile rfc
-    bool bearer_token = true;   // false: scim_auth off
+    bool strict = false;       // scim_profile rfc
+    bool bearer_token = true;  // false: scim_auth off
 };
 
 // Views into bytes that the caller keeps until the answer is made.
@@ -42,7 +42,8 @@ struct Request {
     int64_t now = 0;  // milliseconds since 1970
 };
 
-// Who asks. Shared by all requests that present the same token, until anything about tokens or tenants changes.
+// Who asks. Shared by all requests that present the same token, until anything about tokens or
+// tenants changes.
 struct Actor {
     store::TenantNumber tenant = 0;
     uint32_t token = 0;  // its number in the tenant; 0 without one (scim_auth off)

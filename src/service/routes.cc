@@ -4,7 +4,9 @@ namespace scim::service {
 
 namespace {
 
-Error not_implemented(std::string detail) { return Error{501, ScimType::none, std::move(detail), 0}; }
+Error not_implemented(std::string detail) {
+    return Error{501, ScimType::none, std::move(detail), 0};
+}
 
 }  // namespace
 
@@ -20,16 +22,24 @@ std::string_view allowed_methods(const Target &target) {
 
 Outcome check_method(Method method, const Target &target) {
     switch (target.endpoint) {
-        case Endpoint::me: return not_implemented("/Me is not supported; address users by /Users/{id}");
-        case Endpoint::bulk: return not_implemented("/Bulk is not supported; send the requests one by one");
-        case Endpoint::search: return not_implemented("/.search is not supported yet; send a GET with a filter");
-        case Endpoint::root: return not_implemented("queries over all resource types are not supported yet; query /Users");
+        case Endpoint::me:
+            return not_implemented("/Me is not supported; address users by /Users/{id}");
+        case Endpoint::bulk:
+            return not_implemented("/Bulk is not supported; send the requests one by one");
+        case Endpoint::search:
+            return not_implemented("/.search is not supported yet; send a GET with a filter");
+        case Endpoint::root:
+            return not_implemented(
+                "queries over all resource types are not supported yet; query /Users");
         case Endpoint::resources:
             if (method == Method::get || method == Method::post) return Done{};
             break;
         case Endpoint::resource:
-            if (method == Method::get || method == Method::put || method == Method::del) return Done{};
-            if (method == Method::patch) return not_implemented("PATCH is not supported yet; send the whole resource with PUT");
+            if (method == Method::get || method == Method::put || method == Method::del)
+                return Done{};
+            if (method == Method::patch)
+                return not_implemented(
+                    "PATCH is not supported yet; send the whole resource with PUT");
             break;
         default:
             if (method == Method::get) return Done{};
@@ -68,7 +78,8 @@ std::string_view operation_name(Method method, const Target *target) {
 }
 
 Error no_such_resource(const TypeView &type, std::string_view id) {
-    return Error{404, ScimType::none, "there is no " + type.type.name + " with the id " + quoted(id), 0};
+    return Error{404, ScimType::none,
+                 "there is no " + type.type.name + " with the id " + quoted(id), 0};
 }
 
 }  // namespace scim::service

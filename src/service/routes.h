@@ -19,7 +19,8 @@ bool is_write(Method method);
 // False if a write is refused whatever its body says: then the client need not send it.
 bool wants_body(const Catalog &catalog, const Request &request, const Actor &actor);
 
-// "create", "get", "list", "replace", "patch", "delete", "search", "discovery", "bulk", "me", "unknown": a literal.
+// "create", "get", "list", "replace", "patch", "delete", "search", "discovery", "bulk", "me",
+// "unknown": a literal.
 std::string_view operation_name(Method method, const Target *target);
 
 Error no_such_resource(const TypeView &type, std::string_view id);

@@ -8,12 +8,14 @@ Result<std::shared_ptr<const Catalog>> CatalogCache::at(store::Txn &txn) {
     if (catalog_ != nullptr && txn.good() && txn.id() == txn_) return catalog_;
     uint32_t epoch = store::catalog_epoch(txn);
     if (!txn.good())
-        return Error{503, ScimType::none, "the directory cannot be read now: " + std::string(to_string(txn.error())), 1};
+        return Error{503, ScimType::none,
+                     "the directory cannot be read now: " + std::string(to_string(txn.error())), 1};
     if (catalog_ == nullptr || catalog_->epoch() != epoch) {
         auto rows = store::read_catalog(txn);
         if (!rows) return Error{503, ScimType::none, "the directory's catalog cannot be read", 30};
         auto catalog = Catalog::build(std::move(*rows));
-        if (!catalog) return Error{503, ScimType::none, "the directory's catalog cannot be read", 30};
+        if (!catalog)
+            return Error{503, ScimType::none, "the directory's catalog cannot be read", 30};
         catalog_ = std::move(*catalog);
     }
     txn_ = txn.id();
@@ -28,7 +30,8 @@ std::unique_ptr<Store> Store::open(Options options, std::string &why) {
     store::Errc code = store->env_->open_databases();
     if (code == store::Errc::not_found) return store;  // new: undeclared
     if (code != store::Errc::ok) {
-        why = "cannot read store \"" + store->env_->directory() + "\": " + std::string(to_string(code));
+        why = "cannot read store \"" + store->env_->directory() +
+              "\": " + std::string(to_string(code));
         return nullptr;
     }
     return store->examine(why) ? std::move(store) : nullptr;
@@ -39,20 +42,23 @@ bool Store::examine(std::string &why) {
     store::Reader reader(*env_);
     store::ReadTxn txn(reader);
     store::Gate gate = store::read_gate(txn);
-    if (gate.code == store::Errc::not_found) return true;  // databases without a gate: the creator died in between
+    if (gate.code == store::Errc::not_found)
+        return true;  // databases without a gate: the creator died in between
     if (!gate.readable()) {
         why = store::gate_problem(gate, env_->directory());
         return false;
     }
     auto rows = store::read_catalog(txn);
-    auto wanted = rows ? scim::declare(*rows, options_.declaration) : Result<std::optional<CatalogRows>>(rows.error());
+    auto wanted = rows ? scim::declare(*rows, options_.declaration)
+                       : Result<std::optional<CatalogRows>>(rows.error());
     if (!wanted) {
         why = "store \"" + env_->directory() + "\": " + wanted.error().detail;
         return false;
     }
     if (rows->unicode != unicode_version())
-        warning_ = "store \"" + env_->directory() + "\" was made with Unicode " + rows->unicode + ", this build has " +
-                   std::string(unicode_version()) + ": names with letters that are new since may not be found";
+        warning_ = "store \"" + env_->directory() + "\" was made with Unicode " + rows->unicode +
+                   ", this build has " + std::string(unicode_version()) +
+                   ": names with letters that are new since may not be found";
     if (!gate.writable()) {
         warning_ = store::gate_problem(gate, env_->directory());
         state_ = State::read_only;

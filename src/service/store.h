@@ -1,6 +1,7 @@
 #pragma once
-// An opened store of one process: environment, gate and catalog. Opening never waits and never writes; what the
-// configuration wants beyond what is there is declared later, on a thread that may wait for the write lock.
+// An opened store of one process: environment, gate and catalog. Opening never waits and never
+// writes; what the configuration wants beyond what is there is declared later, on a thread that may
+// wait for the write lock.
 
 #include <memory>
 #include <string>
@@ -31,8 +32,8 @@ class Store {
     };
 
     enum class State : uint8_t {
-        ready,     // serves reads and writes
-        read_only,  // a newer format that may be read but not written
+        ready,       // serves reads and writes
+        read_only,   // a newer format that may be read but not written
         undeclared,  // declare() has something to do first
     };
 
@@ -41,12 +42,13 @@ class Store {
 
     State state() const { return state_; }
     store::Env &env() { return *env_; }
-    // A sentence for the log about a Unicode version or format that is not this build's; empty if there is none.
+    // A sentence for the log about a Unicode version or format that is not this build's; empty if
+    // there is none.
     const std::string &warning() const { return warning_; }
 
-    // Creates databases, gate and catalog rows as the declaration asks. Waits for the write lock. False, and a sentence in
-    // `why`, if it fails; the store stays undeclared.
-    // REQUIRES: state() is undeclared, so nobody else uses the store.
+    // Creates databases, gate and catalog rows as the declaration asks. Waits for the write lock.
+    // False, and a sentence in `why`, if it fails; the store stays undeclared. REQUIRES: state() is
+    // undeclared, so nobody else uses the store.
     bool declare(std::string &why);
 
   private:

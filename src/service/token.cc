@@ -41,7 +41,8 @@ uint32_t crc32(std::string_view bytes) {
 
 std::string checksum(std::string_view text) {
     uint32_t crc = crc32(text);
-    return base62(std::array<uint8_t, 4>{uint8_t(crc >> 24), uint8_t(crc >> 16), uint8_t(crc >> 8), uint8_t(crc)},
+    return base62(std::array<uint8_t, 4>{uint8_t(crc >> 24), uint8_t(crc >> 16), uint8_t(crc >> 8),
+                                         uint8_t(crc)},
                   checksum_size);
 }
 
@@ -57,7 +58,8 @@ TokenForm token_form(std::string_view token) {
     if (token.substr(0, prefix.size()) != prefix) return TokenForm::foreign;
     if (token.size() != prefix.size() + secret_size + checksum_size) return TokenForm::damaged;
     size_t body = token.size() - checksum_size;
-    return checksum(token.substr(0, body)) == token.substr(body) ? TokenForm::plausible : TokenForm::damaged;
+    return checksum(token.substr(0, body)) == token.substr(body) ? TokenForm::plausible
+                                                                 : TokenForm::damaged;
 }
 
 store::Digest digest_of(std::string_view token) {
@@ -81,7 +83,8 @@ std::optional<store::Digest> parse_digest(std::string_view hex) {
 void fill_random(uint8_t *bytes, size_t size) {
     while (size > 0) {
         ssize_t n = getrandom(bytes, size, 0);
-        if (n < 0 && errno != EINTR) throw std::system_error(errno, std::generic_category(), "getrandom");
+        if (n < 0 && errno != EINTR)
+            throw std::system_error(errno, std::generic_category(), "getrandom");
         if (n < 0) continue;
         bytes += n;
         size -= size_t(n);

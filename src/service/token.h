@@ -5,8 +5,9 @@
 //     secret   := 43 base-62 digits: a 256 bit random number, most significant digit first
 //     checksum := 6 base-62 digits: CRC-32 of "scim_" and the secret
 //
-// The prefix lets secret scanners find a leaked token; the checksum tells a token that was cut or mistyped from one that
-// was never issued, without a look-up. A token made elsewhere (`--sha256`) may have any other form.
+// The prefix lets secret scanners find a leaked token; the checksum tells a token that was cut or
+// mistyped from one that was never issued, without a look-up. A token made elsewhere (`--sha256`)
+// may have any other form.
 
 #include <array>
 #include <string>

@@ -76,21 +76,26 @@ std::optional<Change> decode_change(Bytes bytes) {
     Bytes id = in.bytes(id_size);
     if (in.failed()) return std::nullopt;
     change.id = id_at(id, 0);
-    for (uint64_t n = in.varint(); n > 0 && !in.failed(); n--) change.attrs.push_back(AttrNumber(in.varint()));
-    if (in.failed() || !read_ids(in, change.added) || !read_ids(in, change.removed)) return std::nullopt;
+    for (uint64_t n = in.varint(); n > 0 && !in.failed(); n--)
+        change.attrs.push_back(AttrNumber(in.varint()));
+    if (in.failed() || !read_ids(in, change.added) || !read_ids(in, change.removed))
+        return std::nullopt;
     return change;
 }
 
-IndexValues index_values(const Catalog &catalog, const TypeView &type, const std::vector<Leaf> &leaves) {
+IndexValues index_values(const Catalog &catalog, const TypeView &type,
+                         const std::vector<Leaf> &leaves) {
     IndexValues values;
     for (const IndexDef *index : catalog.indexes(type.number)) {
-        // An index that is being built is maintained like a ready one; one that is being dropped is not.
+        // An index that is being built is maintained like a ready one; one that is being dropped is
+        // not.
         if (index->state == IndexState::dropping) continue;
         const Attr *attr = type.by_number(index->attr);
         if (attr == nullptr) continue;
         for (const Leaf &leaf : leaves) {
             if (leaf.attr != index->attr) continue;
-            if (auto value = index_value(*attr, leaf.json)) values.emplace_back(index, std::move(*value));
+            if (auto value = index_value(*attr, leaf.json))
+                values.emplace_back(index, std::move(*value));
         }
     }
     std::sort(values.begin(), values.end(), [](const auto &a, const auto &b) {
@@ -126,7 +131,8 @@ std::vector<Id> Directory::find(const IndexDef &index, Bytes value, size_t limit
     for (bool more = cursor.seek(prefix); more && ids.size() < limit; more = cursor.next()) {
         if (!starts_with(cursor.key(), prefix)) break;
         // A fixed-width value that holds 0x00 may begin another, longer key: width tells.
-        if (cursor.key().size() == prefix.size() + id_size) ids.push_back(id_at(cursor.key(), prefix.size()));
+        if (cursor.key().size() == prefix.size() + id_size)
+            ids.push_back(id_at(cursor.key(), prefix.size()));
     }
     return ids;
 }
@@ -137,10 +143,10 @@ void DirectoryWriter::put_index(const ResourceEdit &edit) {
                std::pair(b.first->number, std::string_view(b.second));
     };
     IndexValues gone, come;
-    std::set_difference(edit.before.begin(), edit.before.end(), edit.after.begin(), edit.after.end(),
-                        std::back_inserter(gone), order);
-    std::set_difference(edit.after.begin(), edit.after.end(), edit.before.begin(), edit.before.end(),
-                        std::back_inserter(come), order);
+    std::set_difference(edit.before.begin(), edit.before.end(), edit.after.begin(),
+                        edit.after.end(), std::back_inserter(gone), order);
+    std::set_difference(edit.after.begin(), edit.after.end(), edit.before.begin(),
+                        edit.before.end(), std::back_inserter(come), order);
     for (const auto &[index, value] : gone)
         write_.del(Db::index, index_key(tenant_, edit.type, index->attr, value, edit.id));
     for (const auto &[index, value] : come)

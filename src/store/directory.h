@@ -1,9 +1,10 @@
 #pragma once
 // One tenant's resources, index rows, changes and counters within one transaction.
 //
-// A handle is bound to a tenant: there is no call that reaches another one's rows. Every resource is one record, one index
-// row a distinct value of an indexed attribute, one count a resource type; the last change of a resource has the position
-// that its record carries as version. DirectoryWriter keeps all of them together.
+// A handle is bound to a tenant: there is no call that reaches another one's rows. Every resource
+// is one record, one index row a distinct value of an indexed attribute, one count a resource type;
+// the last change of a resource has the position that its record carries as version.
+// DirectoryWriter keeps all of them together.
 
 #include <cstdint>
 #include <optional>
@@ -36,7 +37,7 @@ struct Change {
     Operation operation = Operation::create;
     TypeNumber type = 0;
     Id id{};
-    std::vector<AttrNumber> attrs;  // top attributes that changed
+    std::vector<AttrNumber> attrs;   // top attributes that changed
     std::vector<Id> added, removed;  // members
 };
 std::string encode_change(const Change &change);
@@ -49,7 +50,8 @@ struct Position {
 
 // The index rows a resource needs: (index, value), sorted, each once.
 using IndexValues = std::vector<std::pair<const IndexDef *, std::string>>;
-IndexValues index_values(const Catalog &catalog, const TypeView &type, const std::vector<Leaf> &leaves);
+IndexValues index_values(const Catalog &catalog, const TypeView &type,
+                         const std::vector<Leaf> &leaves);
 
 class Directory {
   public:
@@ -63,17 +65,20 @@ class Directory {
     uint64_t count(TypeNumber type);
     Position position();
 
-    // The resources with an indexed value, in the order of their ids. A digest is verified by the caller.
+    // The resources with an indexed value, in the order of their ids. A digest is verified by the
+    // caller.
     std::vector<Id> find(const IndexDef &index, Bytes value, size_t limit);
 
-    // `each(id, record bytes)` for up to `count` resources of a type in the order of their ids, after skipping `skip`. It
-    // returns false to stop.
+    // `each(id, record bytes)` for up to `count` resources of a type in the order of their ids,
+    // after skipping `skip`. It returns false to stop.
     template <class Each>
     void scan(TypeNumber type, uint64_t skip, uint64_t count, Each &&each) {
         std::string prefix = resource_prefix(tenant_, type);
         Cursor cursor(txn_, Db::resources);
         for (bool more = cursor.seek(prefix); more && count > 0; more = cursor.next()) {
-            if (cursor.key().size() != prefix.size() + id_size || !starts_with(cursor.key(), prefix)) return;
+            if (cursor.key().size() != prefix.size() + id_size ||
+                !starts_with(cursor.key(), prefix))
+                return;
             if (skip > 0) {
                 skip--;
                 continue;
@@ -103,7 +108,8 @@ class DirectoryWriter : public Directory {
   public:
     DirectoryWriter(WriteTxn &txn, TenantNumber tenant) : Directory(txn, tenant), write_(txn) {}
 
-    // Record, index rows that differ, counter, change row and position, together. Rows that stay are not rewritten.
+    // Record, index rows that differ, counter, change row and position, together. Rows that stay
+    // are not rewritten.
     void apply(const ResourceEdit &edit);
 
   private:

@@ -10,7 +10,13 @@ namespace scim::store {
 
 namespace {
 
-enum CatalogKind : uint8_t { kind_header = 0, kind_schema = 1, kind_type = 2, kind_attr = 3, kind_index = 4 };
+enum CatalogKind : uint8_t {
+    kind_header = 0,
+    kind_schema = 1,
+    kind_type = 2,
+    kind_attr = 3,
+    kind_index = 4
+};
 
 std::string catalog_key(uint8_t kind, uint16_t number) {
     std::string key(1, char(kind));
@@ -31,11 +37,15 @@ std::optional<uint64_t> meta_number(Txn &txn, Bytes name) {
     return number_in(text);
 }
 
-void put_meta_number(WriteTxn &txn, Bytes name, uint64_t value) { txn.put(Db::meta, name, std::to_string(value)); }
+void put_meta_number(WriteTxn &txn, Bytes name, uint64_t value) {
+    txn.put(Db::meta, name, std::to_string(value));
+}
 
 Error damaged(uint8_t kind, uint16_t number, std::string_view why) {
     return Error{500, ScimType::none,
-                 "catalog row " + std::to_string(kind) + "/" + std::to_string(number) + ": " + std::string(why), 0};
+                 "catalog row " + std::to_string(kind) + "/" + std::to_string(number) + ": " +
+                     std::string(why),
+                 0};
 }
 
 void read_header(CatalogRows &rows, const RowReader &row) {
@@ -57,7 +67,8 @@ Outcome read_type_row(CatalogRows &rows, uint16_t number, const RowReader &row) 
     if (!type) return type.error();
     std::vector<std::string> bits;
     const json_t *urns = row.get("extensionBits");
-    for (size_t i = 0; i < json_array_size(urns); i++) bits.emplace_back(text_of(json_array_get(urns, i)));
+    for (size_t i = 0; i < json_array_size(urns); i++)
+        bits.emplace_back(text_of(json_array_get(urns, i)));
     rows.types.push_back({number, std::move(*type), std::move(bits), row.boolean("declared")});
     return Done{};
 }
@@ -130,10 +141,12 @@ Gate read_gate(Txn &txn) {
 std::string gate_problem(const Gate &gate, const std::string &directory) {
     std::string store = "store \"" + directory + "\" ";
     if (gate.code == Errc::not_found) return store + "is empty";
-    if (gate.code != Errc::ok) return store + "cannot be read: " + std::string(to_string(gate.code));
+    if (gate.code != Errc::ok)
+        return store + "cannot be read: " + std::string(to_string(gate.code));
     unsigned needed = gate.readable() ? gate.min_writer : gate.min_reader;
-    return store + "has format " + std::to_string(gate.write_format) + ", which needs a version that knows format " +
-           std::to_string(needed) + "; this one knows format " + std::to_string(format_version) +
+    return store + "has format " + std::to_string(gate.write_format) +
+           ", which needs a version that knows format " + std::to_string(needed) +
+           "; this one knows format " + std::to_string(format_version) +
            (gate.readable() ? ": it is served read-only" : ": upgrade the module");
 }
 
@@ -151,7 +164,8 @@ Result<CatalogRows> read_catalog(Txn &txn) {
     Cursor cursor(txn, Db::catalog);
     for (bool more = cursor.seek(""); more; more = cursor.next()) {
         Bytes key = cursor.key();
-        if (key.size() != 3) return damaged(0, 0, "a key of " + std::to_string(key.size()) + " bytes");
+        if (key.size() != 3)
+            return damaged(0, 0, "a key of " + std::to_string(key.size()) + " bytes");
         uint8_t kind = uint8_t(key[0]);
         uint16_t number = uint16_t(read_be(key.data() + 1, 2));
         RowReader row(cursor.value());
@@ -159,7 +173,8 @@ Result<CatalogRows> read_catalog(Txn &txn) {
         auto outcome = read_row(rows, kind, number, row);
         if (!outcome) return damaged(kind, number, outcome.error().detail);
     }
-    if (!txn.good()) return Error{503, ScimType::none, "catalog: " + std::string(to_string(txn.error())), 1};
+    if (!txn.good())
+        return Error{503, ScimType::none, "catalog: " + std::string(to_string(txn.error())), 1};
     return rows;
 }
 
@@ -168,7 +183,9 @@ void write_catalog(WriteTxn &txn, const CatalogRows &rows) {
         txn.put(Db::catalog, catalog_key(kind, number), row.done());
     };
     RowWriter header;
-    header.number("epoch", rows.epoch).number("shapeEpoch", rows.shape_epoch).number("generation", rows.generation);
+    header.number("epoch", rows.epoch)
+        .number("shapeEpoch", rows.shape_epoch)
+        .number("generation", rows.generation);
     put(kind_header, 0, header.text("unicode", rows.unicode));
     for (const auto &row : rows.schemas) {
         RowWriter out;
@@ -184,11 +201,14 @@ void write_catalog(WriteTxn &txn, const CatalogRows &rows) {
     for (const auto &row : rows.attrs) {
         RowWriter out;
         out.text("schema", row.schema).text("path", row.path).text("type", to_string(row.type));
-        put(kind_attr, row.number, out.boolean("multiValued", row.multi_valued).boolean("caseExact", row.case_exact));
+        put(kind_attr, row.number,
+            out.boolean("multiValued", row.multi_valued).boolean("caseExact", row.case_exact));
     }
     for (const auto &row : rows.indexes) {
         RowWriter out;
-        out.number("resourceType", row.type).number("attribute", row.attr).boolean("unique", row.unique);
+        out.number("resourceType", row.type)
+            .number("attribute", row.attr)
+            .boolean("unique", row.unique);
         put(kind_index, row.number, out.text("state", to_string(row.state)));
     }
     put_meta_number(txn, "catalog_epoch", rows.epoch);

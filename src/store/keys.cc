@@ -113,7 +113,8 @@ std::string index_prefix(TenantNumber tenant, TypeNumber type, AttrNumber attr) 
     return key;
 }
 
-std::string index_key(TenantNumber tenant, TypeNumber type, AttrNumber attr, Bytes value, const Id &id) {
+std::string index_key(TenantNumber tenant, TypeNumber type, AttrNumber attr, Bytes value,
+                      const Id &id) {
     std::string key = index_prefix(tenant, type, attr);
     key.append(value);
     key += '\0';

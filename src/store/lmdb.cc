@@ -46,9 +46,9 @@ Errc from_mdb(int rc) {
     }
 }
 
-const char *const db_names[db_count] = {"meta",    "catalog", "tenants", "tokens",      "tenant_tokens",
-                                        "resources", "index", "members", "memberships", "changes",
-                                        "refusals",  "local", "jobs"};
+const char *const db_names[db_count] = {
+    "meta",    "catalog",     "tenants", "tokens",   "tenant_tokens", "resources", "index",
+    "members", "memberships", "changes", "refusals", "local",         "jobs"};
 
 MDB_val to_val(Bytes b) { return {b.size(), const_cast<char *>(b.data())}; }
 Bytes to_bytes(const MDB_val &v) { return {static_cast<const char *>(v.mv_data), v.mv_size}; }
@@ -92,7 +92,8 @@ std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
     std::unique_ptr<Env> env(new Env);
     env->directory_ = options.directory;
     struct stat st;
-    if (stat(options.directory.c_str(), &st) != 0) return failed("cannot open store directory", errno);
+    if (stat(options.directory.c_str(), &st) != 0)
+        return failed("cannot open store directory", errno);
     {
         auto &files = open_files();
         std::lock_guard<std::mutex> lock(files.mutex);
@@ -191,8 +192,9 @@ bool Env::enter() {
 
 void Env::leave() { active_.fetch_sub(1); }
 
-// Called by a thread that has left the gate. Nobody waits: who finds the gate closed, or others inside, says
-// map_resized, which is 503 with Retry-After for a moment of an operator's `size=` change.
+// Called by a thread that has left the gate. Nobody waits: who finds the gate closed, or others
+// inside, says map_resized, which is 503 with Retry-After for a moment of an operator's `size=`
+// change.
 Errc Env::adopt_map() {
     bool expected = false;
     if (!adopting_.compare_exchange_strong(expected, true)) return Errc::map_resized;
@@ -235,8 +237,9 @@ ReadTxn::ReadTxn(Reader &reader) : Txn(reader.env_), reader_(reader) {
             error_ = Errc::map_resized;
             return;
         }
-        int rc = reader.txn_ != nullptr ? mdb_txn_renew(reader.txn_)
-                                        : mdb_txn_begin(env_.env_, nullptr, MDB_RDONLY, &reader.txn_);
+        int rc = reader.txn_ != nullptr
+                     ? mdb_txn_renew(reader.txn_)
+                     : mdb_txn_begin(env_.env_, nullptr, MDB_RDONLY, &reader.txn_);
         if (rc == 0) {
             txn_ = reader.txn_;
             error_ = Errc::ok;
@@ -270,7 +273,8 @@ WriteTxn::WriteTxn(Env &env) : Txn(env) {
         env_.leave();
         entered_ = false;
         if (error_ != Errc::map_resized) return;
-        // A writer runs on a thread of its own and may wait for the readers of this process to pass.
+        // A writer runs on a thread of its own and may wait for the readers of this process to
+        // pass.
         if (env_.adopt_map() != Errc::ok) usleep(500);
     }
 }
@@ -312,7 +316,8 @@ Errc WriteTxn::commit() {
         abort();
         return error_;
     }
-    // Whatever it says, commit frees the transaction: it must never be aborted after (PowerDNS#15175).
+    // Whatever it says, commit frees the transaction: it must never be aborted after
+    // (PowerDNS#15175).
     int rc = mdb_txn_commit(txn_);
     txn_ = nullptr;
     env_.leave();
@@ -326,8 +331,8 @@ double WriteTxn::fill() {
     EnvInfo info = env_.info();
     double total = double(info.map_size), used = double(info.used);
     if (used < total * 0.9) return used / total;
-    // Near the end the free list decides: a store from which much was deleted reuses its pages. LMDB shows the list to
-    // readers only.
+    // Near the end the free list decides: a store from which much was deleted reuses its pages.
+    // LMDB shows the list to readers only.
     MDB_txn *reader = nullptr;
     MDB_cursor *cursor = nullptr;
     if (mdb_txn_begin(env_.env_, nullptr, MDB_RDONLY, &reader) != 0) return used / total;
@@ -353,7 +358,8 @@ Cursor::Cursor(Txn &txn, Db db) : txn_(txn) {
 }
 
 Cursor::~Cursor() {
-    // In a write transaction that has ended LMDB has freed the cursor with it: a Cursor must not outlive its Txn.
+    // In a write transaction that has ended LMDB has freed the cursor with it: a Cursor must not
+    // outlive its Txn.
     if (cursor_ != nullptr) mdb_cursor_close(cursor_);
 }
 

@@ -2,15 +2,16 @@
 // LMDB, typed: an environment, its transactions and cursors. LMDB's own header and codes are known
 // in lmdb.cc and nowhere else.
 //
-// An Env is opened once a process and inode; a second open of the same file in one process is refused, because LMDB's
-// locks would be dropped by the first close. It is used by any number of threads, each with a transaction of its own.
+// An Env is opened once a process and inode; a second open of the same file in one process is
+// refused, because LMDB's locks would be dropped by the first close. It is used by any number of
+// threads, each with a transaction of its own.
 //
-// Errors that a caller decides about (not found, exists) are return values. Everything else (a full map, a full disk, a
-// damaged page) sticks to the transaction: later calls do nothing, and commit() or error() says what happened first. So
-// a series of calls is checked once.
+// Errors that a caller decides about (not found, exists) are return values. Everything else (a full
+// map, a full disk, a damaged page) sticks to the transaction: later calls do nothing, and commit()
+// or error() says what happened first. So a series of calls is checked once.
 //
-// Bytes that a transaction returns point into the map; they are valid until the transaction ends, in a write transaction
-// until its next put or del.
+// Bytes that a transaction returns point into the map; they are valid until the transaction ends,
+// in a write transaction until its next put or del.
 
 #include <atomic>
 #include <cstddef>
@@ -33,7 +34,8 @@ enum class Errc : uint8_t {
     exists,
     map_full,      // the map (size=) is full
     no_space,      // the disk is full
-    map_resized,   // another process has a larger map, and this one is too busy to adopt it: try again
+    map_resized,   // another process has a larger map, and this one is too busy to adopt it: try
+                   // again
     readers_full,  // every reader slot is taken by a live process
     panic,         // a failed meta page write: only reopening heals
     damaged,       // bytes that no version of this code wrote
@@ -68,25 +70,25 @@ struct EnvOptions {
 };
 
 struct EnvInfo {
-    size_t map_size = 0;    // bytes
-    size_t used = 0;        // bytes up to the last page in use
-    size_t page_size = 0;   // bytes
+    size_t map_size = 0;   // bytes
+    size_t used = 0;       // bytes up to the last page in use
+    size_t page_size = 0;  // bytes
     uint64_t last_txn = 0;
     unsigned readers = 0, max_readers = 0;
 };
 
 class Env {
   public:
-    // Creates data.mdb and lock.mdb (0600) in an existing directory if they are not there. Nothing, and a sentence in
-    // `why`, if that fails. Databases are opened separately.
+    // Creates data.mdb and lock.mdb (0600) in an existing directory if they are not there. Nothing,
+    // and a sentence in `why`, if that fails. Databases are opened separately.
     static std::unique_ptr<Env> open(const EnvOptions &options, std::string &why);
     ~Env();
     Env(const Env &) = delete;
     Env &operator=(const Env &) = delete;
 
-    // Opens the handles of all databases: not_found if any is missing. create_databases() makes them, in a write
-    // transaction of its own; it may wait for the write lock.
-    // REQUIRES: no other transaction in this process.
+    // Opens the handles of all databases: not_found if any is missing. create_databases() makes
+    // them, in a write transaction of its own; it may wait for the write lock. REQUIRES: no other
+    // transaction in this process.
     Errc open_databases();
     Errc create_databases();
     bool has_databases() const { return has_databases_; }
@@ -117,7 +119,8 @@ class Env {
     bool registered_ = false;
     unsigned handles_[db_count] = {};
     bool has_databases_ = false;
-    // The gate: adopting a map that another process has grown needs a moment without any transaction in this process.
+    // The gate: adopting a map that another process has grown needs a moment without any
+    // transaction in this process.
     std::atomic<int> active_{0};
     std::atomic<bool> adopting_{false};
 };
@@ -185,7 +188,8 @@ class WriteTxn : public Txn {
     bool insert(Db db, Bytes key, Bytes value);
     // True if the key was there.
     bool del(Db db, Bytes key);
-    // Durable when it returns ok. Anything else is final: nothing was written (after `panic`: unknown).
+    // Durable when it returns ok. Anything else is final: nothing was written (after `panic`:
+    // unknown).
     [[nodiscard]] Errc commit();
     void abort();
     // The share of the map that is neither used nor reusable is below this: 0 (empty) to 1 (full).
@@ -203,7 +207,7 @@ class Cursor {
     Cursor &operator=(const Cursor &) = delete;
 
     // Each moves and says whether there is an entry to look at.
-    bool seek(Bytes key);  // the first entry at or after `key`
+    bool seek(Bytes key);         // the first entry at or after `key`
     bool seek_before(Bytes key);  // the last entry before `key`
     bool next();
     bool prev();
@@ -211,7 +215,8 @@ class Cursor {
     Bytes key() const { return key_; }
     Bytes value() const { return value_; }
     // Deletes the entry looked at; next() then goes to the one after it.
-    // REQUIRES: the cursor's transaction is a WriteTxn, and no other cursor is open on this database.
+    // REQUIRES: the cursor's transaction is a WriteTxn, and no other cursor is open on this
+    // database.
     void del();
 
   private:

@@ -19,7 +19,8 @@ uint32_t checksum_of(Bytes record) {
 }
 
 // Leaves that write_members() left out are put behind the body, where they are kept and not sent.
-std::string hide_undeclared(const std::vector<Leaf> &leaves, std::vector<Extent> &extents, size_t body_size) {
+std::string hide_undeclared(const std::vector<Leaf> &leaves, std::vector<Extent> &extents,
+                            size_t body_size) {
     std::string hidden;
     for (size_t i = 0; i < leaves.size(); i++) {
         if (extents[i].length != 0) continue;
@@ -130,7 +131,8 @@ void seal_record(std::string &record) {
 }
 
 std::optional<RecordView> RecordView::parse(Bytes bytes) {
-    if (bytes.size() < record_header_size || uint8_t(bytes[0]) != record_format) return std::nullopt;
+    if (bytes.size() < record_header_size || uint8_t(bytes[0]) != record_format)
+        return std::nullopt;
     ByteReader in(bytes.substr(1));
     RecordView view;
     view.header_.flags = uint8_t(in.le(1));
@@ -143,7 +145,8 @@ std::optional<RecordView> RecordView::parse(Bytes bytes) {
     view.header_.modified = int64_t(in.le(8));
     view.header_.member_epoch = uint32_t(in.le(4));
     uint64_t checksum = in.le(4);
-    if (table_size > bytes.size() - record_header_size || checksum != checksum_of(bytes)) return std::nullopt;
+    if (table_size > bytes.size() - record_header_size || checksum != checksum_of(bytes))
+        return std::nullopt;
     view.bytes_ = bytes;
     view.table_ = bytes.substr(record_header_size, table_size);
     view.data_ = view.body_ = bytes.substr(record_header_size + table_size);

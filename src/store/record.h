@@ -1,26 +1,32 @@
 #pragma once
-// A resource as it lies in the store: a header, a table of its leaves, and its body, ready to be sent.
+// A resource as it lies in the store: a header, a table of its leaves, and its body, ready to be
+// sent.
 //
 //     record := header table body [hidden hidden_size:u32]         numbers little-endian
 //     header := format:u8 flags:u8 reserved:u16 table_size:u32 epoch:u32 extensions:u32
-//               version:u64 created:i64 modified:i64 member_epoch:u32 checksum:u32          48 bytes
+//               version:u64 created:i64 modified:i64 member_epoch:u32 checksum:u32          48
+//               bytes
 //     table  := leaf*
 //     leaf   := head:varint gap:varint length:varint
 //     head   := (zigzag(attr_step) * 3 + element_step) * 2 + escaped
 //     body   := the members of the resource's JSON object, canonical, without braces
-//     hidden := the texts of leaves whose attributes are not declared now (flag 4 says that it is there)
+//     hidden := the texts of leaves whose attributes are not declared now (flag 4 says that it is
+//     there)
 //
-// `attr_step` is the attribute number less that of the leaf before (the first leaf counts from 0). `element_step` is 0 for
-// the element of the leaf before, 1 for the one after it, 2 for element 0. `gap` counts the bytes between the end of the
-// leaf before (the start of the body for the first) and this leaf's text. `escaped`: the text is a string with an escape.
-// A typical leaf takes three bytes, and the table can be read without the catalog: leaves of attributes that are no longer
+// `attr_step` is the attribute number less that of the leaf before (the first leaf counts from 0).
+// `element_step` is 0 for the element of the leaf before, 1 for the one after it, 2 for element 0.
+// `gap` counts the bytes between the end of the leaf before (the start of the body for the first)
+// and this leaf's text. `escaped`: the text is a string with an escape. A typical leaf takes three
+// bytes, and the table can be read without the catalog: leaves of attributes that are no longer
 // declared have their place like any other.
 //
-// `epoch` is the catalog's when the record was written. `extensions` has a bit for each extension with a leaf. `version` is
-// the position of the resource's last change; `created` and `modified` are milliseconds since 1970. `checksum` is the low
-// half of XXH3-64 over table and body, seeded with XXH3-64 over the 44 bytes before it.
+// `epoch` is the catalog's when the record was written. `extensions` has a bit for each extension
+// with a leaf. `version` is the position of the resource's last change; `created` and `modified`
+// are milliseconds since 1970. `checksum` is the low half of XXH3-64 over table and body, seeded
+// with XXH3-64 over the 44 bytes before it.
 //
-// `schemas`, `id`, `meta`, `groups` and `members` are not stored: they are made when the resource is sent.
+// `schemas`, `id`, `meta`, `groups` and `members` are not stored: they are made when the resource
+// is sent.
 
 #include <cstdint>
 #include <optional>
@@ -52,16 +58,18 @@ struct RecordHeader {
     uint32_t member_epoch = 0;
 };
 
-// `flags`, `epoch` and `extensions` are set from the catalog and the leaves; the rest is the caller's.
-// Leaves that `type` does not declare are kept as hidden ones.
-// REQUIRES: leaves in canonical order.
-std::string encode_record(RecordHeader header, const Catalog &catalog, const TypeView &type, const Resource &resource);
+// `flags`, `epoch` and `extensions` are set from the catalog and the leaves; the rest is the
+// caller's. Leaves that `type` does not declare are kept as hidden ones. REQUIRES: leaves in
+// canonical order.
+std::string encode_record(RecordHeader header, const Catalog &catalog, const TypeView &type,
+                          const Resource &resource);
 
 // Sets the checksum of a record whose other bytes are final.
 // REQUIRES: at least a header.
 void seal_record(std::string &record);
 
-// A record in the map. Every bound is checked: bytes that no encode_record() wrote are refused, never followed.
+// A record in the map. Every bound is checked: bytes that no encode_record() wrote are refused,
+// never followed.
 class RecordView {
   public:
     // Nothing if the record is damaged: wrong format, bounds or checksum.

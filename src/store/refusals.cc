@@ -34,7 +34,8 @@ uint64_t drop_oldest(WriteTxn &txn, TenantNumber tenant, uint64_t count) {
     Cursor cursor(txn, Db::refusals);
     std::string prefix = tenant_prefix(tenant);
     bool more = cursor.seek(prefix);
-    for (; more && count >= refusals_per_tenant && starts_with(cursor.key(), prefix); more = cursor.next(), count--)
+    for (; more && count >= refusals_per_tenant && starts_with(cursor.key(), prefix);
+         more = cursor.next(), count--)
         cursor.del();
     return count;
 }
@@ -44,11 +45,17 @@ uint64_t drop_oldest(WriteTxn &txn, TenantNumber tenant, uint64_t count) {
 void add_refusal(WriteTxn &txn, const Refusal &refusal) {
     uint64_t count = drop_oldest(txn, refusal.tenant, counted(txn, refusal.tenant));
     RowWriter row;
-    row.number("actor", refusal.actor).text("request", hex(refusal.request)).text("operation", refusal.operation);
+    row.number("actor", refusal.actor)
+        .text("request", hex(refusal.request))
+        .text("operation", refusal.operation);
     row.text("resourceType", refusal.resource_type).text("id", refusal.resource_id);
-    row.number("status", refusal.status).text("scimType", refusal.scim_type).text("detail", refusal.detail);
+    row.number("status", refusal.status)
+        .text("scimType", refusal.scim_type)
+        .text("detail", refusal.detail);
     uint32_t sequence = 0;
-    while (!txn.insert(Db::refusals, refusal_key(refusal.tenant, refusal.time, sequence), row.done()) && txn.good())
+    while (!txn.insert(Db::refusals, refusal_key(refusal.tenant, refusal.time, sequence),
+                       row.done()) &&
+           txn.good())
         sequence++;
     std::string bytes;
     append_le(bytes, count + 1, 8);
@@ -60,7 +67,8 @@ std::vector<Refusal> list_refusals(Txn &txn, TenantNumber tenant, size_t limit) 
     Cursor cursor(txn, Db::refusals);
     std::string prefix = tenant_prefix(tenant);
     for (bool more = cursor.seek_before(tenant_prefix(tenant + 1));
-         more && refusals.size() < limit && starts_with(cursor.key(), prefix); more = cursor.prev()) {
+         more && refusals.size() < limit && starts_with(cursor.key(), prefix);
+         more = cursor.prev()) {
         RowReader row(cursor.value());
         if (!row || cursor.key().size() != 16) continue;
         Refusal refusal;

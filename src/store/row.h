@@ -1,6 +1,6 @@
 #pragma once
-// Rows that are few and read seldom (catalog, tenants, tokens, refusals) are JSON objects: they can grow members, and an
-// operator can read them with mdb_dump.
+// Rows that are few and read seldom (catalog, tenants, tokens, refusals) are JSON objects: they can
+// grow members, and an operator can read them with mdb_dump.
 
 #include <string>
 #include <string_view>

@@ -11,11 +11,14 @@ namespace scim::store {
 
 namespace {
 
-Bytes bytes_of(const Digest &digest) { return {reinterpret_cast<const char *>(digest.data()), digest.size()}; }
+Bytes bytes_of(const Digest &digest) {
+    return {reinterpret_cast<const char *>(digest.data()), digest.size()};
+}
 
 std::string encode(const Tenant &tenant) {
     RowWriter row;
-    row.text("name", tenant.name).text("state", tenant.state == TenantState::active ? "active" : "removing");
+    row.text("name", tenant.name)
+        .text("state", tenant.state == TenantState::active ? "active" : "removing");
     return row.number("created", tenant.created).text("cursorKey", tenant.cursor_key).done();
 }
 
@@ -58,8 +61,8 @@ std::optional<Token> decode_token(Bytes bytes) {
 size_t delete_range(WriteTxn &txn, Db db, const std::string &prefix, size_t limit) {
     size_t deleted = 0;
     Cursor cursor(txn, db);
-    for (bool more = cursor.seek(prefix); more && deleted < limit && starts_with(cursor.key(), prefix);
-         more = cursor.next()) {
+    for (bool more = cursor.seek(prefix);
+         more && deleted < limit && starts_with(cursor.key(), prefix); more = cursor.next()) {
         cursor.del();
         deleted++;
     }
@@ -69,10 +72,11 @@ size_t delete_range(WriteTxn &txn, Db db, const std::string &prefix, size_t limi
 }  // namespace
 
 bool is_tenant_name(std::string_view name) {
-    return !name.empty() && name.size() <= 255 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-               c == '-' || c == '_';
-    });
+    return !name.empty() && name.size() <= 255 &&
+           std::all_of(name.begin(), name.end(), [](unsigned char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '.' || c == '-' || c == '_';
+           });
 }
 
 std::optional<Tenant> find_tenant(Txn &txn, TenantNumber number) {
@@ -92,15 +96,18 @@ std::vector<Tenant> list_tenants(Txn &txn) {
     std::vector<Tenant> tenants;
     Cursor cursor(txn, Db::tenants);
     std::string prefix(1, '\0');
-    for (bool more = cursor.seek(prefix); more && starts_with(cursor.key(), prefix); more = cursor.next()) {
+    for (bool more = cursor.seek(prefix); more && starts_with(cursor.key(), prefix);
+         more = cursor.next()) {
         if (cursor.key().size() != 5) continue;
-        auto tenant = decode_tenant(TenantNumber(read_be(cursor.key().data() + 1, 4)), cursor.value());
+        auto tenant =
+            decode_tenant(TenantNumber(read_be(cursor.key().data() + 1, 4)), cursor.value());
         if (tenant) tenants.push_back(std::move(*tenant));
     }
     return tenants;
 }
 
-Tenant add_tenant(WriteTxn &txn, std::string_view name, int64_t now, const std::array<uint8_t, 32> &random) {
+Tenant add_tenant(WriteTxn &txn, std::string_view name, int64_t now,
+                  const std::array<uint8_t, 32> &random) {
     Tenant tenant;
     tenant.number = next_tenant_number(txn);
     tenant.name = name;
@@ -125,14 +132,17 @@ void mark_tenant_removed(WriteTxn &txn, Tenant tenant) {
 }
 
 bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows) {
-    for (const TokenEntry &entry : list_tokens(txn, tenant.number)) txn.del(Db::tokens, bytes_of(entry.digest));
+    for (const TokenEntry &entry : list_tokens(txn, tenant.number))
+        txn.del(Db::tokens, bytes_of(entry.digest));
     // Derived rows go first: what a crash leaves behind is never an index row without its record.
     std::string prefix = tenant_prefix(tenant.number);
-    for (Db db : {Db::tenant_tokens, Db::index, Db::members, Db::memberships, Db::resources, Db::changes, Db::refusals}) {
+    for (Db db : {Db::tenant_tokens, Db::index, Db::members, Db::memberships, Db::resources,
+                  Db::changes, Db::refusals}) {
         rows -= std::min(rows, delete_range(txn, db, prefix, rows));
         if (rows == 0) return false;
     }
-    for (char kind : {'\1', '\2', '\3'}) delete_range(txn, Db::meta, kind + prefix, rows);
+    // A handful: whatever is left of `rows`, none may stay when the tenant goes.
+    for (char kind : {'\1', '\2', '\3'}) delete_range(txn, Db::meta, kind + prefix, SIZE_MAX);
     txn.del(Db::tenants, tenant_number_key(tenant.number));
     return true;
 }
@@ -147,7 +157,8 @@ std::vector<TokenEntry> list_tokens(Txn &txn, TenantNumber tenant) {
     std::vector<TokenEntry> tokens;
     Cursor cursor(txn, Db::tenant_tokens);
     std::string prefix = tenant_prefix(tenant);
-    for (bool more = cursor.seek(prefix); more && starts_with(cursor.key(), prefix); more = cursor.next()) {
+    for (bool more = cursor.seek(prefix); more && starts_with(cursor.key(), prefix);
+         more = cursor.next()) {
         TokenEntry entry;
         if (cursor.value().size() != entry.digest.size()) continue;
         std::copy(cursor.value().begin(), cursor.value().end(), entry.digest.begin());
@@ -166,8 +177,8 @@ bool add_token(WriteTxn &txn, Token &token, const Digest &digest) {
     {
         Cursor cursor(txn, Db::tenant_tokens);
         std::string prefix = tenant_prefix(token.tenant);
-        if (cursor.seek_before(tenant_prefix(token.tenant + 1)) && starts_with(cursor.key(), prefix) &&
-            cursor.key().size() == 8)
+        if (cursor.seek_before(tenant_prefix(token.tenant + 1)) &&
+            starts_with(cursor.key(), prefix) && cursor.key().size() == 8)
             token.number = uint32_t(read_be(cursor.key().data() + 4, 4)) + 1;
     }
     txn.put(Db::tenant_tokens, tenant_token_key(token.tenant, token.number), bytes_of(digest));

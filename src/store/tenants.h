@@ -1,9 +1,10 @@
 #pragma once
-// Tenants and their tokens. These are the only rows that are found without knowing a tenant first, and only the
-// authenticator and scimctl look at them.
+// Tenants and their tokens. These are the only rows that are found without knowing a tenant first,
+// and only the authenticator and scimctl look at them.
 //
-// A token is 256 random bits behind a recognisable prefix; the store knows its SHA-256 and nothing else. A revoked token
-// stays, so that its user is told so; a removed tenant takes its tokens along. Tenant and token numbers are never given twice.
+// A token is 256 random bits behind a recognisable prefix; the store knows its SHA-256 and nothing
+// else. A revoked token stays, so that its user is told so; a removed tenant takes its tokens
+// along. Tenant and token numbers are never given twice.
 
 #include <array>
 #include <cstdint>
@@ -28,18 +29,20 @@ struct Tenant {
     std::string cursor_key;  // 32 random bytes, hexadecimal: seals the cursors of its lists
 };
 
-// 1 to 255 characters of letters, digits, '.', '-', '_': it is a word in logs, file names and URLs, and must be able to be
-// a host name ($host as scim_tenant).
+// 1 to 255 characters of letters, digits, '.', '-', '_': it is a word in logs, file names and URLs,
+// and must be able to be a host name ($host as scim_tenant).
 bool is_tenant_name(std::string_view name);
 
 std::optional<Tenant> find_tenant(Txn &txn, std::string_view name);
 std::optional<Tenant> find_tenant(Txn &txn, TenantNumber number);
 std::vector<Tenant> list_tenants(Txn &txn);
 // REQUIRES: no tenant of this name.
-Tenant add_tenant(WriteTxn &txn, std::string_view name, int64_t now, const std::array<uint8_t, 32> &random);
+Tenant add_tenant(WriteTxn &txn, std::string_view name, int64_t now,
+                  const std::array<uint8_t, 32> &random);
 // From here on nothing authenticates as this tenant, and its name is free.
 void mark_tenant_removed(WriteTxn &txn, Tenant tenant);
-// Deletes up to `rows` rows of a tenant that is marked; true when nothing is left and the tenant's own row is gone.
+// Deletes up to `rows` rows of a tenant that is marked; true when nothing is left and the tenant's
+// own row is gone.
 bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows);
 
 using Digest = std::array<uint8_t, 32>;  // SHA-256
@@ -64,7 +67,8 @@ struct TokenEntry {
 };
 // In the order of their numbers.
 std::vector<TokenEntry> list_tokens(Txn &txn, TenantNumber tenant);
-// Gives the token the tenant's next number. False if the digest is known already, of whichever tenant.
+// Gives the token the tenant's next number. False if the digest is known already, of whichever
+// tenant.
 bool add_token(WriteTxn &txn, Token &token, const Digest &digest);
 void put_token(WriteTxn &txn, const Token &token, const Digest &digest);
 

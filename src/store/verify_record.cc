@@ -10,7 +10,8 @@ void collect_value(const json_t *value, std::vector<std::string> &out) {
     if (json_is_object(value)) {
         const char *key;
         json_t *part;
-        json_object_foreach(const_cast<json_t *>(value), key, part) write_value(out.emplace_back(), part);
+        json_object_foreach(const_cast<json_t *>(value), key, part)
+            write_value(out.emplace_back(), part);
     } else {
         write_value(out.emplace_back(), value);
     }
@@ -24,7 +25,8 @@ void collect(const json_t *object, std::vector<std::string> &out) {
         if (json_is_object(value) && std::string_view(key).find(':') != std::string_view::npos) {
             collect(value, out);
         } else if (json_is_array(value)) {
-            for (size_t i = 0; i < json_array_size(value); i++) collect_value(json_array_get(value, i), out);
+            for (size_t i = 0; i < json_array_size(value); i++)
+                collect_value(json_array_get(value, i), out);
         } else {
             collect_value(value, out);
         }
@@ -52,8 +54,8 @@ std::string check_record(const Catalog &catalog, const TypeView *type, const Rec
                          const std::vector<Leaf> &leaves) {
     const RecordHeader &header = record.header();
     if (header.epoch > catalog.epoch())
-        return "it was written under epoch " + std::to_string(header.epoch) + " of the catalog, which has come to " +
-               std::to_string(catalog.epoch());
+        return "it was written under epoch " + std::to_string(header.epoch) +
+               " of the catalog, which has come to " + std::to_string(catalog.epoch());
     if (header.modified < header.created) return "it was modified before it was created";
     const char *differs = "its leaf table does not describe its body";
     if (type != nullptr && header.epoch == catalog.epoch()) {

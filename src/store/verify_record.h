@@ -9,8 +9,8 @@
 
 namespace scim::store {
 
-// Empty, or a sentence about how header, leaf table and body contradict each other. `type` is nullptr for a resource type that is
-// not declared now. `leaves` are the record's.
+// Empty, or a sentence about how header, leaf table and body contradict each other. `type` is
+// nullptr for a resource type that is not declared now. `leaves` are the record's.
 std::string check_record(const Catalog &catalog, const TypeView *type, const RecordView &record,
                          const std::vector<Leaf> &leaves);
 

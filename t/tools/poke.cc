@@ -2,7 +2,8 @@
 //
 //     poke DIR meta NAME          prints a value of `meta`
 //     poke DIR meta NAME VALUE    sets it
-//     poke DIR hold               takes the write lock, prints "held", and lets it go when a byte or the end comes from stdin
+//     poke DIR hold               takes the write lock, prints "held", and lets it go when a byte
+//     or the end comes from stdin
 //
 // Exit code 1 and a sentence on stderr if that fails.
 
@@ -57,5 +58,7 @@ int main(int argc, char **argv) {
     Errc code = env->open_databases();
     if (code != Errc::ok) return fail(std::string(to_string(code)));
     if (std::strcmp(argv[2], "hold") == 0) return hold(*env);
-    return argc > 4 ? set_meta(*env, argv[3], argv[4]) : argc > 3 ? print_meta(*env, argv[3]) : fail("which value?");
+    return argc > 4   ? set_meta(*env, argv[3], argv[4])
+           : argc > 3 ? print_meta(*env, argv[3])
+                      : fail("which value?");
 }

@@ -1,5 +1,6 @@
-// Requests in a batch see each other's writes in order, every answer is final only with the commit, a full map refuses
-// what does not fit and nothing else, and conditions and uniqueness are decided inside the transaction.
+// Requests in a batch see each other's writes in order, every answer is final only with the commit,
+// a full map refuses what does not fit and nothing else, and conditions and uniqueness are decided
+// inside the transaction.
 
 #include "service/batch.h"
 
@@ -17,7 +18,8 @@ const Settings settings;
 // One tenant's side of a store: sends requests, remembers answers.
 class Client {
   public:
-    Client(Store &store, const store::Tenant &tenant) : writer_(store), session_(store), actor_(std::make_shared<Actor>()) {
+    Client(Store &store, const store::Tenant &tenant)
+        : writer_(store), session_(store), actor_(std::make_shared<Actor>()) {
         actor_->tenant = tenant.number;
         actor_->tenant_name = tenant.name;
         actor_->scopes = store::scope_read | store::scope_write;
@@ -70,8 +72,8 @@ class Client {
 };
 
 std::string user(std::string_view name, std::string_view more = "") {
-    return R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":")" + std::string(name) + "\"" +
-           std::string(more) + "}";
+    return R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":")" +
+           std::string(name) + "\"" + std::string(more) + "}";
 }
 
 std::string path_of(const Response &response) { return "/Users/" + response.facts.resource_id; }
@@ -83,7 +85,8 @@ void test_order(Client &client) {
     ok(client.run({a, b, c}) == BatchOutcome::ok, "a batch");
     is(a->response.status, 201, "the first has the name");
     is(b->response.status, 409, "its neighbour does not");
-    ok(b->response.body.find(a->response.facts.resource_id) != std::string::npos, "and is told who has");
+    ok(b->response.body.find(a->response.facts.resource_id) != std::string::npos,
+       "and is told who has");
     is(c->response.status, 201, "the third is not concerned");
     ok(a->response.etag != c->response.etag, "each has a version of its own");
 
@@ -106,17 +109,21 @@ void test_conditions(Client &client) {
     is(fresh->response.status, 200, "If-Match with this version");
     Response same = client.send(Method::put, path_of(created), user("cond", R"(,"title":"x")"));
     is(same.etag, fresh->response.etag, "a PUT that changes nothing moves no version");
-    is(client.send(Method::put, "/Users/01234567-0123-7123-8123-012345678901", user("x")).status, 404, "PUT never creates");
+    is(client.send(Method::put, "/Users/01234567-0123-7123-8123-012345678901", user("x")).status,
+       404, "PUT never creates");
     is(client.send(Method::put, "/Users/nobody", user("x")).status, 404, "whatever the id");
 }
 
 void test_put_keeps(Client &client) {
-    Response created = client.send(Method::post, "/Users", user("leaver", R"(,"active":false,"title":"t")"));
+    Response created =
+        client.send(Method::post, "/Users", user("leaver", R"(,"active":false,"title":"t")"));
     Response put = client.send(Method::put, path_of(created), user("leaver"));
-    ok(put.body.find("\"active\":false") != std::string::npos, "a PUT without active does not bring a leaver back");
+    ok(put.body.find("\"active\":false") != std::string::npos,
+       "a PUT without active does not bring a leaver back");
     ok(put.body.find("title") == std::string::npos, "but clears the rest");
     Response taken = client.send(Method::post, "/Users", user("leaver"));
-    ok(taken.facts.detail.find("inactive User") != std::string::npos, "409 says that the owner is inactive");
+    ok(taken.facts.detail.find("inactive User") != std::string::npos,
+       "409 says that the owner is inactive");
     Response renamed = client.send(Method::put, path_of(created), user("order"));
     is(renamed.status, 409, "a rename to a taken name is refused");
     ok(renamed.facts.scim_type == ScimType::uniqueness, "as uniqueness");
@@ -126,7 +133,9 @@ void test_time_never_goes_back(Client &client) {
     Response a = client.send(Method::post, "/Users", user("clock1"));
     client.now_ -= 500000;
     Response b = client.send(Method::post, "/Users", user("clock2"));
-    auto created = [](const Response &r) { return r.body.substr(r.body.find("\"created\":\"") + 11, 24); };
+    auto created = [](const Response &r) {
+        return r.body.substr(r.body.find("\"created\":\"") + 11, 24);
+    };
     ok(created(b) >= created(a), "whatever the clock does");
     client.now_ += 500000;
 }
@@ -158,7 +167,8 @@ void test_revoked_on_the_way(Client &client, Store &store) {
         store::put_token(txn, token, digest);
         (void)txn.commit();
     }
-    is(client.send(Method::post, "/Users", user("revoked2")).status, 401, "one revoked while the request waited does not");
+    is(client.send(Method::post, "/Users", user("revoked2")).status, 401,
+       "one revoked while the request waited does not");
     client.actor().token = 0;
 }
 
@@ -176,7 +186,8 @@ void test_refusals_are_kept(Client &client, Store &store) {
 }
 
 void test_catalog_change(Client &client, Store &store) {
-    Definition extension = *load_definition(R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Schema"],
+    Definition extension =
+        *load_definition(R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Schema"],
         "id":"urn:acme:2.0:User","name":"Acme","attributes":[{"name":"badge","type":"string","multiValued":false}]})");
     auto rows = [&] {
         Session session(store);
@@ -189,8 +200,10 @@ void test_catalog_change(Client &client, Store &store) {
         store::write_catalog(txn, **wanted);
         (void)txn.commit();
     }
-    Response created = client.send(Method::post, "/Users", user("badge", R"(,"urn:acme:2.0:User":{"badge":"7"})"));
-    ok(created.body.find("\"badge\":\"7\"") != std::string::npos, "a writer follows the catalog from epoch to epoch");
+    Response created =
+        client.send(Method::post, "/Users", user("badge", R"(,"urn:acme:2.0:User":{"badge":"7"})"));
+    ok(created.body.find("\"badge\":\"7\"") != std::string::npos,
+       "a writer follows the catalog from epoch to epoch");
 }
 
 void test_full_map() {
@@ -203,7 +216,9 @@ void test_full_map() {
     for (int i = 0; i < 40 && refused < 64; i++) {
         std::vector<Job *> jobs;
         for (int j = 0; j < 16; j++)
-            jobs.push_back(client.job(Method::post, "/Users", user("f" + std::to_string(i) + "-" + std::to_string(j), long_title)));
+            jobs.push_back(
+                client.job(Method::post, "/Users",
+                           user("f" + std::to_string(i) + "-" + std::to_string(j), long_title)));
         client.run(jobs);
         for (Job *job : jobs) {
             if (job->response.status == 201) created.push_back(job->response);
@@ -211,14 +226,18 @@ void test_full_map() {
             if (job->response.status == 503) ok(job->response.retry_after > 0, "with Retry-After");
         }
     }
-    ok(refused > 0 && !created.empty(), "a full map refuses creates: " + std::to_string(created.size()) + " fitted");
+    ok(refused > 0 && !created.empty(),
+       "a full map refuses creates: " + std::to_string(created.size()) + " fitted");
     int there = 0;
     for (const Response &response : created) there += client.get(path_of(response)).status == 200;
     is(size_t(there), created.size(), "everything that was acknowledged is there");
-    Response off = client.send(Method::put, path_of(created[0]), user("f0-0", R"(,"active":false)"));
+    Response off =
+        client.send(Method::put, path_of(created[0]), user("f0-0", R"(,"active":false)"));
     is(off.status, 200, "deactivation still passes");
-    for (const Response &response : created) is(client.send(Method::del, path_of(response)).status, 204, "deletion still passes");
-    is(client.send(Method::post, "/Users", user("again", long_title)).status, 201, "and there is room again");
+    for (const Response &response : created)
+        is(client.send(Method::del, path_of(response)).status, 204, "deletion still passes");
+    is(client.send(Method::post, "/Users", user("again", long_title)).status, 201,
+       "and there is room again");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Records, index rows, counters and changes of one tenant stay together, tenants see nothing of each other, and the catalog
-// and its gate come back from disk as they were written.
+// Records, index rows, counters and changes of one tenant stay together, tenants see nothing of
+// each other, and the catalog and its gate come back from disk as they were written.
 
 #include "store/directory.h"
 
@@ -12,15 +12,16 @@ using namespace scim::store;
 
 namespace {
 
-
 Resource user_resource(const TypeView &type, const std::string &name) {
     Report report;
-    std::string body = R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":")" + name +
-                       R"(","externalId":"e","emails":[{"value":"a@x"},{"value":"A@X","type":"home"}]})";
+    std::string body =
+        R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":")" + name +
+        R"(","externalId":"e","emails":[{"value":"a@x"},{"value":"A@X","type":"home"}]})";
     return std::move(*read_resource(type, parse_json(body, {})->get(), false, report));
 }
 
-ResourceEdit edit_of(const Catalog &catalog, const TypeView &type, uint8_t id, const std::string &name, uint64_t position) {
+ResourceEdit edit_of(const Catalog &catalog, const TypeView &type, uint8_t id,
+                     const std::string &name, uint64_t position) {
     ResourceEdit edit;
     Resource resource = user_resource(type, name);
     edit.type = type.number;
@@ -45,7 +46,8 @@ void test_resources(Env &env, const Catalog &catalog, TenantNumber one, TenantNu
         WriteTxn txn(env);
         DirectoryWriter directory(txn, one);
         auto edit = edit_of(catalog, type, 1, "Anna", 1);
-        is(edit.after.size(), 3u, "userName, externalId and one row for two e-mails that are the same");
+        is(edit.after.size(), 3u,
+           "userName, externalId and one row for two e-mails that are the same");
         directory.apply(edit);
         directory.apply(edit_of(catalog, type, 2, "anna2", 2));
         DirectoryWriter(txn, two).apply(edit_of(catalog, type, 3, "Anna", 1));
@@ -68,7 +70,8 @@ void test_resources(Env &env, const Catalog &catalog, TenantNumber one, TenantNu
     Bytes bytes;
     ok(txn.get(Db::changes, change_key(one, 2, 0), bytes), "a change row");
     auto change = decode_change(bytes);
-    ok(change && change->attrs == std::vector<AttrNumber>{1, 2, 300} && change->time == 20, "comes back");
+    ok(change && change->attrs == std::vector<AttrNumber>{1, 2, 300} && change->time == 20,
+       "comes back");
     ok(!decode_change(bytes.substr(0, bytes.size() - 1)), "half of one does not");
 }
 
@@ -154,7 +157,8 @@ void test_gate(Env &env) {
     ok(read_gate(txn).code == Errc::damaged, "nonsense is damage");
     txn.put(Db::catalog, std::string("\x03\xff\xff", 3), "{\"type\":\"colour\"}");
     auto rows = read_catalog(txn);
-    ok(!rows && rows.error().detail.find("3/65535") != std::string::npos, "a damaged catalog row is named");
+    ok(!rows && rows.error().detail.find("3/65535") != std::string::npos,
+       "a damaged catalog row is named");
 }
 
 void test_tenants(Env &env) {
@@ -191,7 +195,8 @@ void test_tenants(Env &env) {
 int main() {
     fixture::TempDir dir;
     auto store = fixture::open_store(dir.path);
-    TenantNumber one = fixture::add_tenant(store->env(), "one").number, two = fixture::add_tenant(store->env(), "two").number;
+    TenantNumber one = fixture::add_tenant(store->env(), "one").number,
+                 two = fixture::add_tenant(store->env(), "two").number;
     service::Session session(*store);
     auto catalog = [&] {
         service::Snapshot snapshot(session);

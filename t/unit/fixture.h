@@ -29,9 +29,9 @@ class TempDir {
     std::string path;
 };
 
-inline std::unique_ptr<scim::service::Store> open_store(const std::string &path, size_t map_size = size_t(64) << 20,
-                                                        const std::vector<scim::Definition> &definitions = {},
-                                                        uint64_t generation = 1) {
+inline std::unique_ptr<scim::service::Store> open_store(
+    const std::string &path, size_t map_size = size_t(64) << 20,
+    const std::vector<scim::Definition> &definitions = {}, uint64_t generation = 1) {
     scim::service::Store::Options options;
     options.env.directory = path;
     options.env.map_size = map_size;
@@ -42,7 +42,8 @@ inline std::unique_ptr<scim::service::Store> open_store(const std::string &path,
         diag(why);
         return nullptr;
     }
-    if (store->state() == scim::service::Store::State::undeclared && !store->declare(why)) diag(why);
+    if (store->state() == scim::service::Store::State::undeclared && !store->declare(why))
+        diag(why);
     return store;
 }
 

@@ -35,9 +35,11 @@ void test_numbers() {
     bool ordered = true;
     for (int i = 0; i < 20000; i++) {
         int64_t a = int64_t(random()) >> random() % 60, b = int64_t(random()) >> random() % 60;
-        ordered &= (a < b) == (*index_value(integer, std::to_string(a)) < *index_value(integer, std::to_string(b)));
+        ordered &= (a < b) == (*index_value(integer, std::to_string(a)) <
+                               *index_value(integer, std::to_string(b)));
         double x = double(a) / 1000, y = double(b) / 1000;
-        ordered &= (x < y) == (*index_value(decimal, json_of(x)) < *index_value(decimal, json_of(y)));
+        ordered &=
+            (x < y) == (*index_value(decimal, json_of(x)) < *index_value(decimal, json_of(y)));
     }
     ok(ordered, "integers and decimals sort as numbers");
     is(*index_value(decimal, "-0.0"), *index_value(decimal, "0.0"), "minus zero is zero");
@@ -46,7 +48,11 @@ void test_numbers() {
 
 void test_texts() {
     Attr folded = attr_of(Type::string), exact = attr_of(Type::string, Matching::exact);
-    is(*index_value(folded, "\"STRASSE\""), *index_value(folded, "\"Stra\xc3\x9f" "e\""), "folded");
+    is(*index_value(folded, "\"STRASSE\""),
+       *index_value(folded,
+                    "\"Stra\xc3\x9f"
+                    "e\""),
+       "folded");
     ok(*index_value(exact, "\"A\"") != *index_value(exact, "\"a\""), "exact");
     std::string just(399, 'a'), more(400, 'a'), other = more;
     other.back() = 'b';
@@ -60,8 +66,11 @@ void test_texts() {
 
 void test_times() {
     Attr time = attr_of(Type::date_time);
-    ok(*index_value(time, "\"2020-01-01T00:00:00Z\"") < *index_value(time, "\"2020-01-01T00:00:00.5Z\""), "times sort");
-    is(*index_value(time, "\"2020-01-01T01:00:00+01:00\""), *index_value(time, "\"2020-01-01T00:00:00Z\""), "as instants");
+    ok(*index_value(time, "\"2020-01-01T00:00:00Z\"") <
+           *index_value(time, "\"2020-01-01T00:00:00.5Z\""),
+       "times sort");
+    is(*index_value(time, "\"2020-01-01T01:00:00+01:00\""),
+       *index_value(time, "\"2020-01-01T00:00:00Z\""), "as instants");
     ok(!index_value(time, "\"yesterday\""), "what is no time has no value");
 }
 
@@ -83,7 +92,8 @@ int main() {
     test_texts();
     test_times();
     test_tails();
-    ok(resource_key(1, 1, Id{}) < resource_key(1, 2, Id{}) && resource_key(1, 2, Id{}) < resource_key(2, 1, Id{}),
+    ok(resource_key(1, 1, Id{}) < resource_key(1, 2, Id{}) &&
+           resource_key(1, 2, Id{}) < resource_key(2, 1, Id{}),
        "tenant before type before id");
     return tap::done();
 }

@@ -1,5 +1,5 @@
-// Transactions commit as a whole or not at all, errors stick to them, one process opens a file once, and a map that another
-// process has grown is adopted.
+// Transactions commit as a whole or not at all, errors stick to them, one process opens a file
+// once, and a map that another process has grown is adopted.
 
 #include "store/lmdb.h"
 
@@ -49,7 +49,8 @@ void test_transactions(Env &env) {
         ok(!txn.del(Db::meta, "b"), "and that there was nothing");
         ok(txn.good(), "neither is an error");
         txn.put(Db::meta, std::string(600, 'k'), "long");
-        is(to_string(txn.error()), to_string(Errc::invalid), "a key beyond LMDB's bound is an error");
+        is(to_string(txn.error()), to_string(Errc::invalid),
+           "a key beyond LMDB's bound is an error");
         txn.put(Db::meta, "c", "after");
         is(txn.commit(), Errc::invalid, "which sticks: commit says it");
     }
@@ -74,14 +75,16 @@ void test_cursor(Env &env) {
 
 void test_once_a_process(const std::string &path) {
     std::string why;
-    ok(Env::open({path, size_t(1) << 20, 16}, why) == nullptr, "a second open in one process is refused");
+    ok(Env::open({path, size_t(1) << 20, 16}, why) == nullptr,
+       "a second open in one process is refused");
     ok(why.find("in this process already") != std::string::npos, "with a sentence");
 }
 
 void test_full_map(Env &env) {
     WriteTxn txn(env);
     ok(txn.fill() < 0.5, "a new store is not full");
-    for (int i = 0; i < 2000 && txn.good(); i++) txn.put(Db::resources, "r" + std::to_string(i), std::string(2000, 'x'));
+    for (int i = 0; i < 2000 && txn.good(); i++)
+        txn.put(Db::resources, "r" + std::to_string(i), std::string(2000, 'x'));
     is(to_string(txn.error()), to_string(Errc::map_full), "a full map is said");
     txn.abort();
     is(value_of(env, "a"), "1", "and nothing is lost");
@@ -115,7 +118,8 @@ int grow(const std::string &path) {
     auto env = open(path, size_t(16) << 20);
     if (env == nullptr || env->open_databases() != Errc::ok) return 2;
     WriteTxn txn(*env);
-    for (int i = 0; i < 2000; i++) txn.put(Db::resources, "g" + std::to_string(i), std::string(2000, 'x'));
+    for (int i = 0; i < 2000; i++)
+        txn.put(Db::resources, "g" + std::to_string(i), std::string(2000, 'x'));
     return txn.commit() == Errc::ok ? 0 : 3;
 }
 
@@ -137,7 +141,8 @@ int main(int argc, char **argv) {
     ok(!env->in_place(), "a file that was removed is noticed");
     env.reset();
     std::string why;
-    ok(Env::open({"/nonexistent/scim", size_t(1) << 20, 16}, why) == nullptr, "a directory that is not there is refused");
+    ok(Env::open({"/nonexistent/scim", size_t(1) << 20, 16}, why) == nullptr,
+       "a directory that is not there is refused");
     ok(why.find("/nonexistent/scim") != std::string::npos, "by name");
     return tap::done();
 }

@@ -1,5 +1,5 @@
-// A record gives back exactly the leaves it was made of, hides what is no longer declared without losing it, and no
-// damage makes its reader crash or read beyond its bytes.
+// A record gives back exactly the leaves it was made of, hides what is no longer declared without
+// losing it, and no damage makes its reader crash or read beyond its bytes.
 
 #include "store/record.h"
 
@@ -13,14 +13,16 @@ using namespace scim::store;
 
 namespace {
 
-std::shared_ptr<const Catalog> catalog_with(const std::vector<Definition> &definitions, const CatalogRows &before = {},
+std::shared_ptr<const Catalog> catalog_with(const std::vector<Definition> &definitions,
+                                            const CatalogRows &before = {},
                                             uint64_t generation = 1) {
     auto rows = declare(before, *make_declaration(generation, definitions));
     return *Catalog::build(*rows ? **rows : before);
 }
 
 Definition badge_schema() {
-    return *load_definition(R"({"id":"urn:acme:params:scim:schemas:extension:acme:2.0:User","name":"Acme",
+    return *load_definition(
+        R"({"id":"urn:acme:params:scim:schemas:extension:acme:2.0:User","name":"Acme",
         "schemas":["urn:ietf:params:scim:schemas:core:2.0:Schema"],
         "attributes":[{"name":"badge","type":"string","multiValued":false},
                       {"name":"secret","type":"string","multiValued":false,"mutability":"writeOnly","returned":"never"}]})");
@@ -31,7 +33,8 @@ Resource resource_of(const TypeView &type, std::string_view body) {
     return std::move(*read_resource(type, parse_json(body, {})->get(), false, report));
 }
 
-const char full_body[] = R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"anna",
+const char full_body[] =
+    R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"anna",
     "name":{"familyName":"M\u00fcller \"x\"","givenName":"Anna"},"active":true,
     "emails":[{"value":"a@x.org","type":"work","primary":true},{"value":"b@x.org","type":"home"}],
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Ops","manager":{"value":"m1"}}})";
@@ -39,7 +42,8 @@ const char full_body[] = R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:U
 std::string texts(const std::vector<Leaf> &leaves) {
     std::string out;
     for (const Leaf &l : leaves)
-        out += std::to_string(l.attr) + "/" + std::to_string(l.element) + "=" + std::string(l.json) + ";";
+        out += std::to_string(l.attr) + "/" + std::to_string(l.element) + "=" +
+               std::string(l.json) + ";";
     return out;
 }
 
@@ -69,18 +73,21 @@ void test_round_trip(const Catalog &catalog) {
     auto parsed = parse_json("{" + std::string(view->body()) + "}", {});
     ok(bool(parsed), "the body is JSON between braces");
     size_t table = bytes.size() - record_header_size - view->body().size();
-    ok(table <= resource.leaves.size() * 4, "a leaf takes at most four bytes here: " +
-                                                std::to_string(double(table) / double(resource.leaves.size())));
+    ok(table <= resource.leaves.size() * 4,
+       "a leaf takes at most four bytes here: " +
+           std::to_string(double(table) / double(resource.leaves.size())));
 }
 
 void test_hidden(const Catalog &plain) {
     auto wide = catalog_with({badge_schema()}, plain.rows(), 2);
     auto narrow = catalog_with({}, wide->rows(), 3);
     const TypeView &type = *wide->type_by_name("User");
-    Resource resource = resource_of(type, R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"x",
+    Resource resource = resource_of(
+        type, R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"x",
         "urn:acme:params:scim:schemas:extension:acme:2.0:User":{"badge":"4711","secret":"s"}})");
     std::string bytes = encode_record({}, *wide, type, resource);
-    ok((RecordView::parse(bytes)->header().flags & record_needs_projection) != 0, "what is never returned bars copying");
+    ok((RecordView::parse(bytes)->header().flags & record_needs_projection) != 0,
+       "what is never returned bars copying");
 
     const TypeView &less = *narrow->type_by_name("User");
     Resource again;
@@ -93,8 +100,8 @@ void test_hidden(const Catalog &plain) {
     std::vector<Leaf> leaves;
     ok(view->leaves(leaves), "the table is whole");
     is(leaves.size(), resource.leaves.size(), "and nothing is lost");
-    is(view->first(type.find("urn:acme:params:scim:schemas:extension:acme:2.0:User:badge")->number), "\"4711\"",
-       "neither is its value");
+    is(view->first(type.find("urn:acme:params:scim:schemas:extension:acme:2.0:User:badge")->number),
+       "\"4711\"", "neither is its value");
 }
 
 // Every single bit: either the checksum or a bound refuses it, or nothing has changed.
@@ -108,7 +115,8 @@ void test_damage(const Catalog &catalog) {
         accepted += RecordView::parse(copy).has_value();
     }
     is(accepted, 0, "a flipped bit is noticed, wherever it is");
-    for (size_t size = 0; size < bytes.size(); size++) accepted += RecordView::parse(bytes.substr(0, size)).has_value();
+    for (size_t size = 0; size < bytes.size(); size++)
+        accepted += RecordView::parse(bytes.substr(0, size)).has_value();
     is(accepted, 0, "so is a missing end");
 }
 
@@ -129,7 +137,9 @@ void test_hostile_tables(const Catalog &catalog) {
         if (!view || !view->leaves(leaves)) continue;
         good++;
         for (const Leaf &leaf : leaves)
-            if (leaf.json.data() < bytes.data() || leaf.json.data() + leaf.json.size() > bytes.data() + bytes.size()) good = -1000000;
+            if (leaf.json.data() < bytes.data() ||
+                leaf.json.data() + leaf.json.size() > bytes.data() + bytes.size())
+                good = -1000000;
     }
     ok(good >= 0, "no leaf of a damaged table lies outside the record");
 }

@@ -44,7 +44,8 @@ bool is(const A &got, const B &want, std::string_view name) {
     bool good = got == want;
     tap::report(good, name);
     if (!good) {
-        std::printf("#      got: %s\n# expected: %s\n", tap::show(got).c_str(), tap::show(want).c_str());
+        std::printf("#      got: %s\n# expected: %s\n", tap::show(got).c_str(),
+                    tap::show(want).c_str());
         std::fflush(stdout);
     }
     return good;

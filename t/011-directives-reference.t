@@ -1,0 +1,94 @@
+#!/usr/bin/perl
+# docs/directives.md is the reference: it lists exactly the directives of src/nginx/conf.cc with their contexts and
+# defaults and the variables of src/nginx/variables.cc; every directive occurs in conf-examples, and nginx takes those.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Scim;
+use Scim::Check;
+
+my $root = "$FindBin::Bin/..";
+sub slurp { open my $f, '<', $_[0] or die "$_[0]: $!"; local $/; return scalar <$f> }
+my ($source, $reference) = map slurp("$root/$_"), qw(src/nginx/conf.cc docs/directives.md);
+
+# --- from the source: the table, and the defaults where configurations are merged
+
+my %anywhere = (anywhere => 'http, server, location', NGX_HTTP_MAIN_CONF => 'http', NGX_HTTP_LOC_CONF => 'location');
+my (%context, %field);
+my ($table) = $source =~ /^ngx_command_t commands\[\] = \{(.*?)^\s*ngx_null_command/ms or die 'no table of directives';
+while ($table =~ /\{ngx_string\("(\w+)"\),\s*(\w+) \| NGX_CONF_TAKE\d+,\s*(.*?)\},/gs) {
+    my ($name, $where, $rest) = ($1, $2, $3);
+    $context{$name} = $anywhere{$where} // "unknown: $where";
+    $field{$1} = $name if $rest =~ /offsetof\(LocConfSlots, (\w+)\)/;
+}
+cmp_ok scalar(keys %context), '>', 5, 'directives are found in the source';
+is scalar(() = $table =~ /ngx_string/g), scalar(keys %context), 'all of them';
+
+my %default;
+while ($source =~ /ngx_conf_merge_(?:uint|ptr)_value\(conf->(\w+), prev->\w+, (\w+)\);/g) { $default{ $field{$1} } = $2 if $field{$1} }
+is join(' ', sort keys %default), join(' ', sort values %field), 'each directive of a location is merged';
+my %word = (scim_auth => { auth_token => 'token' }, scim_profile => { 0 => 'default' });
+
+# --- from the reference
+
+my %entry = map { /^### (\w+)\n\n(.*)/s ? ($1 => $2) : () } split /^(?=##)/m, $reference;
+is join(' ', sort keys %entry), join(' ', sort keys %context), 'the reference has the same directives';
+for my $name (sort keys %entry) {
+    my %line = $entry{$name} =~ /^(Syntax|Default|Context): (.*)$/mg;
+    is join(' ', sort keys %line), 'Context Default Syntax', "$name: all three lines";
+    like $line{Syntax}, qr/^\*\*$name(?:\*\*| ).*;\*\*$/, "$name: syntax";
+    is $line{Context}, $context{$name}, "$name: context";
+    my $default = $default{$name} // next;
+    if ($default eq 'NULL' || $default eq 'NGX_CONF_UNSET_UINT') {
+        unlike $line{Default}, qr/^$name \S+;$/, "$name: no default of its own" if $default eq 'NULL';
+        next;
+    }
+    is $line{Default}, "$name " . ($word{$name}{$default} // $default) . ';', "$name: default";
+}
+for my $name (grep /_max_/, sort keys %entry) {
+    my ($low, $high) = $entry{$name} =~ /\((\d+) to (\d+)\)/ or fail "$name: no bounds";
+    my ($slot) = $name =~ /^scim_max_(\w+)$/;
+    like $source, qr/${slot}_bounds = \{check_positive, $low, $high\};/, "$name: bounds";
+}
+
+# --- variables
+
+my %variable = map { $_ => 1 } slurp("$root/src/nginx/variables.cc") =~ /ngx_string\("(scim_\w+)"\)/g;
+cmp_ok scalar(keys %variable), '>', 5, 'variables are found in the source';
+is join(' ', sort $reference =~ /^\| `\$(\w+)` \|/mg), join(' ', sort keys %variable), 'the reference has the same';
+my $format = slurp("$root/conf-examples/log-format.conf");
+like $format, qr/\$$_\b/, "\$$_ is in log-format.conf" for sort keys %variable;
+
+# --- examples
+
+my @examples = grep !/log-format/, glob "$root/conf-examples/*.conf";
+my $examples = join '', map slurp($_), @examples;
+like $examples, qr/^\s*$_\s[^;]*;/m, "$_ is in conf-examples" for sort keys %context;
+
+# Paths and ports become this test's own; whatever else is in a file is nginx's to judge.
+my $t = Scim->new(http => '');
+$t->start;
+for my $file (@examples) {
+    my ($name) = $file =~ m{([^/]+)\z};
+    my $text = slurp($file);
+    $text =~ s/^load_module .*$//mg;
+    $text =~ s{/var/lib/nginx/scim}{$t->{dir}/store}g;
+    $text =~ s{/var/log/nginx}{$t->{dir}}g;
+    $text =~ s{(include|scim_schema) ([\w-]+\.\w+)}{$1 $root/conf-examples/$2}g;
+    my $n = 1;
+    $text =~ s/127\.0\.0\.1:\d+/'127.0.0.1:%%PORT' . $n++ . '%%'/ge;
+    if ($text =~ /^http \{/m) {
+        $text =~ s/^http \{/http { %%HTTP%%/m;
+        $t->conf("%%MAIN%%\n$text");
+    } else {
+        $t->conf(undef, http => $text);
+    }
+    my ($exit, $said) = $t->check;
+    ok $exit == 0 && $said !~ /\[(?:warn|emerg)\]/, "nginx takes $name" or diag $said;
+    $t->conf(undef, http => '');
+}
+
+$t->finish;
