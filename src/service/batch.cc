@@ -1,5 +1,7 @@
 #include "service/batch.h"
 
+#include <algorithm>
+
 #include "service/render.h"
 #include "service/routes.h"
 #include "service/token.h"
@@ -8,8 +10,10 @@ namespace scim::service {
 
 namespace {
 
-// Above this, only what makes room or locks somebody out is accepted.
-constexpr double map_reserve = 0.95;
+// Room that is kept for what makes room or locks somebody out: a twentieth of the map, and never
+// less than what one transaction rewrites in a small one.
+constexpr size_t map_reserve_share = 20;
+constexpr size_t map_reserve_min = 128 << 10;  // bytes
 constexpr size_t refusals_pending_max = 256;
 
 Error full() {
@@ -95,7 +99,7 @@ Outcome Writer::still_authorized(store::WriteTxn &txn, const Job &job) {
 }
 
 void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
-                      double fill) {
+                      bool is_full) {
     if (job.prepared && job.prepared->command.catalog->epoch() != catalog->epoch())
         prepare_one(job, catalog);
     if (!job.prepared) {
@@ -108,7 +112,7 @@ void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<cons
         return;
     }
     const Command &command = job.prepared->command;
-    if (fill > map_reserve && command.operation == store::Operation::create) {
+    if (is_full && command.operation == store::Operation::create) {
         job.planned = full();
         return;
     }
@@ -126,10 +130,11 @@ store::Errc Writer::attempt(Job *const *jobs, size_t count) {
     auto catalog = write_catalogs_.at(txn);
     if (!txn.good()) return txn.error();
     if (!catalog) return store::Errc::damaged;
-    double fill = txn.fill();
+    size_t map_size = store_.env().info().map_size;
+    bool is_full = !txn.has_room(std::max(map_size / map_reserve_share, map_reserve_min));
     bool changes = false;
     for (size_t i = 0; i < count && txn.good(); i++) {
-        plan_one(txn, *jobs[i], *catalog, fill);
+        plan_one(txn, *jobs[i], *catalog, is_full);
         changes |= jobs[i]->planned && jobs[i]->planned->changes;
     }
     if (!txn.good()) return txn.error();

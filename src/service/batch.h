@@ -51,7 +51,7 @@ class Writer {
     void prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog);
     store::Errc attempt(Job *const *jobs, size_t count);
     void plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
-                  double fill);
+                  bool is_full);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
     void answer(Job &job);
     void note_refusals(store::WriteTxn &txn);

@@ -1,22 +1,25 @@
 #pragma once
 // The keys of every database, in one place. Numbers are big-endian, so that a prefix is a range.
 //
-//     resources    := tenant:u32 type:u16 id:16
-//     index        := tenant:u32 type:u16 attr:u16 value 0x00 id:16
-//     value        := string | boolean | number | time
-//     string       := the key of text.h, if it is at most 400 bytes; otherwise its first 336 bytes
-//     and the
-//                     64 hexadecimal digits of its SHA-256: a value of 400 bytes is verified on the
-//                     record
-//     boolean      := 0x01 | 0x02
-//     number       := 8 bytes, order-preserving      (integer: i64; decimal: IEEE 754 double)
-//     time         := 8 bytes, order-preserving      (dateTime: i64 microseconds)
-//     members      := tenant:u32 group:16 member:16
-//     memberships  := tenant:u32 member:16 group:16  (group all zero: the position of the last
-//     change) changes      := tenant:u32 position:u64 part:u16 refusals     := tenant:u32 time:i64
-//     sequence:u32 tokens       := sha256:32 tenant_tokens := tenant:u32 token:u32 tenants      :=
-//     0x00 number:u32 | 0x01 name catalog      := kind:u8 number:u16 meta         := a name | 0x01
-//     tenant:u32 | 0x02 tenant:u32 type:u16 | 0x03 tenant:u32
+//     resources     := tenant:u32 type:u16 id:16
+//     index         := tenant:u32 type:u16 attr:u16 value 0x00 id:16
+//     value         := string | boolean | number | time
+//     string        := the key of text.h, if it is at most 400 bytes; otherwise its first 336
+//                      bytes and the 64 hexadecimal digits of its SHA-256: a value of 400 bytes
+//                      is verified on the record
+//     boolean       := 0x01 | 0x02
+//     number        := 8 bytes, order-preserving    (integer: i64; decimal: IEEE 754 double)
+//     time          := 8 bytes, order-preserving    (dateTime: i64 microseconds)
+//     members       := tenant:u32 group:16 member:16
+//     memberships   := tenant:u32 member:16 group:16
+//                      (group all zero: the position of the last change)
+//     changes       := tenant:u32 position:u64 part:u16
+//     refusals      := tenant:u32 time:i64 sequence:u32
+//     tokens        := sha256:32
+//     tenant_tokens := tenant:u32 token:u32
+//     tenants       := 0x00 number:u32 | 0x01 name
+//     catalog       := kind:u8 number:u16
+//     meta          := a name | 0x01 tenant:u32 | 0x02 tenant:u32 type:u16 | 0x03 tenant:u32
 //
 // A string holds no 0x00 (JSON with U+0000 is refused), so value 0x00 ends it and uniqueness is one
 // seek. Fixed-width values may hold 0x00; they are told apart by their width, because the id behind

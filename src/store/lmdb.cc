@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
@@ -326,29 +327,29 @@ Errc WriteTxn::commit() {
     return error_;
 }
 
-double WriteTxn::fill() {
-    if (!good()) return 1;
+bool WriteTxn::has_room(size_t bytes) {
+    if (!good()) return false;
     EnvInfo info = env_.info();
-    double total = double(info.map_size), used = double(info.used);
-    if (used < total * 0.9) return used / total;
+    size_t unused = info.map_size - std::min(info.used, info.map_size);
+    if (unused >= bytes) return true;
     // Near the end the free list decides: a store from which much was deleted reuses its pages.
     // LMDB shows the list to readers only.
     MDB_txn *reader = nullptr;
     MDB_cursor *cursor = nullptr;
-    if (mdb_txn_begin(env_.env_, nullptr, MDB_RDONLY, &reader) != 0) return used / total;
+    if (mdb_txn_begin(env_.env_, nullptr, MDB_RDONLY, &reader) != 0) return false;
     constexpr MDB_dbi free_list = 0;
-    double free_pages = 0;
+    size_t free_pages = 0;
     MDB_val k, v;
     if (mdb_cursor_open(reader, free_list, &cursor) == 0) {
         while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0) {
             size_t pages = 0;  // an entry is a count and that many page numbers
             if (v.mv_size >= sizeof pages) std::memcpy(&pages, v.mv_data, sizeof pages);
-            free_pages += double(pages);
+            free_pages += pages;
         }
         mdb_cursor_close(cursor);
     }
     mdb_txn_abort(reader);
-    return (used - free_pages * double(info.page_size)) / total;
+    return unused + free_pages * info.page_size >= bytes;
 }
 
 Cursor::Cursor(Txn &txn, Db db) : txn_(txn) {

@@ -192,8 +192,8 @@ class WriteTxn : public Txn {
     // unknown).
     [[nodiscard]] Errc commit();
     void abort();
-    // The share of the map that is neither used nor reusable is below this: 0 (empty) to 1 (full).
-    double fill();
+    // True if at least `bytes` of the map are unused or reusable.
+    bool has_room(size_t bytes);
 
   private:
     bool entered_ = false;

@@ -2,16 +2,15 @@
 // A resource as it lies in the store: a header, a table of its leaves, and its body, ready to be
 // sent.
 //
-//     record := header table body [hidden hidden_size:u32]         numbers little-endian
+//     record := header table body [hidden hidden_size:u32]          numbers little-endian
 //     header := format:u8 flags:u8 reserved:u16 table_size:u32 epoch:u32 extensions:u32
-//               version:u64 created:i64 modified:i64 member_epoch:u32 checksum:u32          48
-//               bytes
+//               version:u64 created:i64 modified:i64 member_epoch:u32 checksum:u32   48 bytes
 //     table  := leaf*
 //     leaf   := head:varint gap:varint length:varint
 //     head   := (zigzag(attr_step) * 3 + element_step) * 2 + escaped
 //     body   := the members of the resource's JSON object, canonical, without braces
-//     hidden := the texts of leaves whose attributes are not declared now (flag 4 says that it is
-//     there)
+//     hidden := the texts of leaves whose attributes are not declared now
+//               (flag 4 says that it is there)
 //
 // `attr_step` is the attribute number less that of the leaf before (the first leaf counts from 0).
 // `element_step` is 0 for the element of the leaf before, 1 for the one after it, 2 for element 0.
