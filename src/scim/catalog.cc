@@ -344,7 +344,10 @@ Outcome CatalogBuilder::add_type(const CatalogRows::TypeRow &row) {
     view_->schemas = view_->find("schemas");
     view_->id = view_->find("id");
     view_->external_id = view_->find("externalId");
-    if (ascii_iequals(view_->type.schema, group_urn)) view_->members = view_->find_core("members");
+    if (ascii_iequals(view_->type.schema, group_urn)) {
+        view_->members = view_->find_core("members");
+        catalog_.group_type_ = view_;
+    }
     if (is_core_user(view_->type.schema)) {
         view_->groups = view_->find_core("groups");
         view_->manager = view_->find(std::string(enterprise_user_urn) + ":manager");

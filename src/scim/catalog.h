@@ -143,6 +143,7 @@ class Catalog {
     const TypeView *type_by_endpoint(std::string_view segment) const;  // "Users", in this case only
     const TypeView *type_by_name(std::string_view name) const;         // "User"
     const TypeView *type_by_number(TypeNumber number) const;
+    const TypeView *group_type() const { return group_type_; }  // the one with members; or nullptr
     // The declared schemas, in the order of their numbers; by URN in any case.
     const std::vector<const Schema *> &schemas() const { return schemas_; }
     const Schema *schema(std::string_view urn) const;
@@ -154,6 +155,7 @@ class Catalog {
     CatalogRows rows_;
     std::vector<std::unique_ptr<TypeView>> types_;
     std::vector<const Schema *> schemas_;
+    const TypeView *group_type_ = nullptr;
 };
 
 // The attributes of every resource, which are part of no schema (RFC 7643 3.1, S-32): schemas, id,

@@ -9,6 +9,7 @@
 
 #include "scim/filter.h"
 #include "scim/json.h"
+#include "scim/patch.h"
 #include "scim/projection.h"
 #include "scim/result.h"
 #include "scim/target.h"
@@ -23,10 +24,19 @@ std::string_view to_string(Method method);
 // What a location says about the requests it serves; const while it serves them.
 struct Settings {
     uint64_t max_results = 1000;
+    size_t max_operations = 1000, max_members = 20000;
     JsonLimits json;
     FilterLimits filter;
     bool strict = false;       // scim_profile rfc
     bool bearer_token = true;  // false: scim_auth off
+
+    PatchLimits patch_limits() const {
+        PatchLimits limits;
+        limits.operations = max_operations;
+        limits.members = max_members;
+        limits.filter = filter;
+        return limits;
+    }
 };
 
 // Views into bytes that the caller keeps until the answer is made.

@@ -63,6 +63,9 @@ struct RecordHeader {
 std::string encode_record(RecordHeader header, const Catalog &catalog, const TypeView &type,
                           const Resource &resource);
 
+// The same resource after a change that is not in its record: a Group that a member has left.
+std::string restamp_record(Bytes record, uint64_t version, int64_t modified);
+
 // Sets the checksum of a record whose other bytes are final.
 // REQUIRES: at least a header.
 void seal_record(std::string &record);
