@@ -55,9 +55,9 @@ std::optional<Error> check_top_level(std::string_view bytes) {
         quoted(bytes.substr(begin, end - begin)) + " at " + place(bytes, begin));
 }
 
-// The measure of a body that need not be JSON. On every beginning that is JSON the counts are
-// exact, and the parser stops where it no longer is: so a limit that is kept at each byte binds the
-// parser.
+// The measure of a body that need not be JSON. On every beginning that
+// is JSON the counts are exact, and the parser stops where it no longer is:
+// so a limit that is kept at each byte binds the parser.
 class Scan {
   public:
     Scan(std::string_view bytes, const JsonLimits &limits) : bytes_(bytes), limits_(limits) {}
