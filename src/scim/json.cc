@@ -214,6 +214,7 @@ std::optional<Error> check_few_names(const std::vector<std::string_view> &names)
 // Sorted, not hashed: the client chooses the names, and could choose them to collide.
 std::optional<Error> check_many_names(const std::vector<std::string_view> &names) {
     std::vector<std::pair<std::string, std::string_view>> lower;
+    lower.reserve(names.size());
     for (std::string_view name : names) lower.emplace_back(ascii_lower(name), name);
     std::sort(lower.begin(), lower.end());
     for (size_t i = 1; i < lower.size(); i++)
