@@ -26,6 +26,7 @@ const std::vector<Schema> &builtin_schemas() {
     static const std::vector<Schema> all = load_schemas({
         user_schema_json,
         enterprise_user_schema_json,
+        group_schema_json,
         service_provider_config_schema_json,
         resource_type_schema_json,
         schema_schema_json,
@@ -36,6 +37,7 @@ const std::vector<Schema> &builtin_schemas() {
 const std::vector<ResourceType> &builtin_resource_types() {
     static const std::vector<ResourceType> all = {
         load_builtin(user_resource_type_json).resource_type,
+        load_builtin(group_resource_type_json).resource_type,
     };
     return all;
 }

@@ -274,6 +274,12 @@ Outcome check_numbers(const Rows &rows, std::string_view what) {
 
 bool is_core_user(std::string_view schema) { return ascii_iequals(schema, user_urn); }
 
+// What other resources say: members are rows of the store, a manager's URL follows from its id.
+bool is_made_of_rows(std::string_view schema, std::string_view path) {
+    return (ascii_iequals(schema, group_urn) && path == "members") ||
+           (ascii_iequals(schema, enterprise_user_urn) && path == "manager.$ref");
+}
+
 Matching matching_of(std::string_view schema, const Attr &attr) {
     Type type = attr.def->type;
     if (attr.def->case_exact || type == Type::binary || type == Type::reference)
@@ -338,6 +344,11 @@ Outcome CatalogBuilder::add_type(const CatalogRows::TypeRow &row) {
     view_->schemas = view_->find("schemas");
     view_->id = view_->find("id");
     view_->external_id = view_->find("externalId");
+    if (ascii_iequals(view_->type.schema, group_urn)) view_->members = view_->find_core("members");
+    if (is_core_user(view_->type.schema)) {
+        view_->groups = view_->find_core("groups");
+        view_->manager = view_->find(std::string(enterprise_user_urn) + ":manager");
+    }
     view_->meta = view_->find("meta");
     return Done{};
 }
@@ -390,7 +401,7 @@ Result<Attr *> CatalogBuilder::add(const Origin &from, const Attribute &def, Att
     bool common = from.schema.empty();
     // Nobody writes a readOnly attribute but the server, and what the server knows it computes.
     attr.computed = (parent && parent->computed) || def.mutability == Mutability::read_only ||
-                    (common && def.name == "schemas");
+                    (common && def.name == "schemas") || is_made_of_rows(from.schema, path);
     attr.discarded = is_core_user(from.schema) && path == "password";
     attr.matching = matching_of(from.schema, attr);
     attr.path =

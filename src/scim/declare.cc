@@ -308,15 +308,19 @@ Outcome number_attributes(CatalogRows &rows, const Declaration &wanted) {
     return Done{};
 }
 
-// The indexes of a new User type. They are ready because there is nothing to build them from.
+// The indexes of a new User or Group type. They are ready because there is nothing to build them
+// from.
 void add_default_indexes(CatalogRows &rows, const TypeView &type) {
-    if (!ascii_iequals(type.type.schema, user_urn)) return;
     struct {
-        std::string_view path;
+        std::string_view schema, path;
         bool unique;
-    } const wanted[] = {{"userName", true}, {"externalId", false}, {"emails.value", false}};
+    } const wanted[] = {{user_urn, "userName", true},
+                        {user_urn, "externalId", false},
+                        {user_urn, "emails.value", false},
+                        {group_urn, "displayName", true},
+                        {group_urn, "externalId", false}};
     for (const auto &w : wanted) {
-        const Attr *attr = type.find(w.path);
+        const Attr *attr = ascii_iequals(type.type.schema, w.schema) ? type.find(w.path) : nullptr;
         if (!attr) continue;
         rows.indexes.push_back(
             {next_number(rows.indexes), type.number, attr->number, w.unique, IndexState::ready});

@@ -8,11 +8,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "scim/catalog.h"
+#include "scim/id.h"
 #include "scim/json.h"
 #include "scim/result.h"
 
@@ -28,6 +30,9 @@ struct Leaf {
 class Resource {
   public:
     std::vector<Leaf> leaves;
+    // The ids in `members` of a Group, sorted, each once; nothing if the attribute was not sent
+    // (null and [] are sent, and empty).
+    std::optional<std::vector<Id>> members;
 
     std::string_view keep(std::string_view bytes);  // a copy that lives as long as the Resource
     const Leaf *find(AttrNumber attr) const;        // the first

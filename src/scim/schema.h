@@ -99,8 +99,8 @@ Result<Definition> load_definition(std::string_view bytes);
 void write_schema(std::string &out, const Schema &schema);
 void write_resource_type(std::string &out, const ResourceType &type);
 
-// What every directory has: User with the enterprise extension (RFC 7643 4, errata of S-226
-// applied, canonicalValues published), and the schemas of the discovery resources themselves (RFC
+// What every directory has: User with the enterprise extension and Group (RFC 7643 4, errata of
+// S-226 applied, canonicalValues published), and the schemas of the discovery resources themselves (RFC
 // 7643 5, 6, 7).
 const std::vector<Schema> &builtin_schemas();
 const std::vector<ResourceType> &builtin_resource_types();
@@ -109,6 +109,7 @@ inline constexpr std::string_view schema_urn = "urn:ietf:params:scim:schemas:cor
 inline constexpr std::string_view resource_type_urn =
     "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 inline constexpr std::string_view user_urn = "urn:ietf:params:scim:schemas:core:2.0:User";
+inline constexpr std::string_view group_urn = "urn:ietf:params:scim:schemas:core:2.0:Group";
 inline constexpr std::string_view enterprise_user_urn =
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 

@@ -110,7 +110,9 @@ Error taken(const TypeView &type, const Attr &attr, const Leaf &leaf, const Id &
 // Nothing can come between this look and the write: there is one writer.
 Outcome check_unique(const Command &command, const std::vector<Leaf> &leaves,
                      const store::IndexValues &values, store::Directory &directory) {
-    for (const auto &[index, value] : values) {
+    for (const auto &entry : values) {
+        const IndexDef *index = entry.first;
+        const std::string &value = entry.second;
         if (!index->unique) continue;
         const Attr *attr = command.type->by_number(index->attr);
         auto leaf = std::find_if(leaves.begin(), leaves.end(), [&](const Leaf &l) {
