@@ -343,8 +343,8 @@ char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
         clcf->handler = content_handler;
     }
     ngx_conf_merge_uint_value(conf->auth, prev->auth, auth_token);
-    // Stays unset where nobody says anything: the default is the location's own affair, see
-    // check_location().
+    // Stays unset where nobody says anything:
+    // the default is the location's own affair, see check_location().
     ngx_conf_merge_uint_value(conf->scope, prev->scope, NGX_CONF_UNSET_UINT);
     ngx_conf_merge_uint_value(conf->profile, prev->profile, 0);
     ngx_conf_merge_ptr_value(conf->tenant, prev->tenant, NULL);

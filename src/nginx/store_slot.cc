@@ -62,8 +62,8 @@ void StoreSlot::open() {
     service::Store::Options options;
     options.env.directory = conf_.path;
     options.env.map_size = size_t(conf_.size);
-    // Two generations of workers during a reload or upgrade; each has its loop, its writer and its
-    // long reads.
+    // Two generations of workers during a reload or upgrade;
+    // each has its loop, its writer and its long reads.
     options.env.max_readers = unsigned(2 * main_.workers * (reads_at_once + 2)) + 64;
     options.declaration = conf_.declaration;
     std::string why;
@@ -222,8 +222,8 @@ void StoreSlot::start_read(std::unique_ptr<PendingRequest> request) {
     done();
 }
 
-// LMDB after a failed meta page write: every transaction says so until the environment is opened
-// anew.
+// LMDB after a failed meta page write:
+// every transaction says so until the environment is opened anew.
 void StoreSlot::reopen() {
     session_.reset();
     reopen_ = true;

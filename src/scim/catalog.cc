@@ -426,8 +426,8 @@ void CatalogBuilder::name(const Attr &attr) {
     view_->by_path_.emplace(std::move(path), &attr);
 }
 
-// An index that is being dropped helps nobody any more, though writers still find it in
-// Catalog::indexes().
+// An index that is being dropped helps nobody any more,
+// though writers still find it in Catalog::indexes().
 void CatalogBuilder::note_index(Attr &attr) const {
     for (const IndexDef &i : rows_.indexes)
         if (i.type == view_->number && i.attr == attr.number && i.state != IndexState::dropping)

@@ -36,9 +36,9 @@ bool is_hidden(const Attr &attr) {
            (attr.parent && is_hidden(*attr.parent));
 }
 
-// The computed attributes that the evaluator (filter.cc, `Evaluation::computed`) knows. Others,
-// such as groups and manager.displayName, would need more of the directory than a FilterSubject
-// has.
+// The computed attributes that the evaluator (filter.cc, `Evaluation::computed`) knows.
+// Others, such as groups and manager.displayName, would need more of the directory
+// than a FilterSubject has.
 bool can_be_computed(const TypeView &type, const Attr &attr) {
     return &attr == type.schemas || &attr == type.id || &attr == type.meta ||
            (attr.parent && attr.parent == type.meta);
@@ -344,8 +344,8 @@ Result<const Attr *> FilterParser::unprefixed(std::string_view path, size_t at) 
     return found;
 }
 
-// The attribute whose values an operator is applied to: of a complex one its part `value`
-// (S-78, 2.9).
+// The attribute whose values an operator is applied to:
+// of a complex one its part `value` (S-78, 2.9).
 Result<const Attr *> FilterParser::compared(const Attr &attr, FilterOp op, size_t at) {
     const Attr *target = &attr;
     if (attr.def->type == Type::complex) {

@@ -48,6 +48,7 @@ std::vector<AttrNumber> changed_attrs(const TypeView &type, const std::vector<Le
     using Row = std::tuple<AttrNumber, uint32_t, std::string_view>;
     auto rows = [](const std::vector<Leaf> &leaves) {
         std::vector<Row> out;
+        out.reserve(leaves.size());
         for (const Leaf &leaf : leaves) out.emplace_back(leaf.attr, leaf.element, leaf.json);
         std::sort(out.begin(), out.end());
         return out;

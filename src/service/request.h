@@ -52,8 +52,8 @@ struct Request {
     int64_t now = 0;  // milliseconds since 1970
 };
 
-// Who asks. Shared by all requests that present the same token, until anything about tokens or
-// tenants changes.
+// Who asks. Shared by all requests that present the same token,
+// until anything about tokens or tenants changes.
 struct Actor {
     store::TenantNumber tenant = 0;
     uint32_t token = 0;  // its number in the tenant; 0 without one (scim_auth off)
