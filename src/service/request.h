@@ -1,8 +1,11 @@
 #pragma once
 // One SCIM request and its answer, as every layer below HTTP sees them.
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +26,7 @@ std::string_view to_string(Method method);
 // What a location says about the requests it serves; const while it serves them.
 struct Settings {
     uint64_t max_results = 1000;
+    uint64_t max_scan = 1000000;  // records that one query may look at
     JsonLimits json;
     FilterLimits filter;
     bool strict = false;       // scim_profile rfc
@@ -40,6 +44,9 @@ struct Request {
     const Settings *settings = nullptr;
     store::RequestId id{};
     int64_t now = 0;  // milliseconds since 1970
+    // Of a long read: when it must have ended, and whether nobody waits for it any more.
+    std::optional<std::chrono::steady_clock::time_point> deadline;
+    const std::atomic<bool> *cancelled = nullptr;
 };
 
 // Who asks. Shared by all requests that present the same token, until anything about tokens or
@@ -61,6 +68,7 @@ using ActorPtr = std::shared_ptr<const Actor>;
 struct Facts {
     std::string_view operation;  // "create", "get", "list", …: a literal
     std::string resource_type, resource_id, detail, dialect;
+    std::string plan;  // how a query was answered
     ScimType scim_type = ScimType::none;
 };
 
