@@ -15,7 +15,8 @@ constexpr int64_t first_time = 1700000000000;  // milliseconds; user n was creat
 std::shared_ptr<const scim::Catalog> new_catalog();
 
 // What creating user `number` writes as change `position` of its tenant.
-scim::store::ResourceEdit create_user(const scim::Catalog &catalog, uint64_t number, uint64_t position);
+scim::store::ResourceEdit create_user(const scim::Catalog &catalog, uint64_t number,
+                                      uint64_t position);
 
 // Says what failed on stderr and ends the program.
 [[noreturn]] void die(const std::string &what);

@@ -62,6 +62,8 @@ my %values = (
         [qw(https://id.example.com/scim/v2 http://id.example.com https://$host/scim/v2)],
         [qw(id.example.com /scim/v2 ftp://a.b/scim https:// https:///scim https://a.b/scim/ https://a.b/?x), 'https://a.b/s#x']],
     scim_max_results => [[1, 1000, 100000], [0, 100001]],
+    scim_max_operations => [[1, 1000, 100000], [0, 100001]],
+    scim_max_members => [[1, 20000, 1000000], [0, 1000001]],
     scim_max_json_depth => [[4, 16, 64], [3, 65]],
     scim_max_filter_depth => [[1, 32, 256], [0, 257]],
 );

@@ -139,9 +139,9 @@ store::RequestId request_id(ngx_http_request_t *r) {
     return id;
 }
 
-// Says yes for a known token, so that `satisfy any` may count on it, and refuses otherwise before a
-// byte of the body is asked for. The content handler asks again: no other module's yes opens this
-// door.
+// Says yes for a known token, so that `satisfy any` may count on it,
+// and refuses otherwise before a byte of the body is asked for.
+// The content handler asks again: no other module's yes opens this door.
 ngx_int_t access_handler(ngx_http_request_t *r) {
     const LocConf &lcf = loc_conf(r);
     if (!lcf.enabled() || r != r->main) return NGX_DECLINED;

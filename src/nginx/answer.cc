@@ -17,8 +17,8 @@ bool add_header(ngx_http_request_t *r, std::string_view name, std::string_view v
     return h->hash != 0;
 }
 
-// RFC 6750 3: what failed, in a form that clients show. Quotes and backslashes would end the
-// string.
+// RFC 6750 3: what failed, in a form that clients show.
+// Quotes and backslashes would end the string.
 std::string challenge(const service::Response &response, bool has_credentials) {
     std::string out = "Bearer realm=\"scim\"";
     if (!has_credentials) return out;

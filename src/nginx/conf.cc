@@ -174,6 +174,8 @@ char *check_positive(ngx_conf_t *cf, void *post, void *data) {
 }
 
 ngx_conf_num_bounds_t results_bounds = {check_positive, 1, 100000};
+ngx_conf_num_bounds_t operations_bounds = {check_positive, 1, 100000};
+ngx_conf_num_bounds_t members_bounds = {check_positive, 1, 1000000};
 ngx_conf_num_bounds_t json_depth_bounds = {check_positive, 4, 64};
 ngx_conf_num_bounds_t filter_depth_bounds = {check_positive, 1, 256};
 
@@ -243,6 +245,8 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
         lcf.scope =
             lcf.auth == auth_off ? store::scope_read : store::scope_read | store::scope_write;
     lcf.settings.max_results = lcf.max_results;
+    lcf.settings.max_operations = lcf.max_operations;
+    lcf.settings.max_members = lcf.max_members;
     lcf.settings.json.depth = lcf.max_json_depth;
     lcf.settings.filter.depth = lcf.max_filter_depth;
     lcf.settings.strict = lcf.profile == 1;
@@ -321,6 +325,7 @@ void *create_loc_conf(ngx_conf_t *cf) {
         auto *lcf = pool_new<LocConf>(cf->pool);
         if (lcf == NULL) return NULL;
         lcf->auth = lcf->scope = lcf->profile = NGX_CONF_UNSET_UINT;
+        lcf->max_operations = lcf->max_members = NGX_CONF_UNSET_UINT;
         lcf->max_results = lcf->max_json_depth = lcf->max_filter_depth = NGX_CONF_UNSET_UINT;
         lcf->tenant = lcf->base_url = static_cast<ngx_http_complex_value_t *>(NGX_CONF_UNSET_PTR);
         return static_cast<LocConfSlots *>(lcf);
@@ -338,13 +343,15 @@ char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
         clcf->handler = content_handler;
     }
     ngx_conf_merge_uint_value(conf->auth, prev->auth, auth_token);
-    // Stays unset where nobody says anything: the default is the location's own affair, see
-    // check_location().
+    // Stays unset where nobody says anything:
+    // the default is the location's own affair, see check_location().
     ngx_conf_merge_uint_value(conf->scope, prev->scope, NGX_CONF_UNSET_UINT);
     ngx_conf_merge_uint_value(conf->profile, prev->profile, 0);
     ngx_conf_merge_ptr_value(conf->tenant, prev->tenant, NULL);
     ngx_conf_merge_ptr_value(conf->base_url, prev->base_url, NULL);
     ngx_conf_merge_uint_value(conf->max_results, prev->max_results, 1000);
+    ngx_conf_merge_uint_value(conf->max_operations, prev->max_operations, 1000);
+    ngx_conf_merge_uint_value(conf->max_members, prev->max_members, 20000);
     ngx_conf_merge_uint_value(conf->max_json_depth, prev->max_json_depth, 16);
     ngx_conf_merge_uint_value(conf->max_filter_depth, prev->max_filter_depth, 32);
     return NGX_CONF_OK;
@@ -400,6 +407,12 @@ ngx_command_t commands[] = {
 
     {ngx_string("scim_max_results"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_results), &results_bounds},
+
+    {ngx_string("scim_max_operations"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_operations), &operations_bounds},
+
+    {ngx_string("scim_max_members"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_members), &members_bounds},
 
     {ngx_string("scim_max_json_depth"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_json_depth), &json_depth_bounds},

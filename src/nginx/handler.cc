@@ -65,8 +65,8 @@ std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf 
 // nginx calls this when the request is destroyed, whoever destroys it.
 void on_request_gone(void *data) { static_cast<PendingRequest *>(data)->r = NULL; }
 
-// Ties the pending request to its client until finish_request() or the client's end, whichever
-// comes first.
+// Ties the pending request to its client until finish_request()
+// or the client's end, whichever comes first.
 bool attach(ngx_http_request_t *r, PendingRequest &pending) {
     ngx_http_cleanup_t *cleanup = ngx_http_cleanup_add(r, 0);
     if (cleanup == NULL) return false;
@@ -126,8 +126,8 @@ void body_ready(ngx_http_request_t *r) {
     if (rc != NGX_DONE) ngx_http_finalize_request(r, rc);
 }
 
-// The writer refuses what needs no body to be refused, and notes it; here only the client is spared
-// the sending.
+// The writer refuses what needs no body to be refused, and notes it;
+// here only the client is spared the sending.
 bool wants_body(ngx_http_request_t *r, const LocConf &lcf, const Ctx &ctx, StoreSlot &slot) {
     service::Snapshot snapshot(*slot.session());
     return !snapshot.usable() ||

@@ -26,8 +26,8 @@ Ctx *ctx_of(ngx_http_request_t *r);
 // The one there is, or NULL.
 Ctx *ctx_if_any(ngx_http_request_t *r);
 
-// Finds out who asks, once a request. `ctx.actor` is empty and `ctx.refusal` says why if nobody
-// may.
+// Finds out who asks, once a request.
+// `ctx.actor` is empty and `ctx.refusal` says why if nobody may.
 void look_up_actor(ngx_http_request_t *r, Ctx &ctx);
 
 // The request's id ($request_id), made if need be.

@@ -24,7 +24,7 @@ inline std::string_view view(const ngx_str_t &s) {
 // A copy in a pool; an empty string with data == NULL if the pool has no memory.
 inline ngx_str_t copy_to_pool(ngx_pool_t *pool, std::string_view s) {
     ngx_str_t out = ngx_null_string;
-    out.data = static_cast<u_char *>(ngx_pnalloc(pool, s.size() != 0 ? s.size() : 1));
+    out.data = static_cast<u_char *>(ngx_pnalloc(pool, s.empty() ? 1 : s.size()));
     if (out.data == NULL) return out;
     ngx_memcpy(out.data, s.data(), s.size());
     out.len = s.size();

@@ -6,7 +6,7 @@ namespace scim::nginx {
 
 namespace {
 
-constexpr ngx_msec_t retry_time = 1000;
+constexpr ngx_msec_t retry_time = 1000, sweep_pause = 10;
 
 // A batch that an exception ended has no answers of its own.
 void refuse_all(std::vector<std::unique_ptr<PendingRequest>> &batch) {
@@ -19,15 +19,18 @@ void refuse_all(std::vector<std::unique_ptr<PendingRequest>> &batch) {
 
 StoreSlot::StoreSlot(const StoreConf &conf, const MainConf &main, ngx_cycle_t *cycle)
     : conf_(conf), main_(main), log_(cycle->log) {
-    retry_owner_.nobody.fd = ngx_socket_t(-1);
-    retry_owner_.slot = this;
-    retry_.data = &retry_owner_;
-    retry_.log = log_;
-    retry_.cancelable = 1;
+    owner_.nobody.fd = ngx_socket_t(-1);
+    owner_.slot = this;
+    for (ngx_event_t *timer : {&retry_, &sweep_}) {
+        timer->data = &owner_;
+        timer->log = log_;
+        timer->cancelable = 1;
+    }
 }
 
 StoreSlot::~StoreSlot() {
     if (retry_.timer_set) ngx_del_timer(&retry_);
+    if (sweep_.timer_set) ngx_del_timer(&sweep_);
     close();
 }
 
@@ -59,8 +62,8 @@ void StoreSlot::open() {
     service::Store::Options options;
     options.env.directory = conf_.path;
     options.env.map_size = size_t(conf_.size);
-    // Two generations of workers during a reload or upgrade; each has its loop, its writer and its
-    // long reads.
+    // Two generations of workers during a reload or upgrade;
+    // each has its loop, its writer and its long reads.
     options.env.max_readers = unsigned(2 * main_.workers * (reads_at_once + 2)) + 64;
     options.declaration = conf_.declaration;
     std::string why;
@@ -107,6 +110,8 @@ void StoreSlot::serve() {
                       conf_.path.c_str());
     problem_.clear();
     logged_.clear();
+    // What another worker, or the time before, has left.
+    if (writer_->has_dead_rows()) sweep_later(retry_time);
 }
 
 bool StoreSlot::submit_write(std::unique_ptr<PendingRequest> &request) {
@@ -143,6 +148,36 @@ void StoreSlot::batch_done(service::BatchOutcome outcome) {
     if (!queue_.empty() && session_ != nullptr) start_batch();
     worker_idle();
     for (auto &request : finished) finish_request(*request, log_);
+    if (!writing_ && session_ != nullptr && writer_->has_dead_rows()) sweep_later(sweep_pause);
+}
+
+void StoreSlot::sweep_later(ngx_msec_t delay) {
+    if (ngx_exiting || sweep_.timer_set) return;
+    sweep_.handler = [](ngx_event_t *ev) {
+        guarded_void(ev->log, [&] { static_cast<TimerOwner *>(ev->data)->slot->start_sweep(); });
+    };
+    ngx_add_timer(&sweep_, delay);
+}
+
+// Background work: it stays off the write lock at least as long as it held it, and lets requests
+// go first.
+void StoreSlot::start_sweep() {
+    if (session_ == nullptr || store_->state() != service::Store::State::ready) return;
+    if (writing_) return sweep_later(sweep_pause);
+    auto more = std::make_shared<bool>(false);
+    ngx_msec_t begun = ngx_current_msec;
+    writing_ = true;
+    worker_busy();
+    auto done = [this, more, begun] {
+        writing_ = false;
+        if (*more) sweep_later(std::max(sweep_pause, ngx_current_msec - begun));
+        if (!queue_.empty() && session_ != nullptr) start_batch();
+        worker_idle();
+        if (reopen_) reopen();
+    };
+    if (!writer_task_.post(
+            main_.write_pool, [this, more] { *more = writer_->sweep(); }, done))
+        done();
 }
 
 bool StoreSlot::submit_read(std::unique_ptr<PendingRequest> &request) {
@@ -187,8 +222,8 @@ void StoreSlot::start_read(std::unique_ptr<PendingRequest> request) {
     done();
 }
 
-// LMDB after a failed meta page write: every transaction says so until the environment is opened
-// anew.
+// LMDB after a failed meta page write:
+// every transaction says so until the environment is opened anew.
 void StoreSlot::reopen() {
     session_.reset();
     reopen_ = true;

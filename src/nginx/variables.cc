@@ -56,8 +56,8 @@ ngx_int_t get(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t var
         if (!loc_conf(r).enabled()) return NGX_OK;
         Ctx *ctx = ctx_of(r);
         if (ctx == NULL) return NGX_ERROR;
-        // Asked for before the access phase (limit_req) or after a refusal: authenticating twice
-        // costs nothing.
+        // Asked for before the access phase (limit_req) or after a refusal:
+        // authenticating twice costs nothing.
         if (variable == tenant || variable == token_label) look_up_actor(r, *ctx);
         std::string_view text = text_of(*ctx, variable);
         if (text.empty()) return NGX_OK;

@@ -75,8 +75,8 @@ void worker_idle() {
     if (worker->hold.timer_set) ngx_del_timer(&worker->hold);
 }
 
-// In the master, before workers start: only it may make the directory. Never while configuration is
-// only tested.
+// In the master, before workers start: only it may make the directory.
+// Never while configuration is only tested.
 ngx_int_t init_module(ngx_cycle_t *cycle) {
     const MainConf *mcf = main_conf(cycle);
     if (mcf == NULL || ngx_test_config) return NGX_OK;

@@ -86,6 +86,8 @@ class StoreSlot {
     void start_batch();
     void batch_done(service::BatchOutcome outcome);
     void start_read(std::unique_ptr<PendingRequest> request);
+    void sweep_later(ngx_msec_t delay);
+    void start_sweep();
     void close();
     void serve();
     void retry_later();
@@ -121,8 +123,8 @@ class StoreSlot {
         ngx_connection_t nobody;
         StoreSlot *slot;
     };
-    TimerOwner retry_owner_{};
-    ngx_event_t retry_{};
+    TimerOwner owner_{};
+    ngx_event_t retry_{}, sweep_{};
 };
 
 // NULL in processes that serve no requests.

@@ -344,7 +344,10 @@ Outcome CatalogBuilder::add_type(const CatalogRows::TypeRow &row) {
     view_->schemas = view_->find("schemas");
     view_->id = view_->find("id");
     view_->external_id = view_->find("externalId");
-    if (ascii_iequals(view_->type.schema, group_urn)) view_->members = view_->find_core("members");
+    if (ascii_iequals(view_->type.schema, group_urn)) {
+        view_->members = view_->find_core("members");
+        catalog_.group_type_ = view_;
+    }
     if (is_core_user(view_->type.schema)) {
         view_->groups = view_->find_core("groups");
         view_->manager = view_->find(std::string(enterprise_user_urn) + ":manager");
@@ -423,8 +426,8 @@ void CatalogBuilder::name(const Attr &attr) {
     view_->by_path_.emplace(std::move(path), &attr);
 }
 
-// An index that is being dropped helps nobody any more, though writers still find it in
-// Catalog::indexes().
+// An index that is being dropped helps nobody any more,
+// though writers still find it in Catalog::indexes().
 void CatalogBuilder::note_index(Attr &attr) const {
     for (const IndexDef &i : rows_.indexes)
         if (i.type == view_->number && i.attr == attr.number && i.state != IndexState::dropping)

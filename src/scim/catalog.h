@@ -1,11 +1,11 @@
 #pragma once
 // What a directory knows of its own shape: schemas, resource types, attribute numbers and indexes.
 //
-// CatalogRows is that knowledge as the store keeps it, row by row; declare() is the only thing that
-// changes it, and only ever by adding: a number, once given, means one (schema, path, type,
-// multiValued, caseExact) for ever. Catalog is the same knowledge made ready for use: immutable,
-// shared between threads, valid for one epoch. Attr, TypeView and IndexDef pointers live as long as
-// their Catalog.
+// CatalogRows is that knowledge as the store keeps it, row by row;
+// declare() is the only thing that changes it, and only ever by adding:
+// a number, once given, means one (schema, path, type, multiValued, caseExact) for ever.
+// Catalog is the same knowledge made ready for use: immutable, shared between threads,
+// valid for one epoch. Attr, TypeView and IndexDef pointers live as long as their Catalog.
 
 #include <cstdint>
 #include <deque>
@@ -99,9 +99,9 @@ class TypeView {
     std::vector<std::string> extension_bits;  // URN by bit
     std::deque<Attr> attrs;                   // by rank
 
-    // The attribute a client names by `path`, in any case: "userName", "name.familyName",
-    // URN-qualified forms (RFC 7644 3.10), never an extension by its URN alone. nullptr if there is
-    // none.
+    // The attribute a client names by `path`, in any case:
+    // "userName", "name.familyName", URN-qualified forms (RFC 7644 3.10),
+    // never an extension by its URN alone. nullptr if there is none.
     const Attr *find(std::string_view path) const;
     // A top-level member of a body, by name.
     const Attr *find_core(std::string_view name) const;
@@ -143,6 +143,7 @@ class Catalog {
     const TypeView *type_by_endpoint(std::string_view segment) const;  // "Users", in this case only
     const TypeView *type_by_name(std::string_view name) const;         // "User"
     const TypeView *type_by_number(TypeNumber number) const;
+    const TypeView *group_type() const { return group_type_; }  // the one with members; or nullptr
     // The declared schemas, in the order of their numbers; by URN in any case.
     const std::vector<const Schema *> &schemas() const { return schemas_; }
     const Schema *schema(std::string_view urn) const;
@@ -154,10 +155,11 @@ class Catalog {
     CatalogRows rows_;
     std::vector<std::unique_ptr<TypeView>> types_;
     std::vector<const Schema *> schemas_;
+    const TypeView *group_type_ = nullptr;
 };
 
-// The attributes of every resource, which are part of no schema (RFC 7643 3.1, S-32): schemas, id,
-// externalId, meta.
+// The attributes of every resource, which are part of no schema
+// (RFC 7643 3.1, S-32): schemas, id, externalId, meta.
 const std::vector<Attribute> &common_attributes();
 
 // What a configuration wants the directory to be: the built-in definitions and its own.

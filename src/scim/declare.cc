@@ -42,8 +42,8 @@ bool ends_in_name(std::string_view urn, std::string_view name) {
            ascii_iequals(urn.substr(urn.size() - name.size()), name);
 }
 
-// A ResourceType of a known name adds its extensions; it may repeat what is known, but not
-// contradict it.
+// A ResourceType of a known name adds its extensions;
+// it may repeat what is known, but not contradict it.
 Outcome add_type(std::vector<ResourceType> &types, const ResourceType &added) {
     auto known = std::find_if(types.begin(), types.end(),
                               [&](const ResourceType &t) { return t.name == added.name; });
@@ -80,8 +80,8 @@ Outcome attach(std::vector<ResourceType> &types, const Schema &schema) {
                    "name it in a ResourceType.");
 }
 
-// A part that is complex has no place in a resource (E8415); only the schemas of discovery have
-// such parts.
+// A part that is complex has no place in a resource (E8415);
+// only the schemas of discovery have such parts.
 Outcome check_flat(const Schema &schema, const ResourceType &type) {
     for (const Attribute &a : schema.attributes)
         for (const Attribute &sub : a.sub_attributes)
@@ -268,8 +268,8 @@ class Numbering {
     }
 
   private:
-    // A definition that had a number once takes it again: what is stored under it is still of that
-    // kind.
+    // A definition that had a number once takes it again:
+    // what is stored under it is still of that kind.
     Outcome one(std::string_view schema, const Attribute *parent, const Attribute &def) {
         std::string path = local_path(parent, def);
         if (known_.find(schema, path, def) != no_attr) return Done{};
@@ -287,8 +287,8 @@ class Numbering {
     AttrNumber last_;
 };
 
-// Only what a resource type uses needs numbers: the schemas of discovery describe no stored
-// resource.
+// Only what a resource type uses needs numbers:
+// the schemas of discovery describe no stored resource.
 Outcome number_attributes(CatalogRows &rows, const Declaration &wanted) {
     Numbering numbering(rows);
     for (const Attribute &def : common_attributes())
@@ -336,10 +336,10 @@ bool looks_same(const Attr &a, const Attr &b) {
            a_hidden == b_hidden;
 }
 
-// True if what was stored under `before` is still what a client should see: all of its attributes
-// are there, spelled and ordered as they were, and what came between them is new. An attribute that
-// comes back is not new: a body written while it was away does not show what its record still
-// holds.
+// True if what was stored under `before` is still what a client should see:
+// all of its attributes are there, spelled and ordered as they were,
+// and what came between them is new. An attribute that comes back is not new:
+// a body written while it was away does not show what its record still holds.
 bool presentable(const TypeView &before, const TypeView *after, AttrNumber last_number) {
     if (!after) return false;
     auto old = before.attrs.begin();

@@ -57,8 +57,8 @@ Outcome Dialect::one_schema(const TypeView &type, const json_t *urn, uint32_t &e
     if (!json_is_string(urn))
         return syntax("\"schemas\" must contain strings, not " + std::string(kind_of(urn)) + ".");
     const std::string_view text = text_of(urn);
-    // A client of SCIM 1.1 means other attributes by the same names, so it is told and not served
-    // (2.21).
+    // A client of SCIM 1.1 means other attributes by the same names,
+    // so it is told and not served (2.21).
     if (has_prefix(text, scim_1_prefix))
         return syntax(quoted(text) +
                       " in \"schemas\" is SCIM 1.1; this server speaks SCIM 2.0: send \"" +

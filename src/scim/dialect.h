@@ -42,8 +42,8 @@ class Dialect {
     // SCIM 1.1 is refused with a hint.
     Result<uint32_t> schemas(const TypeView &type, const json_t *schemas);
 
-    // The body has an object of the extension `urn`, but its "schemas" does not say so:
-    // extension-not-in-schemas (S-31).
+    // The body has an object of the extension `urn`,
+    // but its "schemas" does not say so: extension-not-in-schemas (S-31).
     Outcome unannounced_extension(std::string_view urn);
 
     // An attribute that nobody declared, by its path in the body: ignored and reported.
@@ -64,8 +64,8 @@ class Dialect {
     // nullptr if there is no such part or `value` is no string.
     const Attr *bare_value(const Attr &complex, const json_t *value);
 
-    // True if `value`, "" as the `value` of a reference such as manager, unassigns the whole
-    // attribute: empty-reference.
+    // True if `value`, "" as the `value` of a reference such as manager,
+    // unassigns the whole attribute: empty-reference.
     bool unassigns(const Attr &part, const json_t *value);
 
   private:

@@ -1,7 +1,7 @@
 #pragma once
-// The three endpoints by which a client learns what a server is: ServiceProviderConfig,
-// ResourceTypes and Schemas (RFC 7644 4, RFC 7643 5 to 7). They say what is enforced, nothing else
-// (S-43).
+// The three endpoints by which a client learns what a server is:
+// ServiceProviderConfig, ResourceTypes and Schemas (RFC 7644 4, RFC 7643 5 to 7).
+// They say what is enforced, nothing else (S-43).
 
 #include <string>
 #include <string_view>

@@ -1,6 +1,6 @@
 #pragma once
-// Filters (RFC 7644 3.4.2.2, S-68…88): parsed once into a flat tree, then asked about one resource
-// after another.
+// Filters (RFC 7644 3.4.2.2, S-68…88): parsed once into a flat tree,
+// then asked about one resource after another.
 //
 //     filter   := or
 //     or       := and (SP "or" SP and)*
@@ -74,8 +74,8 @@ struct FilterNode {
     // conjunction, disjunction: children `left` and `right`; negation: `left`. element: some
     // element of the complex attribute `attr` satisfies `left` (terms in it speak of that element).
     uint32_t left = 0, right = 0;
-    // term. An attribute that this type lacks is nullptr: it has no value (multi-type queries,
-    // S-66).
+    // term. An attribute that this type lacks is nullptr:
+    // it has no value (multi-type queries, S-66).
     const Attr *attr = nullptr;
     FilterOp op = FilterOp::pr;
     FilterValue value;
@@ -130,9 +130,9 @@ enum class UnknownNames : uint8_t { refused, no_value };
 class Filter {
   public:
     // 400 invalidFilter whose detail names the position (1-based, in characters) and what was
-    // expected there; unknown attributes, operators that do not fit the type (S-78) and literals of
-    // the wrong type (S-82) included. Filtering on a writeOnly or never-returned attribute is
-    // refused (S-85).
+    // expected there; unknown attributes, operators that do not fit the type (S-78) and
+    // literals of the wrong type (S-82) included.
+    // Filtering on a writeOnly or never-returned attribute is refused (S-85).
     static Result<Filter> parse(const TypeView &type, std::string_view text,
                                 const FilterLimits &limits, bool strict, Report &report,
                                 UnknownNames unknown = UnknownNames::refused);

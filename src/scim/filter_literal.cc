@@ -83,8 +83,8 @@ bool time_value(const FilterLiteral &literal, FilterValue &value) {
 bool text_value(const Attr &attr, const FilterLiteral &literal, bool strict, Report &report,
                 FilterValue &value) {
     if (literal.kind != Kind::string) {
-        // Who leaves the quotes away does so for 00123 and for 123: numbers, true and false are
-        // words here.
+        // Who leaves the quotes away does so for 00123 and for 123:
+        // numbers, true and false are words here.
         if (strict || attr.def->type == Type::binary) return false;
         report.rewrote("bare-word");
     }

@@ -18,8 +18,8 @@ struct FilterLiteral {
 // RFC 8259 6.
 bool is_json_number(std::string_view text);
 
-// S-78: whether an operator other than pr has a meaning for values of this type. REQUIRES: a simple
-// type.
+// S-78: whether an operator other than pr has a meaning for values of this type.
+// REQUIRES: a simple type.
 bool applies(FilterOp op, Type type);
 
 // What values of this type are compared with, as part of a sentence: "a string in double quotes".

@@ -383,8 +383,8 @@ Result<const Attr *> FilterParser::unprefixed(std::string_view path, size_t at) 
     return found;
 }
 
-// The attribute whose values an operator is applied to: of a complex one its part `value`
-// (S-78, 2.9).
+// The attribute whose values an operator is applied to:
+// of a complex one its part `value` (S-78, 2.9).
 Result<const Attr *> FilterParser::compared(const Attr &attr, FilterOp op, size_t at) {
     const Attr *target = &attr;
     if (attr.def->type == Type::complex) {

@@ -55,9 +55,9 @@ std::optional<Error> check_top_level(std::string_view bytes) {
         quoted(bytes.substr(begin, end - begin)) + " at " + place(bytes, begin));
 }
 
-// The measure of a body that need not be JSON. On every beginning that is JSON the counts are
-// exact, and the parser stops where it no longer is: so a limit that is kept at each byte binds the
-// parser.
+// The measure of a body that need not be JSON. On every beginning that
+// is JSON the counts are exact, and the parser stops where it no longer is:
+// so a limit that is kept at each byte binds the parser.
 class Scan {
   public:
     Scan(std::string_view bytes, const JsonLimits &limits) : bytes_(bytes), limits_(limits) {}
@@ -214,6 +214,7 @@ std::optional<Error> check_few_names(const std::vector<std::string_view> &names)
 // Sorted, not hashed: the client chooses the names, and could choose them to collide.
 std::optional<Error> check_many_names(const std::vector<std::string_view> &names) {
     std::vector<std::pair<std::string, std::string_view>> lower;
+    lower.reserve(names.size());
     for (std::string_view name : names) lower.emplace_back(ascii_lower(name), name);
     std::sort(lower.begin(), lower.end());
     for (size_t i = 1; i < lower.size(); i++)

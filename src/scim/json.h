@@ -31,8 +31,8 @@ struct JsonLimits {
 // fixed). A number that is too large for 64 bits or a double is 400 invalidValue.
 Result<Json> parse_json(std::string_view bytes, const JsonLimits &limits);
 
-// What a JSON string value is called in a sentence: "a string", "a number", "true", "an object",
-// "null", …
+// What a JSON string value is called in a sentence:
+// "a string", "a number", "true", "an object", "null", …
 std::string_view kind_of(const json_t *value);
 
 inline std::string_view text_of(const json_t *string) {

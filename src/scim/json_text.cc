@@ -1,5 +1,5 @@
-// The canonical writer, and the reader of its strings. Untrusted JSON comes in through json.cc
-// alone.
+// The canonical writer, and the reader of its strings.
+// Untrusted JSON comes in through json.cc alone.
 
 #include <algorithm>
 #include <charconv>
@@ -132,8 +132,8 @@ void write_decimal(std::string &out, double value) {
     char buffer[32];
     char *end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
     std::string_view text(buffer, size_t(end - buffer));
-    // RFC 7643 2.3.3: digits on both sides of the point. Without one 1.0 would come back as
-    // integer.
+    // RFC 7643 2.3.3: digits on both sides of the point.
+    // Without one 1.0 would come back as integer.
     size_t whole = std::min(text.find('e'), text.size());
     bool has_point = text.find('.') != text.npos;
     out += text.substr(0, whole);

@@ -1,6 +1,6 @@
 #pragma once
-// What a client wants to see of a resource: `attributes` and `excludedAttributes` (RFC 7644 3.9,
-// S-98…104).
+// What a client wants to see of a resource:
+// `attributes` and `excludedAttributes` (RFC 7644 3.9, S-98…104).
 
 #include <optional>
 #include <string_view>

@@ -184,8 +184,8 @@ Outcome Reader::collect_parts(const Attr &attr, const json_t *object) {
 // Attributes
 
 Outcome Reader::attribute(const Attr &attr, const json_t *value) {
-    // S-24: what only the server writes is ignored, whatever it looks like. A password is accepted
-    // and forgotten.
+    // S-24: what only the server writes is ignored, whatever it looks like.
+    // A password is accepted and forgotten.
     if (attr.computed || attr.discarded) return Done{};
     if (attr.def->multi_valued) return list(attr, value);
     element_ = 0;
@@ -307,8 +307,8 @@ Outcome Reader::part(const Attr &attr, const json_t *value, std::optional<size_t
 
 // Simple values
 
-// One text for one value: 5 and 5.0 are the same decimal. Integers that a double cannot hold stay
-// exact.
+// One text for one value: 5 and 5.0 are the same decimal.
+// Integers that a double cannot hold stay exact.
 void write_number(std::string &out, const json_t *number) {
     constexpr json_int_t exact = json_int_t(1) << 53;
     const json_int_t integer = json_integer_value(number);

@@ -40,9 +40,9 @@ void add_name(std::vector<std::string> &names, std::string name) {
         names.push_back(std::move(name));
 }
 
-// A client's own word made fit for a comma-separated list in a log line: at most 64 bytes, nothing
-// but the characters of paths and URNs. Of a long one the end is kept, because URNs differ at their
-// end.
+// A client's own word made fit for a comma-separated list in a log line:
+// at most 64 bytes, nothing but the characters of paths and URNs.
+// Of a long one the end is kept, because URNs differ at their end.
 std::string harmless(std::string_view name) {
     constexpr size_t limit = 64;
     constexpr std::string_view dots = "...";

@@ -99,8 +99,8 @@ bool can_be_unique(Type type) {
 
 // Reading
 
-// What the readers of one definition share. The first problem is kept, later ones are its
-// consequences.
+// What the readers of one definition share.
+// The first problem is kept, later ones are its consequences.
 struct Loading {
     std::optional<Error> problem;
 
@@ -116,8 +116,8 @@ struct Loading {
 
 std::string in_quotes(std::string_view keyword) { return '"' + std::string(keyword) + '"'; }
 
-// A JSON object of a definition, read keyword by keyword. Keywords match in any case (S-2), null is
-// absent (S-17).
+// A JSON object of a definition, read keyword by keyword.
+// Keywords match in any case (S-2), null is absent (S-17).
 class Keywords {
   public:
     Keywords(Loading &loading, const json_t *object, std::string where)

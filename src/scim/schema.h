@@ -89,13 +89,13 @@ struct Definition {
     Schema schema;
     ResourceType resource_type;
 };
-// From the bytes of a file; the detail of an error says what is wrong and where, without the file's
-// name.
+// From the bytes of a file; the detail of an error says
+// what is wrong and where, without the file's name.
 Result<Definition> load_definition(std::string_view bytes);
 
-// The Schema resource without `meta` (RFC 7643 7, with errata E8417 etc. applied): every
-// characteristic is spelled out. The text ends before the closing brace, so that the caller can add
-// `meta`.
+// The Schema resource without `meta` (RFC 7643 7, with errata E8417 etc. applied):
+// every characteristic is spelled out.
+// The text ends before the closing brace, so that the caller can add `meta`.
 void write_schema(std::string &out, const Schema &schema);
 void write_resource_type(std::string &out, const ResourceType &type);
 

@@ -334,7 +334,7 @@ Result<Query> parse_query(std::string_view args) {
         const Parameter *parameter = find_parameter(pair.substr(0, equals));
         if (!parameter || is_assigned(query, *parameter)) continue;
         std::string_view raw = pair.substr(std::min(equals + 1, pair.size()));
-        if (Outcome r = assign(query, *parameter, raw); !r) return std::move(r.error());
+        if (Outcome r = assign(query, *parameter, raw); !r) return r.error();
     }
     return query;
 }

@@ -73,8 +73,8 @@ CodePoints decompose(const CodePoints &text, int options) {
             out.push_back(upper ? c + ('a' - 'A') : c);
             continue;
         }
-        // The longest folding and the longest canonical decomposition of one code point have 3
-        // and 4.
+        // The longest folding and the longest canonical decomposition
+        // of one code point have 3 and 4.
         int32_t parts[16];
         int boundary_class = 0;
         auto n = utf8proc_decompose_char(c, parts, 16, utf8proc_option_t(options), &boundary_class);

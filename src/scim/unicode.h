@@ -14,8 +14,8 @@ namespace scim {
 
 using CodePoints = std::vector<int32_t>;
 
-// How many leading bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above
-// U+10FFFF).
+// How many leading bytes are valid UTF-8 (RFC 3629:
+// no surrogates, no overlong forms, nothing above U+10FFFF).
 size_t utf8_prefix(std::string_view bytes);
 
 // REQUIRES: valid UTF-8.

@@ -36,8 +36,8 @@ class Authenticator {
     bool known_ = false;
 };
 
-// 403 unless the actor belongs to `tenant`. Location and token must agree; `detail` names neither's
-// data.
+// 403 unless the actor belongs to `tenant`.
+// Location and token must agree; `detail` names neither's data.
 Outcome check_tenant(const Actor &actor, std::string_view tenant);
 
 }  // namespace scim::service

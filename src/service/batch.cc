@@ -5,6 +5,7 @@
 #include "service/render.h"
 #include "service/routes.h"
 #include "service/token.h"
+#include "store/members.h"
 
 namespace scim::service {
 
@@ -117,7 +118,7 @@ void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<cons
         return;
     }
     store::DirectoryWriter directory(txn, command.tenant);
-    job.planned = plan(command, directory);
+    job.planned = plan(command, directory, job.report);
     if (job.planned) apply(*job.planned, directory);
 }
 
@@ -159,14 +160,16 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) {
             mine = attempt(&job, 1);
         }
         if (mine != store::Errc::ok) job->planned = unwritable(mine);
-        answer(*job);
     }
+    // What an answer shows of other resources is what is committed now.
+    Snapshot snapshot(session_);
+    for (Job *job : jobs) answer(*job, snapshot.txn);
     if (code != store::Errc::ok) problem_ = to_string(code);
     if (code == store::Errc::panic) return BatchOutcome::reopen;
     return code == store::Errc::ok || retry ? BatchOutcome::ok : BatchOutcome::failed;
 }
 
-void Writer::answer(Job &job) {
+void Writer::answer(Job &job, store::ReadTxn &txn) {
     Response &response = job.response;
     response.facts.dialect = job.report.summary();
     if (!job.planned) {
@@ -182,11 +185,28 @@ void Writer::answer(Job &job) {
     response.facts.resource_id = scim::to_string(command.id);
     if (plan.record.empty()) return;
     auto record = store::RecordView::parse(plan.record);
-    response.etag = etag_of(*record);
+    response.etag = etag_of(plan.version);
     response.location = location_of(*command.type, job.request.base_url, command.id);
+    if (job.prepared->quiet) {
+        response.status = 204;
+        return;
+    }
+    store::Directory directory(txn, command.tenant);
     Rendering rendering{*command.catalog, *command.type, job.request.base_url,
-                        job.prepared->projection};
-    render_resource(response.body, rendering, command.id, *record);
+                        job.prepared->projection, directory};
+    render_resource(response.body, rendering, command.id, *record, plan.version);
+}
+
+bool Writer::has_dead_rows() {
+    Snapshot snapshot(session_);
+    return store::has_dead_rows(snapshot.txn);
+}
+
+bool Writer::sweep() {
+    constexpr size_t rows = 500;  // some milliseconds
+    store::WriteTxn txn(store_.env());
+    bool more = store::sweep(txn, rows);
+    return txn.commit() == store::Errc::ok && more;
 }
 
 }  // namespace scim::service

@@ -43,6 +43,11 @@ class Writer {
     // Answers every job. Blocks: for the write lock and the disk. For one thread.
     BatchOutcome run(const std::vector<Job *> &jobs);
 
+    // Rows of groups that were deleted or emptied at once (store/members.h): sweep() takes some away
+    // and says whether there are more. Blocks for the write lock; holds it for some milliseconds.
+    bool has_dead_rows();
+    bool sweep();
+
     // Why the last batch failed, for the log; empty if it did not.
     const std::string &problem() const { return problem_; }
 
@@ -53,7 +58,7 @@ class Writer {
     void plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
                   bool is_full);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
-    void answer(Job &job);
+    void answer(Job &job, store::ReadTxn &txn);
     void note_refusals(store::WriteTxn &txn);
 
     Store &store_;

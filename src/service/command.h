@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "scim/patch.h"
 #include "service/request.h"
 #include "store/directory.h"
 
@@ -24,18 +25,21 @@ struct Command {
     std::string if_match, if_none_match;
     Resource resource;         // create, replace
     store::IndexValues index;  // of `resource`
+    Patch patch;               // patch
 };
 
 struct Plan {
     uint16_t status = 200;
     bool changes = false;  // false: nothing is written, `record` is what is there
     store::ResourceEdit edit;
-    std::string record;  // the resource after the write; empty after a delete
+    std::string record;    // the resource after the write; empty after a delete
+    uint64_t version = 0;  // of that resource, as its ETag has it
 };
 
 struct Prepared {
     Command command;
     Projection projection;  // of the answer
+    bool quiet = false;     // success is 204: nobody wants a group's members back after each PATCH
 };
 
 // No transaction, no clock: limits, JSON, dialect, validation, normalisation. `new_id` is the id of
@@ -44,8 +48,9 @@ Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Re
                          const Actor &actor, const Id &new_id, Report &report);
 
 // Reads only. 404, 409 uniqueness (naming the other resource, and whether it is inactive), 412, 400
-// mutability, and what required attributes lack. Deterministic in the Command and the store.
-Result<Plan> plan(const Command &command, store::Directory &directory);
+// mutability, unknown members, and what required attributes lack. Deterministic in the Command and
+// the store.
+Result<Plan> plan(const Command &command, store::Directory &directory, Report &report);
 
 // Can fail only as LMDB can: the transaction then says so.
 inline void apply(const Plan &plan, store::DirectoryWriter &directory) {

@@ -12,20 +12,20 @@ bool Computed::some_element(const Attr &top, uint32_t parts, const Id *only, con
 }
 
 bool Computed::some_group(const Attr &top, uint32_t parts, const Id *only, const Test &test) {
+    const TypeView *type = catalog_.group_type();
+    if (type == nullptr) return false;
     bool found = false;
-    each_group_type(catalog_, [&](const TypeView &type) {
-        if (found) return;
-        if (only != nullptr) {
-            auto group = directory_.record(type.number, *only);
-            found = group && members_.contains(*only, group->header().member_epoch, *id_) &&
-                    test_element(top, parts, {*only, &type, "direct", &*group}, test);
-            return;
-        }
-        members_.each_group(type.number, *id_, [&](const Id &id, const store::RecordView &group) {
-            found = test_element(top, parts, {id, &type, "direct", &group}, test);
-            return !found;
-        });
-    });
+    auto is_wanted = [&](const Id &id, const store::RecordView &group) {
+        found = test_element(top, parts, {id, type, "direct", &group}, test);
+        return !found;
+    };
+    if (only == nullptr) {
+        members_.each_group(type->number, *id_, is_wanted);
+        return found;
+    }
+    auto group = directory_.record(type->number, *only);
+    if (group && members_.contains(*only, group->header().member_epoch, *id_))
+        is_wanted(*only, *group);
     return found;
 }
 
@@ -34,16 +34,15 @@ bool Computed::some_member(const Attr &top, uint32_t parts, const Id *only, cons
     const uint32_t epoch = record_->header().member_epoch;
     auto is_wanted = [&](const Id &id, TypeNumber number) {
         const TypeView *type = catalog_.type_by_number(number);
-        std::string_view kind = type != nullptr ? std::string_view(type->type.name) : "";
-        found = test_element(top, parts, {id, type, kind, nullptr}, test);
+        std::string_view label = type != nullptr ? std::string_view(type->type.name) : "";
+        found = test_element(top, parts, {id, type, label, nullptr}, test);
         return !found;
     };
     if (only == nullptr) {
         members_.each_member(*id_, epoch, nullptr, is_wanted);
     } else if (members_.contains(*id_, epoch, *only)) {
-        // Its row has the type; the record has it too, under one of them.
         for (const auto &type : catalog_.types())
-            if (directory_.record(type->number, *only)) {
+            if (directory_.exists(type->number, *only)) {
                 is_wanted(*only, type->number);
                 break;
             }
@@ -93,8 +92,8 @@ bool Computed::append_part(const Attr &part, const Other &other) {
         text_ += '"';
         return true;
     }
-    if (name == "type" && !other.kind.empty()) {
-        write_string(text_, other.kind);
+    if (name == "type" && !other.label.empty()) {
+        write_string(text_, other.label);
         return true;
     }
     if (name == "$ref" && other.type != nullptr) {

@@ -10,13 +10,6 @@
 
 namespace scim::service {
 
-// The types whose resources have members.
-template <class Each>
-void each_group_type(const Catalog &catalog, Each &&each) {
-    for (const auto &type : catalog.types())
-        if (type->members != nullptr) each(*type);
-}
-
 class Computed final : public ComputedValues {
   public:
     Computed(const Catalog &catalog, const TypeView &type, std::string_view base_url,
@@ -40,7 +33,7 @@ class Computed final : public ComputedValues {
     struct Other {
         const Id &id;
         const TypeView *type;
-        std::string_view kind;            // of the part `type`
+        std::string_view label;           // of the part `type`
         const store::RecordView *record;  // nullptr: to be looked up
     };
 

@@ -2,10 +2,11 @@
 #include <iterator>
 #include <tuple>
 
-#include "scim/json.h"
 #include "service/command.h"
+#include "service/plan_parts.h"
 #include "service/render.h"
 #include "service/routes.h"
+#include "store/members.h"
 
 namespace scim::service {
 
@@ -47,6 +48,7 @@ std::vector<AttrNumber> changed_attrs(const TypeView &type, const std::vector<Le
     using Row = std::tuple<AttrNumber, uint32_t, std::string_view>;
     auto rows = [](const std::vector<Leaf> &leaves) {
         std::vector<Row> out;
+        out.reserve(leaves.size());
         for (const Leaf &leaf : leaves) out.emplace_back(leaf.attr, leaf.element, leaf.json);
         std::sort(out.begin(), out.end());
         return out;
@@ -79,60 +81,9 @@ Outcome check_immutable(const TypeView &type, const std::vector<Leaf> &before,
     return Done{};
 }
 
-std::string unquoted(std::string_view json) {
-    std::string text;
-    read_string(json, text);
-    return text;
-}
-
-// Two long values may share a digest: the record tells.
-bool really_has(const TypeView &type, const store::RecordView &record, const IndexDef &index,
-                const Leaf &wanted) {
-    std::vector<Leaf> leaves;
-    const Attr *attr = type.by_number(index.attr);
-    if (!record.leaves(leaves)) return true;
-    return std::any_of(leaves.begin(), leaves.end(), [&](const Leaf &leaf) {
-        return leaf.attr == index.attr && key_of(attr->matching, unquoted(leaf.json)) ==
-                                              key_of(attr->matching, unquoted(wanted.json));
-    });
-}
-
-Error taken(const TypeView &type, const Attr &attr, const Leaf &leaf, const Id &owner,
-            const store::RecordView &record) {
-    const Attr *active = type.find_core("active");
-    bool inactive = active != nullptr && record.first(active->number) == "false";
-    return Error{409, ScimType::uniqueness,
-                 attr.path + " " + quoted(unquoted(leaf.json)) + " is taken by the " +
-                     (inactive ? "inactive " : "") + type.type.name + " " + scim::to_string(owner),
-                 0};
-}
-
-// Nothing can come between this look and the write: there is one writer.
-Outcome check_unique(const Command &command, const std::vector<Leaf> &leaves,
-                     const store::IndexValues &values, store::Directory &directory) {
-    for (const auto &entry : values) {
-        const IndexDef *index = entry.first;
-        const std::string &value = entry.second;
-        if (!index->unique) continue;
-        const Attr *attr = command.type->by_number(index->attr);
-        auto leaf = std::find_if(leaves.begin(), leaves.end(), [&](const Leaf &l) {
-            return l.attr == attr->number && store::index_value(*attr, l.json) == value;
-        });
-        for (const Id &owner : directory.find(*index, value, SIZE_MAX)) {
-            if (owner == command.id) continue;
-            auto record = directory.record(index->type, owner);
-            if (!record) continue;
-            if (store::is_digest(value) && !really_has(*command.type, *record, *index, *leaf))
-                continue;
-            return taken(*command.type, *attr, *leaf, owner, *record);
-        }
-    }
-    return Done{};
-}
-
 // RFC 7644 3.14, RFC 9110 13.1.
-Outcome check_conditions(const Command &command, const store::RecordView &record) {
-    std::string etag = etag_of(record);
+Outcome check_conditions(const Command &command, uint64_t version) {
+    std::string etag = etag_of(version);
     if (!command.if_match.empty() && !etag_listed(command.if_match, etag))
         return Error{412, ScimType::none,
                      "If-Match is " + quoted(command.if_match) + ", but the version is " + etag +
@@ -160,63 +111,108 @@ void stamp(const Command &command, store::Directory &directory, store::ResourceE
     edit.change.id = command.id;
 }
 
-void put_record(const Command &command, store::ResourceEdit &edit, const std::vector<Leaf> &leaves,
-                Plan &plan, int64_t created, uint32_t member_epoch) {
+void put_record(const Command &command, const std::vector<Leaf> &leaves, int64_t created,
+                Plan &plan) {
     store::RecordHeader header;
-    header.version = edit.position;
-    header.created = created != 0 ? created : edit.change.time;
-    header.modified = edit.change.time;
-    header.member_epoch = member_epoch;
+    header.version = plan.edit.position;
+    header.created = created != 0 ? created : plan.edit.change.time;
+    header.modified = plan.edit.change.time;
+    header.member_epoch = plan.edit.members.epoch;
     Resource resource;
     resource.leaves = leaves;
-    edit.record = store::encode_record(header, *command.catalog, *command.type, resource);
-    plan.record = edit.record;
+    plan.edit.record = store::encode_record(header, *command.catalog, *command.type, resource);
+    plan.record = plan.edit.record;
+    plan.version = plan.edit.position;
     plan.changes = true;
 }
 
+void note_members(const TypeView &type, store::ResourceEdit &edit) {
+    if (is_empty(edit.members)) return;
+    auto &attrs = edit.change.attrs;
+    attrs.insert(std::lower_bound(attrs.begin(), attrs.end(), type.members->number),
+                 type.members->number);
+}
+
 Result<Plan> plan_create(const Command &command, store::Directory &directory) {
+    const TypeView &type = *command.type;
     auto unique = check_unique(command, command.resource.leaves, command.index, directory);
     if (!unique) return unique.error();
     Plan plan;
     plan.status = 201;
     stamp(command, directory, plan.edit);
+    if (type.members != nullptr) {
+        constexpr uint32_t first_epoch = 1;
+        auto members =
+            plan_members(command, directory, first_epoch,
+                         {false, command.resource.members.value_or(std::vector<Id>()), {}});
+        if (!members) return members.error();
+        plan.edit.members = std::move(*members);
+    }
     plan.edit.is_new = true;
     plan.edit.after = command.index;
-    plan.edit.change.attrs = changed_attrs(*command.type, {}, command.resource.leaves);
-    put_record(command, plan.edit, command.resource.leaves, plan, 0, 0);
+    plan.edit.change.attrs = changed_attrs(type, {}, command.resource.leaves);
+    note_members(type, plan.edit);
+    put_record(command, command.resource.leaves, 0, plan);
     return plan;
 }
 
-Result<Plan> plan_replace(const Command &command, store::Directory &directory,
-                          const store::RecordView &record, const std::vector<Leaf> &before) {
+// What is there, and what the request makes of it.
+struct Update {
+    const store::RecordView &record;
+    uint64_t version;
+    const std::vector<Leaf> &before, &after;
+    MemberEdits members;
+};
+
+Result<Plan> plan_update(const Command &command, store::Directory &directory, const Update &u) {
     const TypeView &type = *command.type;
-    std::vector<Leaf> after = carry_over(type, before, command.resource.leaves);
-    std::vector<AttrNumber> changed = changed_attrs(type, before, after);
-    auto immutable = check_immutable(type, before, changed);
+    std::vector<AttrNumber> changed = changed_attrs(type, u.before, u.after);
+    auto immutable = check_immutable(type, u.before, changed);
     if (!immutable) return immutable.error();
     Plan plan;
-    if (changed.empty()) {  // nothing moves, not even lastModified (S-110)
-        plan.record = record.bytes();
+    auto members = plan_members(command, directory, u.record.header().member_epoch, u.members);
+    if (!members) return members.error();
+    plan.edit.members = std::move(*members);
+    if (changed.empty() && is_empty(plan.edit.members)) {
+        // Nothing moves, not even lastModified (S-110).
+        plan.record = u.record.bytes();
+        plan.version = u.version;
         return plan;
     }
-    plan.edit.before = store::index_values(*command.catalog, type, before);
-    plan.edit.after = store::index_values(*command.catalog, type, after);
-    auto unique = check_unique(command, after, plan.edit.after, directory);
+    plan.edit.before = store::index_values(*command.catalog, type, u.before);
+    plan.edit.after = store::index_values(*command.catalog, type, u.after);
+    auto unique = check_unique(command, u.after, plan.edit.after, directory);
     if (!unique) return unique.error();
     stamp(command, directory, plan.edit);
     plan.edit.change.attrs = std::move(changed);
-    put_record(command, plan.edit, after, plan, record.header().created,
-               record.header().member_epoch);
+    note_members(type, plan.edit);
+    put_record(command, u.after, u.record.header().created, plan);
     return plan;
 }
 
+// The groups that a deleted resource leaves show one member less from then on.
+void leave_groups(const Command &command, store::Directory &directory, store::ResourceEdit &edit) {
+    const TypeView *groups = command.catalog->group_type();
+    if (groups == nullptr) return;
+    edit.group_type = groups->number;
+    store::Members(directory).each_group(
+        groups->number, command.id, [&](const Id &group, const store::RecordView &record) {
+            edit.groups.emplace_back(
+                group, store::restamp_record(record.bytes(), edit.position, edit.change.time));
+            return true;
+        });
+}
+
 Plan plan_remove(const Command &command, store::Directory &directory,
-                 const std::vector<Leaf> &before) {
+                 const store::RecordView &record, const std::vector<Leaf> &before) {
     Plan plan;
     plan.status = 204;
     plan.changes = true;
     plan.edit.before = store::index_values(*command.catalog, *command.type, before);
     stamp(command, directory, plan.edit);
+    leave_groups(command, directory, plan.edit);
+    if (command.type->members != nullptr)
+        plan.edit.members = empty_group(directory, command.id, record.header().member_epoch);
     return plan;
 }
 
@@ -225,24 +221,45 @@ Error unreadable(store::Txn &txn) {
                  "the directory cannot be read now: " + std::string(to_string(txn.error())), 5};
 }
 
-Result<Plan> plan_existing(const Command &command, store::Directory &directory) {
-    auto record = directory.record(command.type->number, command.id);
-    if (!record) return no_such_resource(*command.type, scim::to_string(command.id));
-    auto conditions = check_conditions(command, *record);
+Result<Plan> plan_existing(const Command &command, store::Directory &directory, Report &report) {
+    const TypeView &type = *command.type;
+    auto record = directory.record(type.number, command.id);
+    if (!record) return no_such_resource(type, scim::to_string(command.id));
+    uint64_t version = version_of(*command.catalog, type, directory, command.id, *record);
+    auto conditions = check_conditions(command, version);
     if (!conditions) return conditions.error();
-    std::vector<Leaf> before;
-    if (!record->leaves(before)) directory.txn().fail(store::Errc::damaged);
-    if (command.operation == store::Operation::remove)
-        return plan_remove(command, directory, before);
-    return plan_replace(command, directory, *record, before);
+    Resource resource;
+    if (!record->leaves(resource.leaves)) directory.txn().fail(store::Errc::damaged);
+    canonical_order(type, resource.leaves);
+    const std::vector<Leaf> before = resource.leaves;
+    switch (command.operation) {
+        case store::Operation::remove: return plan_remove(command, directory, *record, before);
+        case store::Operation::replace: {
+            // What PUT omits is cleared, members included.
+            MemberEdits members;
+            members.clear = type.members != nullptr;
+            members.add = command.resource.members.value_or(std::vector<Id>());
+            std::vector<Leaf> after = carry_over(type, before, command.resource.leaves);
+            return plan_update(command, directory, {*record, version, before, after, members});
+        }
+        default: {
+            auto applied = command.patch.apply(type, resource, report);
+            if (!applied) return applied.error();
+            auto complete = check_required(type, resource);
+            if (!complete) return complete.error();
+            return plan_update(
+                command, directory,
+                {*record, version, before, resource.leaves, command.patch.members()});
+        }
+    }
 }
 
 }  // namespace
 
-Result<Plan> plan(const Command &command, store::Directory &directory) {
+Result<Plan> plan(const Command &command, store::Directory &directory, Report &report) {
     Result<Plan> result = command.operation == store::Operation::create
                               ? plan_create(command, directory)
-                              : plan_existing(command, directory);
+                              : plan_existing(command, directory, report);
     if (!directory.txn().good()) return unreadable(directory.txn());
     return result;
 }

@@ -32,7 +32,15 @@ Outcome read_body(Command &command, const Request &request, Report &report) {
     if (!typed) return typed;
     auto body = parse_json(request.body, request.settings->json);
     if (!body) return body.error();
-    auto resource = read_resource(*command.type, body->get(), request.settings->strict, report);
+    if (command.operation == store::Operation::patch) {
+        auto patch = Patch::parse(*command.type, body->get(), request.settings->patch_limits(),
+                                  request.settings->strict, report);
+        if (!patch) return patch.error();
+        command.patch = std::move(*patch);
+        return Done{};
+    }
+    auto resource = read_resource(*command.type, body->get(), request.settings->strict, report,
+                                  {request.settings->max_members});
     if (!resource) return resource.error();
     command.resource = std::move(*resource);
     if (command.operation == store::Operation::create)
@@ -87,7 +95,10 @@ Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Re
         auto read = read_body(command, request, report);
         if (!read) return read.error();
     }
-    return Prepared{std::move(command), std::move(*projection)};
+    // RFC 7644 3.5.2: 200 with the resource, or 204 unless `attributes` asks for something.
+    bool quiet = request.method == Method::patch && target->type->members != nullptr &&
+                 !query->attributes && !query->excluded_attributes;
+    return Prepared{std::move(command), std::move(*projection), quiet};
 }
 
 }  // namespace scim::service

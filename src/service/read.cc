@@ -24,15 +24,18 @@ Outcome read_resource(Snapshot &snapshot, const Actor &actor, const Request &req
     auto record = directory.record(target.type->number, *target.id);
     if (!snapshot.txn.good()) return unreadable(snapshot.txn);
     if (!record) return no_such_resource(*target.type, target.name);
-    response.etag = etag_of(*record);
+    uint64_t version =
+        version_of(*snapshot.catalog(), *target.type, directory, *target.id, *record);
+    response.etag = etag_of(version);
     response.location = location_of(*target.type, request.base_url, *target.id);
     if (!request.if_none_match.empty() && etag_listed(request.if_none_match, response.etag)) {
         response.status = 304;
         return Done{};
     }
     response.status = 200;
-    Rendering rendering{*snapshot.catalog(), *target.type, request.base_url, *projection};
-    if (render_resource(response.body, rendering, *target.id, *record)) return Done{};
+    Rendering rendering{*snapshot.catalog(), *target.type, request.base_url, *projection,
+                        directory};
+    if (render_resource(response.body, rendering, *target.id, *record, version)) return Done{};
     snapshot.txn.fail(store::Errc::damaged);
     return unreadable(snapshot.txn);
 }
@@ -45,7 +48,9 @@ class PageWriter {
     bool add(const Id &id, const store::RecordView &record) {
         if (items_ > 0) text_ += ',';
         items_++;
-        return render_resource(text_, rendering_, id, record);
+        uint64_t version =
+            version_of(rendering_.catalog, rendering_.type, rendering_.directory, id, record);
+        return render_resource(text_, rendering_, id, record, version);
     }
     void finish(std::string &out, uint64_t total) const {
         write_list(out, total, page_.start, items_, text_);
@@ -83,9 +88,10 @@ Outcome read_list(Snapshot &snapshot, const Actor &actor, const Request &request
     auto projection = Projection::parse(*target.type, query.attributes, query.excluded_attributes);
     if (!projection) return projection.error();
     Page page = page_of(query, request.settings->max_results);
-    Rendering rendering{*snapshot.catalog(), *target.type, request.base_url, *projection};
-    PageWriter writer(rendering, page);
     store::Directory directory(snapshot.txn, actor.tenant);
+    Rendering rendering{*snapshot.catalog(), *target.type, request.base_url, *projection,
+                        directory};
+    PageWriter writer(rendering, page);
     uint64_t total = 0;
     if (query.filter) {
         Report report;

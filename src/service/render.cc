@@ -1,9 +1,11 @@
 #include "service/render.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "scim/datetime.h"
 #include "scim/json.h"
+#include "store/members.h"
 
 namespace scim::service {
 
@@ -48,7 +50,7 @@ void append_member(std::string &out, std::string_view name) {
 }
 
 void append_meta_part(std::string &out, std::string_view name, const Rendering &r, const Id &id,
-                      const store::RecordHeader &header) {
+                      const store::RecordHeader &header, uint64_t version) {
     append_member(out, name);
     out += '"';
     if (name == "resourceType") {
@@ -61,18 +63,19 @@ void append_meta_part(std::string &out, std::string_view name, const Rendering &
         append_location(out, r.type, r.base_url, id);
     } else {
         out += "W/\\\"";
-        append_number(out, header.version);
+        append_number(out, version);
         out += "\\\"";
     }
     out += '"';
 }
 
 void append_meta(std::string &out, const Rendering &r, const Id &id,
-                 const store::RecordHeader &header) {
+                 const store::RecordHeader &header, uint64_t version) {
     if (!r.projection.shows_any(*r.type.meta)) return;
     out += ",\"meta\":{";
     for (const Attr *part : r.type.meta->subs)
-        if (r.projection.shows(*part)) append_meta_part(out, part->def->name, r, id, header);
+        if (r.projection.shows(*part))
+            append_meta_part(out, part->def->name, r, id, header, version);
     out += '}';
 }
 
@@ -83,36 +86,190 @@ bool may_copy(const Rendering &r, const store::RecordHeader &header) {
            header.epoch >= r.catalog.shape_epoch();
 }
 
+// The computed attributes
+
+// The name of a resource as a reference to it shows it: JSON, or empty. A group has a displayName, a
+// user may.
+store::Bytes display_of(const TypeView &type, const store::RecordView &record) {
+    const Attr *display = type.find_core("displayName");
+    store::Bytes name = display != nullptr ? record.first(display->number) : store::Bytes();
+    if (!name.empty()) return name;
+    const Attr *user_name = type.find_core("userName");
+    return user_name != nullptr ? record.first(user_name->number) : store::Bytes();
+}
+
+// One element of `groups` or `members`: what it refers to, by the names of its parts.
+struct Reference {
+    const TypeView *type;
+    const Id &id;
+    store::Bytes display;    // JSON
+    std::string_view label;  // of the part `type`
+};
+
+void append_reference(std::string &out, const Rendering &r, const Attr &attr, const Reference &to) {
+    out += '{';
+    for (const Attr *part : attr.subs) {
+        std::string_view name = part->def->name;
+        if (!r.projection.shows(*part) || (name == "display" && to.display.empty())) continue;
+        append_member(out, name);
+        if (name == "display") {
+            out += to.display;
+            continue;
+        }
+        out += '"';
+        if (name == "value") append_id(out, to.id);
+        if (name == "$ref") append_location(out, *to.type, r.base_url, to.id);
+        if (name == "type") out += to.label;
+        out += '"';
+    }
+    out += '}';
+}
+
+// Appends `,"name":[…]`; open() before the first element and close() after the last, if there is one.
+class ArrayWriter {
+  public:
+    ArrayWriter(std::string &out, const Attr &attr) : out_(out), attr_(attr) {}
+    void next() {
+        if (any_) {
+            out_ += ',';
+            return;
+        }
+        any_ = true;
+        append_member(out_, attr_.def->name);
+        out_ += '[';
+    }
+    void close() {
+        if (any_) out_ += ']';
+    }
+
+  private:
+    std::string &out_;
+    const Attr &attr_;
+    bool any_ = false;
+};
+
+void append_groups(std::string &out, const Rendering &r, const Id &id) {
+    const Attr *groups = r.type.groups;
+    const TypeView *type = r.catalog.group_type();
+    if (groups == nullptr || type == nullptr || !r.projection.shows_any(*groups)) return;
+    ArrayWriter array(out, *groups);
+    store::Members(r.directory)
+        .each_group(type->number, id, [&](const Id &group, const store::RecordView &record) {
+            array.next();
+            append_reference(out, r, *groups, {type, group, display_of(*type, record), "direct"});
+            return true;
+        });
+    array.close();
+}
+
+void append_members(std::string &out, const Rendering &r, const Id &id, uint32_t epoch) {
+    const Attr *members = r.type.members;
+    if (members == nullptr || !r.projection.shows_any(*members)) return;
+    ArrayWriter array(out, *members);
+    store::Members(r.directory)
+        .each_member(id, epoch, nullptr, [&](const Id &member, TypeNumber number) {
+            const TypeView *type = r.catalog.type_by_number(number);
+            auto record = r.directory.record(number, member);
+            if (type == nullptr || !record) return true;
+            array.next();
+            append_reference(out, r, *members,
+                             {type, member, display_of(*type, *record), type->type.name});
+            return true;
+        });
+    array.close();
+}
+
+// What is computed beside a manager's id, in order, as JSON. An id that leads nowhere is shown alone.
+using Parts = std::vector<std::pair<const Attr *, std::string>>;
+Parts manager_parts(const Rendering &r, store::Bytes value) {
+    Parts parts;
+    std::string text;
+    auto id = read_string(value, text) ? parse_id(text) : std::nullopt;
+    auto record = id ? r.directory.record(r.type.number, *id) : std::nullopt;
+    if (!record) return parts;
+    for (const Attr *part : r.type.manager->subs) {
+        if (!part->computed || !r.projection.shows(*part)) continue;
+        std::string json = part->def->name == "$ref"
+                               ? '"' + location_of(r.type, r.base_url, *id) + '"'
+                               : std::string(display_of(r.type, *record));
+        if (!json.empty()) parts.emplace_back(part, std::move(json));
+    }
+    return parts;
+}
+
+const Attr *manager_value(const TypeView &type) {
+    return type.manager != nullptr ? TypeView::find_sub(*type.manager, "value") : nullptr;
+}
+
+// The body as it is, with the manager's computed parts put in their place.
+void copy_body(std::string &out, const Rendering &r, const store::RecordView &record) {
+    const Attr *value = manager_value(r.type);
+    bool has_manager = (record.header().flags & store::record_computed_sibling) != 0;
+    store::Bytes text = has_manager && value != nullptr ? record.first(value->number) : "";
+    if (text.empty()) {
+        out += record.body();
+        return;
+    }
+    size_t end = size_t(text.data() + text.size() - record.body().data());
+    out += record.body().substr(0, end);
+    for (const auto &[part, json] : manager_parts(r, text)) {
+        append_member(out, part->def->name);
+        out += json;
+    }
+    out += record.body().substr(end);
+}
+
+// The shown leaves, written anew. False if there are none.
+bool write_body(std::string &out, const Rendering &r, std::vector<Leaf> &leaves) {
+    const Attr *value = manager_value(r.type);
+    Parts parts;
+    for (const Leaf &leaf : leaves)
+        if (value != nullptr && leaf.attr == value->number) parts = manager_parts(r, leaf.json);
+    for (const auto &[part, json] : parts) leaves.push_back({part->number, 0, json});
+    canonical_order(r.type, leaves);
+    size_t start = out.size();
+    write_members(out, r.type, leaves, &r.projection.shown(), nullptr);
+    return out.size() != start;
+}
+
 }  // namespace
 
+uint64_t version_of(const Catalog &catalog, const TypeView &type, store::Directory &directory,
+                    const Id &id, const store::RecordView &record) {
+    uint64_t version = record.header().version;
+    if (type.groups == nullptr || catalog.group_type() == nullptr) return version;
+    return std::max(version, store::Members(directory).position(catalog.group_type()->number, id));
+}
+
 bool render_resource(std::string &out, const Rendering &r, const Id &id,
-                     const store::RecordView &record) {
+                     const store::RecordView &record, uint64_t version) {
     const auto &header = record.header();
     if (may_copy(r, header)) {
         append_schemas(out, r.type, header.extensions);
         append_id(out, id);
         out += '"';
-        if (!record.body().empty()) out += ',';
-        out += record.body();
+        if (!record.body().empty()) {
+            out += ',';
+            copy_body(out, r, record);
+        }
     } else {
         std::vector<Leaf> leaves;
         if (!record.leaves(leaves)) return false;
-        canonical_order(r.type, leaves);
         append_schemas(out, r.type, extension_set(r.type, leaves));
         append_id(out, id);
         out += "\",";
-        size_t start = out.size();
-        write_members(out, r.type, leaves, &r.projection.shown(), nullptr);
-        if (out.size() == start) out.pop_back();
+        if (!write_body(out, r, leaves)) out.pop_back();
     }
-    append_meta(out, r, id, header);
+    append_groups(out, r, id);
+    append_members(out, r, id, header.member_epoch);
+    append_meta(out, r, id, header, version);
     out += '}';
     return true;
 }
 
-std::string etag_of(const store::RecordView &record) {
+std::string etag_of(uint64_t version) {
     std::string out;
-    append_version(out, record.header().version);
+    append_version(out, version);
     return out;
 }
 

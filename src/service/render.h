@@ -8,26 +8,32 @@
 #include "scim/catalog.h"
 #include "scim/projection.h"
 #include "service/request.h"
+#include "store/directory.h"
 #include "store/record.h"
 
 namespace scim::service {
 
-// A record with what belongs around it.
+// What resources are shown with: the catalog and the directory of one snapshot.
 struct Rendering {
     const Catalog &catalog;
     const TypeView &type;
     std::string_view base_url;
     const Projection &projection;
+    store::Directory &directory;
 };
 
+// The position of the last change of what the resource shows: of its record, or of its groups.
+uint64_t version_of(const Catalog &catalog, const TypeView &type, store::Directory &directory,
+                    const Id &id, const store::RecordView &record);
+
 // Appends the resource. The stored body is copied if it may be shown as it is; otherwise the shown
-// leaves are written anew, in canonical order, and nothing that is no longer declared. False if the
-// record is damaged.
+// leaves are written anew, in canonical order, and nothing that is no longer declared. `version` is
+// version_of(). False if the record is damaged.
 bool render_resource(std::string &out, const Rendering &rendering, const Id &id,
-                     const store::RecordView &record);
+                     const store::RecordView &record, uint64_t version);
 
 // W/"17": the version of RFC 7644 3.14, weak because a projection has the same.
-std::string etag_of(const store::RecordView &record);
+std::string etag_of(uint64_t version);
 std::string location_of(const TypeView &type, std::string_view base_url, const Id &id);
 
 // RFC 9110 13.1: true if `header` is "*" or lists `etag`, compared weakly (S-152). Tags without

@@ -12,6 +12,7 @@
 
 #include "scim/filter.h"
 #include "scim/json.h"
+#include "scim/patch.h"
 #include "scim/projection.h"
 #include "scim/result.h"
 #include "scim/target.h"
@@ -27,10 +28,19 @@ std::string_view to_string(Method method);
 struct Settings {
     uint64_t max_results = 1000;
     uint64_t max_scan = 1000000;  // records that one query may look at
+    size_t max_operations = 1000, max_members = 20000;
     JsonLimits json;
     FilterLimits filter;
     bool strict = false;       // scim_profile rfc
     bool bearer_token = true;  // false: scim_auth off
+
+    PatchLimits patch_limits() const {
+        PatchLimits limits;
+        limits.operations = max_operations;
+        limits.members = max_members;
+        limits.filter = filter;
+        return limits;
+    }
 };
 
 // Views into bytes that the caller keeps until the answer is made.
@@ -49,8 +59,8 @@ struct Request {
     const std::atomic<bool> *cancelled = nullptr;
 };
 
-// Who asks. Shared by all requests that present the same token, until anything about tokens or
-// tenants changes.
+// Who asks. Shared by all requests that present the same token,
+// until anything about tokens or tenants changes.
 struct Actor {
     store::TenantNumber tenant = 0;
     uint32_t token = 0;  // its number in the tenant; 0 without one (scim_auth off)

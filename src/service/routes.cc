@@ -13,7 +13,7 @@ Error not_implemented(std::string detail) {
 std::string_view allowed_methods(const Target &target) {
     switch (target.endpoint) {
         case Endpoint::resources: return "GET, HEAD, POST";
-        case Endpoint::resource: return "GET, HEAD, PUT, DELETE";
+        case Endpoint::resource: return "GET, HEAD, PUT, PATCH, DELETE";
         case Endpoint::search:
         case Endpoint::bulk: return "POST";
         default: return "GET, HEAD";
@@ -35,11 +35,7 @@ Outcome check_method(Method method, const Target &target) {
             if (method == Method::get || method == Method::post) return Done{};
             break;
         case Endpoint::resource:
-            if (method == Method::get || method == Method::put || method == Method::del)
-                return Done{};
-            if (method == Method::patch)
-                return not_implemented(
-                    "PATCH is not supported yet; send the whole resource with PUT");
+            if (method != Method::post && method != Method::other) return Done{};
             break;
         default:
             if (method == Method::get) return Done{};

@@ -36,7 +36,7 @@ inline void append_varint(std::string &out, uint64_t value) {
     out += char(value);
 }
 
-inline uint64_t zigzag(int64_t v) { return uint64_t(v) << 1 ^ uint64_t(v >> 63); }
+inline uint64_t zigzag(int64_t v) { return uint64_t(v) << 1 ^ (v < 0 ? ~uint64_t(0) : 0); }
 inline int64_t unzigzag(uint64_t v) { return int64_t(v >> 1) ^ -int64_t(v & 1); }
 
 // Reads what may be anything: once it has run past the end it stays failed and returns zeros.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "store/bytes.h"
+#include "store/members.h"
 
 namespace scim::store {
 
@@ -54,6 +55,7 @@ std::string encode_change(const Change &change) {
     append_le(out, uint64_t(change.operation), 1);
     append_le(out, change.type, 2);
     out.append(bytes_of(change.id));
+    append_le(out, change.emptied, 1);
     append_varint(out, change.attrs.size());
     for (AttrNumber attr : change.attrs) append_varint(out, attr);
     append_ids(out, change.added);
@@ -76,6 +78,7 @@ std::optional<Change> decode_change(Bytes bytes) {
     Bytes id = in.bytes(id_size);
     if (in.failed()) return std::nullopt;
     change.id = id_at(id, 0);
+    change.emptied = in.le(1) != 0;
     for (uint64_t n = in.varint(); n > 0 && !in.failed(); n--)
         change.attrs.push_back(AttrNumber(in.varint()));
     if (in.failed() || !read_ids(in, change.added) || !read_ids(in, change.removed))
@@ -112,6 +115,11 @@ std::optional<RecordView> Directory::record(TypeNumber type, const Id &id) {
     auto view = RecordView::parse(bytes);
     if (!view) txn_.fail(Errc::damaged);
     return view;
+}
+
+bool Directory::exists(TypeNumber type, const Id &id) {
+    Bytes bytes;
+    return txn_.get(Db::resources, resource_key(tenant_, type, id), bytes);
 }
 
 uint64_t Directory::count(TypeNumber type) { return read_counter(txn_, count_key(tenant_, type)); }
@@ -157,7 +165,41 @@ void DirectoryWriter::add_count(TypeNumber type, int64_t delta) {
     put_counter(write_, count_key(tenant_, type), count(type) + uint64_t(delta));
 }
 
+// One part for the resource and its members, more if they are many, then one for each group that it
+// has left.
+void DirectoryWriter::put_changes(const ResourceEdit &edit) {
+    uint16_t part = 0;
+    Change change = edit.change;
+    change.emptied = edit.members.dead_epoch != 0;
+    auto put = [&] {
+        write_.put(Db::changes, change_key(tenant_, edit.position, part++), encode_change(change));
+        change.attrs.clear();
+        change.emptied = false;
+        change.added.clear();
+        change.removed.clear();
+    };
+    for (const Id &member : edit.members.left) {
+        change.removed.push_back(member);
+        if (change.removed.size() == members_per_part) put();
+    }
+    for (const auto &[member, type] : edit.members.joined) {
+        change.added.push_back(member);
+        if (change.added.size() + change.removed.size() == members_per_part) put();
+    }
+    if (part == 0 || !change.added.empty() || !change.removed.empty()) put();
+    change.operation = Operation::patch;
+    change.type = edit.group_type;
+    for (const auto &[group, record] : edit.groups) {
+        change.id = group;
+        change.removed.push_back(edit.id);
+        put();
+    }
+}
+
 void DirectoryWriter::apply(const ResourceEdit &edit) {
+    apply_members(write_, tenant_, edit);
+    for (const auto &[group, record] : edit.groups)
+        write_.put(Db::resources, resource_key(tenant_, edit.group_type, group), record);
     std::string key = resource_key(tenant_, edit.type, edit.id);
     if (edit.record.empty()) {
         write_.del(Db::resources, key);
@@ -167,7 +209,7 @@ void DirectoryWriter::apply(const ResourceEdit &edit) {
         if (edit.is_new) add_count(edit.type, 1);
     }
     put_index(edit);
-    write_.put(Db::changes, change_key(tenant_, edit.position, 0), encode_change(edit.change));
+    put_changes(edit);
     std::string position;
     append_le(position, edit.position, 8);
     append_le(position, uint64_t(edit.change.time), 8);

@@ -26,7 +26,8 @@ std::string_view to_string(Operation operation);
 using RequestId = std::array<uint8_t, 16>;
 
 // A row of `changes`:
-//     change := time:i64 actor:u32 request:16 operation:u8 type:u16 id:16 names added removed
+//     change := time:i64 actor:u32 request:16 operation:u8 type:u16 id:16 emptied:u8
+//               names added removed
 //     names  := count:varint attr:varint*
 //     added, removed := count:varint member:16*
 // numbers little-endian; `time` in milliseconds; `actor` is a token's number.
@@ -38,8 +39,11 @@ struct Change {
     TypeNumber type = 0;
     Id id{};
     std::vector<AttrNumber> attrs;   // top attributes that changed
+    bool emptied = false;            // all members left, before those of `added` came
     std::vector<Id> added, removed;  // members
 };
+// A change of more members goes on in the next part.
+constexpr size_t members_per_part = 1000;
 std::string encode_change(const Change &change);
 std::optional<Change> decode_change(Bytes bytes);
 
@@ -62,6 +66,7 @@ class Directory {
 
     // Nothing if there is no such resource; a damaged record fails the transaction.
     std::optional<RecordView> record(TypeNumber type, const Id &id);
+    bool exists(TypeNumber type, const Id &id);
     uint64_t count(TypeNumber type);
     Position position();
 
@@ -112,7 +117,15 @@ class Directory {
     TenantNumber tenant_;
 };
 
-// What one write does to one resource.
+// What one write does to the members of a Group.
+struct MemberChange {
+    std::vector<std::pair<Id, TypeNumber>> joined;
+    std::vector<Id> left;
+    uint32_t epoch = 0;       // of the rows that come
+    uint32_t dead_epoch = 0;  // all rows of this epoch die, and are swept later; 0: none
+};
+
+// What one write does to one resource, and to the groups that a deleted one was in.
 struct ResourceEdit {
     TypeNumber type = 0;
     Id id{};
@@ -120,19 +133,24 @@ struct ResourceEdit {
     bool is_new = false;
     IndexValues before, after;
     uint64_t position = 0;
-    Change change;
+    Change change;  // without members
+    MemberChange members;
+    // Groups that a deleted resource leaves, with their new records.
+    TypeNumber group_type = 0;
+    std::vector<std::pair<Id, std::string>> groups;
 };
 
 class DirectoryWriter : public Directory {
   public:
     DirectoryWriter(WriteTxn &txn, TenantNumber tenant) : Directory(txn, tenant), write_(txn) {}
 
-    // Record, index rows that differ, counter, change row and position, together. Rows that stay
-    // are not rewritten.
+    // Record, index rows that differ, members, counter, change rows and position, together. Rows
+    // that stay are not rewritten.
     void apply(const ResourceEdit &edit);
 
   private:
     void put_index(const ResourceEdit &edit);
+    void put_changes(const ResourceEdit &edit);
     void add_count(TypeNumber type, int64_t delta);
 
     WriteTxn &write_;

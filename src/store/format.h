@@ -1,6 +1,6 @@
 #pragma once
-// The gate in front of the data: who may read and write a store, and the catalog it describes
-// itself with.
+// The gate in front of the data: who may read and write a store,
+// and the catalog it describes itself with.
 
 #include <cstdint>
 #include <memory>
@@ -35,8 +35,8 @@ uint32_t catalog_epoch(Txn &txn);
 Result<CatalogRows> read_catalog(Txn &txn);
 void write_catalog(WriteTxn &txn, const CatalogRows &rows);
 
-// Grows with every change of a tenant or a token: what was authenticated stays so while it stands.
-// One look-up.
+// Grows with every change of a tenant or a token:
+// what was authenticated stays so while it stands. One look-up.
 uint64_t auth_epoch(Txn &txn);
 void bump_auth_epoch(WriteTxn &txn);
 

@@ -128,6 +128,13 @@ std::optional<IndexTail> index_tail(Bytes key) {
     return IndexTail{key.substr(index_prefix_size, end - index_prefix_size), id_at(key, end + 1)};
 }
 
+std::string members_prefix(TenantNumber tenant, const Id &first) {
+    std::string key;
+    key.reserve(4 + 2 * id_size);
+    append_be(key, tenant, 4);
+    return key.append(bytes_of(first));
+}
+
 std::string member_key(TenantNumber tenant, const Id &first, const Id &second) {
     std::string key = tenant_prefix(tenant);
     key.append(bytes_of(first));

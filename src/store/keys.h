@@ -13,6 +13,7 @@
 //     members       := tenant:u32 group:16 member:16
 //     memberships   := tenant:u32 member:16 group:16
 //                      (group all zero: the position of the last change)
+//     jobs          := 0x01 tenant:u32 group:16 epoch:u32
 //     changes       := tenant:u32 position:u64 part:u16
 //     refusals      := tenant:u32 time:i64 sequence:u32
 //     tokens        := sha256:32
@@ -62,6 +63,8 @@ struct IndexTail {
 };
 std::optional<IndexTail> index_tail(Bytes key);
 
+// All rows of `members` of a group, or of `memberships` of a member.
+std::string members_prefix(TenantNumber tenant, const Id &first);
 std::string member_key(TenantNumber tenant, const Id &first, const Id &second);
 std::string change_key(TenantNumber tenant, uint64_t position, uint16_t part);
 std::string refusal_key(TenantNumber tenant, int64_t time, uint32_t sequence);

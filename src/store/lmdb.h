@@ -151,8 +151,8 @@ class Txn {
     Errc error_ = Errc::ok;
 };
 
-// A reader slot that is used again and again by one thread: renewing a transaction costs a tenth of
-// beginning one.
+// A reader slot that is used again and again by one thread:
+// renewing a transaction costs a tenth of beginning one.
 class Reader {
   public:
     explicit Reader(Env &env) : env_(env) {}
@@ -188,8 +188,8 @@ class WriteTxn : public Txn {
     bool insert(Db db, Bytes key, Bytes value);
     // True if the key was there.
     bool del(Db db, Bytes key);
-    // Durable when it returns ok. Anything else is final: nothing was written (after `panic`:
-    // unknown).
+    // Durable when it returns ok. Anything else is final:
+    // nothing was written (after `panic`: unknown).
     [[nodiscard]] Errc commit();
     void abort();
     // True if at least `bytes` of the map are unused or reusable.
@@ -215,8 +215,8 @@ class Cursor {
     Bytes key() const { return key_; }
     Bytes value() const { return value_; }
     // Deletes the entry looked at; next() then goes to the one after it.
-    // REQUIRES: the cursor's transaction is a WriteTxn, and no other cursor is open on this
-    // database.
+    // REQUIRES: the cursor's transaction is a WriteTxn,
+    // and no other cursor is open on this database.
     void del();
 
   private:

@@ -125,6 +125,18 @@ std::string encode_record(RecordHeader header, const Catalog &catalog, const Typ
     return out;
 }
 
+std::string restamp_record(Bytes record, uint64_t version, int64_t modified) {
+    constexpr size_t version_offset = 16, modified_offset = 32;
+    std::string stamp, out(record);
+    append_le(stamp, version, 8);
+    out.replace(version_offset, 8, stamp);
+    stamp.clear();
+    append_le(stamp, uint64_t(modified), 8);
+    out.replace(modified_offset, 8, stamp);
+    seal_record(out);
+    return out;
+}
+
 void seal_record(std::string &record) {
     uint32_t checksum = checksum_of(record);
     for (size_t i = 0; i < 4; i++) record[checksum_offset + i] = char(checksum >> i * 8);

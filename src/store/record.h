@@ -1,6 +1,6 @@
 #pragma once
-// A resource as it lies in the store: a header, a table of its leaves, and its body, ready to be
-// sent.
+// A resource as it lies in the store:
+// a header, a table of its leaves, and its body, ready to be sent.
 //
 //     record := header table body [hidden hidden_size:u32]          numbers little-endian
 //     header := format:u8 flags:u8 reserved:u16 table_size:u32 epoch:u32 extensions:u32
@@ -24,8 +24,8 @@
 // are milliseconds since 1970. `checksum` is the low half of XXH3-64 over table and body, seeded
 // with XXH3-64 over the 44 bytes before it.
 //
-// `schemas`, `id`, `meta`, `groups` and `members` are not stored: they are made when the resource
-// is sent.
+// `schemas`, `id`, `meta`, `groups` and `members` are not stored:
+// they are made when the resource is sent.
 
 #include <cstdint>
 #include <optional>
@@ -57,18 +57,21 @@ struct RecordHeader {
     uint32_t member_epoch = 0;
 };
 
-// `flags`, `epoch` and `extensions` are set from the catalog and the leaves; the rest is the
-// caller's. Leaves that `type` does not declare are kept as hidden ones. REQUIRES: leaves in
-// canonical order.
+// `flags`, `epoch` and `extensions` are set from the catalog and the leaves;
+// the rest is the caller's. Leaves that `type` does not declare are kept as hidden ones.
+// REQUIRES: leaves in canonical order.
 std::string encode_record(RecordHeader header, const Catalog &catalog, const TypeView &type,
                           const Resource &resource);
+
+// The same resource after a change that is not in its record: a Group that a member has left.
+std::string restamp_record(Bytes record, uint64_t version, int64_t modified);
 
 // Sets the checksum of a record whose other bytes are final.
 // REQUIRES: at least a header.
 void seal_record(std::string &record);
 
-// A record in the map. Every bound is checked: bytes that no encode_record() wrote are refused,
-// never followed.
+// A record in the map. Every bound is checked:
+// bytes that no encode_record() wrote are refused, never followed.
 class RecordView {
   public:
     // Nothing if the record is damaged: wrong format, bounds or checksum.

@@ -67,8 +67,8 @@ struct TokenEntry {
 };
 // In the order of their numbers.
 std::vector<TokenEntry> list_tokens(Txn &txn, TenantNumber tenant);
-// Gives the token the tenant's next number. False if the digest is known already, of whichever
-// tenant.
+// Gives the token the tenant's next number.
+// False if the digest is known already, of whichever tenant.
 bool add_token(WriteTxn &txn, Token &token, const Digest &digest);
 void put_token(WriteTxn &txn, const Token &token, const Digest &digest);
 

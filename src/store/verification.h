@@ -107,5 +107,8 @@ class Verification {
 // Every record, its index rows, and the counters of resources.
 // REQUIRES: a catalog.
 void verify_resources(Verification &v);
+// Every membership in both directions, who the members are, and the jobs of dead rows.
+// REQUIRES: a catalog.
+void verify_members(Verification &v);
 
 }  // namespace scim::store

@@ -102,12 +102,18 @@ void ResourceVerifier::check_version(TenantNumber tenant, TypeNumber type, const
     Bytes bytes;
     if (!v_.txn.get(Db::changes, change_key(tenant, version, 0), bytes))
         return wrong(" has no row in the change log");
-    auto change = decode_change(bytes);
-    if (change &&
-        (change->type != type || change->id != id || change->operation == Operation::remove))
-        wrong(" is " + std::string(to_string(change->operation)) + " of " +
-              v_.type_name(change->type) + " " + scim::to_string(change->id) +
-              " in the change log");
+    // A change of a deleted member's groups has a part for each.
+    std::optional<Change> first;
+    for (uint16_t part = 0; v_.txn.get(Db::changes, change_key(tenant, version, part), bytes);
+         part++) {
+        auto change = decode_change(bytes);
+        if (!change) return;  // is said elsewhere
+        if (change->type == type && change->id == id && change->operation != Operation::remove)
+            return;
+        if (part == 0) first = std::move(change);
+    }
+    wrong(" is " + std::string(to_string(first->operation)) + " of " + v_.type_name(first->type) +
+          " " + scim::to_string(first->id) + " in the change log");
 }
 
 void ResourceVerifier::check_index_rows_of(TenantNumber tenant, TypeNumber type, const Id &id,

@@ -292,12 +292,13 @@ sub reload {
     return $done ne 'refused';
 }
 
-# Ends one worker the hard way and waits for its successor, whose process id is returned.
+# Ends one worker the hard way and waits for its successor, whose process id is returned. finish() does not mind the one
+# [alert] about it: "worker process N exited on signal" with just this process and signal.
 sub kill_worker {
     my ($self, $pid, $signal) = @_;
     my %old = map { $_ => 1 } $self->workers;
-    $self->{killed}{$pid} = 1;
-    kill $signal // 'KILL', $pid;
+    $self->{killed}{$pid} = { KILL => 9, ABRT => 6, SEGV => 11 }->{ $signal //= 'KILL' } // croak "not for SIG$signal";
+    kill $signal => $pid;
     my ($new) = @{ $self->wait_for(sub {
         my @new = grep !$old{$_}, $self->workers;
         @new && $self->_gone($pid) && \@new;
@@ -305,7 +306,7 @@ sub kill_worker {
     return $new;
 }
 
-# Binary upgrade: USR2, then QUIT for the old master once the new one's workers are there.
+# Binary upgrade: USR2, then WINCH (its workers leave) and QUIT for the old master once the new one's workers are there.
 sub upgrade {
     my ($self) = @_;
     my ($old, $file) = ($self->{pid}, "$self->{dir}/nginx.pid");
@@ -314,6 +315,9 @@ sub upgrade {
         or croak "no new master:\n" . $self->log;
     @$self{qw(pid old)} = ($new, $old);
     $self->wait_for(sub { $self->workers >= $self->{workers} }) or croak 'the new master has no workers';
+    kill WINCH => $old;
+    my $new_master = $self->{pid};
+    $self->wait_for(sub { !grep $_ != $new_master, _children($old) }) or croak 'the workers of the old master stay';
     kill QUIT => $old;
     $self->wait_for(sub { $self->_gone($old) }) or croak 'the old master stays';
     delete $self->{old};
@@ -374,11 +378,11 @@ sub wait_log {
 sub complaints {
     my ($self) = @_;
     my @bad = @{ $self->{problems} };
-    my ($log, $sanitizer) = ($self->log, qr/Sanitizer|runtime error:/);
+    my ($log, $sanitizer, %killed) = ($self->log, qr/Sanitizer|runtime error:/, %{ $self->{killed} });
     for (split /^/, $log . _slurp("$self->{dir}/stderr")) {
         if (/$sanitizer/) { push @bad, $_; next }
         /\[(?:alert|crit|emerg)\]|exited with code (?!0\b)|terminate called|Assertion .* failed/ or next;
-        /worker process (\d+) exited on signal/ && $self->{killed}{$1} and next;
+        /worker process (\d+) exited on signal (\d+)/ && ($killed{$1} // 0) == $2 && delete $killed{$1} and next;
         my $line = $_;
         push @bad, $line if !grep $line =~ $_, @{ $self->{expect_log} };
     }
@@ -439,9 +443,15 @@ sub request {
 # Calls $code->($i, $client) for $i from 0 to $count - 1 in that many processes at once, each with a client of its own;
 # returns the results in the order of $i. They start together, and must be plain data.
 sub concurrently {
+    my ($self, @how) = @_;
+    return $self->collect($self->launch(@how));
+}
+
+# The same in two steps: what runs meanwhile is the test's own.
+sub launch {
     my ($self, $processes, $count, $code, %o) = @_;
     pipe my $gate, my $open or die "pipe: $!";
-    my (@result, @child);
+    my @child;
     for my $p (0 .. $processes - 1) {
         pipe my $from, my $to or die "pipe: $!";
         my $pid = fork // die "fork: $!";
@@ -461,7 +471,13 @@ sub concurrently {
         push @child, [$pid, $from];
     }
     close $open;
-    for (@child) {
+    return \@child;
+}
+
+sub collect {
+    my ($self, $children) = @_;
+    my @result;
+    for (@$children) {
         my ($pid, $from) = @$_;
         binmode $from;
         my $frozen = do { local $/; <$from> } // '';

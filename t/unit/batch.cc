@@ -45,7 +45,7 @@ class Client {
         writer_.run({one});
         return one->response;
     }
-    Response get(std::string path, std::string args = {}) {
+    Response get(std::string_view path, std::string_view args = {}) {
         Request request;
         request.path = path;
         request.args = args;
@@ -215,6 +215,7 @@ void test_full_map() {
     int refused = 0;
     for (int i = 0; i < 40 && refused < 64; i++) {
         std::vector<Job *> jobs;
+        jobs.reserve(16);
         for (int j = 0; j < 16; j++)
             jobs.push_back(
                 client.job(Method::post, "/Users",

@@ -314,6 +314,7 @@ void refusals() {
     is(d.rows.epoch, 0u, "nothing of it is declared");
 
     std::vector<Definition> many;
+    many.reserve(31);
     for (int i = 0; i < 31; i++)
         many.push_back(schema("urn:example:" + std::to_string(i) + ":User", attribute("x")));
     ok(contains(refusal(many), "would have 32 extensions"), "more extensions than bits");

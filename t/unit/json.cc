@@ -182,7 +182,7 @@ static void duplicates() {
 
 static void numbers() {
     const char *limits = " is too large: an integer has 64 bits, a decimal is at most 1.8e308";
-    auto too_large = [&](std::string number, std::string near) {
+    auto too_large = [&](const std::string &number, const std::string &near) {
         refused("{\"a\":" + number + "}", "the number" + near + limits, ScimType::invalid_value);
     };
     too_large("9223372036854775808", " near \"9223372036854775808\" at line 1, column 6");
@@ -269,7 +269,7 @@ static void values() {
 
 static void bounded_quotes() {
     std::string secret = repeated("s3cret", 1000);
-    for (std::string body :
+    for (const std::string &body :
          {"{\"password\":" + secret + "}", "{\"a\":1,\"a" + secret, "{} " + secret,
           "{\"" + secret + "\":1,\"" + secret + "\":2}", "{\"a\":\"" + secret})
         ok(refusal(body).detail.size() < 250, "a long token does not make a long sentence");

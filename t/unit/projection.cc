@@ -120,7 +120,7 @@ void attributes() {
 
 void excluded() {
     const std::string all = shown(user(), Projection(user()));
-    auto cut = [&](std::string part) {
+    auto cut = [&](const std::string &part) {
         std::string rest = all;
         return rest.erase(rest.find(part), part.size());
     };

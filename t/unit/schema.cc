@@ -62,7 +62,8 @@ static const Attribute &find(const std::vector<Attribute> &all, std::string_view
 static const Attribute &find(const Schema &schema, std::string_view name,
                              std::string_view sub = "") {
     const Attribute &top = find(schema.attributes, name);
-    return sub.empty() ? top : find(top.sub_attributes, sub);
+    if (sub.empty()) return top;
+    return find(top.sub_attributes, sub);
 }
 
 static const char *const acme_json = R"({

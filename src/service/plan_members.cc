@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <iterator>
+
+#include "service/plan_parts.h"
+#include "store/members.h"
+
+namespace scim::service {
+
+namespace {
+
+constexpr size_t named_max = 5;  // in one detail text
+
+// The resource types that may be members: what members.$ref may refer to.
+std::vector<const TypeView *> member_types(const Catalog &catalog, const TypeView &groups) {
+    std::vector<const TypeView *> types;
+    const Attr *ref = TypeView::find_sub(*groups.members, "$ref");
+    if (ref == nullptr) return types;
+    for (const std::string &name : ref->def->reference_types)
+        if (const TypeView *type = catalog.type_by_name(name)) types.push_back(type);
+    return types;
+}
+
+Error unknown_members(const std::vector<Id> &unknown) {
+    std::string names;
+    for (size_t i = 0; i < unknown.size() && i < named_max; i++)
+        names += (i == 0 ? "\"" : ", \"") + scim::to_string(unknown[i]) + '"';
+    if (unknown.size() > named_max)
+        names += " and " + std::to_string(unknown.size() - named_max) + " more";
+    return bad_request(ScimType::invalid_value,
+                       "members: there is no User or Group with the id " + names);
+}
+
+// Those of `ids` that join: they must exist, and their rows say what they are.
+Outcome add_joined(const Command &command, store::Directory &directory, const std::vector<Id> &ids,
+                   store::MemberChange &change) {
+    auto types = member_types(*command.catalog, *command.type);
+    std::vector<Id> unknown;
+    for (const Id &id : ids) {
+        if (id == command.id)
+            return bad_request(ScimType::invalid_value,
+                               "members: the group cannot be a member of itself");
+        auto type = std::find_if(types.begin(), types.end(), [&](const TypeView *candidate) {
+            return directory.exists(candidate->number, id);
+        });
+        if (type == types.end())
+            unknown.push_back(id);
+        else
+            change.joined.emplace_back(id, (*type)->number);
+    }
+    if (!unknown.empty()) return unknown_members(unknown);
+    return Done{};
+}
+
+// The members by id, or nothing if they are more than `limit`.
+std::optional<std::vector<Id>> members_up_to(store::Members &members, const Id &group,
+                                             uint32_t epoch, size_t limit) {
+    std::vector<Id> ids;
+    members.each_member(group, epoch, nullptr, [&](const Id &id, TypeNumber) {
+        ids.push_back(id);
+        return ids.size() <= limit;
+    });
+    if (ids.size() > limit) return std::nullopt;
+    return ids;
+}
+
+}  // namespace
+
+store::MemberChange empty_group(store::Directory &directory, const Id &group, uint32_t epoch) {
+    store::Members members(directory);
+    store::MemberChange change;
+    change.epoch = epoch;
+    if (auto few = members_up_to(members, group, epoch, store::members_deleted_at_once)) {
+        change.left = std::move(*few);
+        return change;
+    }
+    change.dead_epoch = epoch;
+    change.epoch = epoch + 1;
+    return change;
+}
+
+Result<store::MemberChange> plan_members(const Command &command, store::Directory &directory,
+                                         uint32_t epoch, const MemberEdits &edits) {
+    store::Members members(directory);
+    store::MemberChange change;
+    change.epoch = epoch;
+    std::vector<Id> joining;
+    auto is_member = [&](const Id &id) { return members.contains(command.id, epoch, id); };
+    if (edits.clear) {
+        // Differences only, as long as looking for them costs no more than writing everything.
+        size_t limit = 2 * edits.add.size() + store::members_deleted_at_once;
+        auto now = members_up_to(members, command.id, epoch, limit);
+        if (!now) {
+            change.dead_epoch = epoch;
+            change.epoch = epoch + 1;
+        }
+        std::vector<Id> there = now ? std::move(*now) : std::vector<Id>();
+        std::set_difference(there.begin(), there.end(), edits.add.begin(), edits.add.end(),
+                            std::back_inserter(change.left));
+        std::set_difference(edits.add.begin(), edits.add.end(), there.begin(), there.end(),
+                            std::back_inserter(joining));
+    } else {
+        std::copy_if(edits.remove.begin(), edits.remove.end(), std::back_inserter(change.left),
+                     is_member);
+        std::remove_copy_if(edits.add.begin(), edits.add.end(), std::back_inserter(joining),
+                            is_member);
+    }
+    auto joined = add_joined(command, directory, joining, change);
+    if (!joined) return joined.error();
+    return change;
+}
+
+}  // namespace scim::service

@@ -1,0 +1,169 @@
+#include "store/members.h"
+
+#include <algorithm>
+
+namespace scim::store {
+
+namespace {
+
+constexpr char sweep_kind = 0x01;
+
+std::string job_key(TenantNumber tenant, const Id &group, uint32_t epoch) {
+    std::string key(1, sweep_kind);
+    append_be(key, tenant, 4);
+    key.append(bytes_of(group));
+    append_be(key, epoch, 4);
+    return key;
+}
+
+std::string position_text(uint64_t position) {
+    std::string out;
+    append_le(out, position, 8);
+    return out;
+}
+
+uint64_t position_of(Bytes bytes) { return bytes.size() == 8 ? read_le(bytes.data(), 8) : 0; }
+
+void put_position(WriteTxn &txn, TenantNumber tenant, const Id &member, uint64_t position) {
+    txn.put(Db::memberships, member_key(tenant, member, Id{}), position_text(position));
+}
+
+// A resource that is deleted is nobody's member any more.
+void leave_all(WriteTxn &txn, TenantNumber tenant, const Id &member) {
+    Directory directory(txn, tenant);
+    std::vector<Id> groups;
+    Members(directory).each_membership(member, [&](const Id &group, uint32_t) {
+        groups.push_back(group);
+        return true;
+    });
+    for (const Id &group : groups) {
+        txn.del(Db::members, member_key(tenant, group, member));
+        txn.del(Db::memberships, member_key(tenant, member, group));
+    }
+    txn.del(Db::memberships, member_key(tenant, member, Id{}));
+}
+
+struct Job {
+    TenantNumber tenant = 0;
+    Id group{};
+    uint32_t epoch = 0;
+    uint64_t position = 0;
+};
+
+std::optional<Job> first_job(Txn &txn) {
+    Cursor cursor(txn, Db::jobs);
+    if (!cursor.seek(Bytes(&sweep_kind, 1)) || cursor.key().front() != sweep_kind) return {};
+    if (cursor.key().size() != sweep_job_key_size) {
+        txn.fail(Errc::damaged);
+        return {};
+    }
+    const char *key = cursor.key().data();
+    return Job{TenantNumber(read_be(key + 1, 4)), id_at(cursor.key(), 5),
+               uint32_t(read_be(key + 5 + id_size, 4)), position_of(cursor.value())};
+}
+
+// The first members whose rows of the job's epoch are still there.
+std::vector<Id> dead_members(Txn &txn, const Job &job, size_t limit) {
+    Directory directory(txn, job.tenant);
+    std::vector<Id> dead;
+    Members(directory).each_member(job.group, job.epoch, nullptr,
+                                   [&](const Id &member, TypeNumber) {
+                                       dead.push_back(member);
+                                       return dead.size() < limit;
+                                   });
+    return dead;
+}
+
+}  // namespace
+
+std::string encode_member(const MemberRow &row) {
+    std::string out;
+    append_le(out, row.type, 2);
+    append_le(out, row.epoch, 4);
+    return out;
+}
+
+std::optional<MemberRow> decode_member(Bytes bytes) {
+    if (bytes.size() != 6) return std::nullopt;
+    return MemberRow{TypeNumber(read_le(bytes.data(), 2)), uint32_t(read_le(bytes.data() + 2, 4))};
+}
+
+bool Members::contains(const Id &group, uint32_t epoch, const Id &member) {
+    Bytes bytes;
+    if (!directory_.txn().get(Db::members, member_key(directory_.tenant(), group, member), bytes))
+        return false;
+    auto row = decode_member(bytes);
+    if (!row) directory_.txn().fail(Errc::damaged);
+    return row && row->epoch == epoch;
+}
+
+uint64_t Members::position(TypeNumber group_type, const Id &member) {
+    Txn &txn = directory_.txn();
+    TenantNumber tenant = directory_.tenant();
+    Bytes bytes;
+    uint64_t position = 0;
+    if (txn.get(Db::memberships, member_key(tenant, member, Id{}), bytes))
+        position = position_of(bytes);
+    if (position == 0 || !has_dead_rows(txn)) return position;
+    // A row that has died since says so by its job alone.
+    each_membership(member, [&](const Id &group, uint32_t epoch) {
+        auto record = directory_.record(group_type, group);
+        bool alive = record && record->header().member_epoch == epoch;
+        if (!alive) position = std::max(position, died_at(group, epoch));
+        return true;
+    });
+    return position;
+}
+
+uint64_t Members::died_at(const Id &group, uint32_t epoch) {
+    Bytes bytes;
+    bool known = directory_.txn().get(Db::jobs, job_key(directory_.tenant(), group, epoch), bytes);
+    return known ? position_of(bytes) : 0;
+}
+
+size_t Members::count(const Id &group, uint32_t epoch, size_t limit) {
+    size_t count = 0;
+    each_member(group, epoch, nullptr, [&](const Id &, TypeNumber) { return ++count < limit; });
+    return count;
+}
+
+void apply_members(WriteTxn &txn, TenantNumber tenant, const ResourceEdit &edit) {
+    const MemberChange &change = edit.members;
+    for (const Id &member : change.left) {
+        txn.del(Db::members, member_key(tenant, edit.id, member));
+        txn.del(Db::memberships, member_key(tenant, member, edit.id));
+        put_position(txn, tenant, member, edit.position);
+    }
+    std::string epoch;
+    append_le(epoch, change.epoch, 4);
+    for (const auto &[member, type] : change.joined) {
+        txn.put(Db::members, member_key(tenant, edit.id, member),
+                encode_member({type, change.epoch}));
+        txn.put(Db::memberships, member_key(tenant, member, edit.id), epoch);
+        put_position(txn, tenant, member, edit.position);
+    }
+    if (change.dead_epoch != 0)
+        txn.put(Db::jobs, job_key(tenant, edit.id, change.dead_epoch),
+                position_text(edit.position));
+    if (edit.record.empty()) leave_all(txn, tenant, edit.id);
+}
+
+bool has_dead_rows(Txn &txn) { return txn.entries(Db::jobs) != 0; }
+
+bool sweep(WriteTxn &txn, size_t rows) {
+    auto job = first_job(txn);
+    if (!job) return false;
+    std::vector<Id> dead = dead_members(txn, *job, rows);
+    for (const Id &member : dead) {
+        txn.del(Db::members, member_key(job->tenant, job->group, member));
+        txn.del(Db::memberships, member_key(job->tenant, member, job->group));
+        std::string key = member_key(job->tenant, member, Id{});
+        Bytes bytes;
+        uint64_t last = txn.get(Db::memberships, key, bytes) ? position_of(bytes) : 0;
+        txn.put(Db::memberships, key, position_text(std::max(last, job->position)));
+    }
+    if (dead.size() < rows) txn.del(Db::jobs, job_key(job->tenant, job->group, job->epoch));
+    return has_dead_rows(txn);
+}
+
+}  // namespace scim::store

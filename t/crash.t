@@ -1,0 +1,152 @@
+#!/usr/bin/perl
+# Workers that are killed in the middle of anything, reloads and a binary upgrade lose no acknowledged write, half-make none,
+# and leave no name in two hands. SCIM_CRASH=long kills 30 times and reloads 20 times instead of 5 and 3.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use List::Util qw(shuffle);
+use Test::More;
+use Scim;
+
+my $long = ($ENV{SCIM_CRASH} // '') eq 'long';
+my ($kills, $reloads, $clients, $names) = $long ? (30, 20, 12, 60) : (5, 3, 6, 40);
+my $seed = $ENV{SCIM_SEED} // time;
+note "SCIM_SEED=$seed";
+srand $seed;
+
+my $t = Scim->new(workers => 3, events => 'worker_connections 1024;', http => 'scim_store main %%DIR%%/store;',
+    server => 'keepalive_requests 200; location /scim/v2/ { scim main; }');
+my $token = $t->seed('acme');
+my $users = '/scim/v2/Users';
+$t->start->served($users, token => $token);
+
+# --- what clients do
+
+# A thing is { name, id, can }: `can` lists what it may be now, as JSON, '' for not there; it is one element long unless a
+# request for it got no answer. Each name has one client, which waits for each answer.
+
+sub content { my ($name, $revision) = @_;
+    my $text = join ' ', ("$name revision $revision") x (rand() < 0.1 ? 150 : 1);    # some need overflow pages
+    return Scim::user($name, displayName => $text, active => rand() < 0.5 ? JSON::PP::true : JSON::PP::false,
+        name => { familyName => "f$revision" }, emails => [{ value => "$revision\@$name.example", type => 'work' }]) }
+
+# [weight, whether it suits, the request, what the thing is afterwards, the status that says so]. Here is room for PATCH and
+# for groups: a thing's path is /Users/id, a group could be another kind of thing with operations of its own.
+my @operations = (
+    [1, sub { !$_[0]{id} }, sub { [POST => $users, json => $_[1]] }, sub { $Scim::json->encode($_[1]) }, 201],
+    [3, sub { $_[0]{id} }, sub { [PUT => "$users/$_[0]{id}", json => $_[1]] }, sub { $Scim::json->encode($_[1]) }, 200],
+    [1, sub { $_[0]{id} }, sub { [DELETE => "$users/$_[0]{id}"] }, sub { '' }, 204],
+);
+
+# What the server shows, as `can` has it.
+sub shown { my %user = %{ $_[0] }; delete @user{qw(id meta)}; return $Scim::json->encode(\%user) }
+
+# A thing as a filter finds it; sets its id, and says what is wrong, if anything.
+sub look { my ($client, $thing) = @_;
+    my $r = $client->request(GET => "$users?filter=userName+eq+\"$thing->{name}\"");
+    return if $r->{status} =~ /^(?:0|503)$/;    # no answer says nothing
+    my @found = @{ $r->{json}{Resources} // [] };
+    return "$thing->{name}: " . @found . " users, status $r->{status}" if @found > 1 || $r->{status} != 200;
+    my $is = @found ? shown($found[0]) : '';
+    $thing->{id} = @found ? $found[0]{id} : undef;
+    return "$thing->{name} is $is, not one of: @{ $thing->{can} }" if !grep $_ eq $is, @{ $thing->{can} };
+    @$thing{qw(can looked)} = ([$is], 1);
+    return;
+}
+
+# One operation on a thing; says what is wrong, if anything.
+sub act { my ($client, $thing, $count) = @_;
+    my @suits = map { ($_) x $_->[0] } grep { $_->[1]->($thing) } @operations;
+    my (undef, undef, $request, $after, $good) = @{ $suits[rand @suits] };
+    my $content = content($thing->{name}, ++$thing->{revision});
+    my $result = $after->($thing, $content);
+    my $r = $client->request(@{ $request->($thing, $content) });
+    $count->{ $r->{status} }++;
+    if ($r->{status} == $good) {
+        $thing->{can} = [$result];
+        $thing->{id} = $result eq '' ? undef : $r->{json}{id} // $thing->{id};
+        return "$thing->{name}: answered with $r->{body}" if $r->{json} && shown($r->{json}) ne $result;
+        return;
+    }
+    my $doubtful = @{ $thing->{can} } > 1;
+    push @{ $thing->{can} }, $result and return if $r->{status} =~ /^(?:0|503)$/;
+    # A conflict with, or the absence of, what an unanswered request has made or taken away.
+    return look($client, $thing) if $doubtful && $r->{status} =~ /^(?:404|409)$/;
+    return "$thing->{name}: unexpected $r->{status} $r->{body}";
+}
+
+sub acknowledged { my (%count) = @_; return $count{200} + $count{201} + $count{204} }
+
+my $progress = "$t->{dir}/progress";    # a byte for each acknowledged write
+my $running = $t->launch($clients, $clients, sub {
+    my ($i, $client) = @_;
+    srand $seed + $i;
+    open my $note, '>>', $progress or die "$progress: $!";
+    my %count = map { $_ => 0 } 0, 200, 201, 204;
+    my @things = map +{ name => "user$i-$_", id => undef, can => [''], revision => 0 }, 1 .. $names;
+    my @wrong;
+    while (!-e "$t->{dir}/enough" && @wrong < 5) {
+        my $thing = $things[rand @things];
+        my $before = acknowledged(%count);
+        push @wrong, rand() < 0.1 ? look($client, $thing) : act($client, $thing, \%count);
+        syswrite $note, '.' if acknowledged(%count) > $before;
+    }
+    return { things => \@things, wrong => \@wrong, count => \%count };
+}, token => $token);
+
+# --- what happens meanwhile
+
+# A random moment: some writes later.
+sub moment { my $at = (-s $progress // 0) + 1 + int rand 60; $t->wait_for(sub { (-s $progress // 0) >= $at }) or die 'no progress' }
+
+my $stopped = !eval {
+    for my $event (shuffle((qw(kill)) x $kills, ('reload') x $reloads, 'upgrade')) {
+        moment();
+        my @workers = $t->workers;
+        $event eq 'kill' ? $t->kill_worker($workers[rand @workers]) : $event eq 'reload' ? $t->reload : $t->upgrade;
+    }
+    moment();
+};
+diag $@ if $stopped;
+ok !$stopped, "$kills kills, $reloads reloads, 1 upgrade, and writes went on";
+$t->write_file('enough', '');
+my (@things, @wrong, %count);
+for my $result ($t->collect($running)) {
+    push @things, @{ $result->{things} // [] };
+    push @wrong, @{ $result->{wrong} // [$result->{error}] };
+    $count{$_} += $result->{count}{$_} for keys %{ $result->{count} // {} };
+}
+is join("\n", @wrong), '', 'meanwhile every answer agreed with those before it';
+note join ', ', map "$_: $count{$_}", sort keys %count;
+cmp_ok acknowledged(%count), '>', 20 * ($kills + $reloads), 'many writes were acknowledged';
+cmp_ok $count{0}, '<', 3 * $clients * ($kills + $reloads + 1), 'and few got no answer';
+
+# --- what is left
+
+my $client = $t->client(token => $token);
+@wrong = ();
+my $doubts = grep @{ $_->{can} } > 1, @things;
+for my $thing (@things) {
+    delete $thing->{looked};
+    push @wrong, look($client, $thing) // ($thing->{looked} ? () : "$thing->{name}: no answer");
+}
+is join("\n", @wrong), '', @things . " names are as they were acknowledged ($doubts had a choice)";
+my @alive = grep $_->{id}, @things;
+@wrong = grep { shown($client->request(GET => "$users/$_->{id}")->{json} // {}) ne $_->{can}[0] } @alive;
+is join(' ', map $_->{name}, @wrong), '', 'and so they are by their ids (' . @alive . ')';
+is $client->request(GET => "$users?count=0")->{json}{totalResults}, @alive, 'there are no others';
+@wrong = ();
+for my $thing (@alive) {
+    my $r = $client->request(POST => $users, json => Scim::user($thing->{name}));
+    push @wrong, "$thing->{name}: $r->{status} $r->{body}\n" if $r->{status} != 409 || index($r->{json}{detail}, $thing->{id}) < 0;
+}
+is join('', @wrong), '', 'no name can be had twice';
+my @free = grep !$_->{id}, @things;
+my @taken = grep { $client->request(POST => $users, json => Scim::user($_->{name}))->{status} != 201 } @free;
+is join(' ', map $_->{name}, @taken), '', 'and those of the deleted are free (' . @free . ')';
+my ($exit, $out, $err) = $t->scimctl('verify');
+is $exit, 0, 'scimctl verify' or diag $out, $err;
+
+$t->finish;

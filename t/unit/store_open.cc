@@ -1,0 +1,198 @@
+// A store is opened for what it can be: new, ready, read-only because a later build wrote it,
+// or not at all, with a sentence that says why; and a damaged catalog is named, never guessed at.
+
+#include "service/store.h"
+
+#include "fixture.h"
+#include "scim/text.h"
+#include "store/bytes.h"
+#include "store/keys.h"
+
+using namespace scim;
+using namespace scim::service;
+using store::Db;
+
+namespace {
+
+struct Opened {
+    std::unique_ptr<Store> store;
+    std::string why;
+};
+
+Opened open(const std::string &path) {
+    Store::Options options;
+    options.env.directory = path;
+    options.env.map_size = size_t(16) << 20;
+    options.declaration = *make_declaration(1, {});
+    Opened opened;
+    opened.store = Store::open(std::move(options), opened.why);
+    return opened;
+}
+
+bool contains(const std::string &text, std::string_view part) {
+    if (text.find(part) != std::string::npos) return true;
+    diag(text);
+    return false;
+}
+
+// One row behind the store's back: nothing as a value deletes it.
+void poke(Store &store, Db db, std::string_view key, std::optional<std::string_view> value) {
+    store::WriteTxn txn(store.env());
+    if (value)
+        txn.put(db, key, *value);
+    else
+        txn.del(db, key);
+    if (txn.commit() != store::Errc::ok) diag("the commit failed");
+}
+
+std::string catalog_key(uint8_t kind, uint16_t number) {
+    std::string key(1, char(kind));
+    store::append_be(key, number, 2);
+    return key;
+}
+
+std::string row(Store &store, Db db, std::string_view key) {
+    store::Reader reader(store.env());
+    store::ReadTxn txn(reader);
+    store::Bytes bytes;
+    return txn.get(db, key, bytes) ? std::string(bytes) : "";
+}
+
+std::string replaced(std::string text, const std::string &from, const std::string &to) {
+    size_t at = text.find(from);
+    if (at == std::string::npos) diag("no " + from + " in " + text);
+    return at == std::string::npos ? text : text.replace(at, from.size(), to);
+}
+
+void test_new(const std::string &path) {
+    auto nowhere = open(path + "/nowhere");
+    ok(nowhere.store == nullptr && contains(nowhere.why, "nowhere"), "no directory");
+
+    auto opened = open(path);
+    ok(opened.store && opened.store->state() == Store::State::undeclared, "new: undeclared");
+    is(opened.why, "", "which is nothing to complain of");
+    ok(!open(path).store, "the same file is not opened twice in one process");
+    ok(opened.store->declare(opened.why) && opened.store->state() == Store::State::ready,
+       "declared: ready");
+    opened.store.reset();
+    opened = open(path);
+    ok(opened.store && opened.store->state() == Store::State::ready && opened.why.empty(),
+       "ready at once the next time");
+    is(opened.store->warning(), "", "without a warning");
+}
+
+// What opening says with one row of `meta` changed; the row is put back.
+std::string with_meta(const std::string &path, const std::string &key,
+                      std::optional<std::string_view> value, Store::State state) {
+    auto opened = open(path);
+    std::string was = row(*opened.store, Db::meta, key);
+    poke(*opened.store, Db::meta, key, value);
+    opened.store.reset();
+    opened = open(path);
+    std::string said = opened.store ? opened.store->warning() : opened.why;
+    if (opened.store && opened.store->state() != state) said += " (in another state)";
+    opened.store.reset();
+
+    std::string why;
+    auto env = store::Env::open({path, size_t(16) << 20, 126}, why);
+    if (!env || env->open_databases() != store::Errc::ok) diag("not opened: " + why);
+    store::WriteTxn txn(*env);
+    txn.put(Db::meta, key, was);
+    if (txn.commit() != store::Errc::ok) diag("the commit failed");
+    return said;
+}
+
+void test_gate(const std::string &path) {
+    is(with_meta(path, "min_writer", "2", Store::State::read_only),
+       "store \"" + path +
+           "\" has format 1, which needs a version that knows format 2; this one knows format 1: "
+           "it is served read-only",
+       "a format that may be read");
+    is(with_meta(path, "min_reader", "3", Store::State::ready),
+       "store \"" + path +
+           "\" has format 1, which needs a version that knows format 3; this one knows format 1: "
+           "upgrade the module",
+       "a format that may not");
+    ok(contains(with_meta(path, "min_reader", "one", Store::State::ready), "cannot be read"),
+       "a gate that is no number");
+    ok(contains(with_meta(path, "write_format", std::nullopt, Store::State::ready),
+                "cannot be read"),
+       "half a gate");
+    is(with_meta(path, "min_reader", std::nullopt, Store::State::undeclared), "",
+       "databases without a gate: their creator died, they are declared again");
+}
+
+// What the catalog says with one row changed; the row is put back.
+std::string with_row(Store &store, const std::string &key, std::string_view value) {
+    std::string was = row(store, Db::catalog, key);
+    poke(store, Db::catalog, key, value);
+    std::string said;
+    {
+        store::Reader reader(store.env());
+        store::ReadTxn txn(reader);
+        auto rows = store::read_catalog(txn);
+        said = rows ? "read" : rows.error().detail;
+        CatalogCache cache;
+        auto catalog = cache.at(txn);
+        if (bool(catalog) != bool(rows)) said += " (but the cache differs)";
+        if (!catalog && catalog.error().status != 503) said += " (but is no 503)";
+    }
+    poke(store, Db::catalog, key,
+         was.empty() ? std::nullopt : std::optional<std::string_view>(was));
+    return said;
+}
+
+void test_damaged_catalog(const std::string &path) {
+    auto opened = open(path);
+    Store &store = *opened.store;
+    ok(contains(with_row(store, "ab", "{}"), "a key of 2 bytes"), "a key of another length");
+    ok(contains(with_row(store, catalog_key(1, 1), "{"), "catalog row 1/1: "), "half a row");
+    ok(contains(with_row(store, catalog_key(1, 1), R"({"schema":{"id":7}})"), "catalog row 1/1: "),
+       "a schema that is none");
+    ok(contains(with_row(store, catalog_key(2, 1), R"({"resourceType":[]})"), "catalog row 2/1: "),
+       "a resource type that is none");
+    std::string attr = row(store, Db::catalog, catalog_key(3, 1));
+    ok(contains(with_row(store, catalog_key(3, 1), replaced(attr, "\"string\"", "\"strong\"")),
+                "catalog row 3/1: unknown type \"strong\""),
+       "a type of no attribute");
+    std::string index = row(store, Db::catalog, catalog_key(4, 1));
+    ok(contains(with_row(store, catalog_key(4, 1), replaced(index, "\"ready\"", "\"reedy\"")),
+                "catalog row 4/1: unknown index state \"reedy\""),
+       "a state of no index");
+    is(with_row(store, catalog_key(9, 1), "{}"), "read", "a later build's kind of row is skipped");
+    ok(contains(with_row(store, catalog_key(9, 1), "{"), "catalog row 9/1: "), "but must be a row");
+}
+
+void test_unopenable(const std::string &path) {
+    {
+        auto opened = open(path);
+        poke(*opened.store, Db::catalog, catalog_key(1, 1), "{");
+    }
+    auto opened = open(path);
+    ok(!opened.store && contains(opened.why, "catalog row 1/1"),
+       "a store with a damaged catalog is not opened");
+}
+
+void test_unicode(const std::string &path) {
+    {
+        auto opened = open(path);
+        std::string header = row(*opened.store, Db::catalog, catalog_key(0, 0));
+        auto version = std::string(unicode_version());
+        poke(*opened.store, Db::catalog, catalog_key(0, 0), replaced(header, version, "1.1"));
+    }
+    auto opened = open(path);
+    ok(opened.store && contains(opened.store->warning(), "was made with Unicode 1.1"),
+       "another Unicode is a warning");
+}
+
+}  // namespace
+
+int main() {
+    fixture::TempDir dir;
+    test_new(dir.path);
+    test_gate(dir.path);
+    test_damaged_catalog(dir.path);
+    test_unicode(dir.path);
+    test_unopenable(dir.path);
+    return tap::done();
+}
