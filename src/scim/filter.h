@@ -145,6 +145,8 @@ class Filter {
     // The stored attributes, by number, whose leaves it has to see.
     const AttrSet &stored() const { return stored_; }
     bool needs_rows() const { return needs_rows_; }
+    // True if answering may walk through all groups or members of a resource.
+    bool walks_rows() const { return walks_rows_; }
     // The paths that this type lacks, as they were written.
     const std::vector<std::string> &unknown() const { return unknown_; }
 
@@ -156,7 +158,7 @@ class Filter {
     uint32_t root_ = 0;
     size_t terms_ = 0;
     AttrSet stored_;
-    bool needs_rows_ = false;
+    bool needs_rows_ = false, walks_rows_ = false;
     std::vector<std::string> unknown_;
 };
 

@@ -187,7 +187,7 @@ bool RecordView::leaves(std::vector<Leaf> &out, const AttrSet &wanted) const {
     TableReader table(table_, data_);
     Leaf leaf;
     while (table.next(leaf))
-        if (wanted.has(leaf.attr)) out.push_back(leaf);
+        if (wanted.includes(leaf.attr)) out.push_back(leaf);
     return table.good();
 }
 

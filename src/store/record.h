@@ -85,7 +85,7 @@ class RecordView {
     Bytes bytes() const { return bytes_; }  // the whole record
     // The leaves in stored order, hidden ones last, appended; false if the table is damaged.
     bool leaves(std::vector<Leaf> &out) const;
-    // Only those of `wanted` attributes, a set of numbers with a place for each.
+    // Only those of `wanted` attributes, a set of numbers.
     bool leaves(std::vector<Leaf> &out, const AttrSet &wanted) const;
     // The text of an attribute's first leaf, empty if there is none.
     Bytes first(AttrNumber attr) const;
