@@ -444,6 +444,29 @@ bool Evaluation::meta(const FilterNode &term, FilterOp op) const {
 
 }  // namespace
 
+void Filter::note_attributes(const TypeView &type) {
+    stored_ = AttrSet(type.numbers_end());
+    for (const FilterNode &node : nodes_) {
+        if (!node.attr) continue;
+        needs_rows_ |= is_of_rows(type, *node.attr);
+        const Attr *top = node.attr->parent;
+        // An id among others has to be looked for in every element.
+        if (node.kind == FilterNode::Kind::element && is_of_rows(type, *node.attr)) {
+            auto inner = nodes_[node.left].kind;
+            walks_rows_ |=
+                inner != FilterNode::Kind::term && inner != FilterNode::Kind::conjunction;
+        }
+        bool is_term = node.kind == FilterNode::Kind::term;
+        bool to_null = node.value.kind == FilterValue::Kind::null;
+        // An id is looked up, and one element is enough to know that there is one.
+        bool is_equality = node.op == FilterOp::eq || node.op == FilterOp::ne;
+        bool is_look_up = to_null || (is_equality && node.attr->def->name == "value");
+        walks_rows_ |= is_term && top && (top == type.groups || top == type.members) && !is_look_up;
+        stored_.add(node.attr->number);
+        for (const Attr *part : node.attr->subs) stored_.add(part->number);
+    }
+}
+
 bool Filter::matches(const FilterSubject &subject) const {
     thread_local Buffers buffers;
     buffers.trim();

@@ -59,9 +59,8 @@ Outcome check_schemas(const json_t *body) {
         const json_t *one = json_array_get(schemas, i);
         if (json_is_string(one) && ascii_iequals(text_of(one), search_request_urn)) return Done{};
     }
-    return bad_request(ScimType::invalid_syntax,
-                       "\"schemas\" of the body must be [\"" + std::string(search_request_urn) +
-                           "\"].");
+    return bad_request(ScimType::invalid_syntax, "\"schemas\" of the body must be [\"" +
+                                                     std::string(search_request_urn) + "\"].");
 }
 
 }  // namespace

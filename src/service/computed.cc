@@ -60,8 +60,7 @@ bool Computed::some_manager(const Attr &top, uint32_t parts, const Test &test) {
     return manager && test_element(top, parts, {*id, &type_, type_.type.name, &*manager}, test);
 }
 
-bool Computed::test_element(const Attr &top, uint32_t parts, const Other &other,
-                            const Test &test) {
+bool Computed::test_element(const Attr &top, uint32_t parts, const Other &other, const Test &test) {
     leaves_.clear();
     if (parts == 0) return test(nullptr, nullptr);
     text_.clear();

@@ -26,8 +26,7 @@ class Search::Side {
     Side(const Search &search, const TypeView &type)
         : search_(search),
           type_(type),
-          computed_(*search.snapshot_.catalog(), type, search.request_.base_url,
-                    search.directory_),
+          computed_(*search.snapshot_.catalog(), type, search.request_.base_url, search.directory_),
           prefix_(std::string(search.request_.base_url) + type.type.endpoint + '/') {
         const Attr *version = TypeView::find_sub(*type.meta, "version");
         if (version != nullptr) version_ = version->number;
@@ -70,7 +69,8 @@ void Search::Side::plan(Patience patience) {
     const Catalog &catalog = *search_.snapshot_.catalog();
     plan_.emplace(asked, catalog, type_, search_.directory_, bound);
     bool is_bad = !plan_->is_exact() && plan_->rows() >= bound && all <= max_scan;
-    if (is_bad && patience == Patience::thread) plan_.emplace(QueryPlan::scan(catalog, type_, search_.directory_));
+    if (is_bad && patience == Patience::thread)
+        plan_.emplace(QueryPlan::scan(catalog, type_, search_.directory_));
     wanted_ = filter ? filter->stored() : AttrSet(type_.numbers_end());
     if (keys_) keys_->note_attributes(wanted_);
 }
@@ -95,7 +95,8 @@ bool Search::Side::matches(const Id &id, const store::RecordView &record) {
     subject_.id = id;
     subject_.version = header.version;
     if (wanted_.includes(version_))
-        subject_.version = version_of(*search_.snapshot_.catalog(), type_, search_.directory_, id, record);
+        subject_.version =
+            version_of(*search_.snapshot_.catalog(), type_, search_.directory_, id, record);
     subject_.created = header.created;
     subject_.modified = header.modified;
     subject_.extensions = header.extensions;
@@ -191,10 +192,10 @@ Error Search::too_many(const Side &side) const {
         indexed += indexed.empty() ? "" : ", ";
         indexed += attr->path;
     }
-    return bad_request(ScimType::too_many,
-                       "this query has to look at more than scim_max_scan (" +
-                           std::to_string(request_.settings->max_scan) + ") resources; " + help +
-                           "a condition with eq on one of " + indexed);
+    return bad_request(ScimType::too_many, "this query has to look at more than scim_max_scan (" +
+                                               std::to_string(request_.settings->max_scan) +
+                                               ") resources; " + help +
+                                               "a condition with eq on one of " + indexed);
 }
 
 bool Search::is_long() const {

@@ -144,7 +144,8 @@ Access Planner::of_conjunction(uint32_t at) {
     if (ways.empty()) return {};
     // A unique row is not worth counting others for.
     auto is_one = [](const Access &a) {
-        return a.kind == Kind::ids || (a.kind == Kind::index && a.one_value && a.attr->index->unique);
+        return a.kind == Kind::ids ||
+               (a.kind == Kind::index && a.one_value && a.attr->index->unique);
     };
     auto best = std::find_if(ways.begin(), ways.end(), is_one);
     if (best == ways.end()) {
@@ -289,7 +290,8 @@ std::string QueryPlan::explain() const {
 std::vector<Id> QueryPlan::candidates(Watch &watch) const {
     std::vector<Id> ids;
     collect(access_, ids, watch);
-    bool in_order = access_.kind != Kind::any_of && (access_.kind != Kind::index || access_.one_value);
+    bool in_order =
+        access_.kind != Kind::any_of && (access_.kind != Kind::index || access_.one_value);
     if (!in_order) {
         std::sort(ids.begin(), ids.end());
         ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
@@ -309,10 +311,12 @@ void QueryPlan::collect(const Access &access, std::vector<Id> &ids, Watch &watch
         case Kind::ids:
             for (const Id &id : access.ids) take(id);
             return;
-        case Kind::index: return directory_.each_row(*access.attr->index, access.from, access.to, take);
+        case Kind::index:
+            return directory_.each_row(*access.attr->index, access.from, access.to, take);
         case Kind::groups_of:
-            return members.each_group(type_.number, access.ids[0],
-                                      [&](const Id &id, const store::RecordView &) { return take(id); });
+            return members.each_group(
+                type_.number, access.ids[0],
+                [&](const Id &id, const store::RecordView &) { return take(id); });
         case Kind::members_of:
             if (const TypeView *groups = catalog_.group_type())
                 if (auto group = directory_.record(groups->number, access.ids[0]))

@@ -165,7 +165,7 @@ Result<Reading> read_list(Snapshot &snapshot, const Actor &actor, const Request 
     Report report;
     if (auto r = search.prepare(patience, report); !r) return r.error();
     response.facts.dialect = report.summary();
-    response.facts.plan = search.explain();
+    if (request.explains) response.facts.plan = search.explain();
     const bool on_loop = patience == Patience::event_loop;
     if (on_loop && search.is_long()) return Reading::deferred;
 

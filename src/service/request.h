@@ -57,6 +57,7 @@ struct Request {
     // Of a long read: when it must have ended, and whether nobody waits for it any more.
     std::optional<std::chrono::steady_clock::time_point> deadline;
     const std::atomic<bool> *cancelled = nullptr;
+    bool explains = false;  // facts.plan is wanted
 };
 
 // Who asks. Shared by all requests that present the same token,

@@ -158,7 +158,8 @@ bool Sorter::precedes(const Entry &a, const Entry &b) const {
 void Sorter::add(const Hit &hit, const std::string *key) {
     constexpr uint64_t slack = 4096;
     if (entries_.size() / 2 > wanted_ + slack) shrink();
-    entries_.push_back({keys_.size(), key != nullptr ? uint32_t(key->size()) : 0, key != nullptr, hit});
+    entries_.push_back(
+        {keys_.size(), key != nullptr ? uint32_t(key->size()) : 0, key != nullptr, hit});
     if (key != nullptr) keys_ += *key;
 }
 

@@ -4,8 +4,8 @@ namespace scim::service {
 
 bool Watch::look() {
     cancelled_ = request_.cancelled != nullptr && *request_.cancelled;
-    stopped_ = cancelled_ ||
-               (request_.deadline && std::chrono::steady_clock::now() >= *request_.deadline);
+    stopped_ =
+        cancelled_ || (request_.deadline && std::chrono::steady_clock::now() >= *request_.deadline);
     return !stopped_;
 }
 
