@@ -145,7 +145,7 @@ is_deeply [acme(qw(--limit 100000 --since), $_)], \@all, "--since $_" for '1d', 
 is_deeply [acme(qw(--limit 100000 --since), $log[-5]{time})], [grep $_->{time} ge $log[-5]{time}, @all], '--since a dateTime';
 is_deeply [acme(qw(--since 2100-01-01))], [], '--since later';
 is_deeply [acme(qw(--since 2100-01-01 --failed))], [], 'for refusals';
-($exit, $out, $err) = $t->scimctl(qw(log --tenant acme --since 1d --limit 5));
+my ($exit, $out, $err) = $t->scimctl(qw(log --tenant acme --since 1d --limit 5));
 is $err, "scimctl: only the last 5 are shown; --limit shows more\n", '--since with more than is shown says so';
 is_deeply [said(qw(log --tenant globex))], [], 'another tenant has a log of its own';
 
