@@ -117,12 +117,12 @@ like +(said(qw(log --tenant acme --limit 1)))[0], qr/  replace  Group  $crowd  "
 my $off = $t->client;
 is $off->request(POST => '/off/Users', json => Scim::user("taken"))->{status}, 201, 'without a token';
 is_error $c->request(POST => $users, json => Scim::user('taken')), 409, 'uniqueness', qr/taken/, 'a refusal';
-is_error $c->request(PUT => "$users/no\x1bid", json => Scim::user('x')), 404, '', qr/no User/, 'another'
-    if $c->request(PUT => "$users/$bob", json => { userName => 7 })->{status} == 400;
+is_error $c->request(PUT => "$users/$bob", json => Scim::user(7)), 400, 'invalidValue', qr/must be a string/, 'another';
+is_error $c->request(PUT => "$users/no%1bid", json => Scim::user('x')), 404, '', qr/no User/, 'a third';
 create($users, Scim::user('last'));
 my @failed = acme('--failed');
 is_deeply [map of($_, qw(kind operation resourceType id status scimType token)), @failed],
-    ['refusal create User - 409 uniqueness Okta "prod"', "refusal replace User $bob 400 invalidSyntax Okta \"prod\"",
+    ['refusal create User - 409 uniqueness Okta "prod"', "refusal replace User $bob 400 invalidValue Okta \"prod\"",
         "refusal replace User no\x1bid 404 - Okta \"prod\""], '--failed' or diag explain \@failed;
 like $failed[0]{detail}, qr/^userName "taken" is taken by the User/, 'with the sentence of the answer';
 is of($failed[1], 'name'), "b\"\x{1b}[31m\x{f6}b", 'and the name of what exists';
@@ -130,8 +130,9 @@ is of($failed[1], 'name'), "b\"\x{1b}[31m\x{f6}b", 'and the name of what exists'
 like $lines[0], qr/^\S{24}  refused  create  User  by "Okta "prod""  request [0-9a-f]{32}  409 uniqueness: userName "taken" is taken/, 'as a line';
 unlike $lines[2], qr/[\x00-\x1f]/, 'in which nothing can move the cursor';
 @log = acme();
-is_deeply [map $_->{kind}, @log[-5 .. -1]], [qw(change refusal refusal refusal change)], 'they stand among the changes';
-ok !exists $log[-5]{token} && !exists $log[-5]{tokenNumber}, 'what was done without a token has none';
+is_deeply [sort map $_->{kind}, @log[-5 .. -1]], [qw(change change refusal refusal refusal)], 'they stand among the changes';
+my ($anonymous) = grep +($_->{name} // '') eq 'taken', @log;
+ok !exists $anonymous->{token} && !exists $anonymous->{tokenNumber}, 'what was done without a token has none';
 is_deeply [map $_->{time}, @log], [sort map $_->{time}, @log], 'in order of time';
 
 # --- how much
@@ -190,14 +191,14 @@ is of(($follow->{lines}->(3))[2], qw(operation id name)), "create $new new", 'an
 $c->request(POST => $users, json => Scim::user('new'));
 create($users, Scim::user('newer'));
 my @seen = $follow->{lines}->(5);
-is_deeply [map of($_, qw(kind operation status)), @seen[3, 4]], ['refusal create 409', 'change create -'], 'and a refusal';
+is_deeply [sort map of($_, qw(kind operation status)), @seen[3, 4]], ['change create -', 'refusal create 409'], 'and a refusal';
 is_deeply [map $_->{status}, $failing->{lines}->(2)], [404, 409], 'which is all that --failed sees';
 $t->concurrently(4, 30, sub {
     my ($i, $client) = @_;
     return $client->request(POST => $users, token => $token, json => Scim::user("later$i"));
 });
 @seen = $follow->{lines}->(35);
-is_deeply [map $_->{position}, @seen[4 .. 34]], [$seen[4]{position} .. $seen[4]{position} + 30], 'each once, in order';
+is_deeply [map $_->{position} // (), @seen[2 .. 34]], [$seen[2]{position} .. $seen[2]{position} + 31], 'each once, in order';
 kill TERM => $follow->{pid};
 is ended($follow), 0, 'a signal ends it, well';
 kill INT => $failing->{pid};
@@ -223,8 +224,10 @@ is "$exit $out$err", "0 $staff  \"Staff\"\n", 'groups';
 is_deeply [sort keys %{ $json->decode($out) }], [qw(id schemas userName)], '--attributes';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme), 'userName eq "nobody & co + 100%"');
 is "$exit $out$err", '0 ', 'nothing is found';
-create($users, Scim::user("$_", externalId => 'a&b + 100% #?ö')) for 'one', 'two', 'three';
-($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --count 2), 'externalId eq "a&b + 100% #?ö"');
+my $odd = "a&b + 100% #?\x{f6}";
+create($users, Scim::user("$_", externalId => $odd)) for 'one', 'two', 'three';
+utf8::encode($odd);
+($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --count 2), qq(externalId eq "$odd"));
 is join(' ', $out =~ /"(\w+)"/g), 'one two', 'every character of a filter arrives';
 is "$exit $err", "0 scimctl: 2 of 3 are shown; --count shows more\n", '--count';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme), 'userName eq');

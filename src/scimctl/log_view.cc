@@ -116,11 +116,14 @@ std::string LogView::change_line(const store::LoggedChange &logged) {
     if (type != nullptr)
         if (std::string text = name(*type, change.id); !text.empty())
             append_word(line, quoted(text));
-    std::string attributes;
+    // The members speak for themselves.
+    std::string attributes, members = members_line(logged);
     for (AttrNumber attr : change.attrs)
-        attributes += (attributes.empty() ? "" : ", ") + attribute_name(change.type, attr);
+        if (members.empty() || type == nullptr || type->members == nullptr ||
+            attr != type->members->number)
+            attributes += (attributes.empty() ? "" : ", ") + attribute_name(change.type, attr);
     append_word(line, attributes);
-    append_word(line, members_line(logged));
+    append_word(line, members);
     if (std::string by = label(change.actor); !by.empty()) append_word(line, "by " + quoted(by));
     append_word(line, "request " + service::request_text(change.request));
     return line;
