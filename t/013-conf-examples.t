@@ -164,6 +164,7 @@ my %try = (
         my @answers = $client->pipeline(map [GET => "$users?count=0"], 1 .. 200);
         my ($limited) = grep $_->{status} == 429, @answers;
         is_error $limited, 429, '', qr/limit/, 'a burst of one token';
+        cmp_ok scalar(grep $_->{status} == 200, @answers), '>', 40, 'which has more than strangers have';
         like $limited->{headers}{'retry-after'} // 'none', qr/^[1-9]\d*\z/, 'with Retry-After';
         $client = $t->client(port => 1, tls => 1, token => 'guess');
         @answers = $client->pipeline(map [GET => $users], 1 .. 60);

@@ -63,6 +63,11 @@ for (
         or diag "$exit $out$err";
 }
 
+for (['log', qr/--tenant.*--since.*--failed.*--follow.*--limit/s], ['find', qr/FILTER.*--tenant.*--type.*--count.*--attributes/s]) {
+    my ($exit, $out, $err) = $t->scimctl($_->[0], '--help');
+    ok $exit == 0 && $err eq '' && $out =~ $_->[1], "scimctl $_->[0] --help" or diag "$exit $out$err";
+}
+
 # --- changes
 
 my $start = time;
@@ -101,6 +106,12 @@ is_deeply [map of($_, qw(position operation resourceType id membersRemoved)), @l
 is_deeply $log[1]{removed}, [{ id => $ada }], 'whose member has no name any more';
 ok !exists $log[0]{name}, 'nor has what is gone';
 like +(said(qw(log --tenant acme --limit 1)))[0], qr/members: -$ada$by/, 'but its id in a line';
+
+is $c->request(PATCH => "$groups/$staff", json => { schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations => [
+    { op => 'add', path => 'members', value => [{ value => $bob }] }, { op => 'replace', path => 'displayName', value => 'Crew' },
+    { op => 'remove', path => qq(members[value eq "$many[0]"]) }] })->{status}, 204, 'a PATCH';
+like +(said(qw(log --tenant acme --limit 1)))[0], qr/  patch    Group  $staff  "Crew"  displayName  members: \+"b[^+]*" -"many1"$by/,
+    'says which attributes and members, with the new name';
 
 my @crowd = map $_->{json}{id}, $t->concurrently(4, 1100, sub {
     my ($i, $client) = @_;
@@ -141,7 +152,7 @@ is scalar @log, 100, 'a hundred';
 is scalar(acme(qw(--limit 3))), 3, '--limit';
 is_deeply [acme(qw(--limit 3))], [@log[-3 .. -1]], 'means the last';
 is_deeply [acme(qw(--failed --limit 1))], [$failed[-1]], 'of the refusals, too';
-is scalar(my @all = acme(qw(--limit 100000))), 3 + 7 + 2 + 2 + 1100 + 2 + 1 + 3 + 1, 'all';
+is scalar(my @all = acme(qw(--limit 100000))), 3 + 7 + 2 + 2 + 1 + 1100 + 2 + 1 + 3 + 1, 'all';
 is_deeply [acme(qw(--limit 100000 --since), $_)], \@all, "--since $_" for '1d', '90m', POSIX::strftime('%Y-%m-%d', gmtime $start);
 is_deeply [acme(qw(--limit 100000 --since), $log[-5]{time})], [grep $_->{time} ge $log[-5]{time}, @all], '--since a dateTime';
 is_deeply [acme(qw(--since 2100-01-01))], [], '--since later';
@@ -218,8 +229,8 @@ like "$exit $out$err", qr/\A0 [-0-9a-f]{36}  "last"\n\z/, 'find: id and name';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --json --base-url http://localhost/scim/v2), $filter);
 (my $query = $filter) =~ s/([^A-Za-z])/sprintf '%%%02X', ord $1/ge;
 is $out, $c->request(GET => "$users?filter=$query", headers => { Host => 'localhost' })->{body} . "\n", 'JSON is what the server says';
-($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --type Group), 'displayName eq "staff"');
-is "$exit $out$err", "0 $staff  \"Staff\"\n", 'groups';
+($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --type Group), 'displayName eq "crew"');
+is "$exit $out$err", "0 $staff  \"Crew\"\n", 'groups';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --attributes userName), $filter);
 is_deeply [sort keys %{ $json->decode($out) }], [qw(id schemas userName)], '--attributes';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme), 'userName eq "nobody & co + 100%"');
