@@ -22,8 +22,8 @@ const Attr *value_part(const Attr &complex) { return TypeView::find_sub(complex,
 
 }  // namespace
 
-Outcome Dialect::deviation(std::string_view name, std::string refusal) {
-    if (strict_) return syntax(std::move(refusal));
+Outcome Dialect::deviation(std::string_view name, std::string refusal, ScimType type) {
+    if (strict_) return bad_request(type, std::move(refusal));
     report_.rewrote(name);
     return Done{};
 }
@@ -37,8 +37,7 @@ Result<uint32_t> Dialect::schemas(const TypeView &type, const json_t *schemas) {
     };
     uint32_t extensions = 0;
     bool base = false;
-    if (!schemas || json_is_null(schemas) ||
-        (json_is_array(schemas) && json_array_size(schemas) == 0)) {
+    if (!is_assigned(schemas)) {
         if (auto r = deviation("schemas-missing", refusal(", and it is missing")); !r)
             return r.error();
         return extensions;
@@ -74,6 +73,36 @@ Outcome Dialect::one_schema(const TypeView &type, const json_t *urn, uint32_t &e
     else
         extensions |= uint32_t(1) << bit;
     if (seen) return deviation("duplicate-schema", quoted(text) + " is in \"schemas\" twice.");
+    return Done{};
+}
+
+Outcome Dialect::message_schemas(std::string_view urn, const json_t *schemas) {
+    const std::string wanted =
+        "\"schemas\" must be an array that contains \"" + std::string(urn) + "\"";
+    if (!is_assigned(schemas)) return deviation("schemas-missing", wanted + ", and it is missing.");
+    std::optional<Elements> urns = elements(schemas);
+    if (!urns) return syntax(wanted + ", not " + std::string(kind_of(schemas)) + ".");
+    bool found = false;
+    for (size_t i = 0; i < urns->size(); i++) {
+        const json_t *one = (*urns)[i];
+        if (!json_is_string(one))
+            return syntax("\"schemas\" must contain strings, not " + std::string(kind_of(one)) +
+                          ".");
+        const std::string_view text = text_of(one);
+        if (ascii_iequals(text, urn)) {
+            found = true;
+            continue;
+        }
+        if (has_prefix(text, scim_1_prefix))
+            return syntax(quoted(text) +
+                          " in \"schemas\" is SCIM 1.1; this server speaks SCIM 2.0: send \"" +
+                          std::string(urn) + "\".");
+        if (auto r = deviation("unknown-schema",
+                               quoted(text) + " in \"schemas\" is not the schema of this message.");
+            !r)
+            return r;
+    }
+    if (!found) return deviation("schemas-incomplete", wanted + ".");
     return Done{};
 }
 
@@ -119,6 +148,12 @@ const Attr *Dialect::bare_value(const Attr &complex, const json_t *value) {
     const Attr *part = value_part(complex);
     if (part) report_.rewrote("bare-value");
     return part;
+}
+
+bool Dialect::bare_member() {
+    if (strict_) return false;
+    report_.rewrote("bare-value");
+    return true;
 }
 
 bool Dialect::unassigns(const Attr &part, const json_t *value) {

@@ -36,14 +36,20 @@ class Dialect {
     Dialect(bool strict, Report &report) : strict_(strict), report_(report) {}
 
     bool strict() const { return strict_; }
+    Report &report() const { return report_; }
 
     // "schemas" of a body of `type`: a set of the extensions it names, by bit. Deviations:
     // schemas-missing, schemas-incomplete, unknown-schema, duplicate-schema, single-value. A URN of
     // SCIM 1.1 is refused with a hint.
     Result<uint32_t> schemas(const TypeView &type, const json_t *schemas);
 
-    // The body has an object of the extension `urn`,
-    // but its "schemas" does not say so: extension-not-in-schemas (S-31).
+    // "schemas" of a protocol message, such as a PatchOp, whose only schema is `urn`. Deviations:
+    // schemas-missing, schemas-incomplete, unknown-schema, single-value. A URN of SCIM 1.1 is
+    // refused with a hint.
+    Outcome message_schemas(std::string_view urn, const json_t *schemas);
+
+    // The body has an object of the extension `urn`, but its "schemas" does not say so:
+    // extension-not-in-schemas (S-31).
     Outcome unannounced_extension(std::string_view urn);
 
     // An attribute that nobody declared, by its path in the body: ignored and reported.
@@ -64,13 +70,18 @@ class Dialect {
     // nullptr if there is no such part or `value` is no string.
     const Attr *bare_value(const Attr &complex, const json_t *value);
 
-    // True if `value`, "" as the `value` of a reference such as manager,
-    // unassigns the whole attribute: empty-reference.
+    // True if a string may stand for the object of a group's member: bare-value.
+    bool bare_member();
+
+    // True if `value`, "" as the `value` of a reference such as manager, unassigns the whole
+    // attribute: empty-reference.
     bool unassigns(const Attr &part, const json_t *value);
 
+    // Any other deviation: reported as `name`, or refused: 400 `type` with `refusal`.
+    Outcome deviation(std::string_view name, std::string refusal,
+                      ScimType type = ScimType::invalid_syntax);
+
   private:
-    // Reported as `name`, or refused: 400 invalidSyntax with `refusal`.
-    Outcome deviation(std::string_view name, std::string refusal);
     Outcome one_schema(const TypeView &type, const json_t *urn, uint32_t &extensions, bool &base);
 
     bool strict_;

@@ -352,4 +352,12 @@ bool Filter::matches(const FilterSubject &subject) const {
     return Evaluation(*this, subject, buffers).satisfies(root_, all);
 }
 
+bool Filter::matches_element(const TypeView &type, const Leaf *begin, const Leaf *end) const {
+    thread_local Buffers buffers;
+    buffers.trim();
+    FilterSubject subject;
+    subject.type = &type;
+    return Evaluation(*this, subject, buffers).satisfies(node(root_).left, {begin, end});
+}
+
 }  // namespace scim

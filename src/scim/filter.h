@@ -99,6 +99,10 @@ class Filter {
 
     bool matches(const FilterSubject &subject) const;
 
+    // Of a filter that is `attr[…]`: whether one element of that attribute, by its leaves, satisfies
+    // what stands in the brackets. REQUIRES: the root is an element.
+    bool matches_element(const TypeView &type, const Leaf *begin, const Leaf *end) const;
+
     const FilterNode &node(uint32_t index) const { return nodes_[index]; }
     uint32_t root() const { return root_; }
     size_t terms() const { return terms_; }

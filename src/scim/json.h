@@ -35,6 +35,11 @@ Result<Json> parse_json(std::string_view bytes, const JsonLimits &limits);
 // "a string", "a number", "true", "an object", "null", …
 std::string_view kind_of(const json_t *value);
 
+// False for what stands for no value in SCIM: nullptr, null, [] (S-17).
+inline bool is_assigned(const json_t *value) {
+    return value && !json_is_null(value) && !(json_is_array(value) && json_array_size(value) == 0);
+}
+
 inline std::string_view text_of(const json_t *string) {
     return {json_string_value(string), json_string_length(string)};
 }

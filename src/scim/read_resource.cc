@@ -1,106 +1,38 @@
-// From a client's body to leaves. The shape of what is read is that of the schema, two levels and
-// no more, so nothing here recurses over what the client sent.
+// From a client's body to leaves: sorts the members of the body by attribute, then lets ValueReader
+// read each.
 
-#include <unordered_set>
-
-#include "scim/datetime.h"
 #include "scim/dialect.h"
+#include "scim/members.h"
 #include "scim/resource.h"
+#include "scim/value_reader.h"
 
 namespace scim {
 
 namespace {
 
-// Bounds of one attribute; the body as a whole is bounded before it gets here.
-constexpr size_t max_string = 64 * 1024;
-constexpr size_t max_large_string = 1024 * 1024;  // binary values, and photos as data: URLs
-constexpr size_t max_elements = 10000;
-
-Error invalid_value(std::string detail) {
-    return bad_request(ScimType::invalid_value, std::move(detail));
-}
-
-// Where in the body a value stands: "emails[0].value". Elements are counted from 0, nulls included.
-struct Place {
-    const Attr &attr;
-    std::optional<size_t> element;
-
-    std::string text() const {
-        const Attr &top = attr.parent ? *attr.parent : attr;
-        std::string out = "\"" + top.path;
-        if (element) out += "[" + std::to_string(*element) + "]";
-        if (attr.parent) out += "." + attr.def->name;
-        return out + "\"";
-    }
-
-    Error wrong(std::string_view expected, const json_t *got) const {
-        return invalid_value(text() + " must be " + std::string(expected) + ", not " +
-                             std::string(kind_of(got)) + ".");
-    }
-};
-
-std::string_view expected_form(Type type) {
-    switch (type) {
-        case Type::string: return "a string";
-        case Type::boolean: return "true or false";
-        case Type::decimal: return "a number";
-        case Type::integer: return "a number without fraction and exponent";
-        case Type::date_time: return "a string with date and time such as \"2026-11-21T10:00:00Z\"";
-        case Type::binary: return "a base64 string";
-        case Type::reference: return "a string with a URI";
-        case Type::complex: return "an object";
-    }
-    return "";
-}
-
-// RFC 4648 4; RFC 7643 2.3.6 lets the padding be left out.
-bool is_base64(std::string_view s) {
-    size_t padding = 0;
-    while (padding < 2 && padding < s.size() && s[s.size() - 1 - padding] == '=') padding++;
-    if (padding && s.size() % 4 != 0) return false;
-    s.remove_suffix(padding);
-    for (char c : s) {
-        bool good = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                    c == '+' || c == '/';
-        if (!good) return false;
-    }
-    return s.size() % 4 != 1;
-}
-
-bool is_assigned(const json_t *value) {
-    return value && !json_is_null(value) && !(json_is_array(value) && json_array_size(value) == 0);
-}
-
 class Reader {
   public:
-    Reader(const TypeView &type, bool strict, Report &report)
-        : type_(type), dialect_(strict, report), members_(type.attrs.size()) {}
+    Reader(const TypeView &type, bool strict, const ReadLimits &limits, Report &report)
+        : type_(type),
+          limits_(limits),
+          dialect_(strict, report),
+          values_(type, dialect_, out_),
+          members_(type.attrs.size()) {}
 
     Result<Resource> read(const json_t *body);
 
   private:
     Outcome collect(const json_t *body);
     Outcome collect_extension(int bit, const json_t *object, uint32_t announced);
-    Outcome attribute(const Attr &attr, const json_t *value);
-    Outcome list(const Attr &attr, const json_t *value);
-    Outcome complex(const Attr &attr, const json_t *value, std::optional<size_t> place);
-    Outcome collect_parts(const Attr &attr, const json_t *object);
-    Outcome part(const Attr &attr, const json_t *value, std::optional<size_t> place);
-    Outcome simple(const Place &place, const json_t *value, std::string &out);
-    Outcome string(const Place &place, std::string_view value) const;
-    Outcome too_many(const Attr &attr, const Elements &elements) const;
-
-    void add_leaf(const Attr &attr) {
-        out_.leaves.push_back({attr.number, element_, out_.keep(text_)});
-    }
+    Outcome members_of_group();
 
     const TypeView &type_;
+    const ReadLimits &limits_;
     Dialect dialect_;
     Resource out_;
+    ValueReader values_;
     // What the body has for an attribute, by rank: members may come in any order, leaves have one.
     std::vector<const json_t *> members_;
-    uint32_t element_ = 0;  // of the leaf being made
-    std::string text_;      // of the leaf being made
 };
 
 Result<Resource> Reader::read(const json_t *body) {
@@ -110,8 +42,9 @@ Result<Resource> Reader::read(const json_t *body) {
     if (auto r = collect(body); !r) return r.error();
     for (const Attr &attr : type_.attrs) {
         if (attr.parent || !is_assigned(members_[attr.rank])) continue;
-        if (auto r = attribute(attr, members_[attr.rank]); !r) return r.error();
+        if (auto r = values_.attribute(attr, members_[attr.rank]); !r) return r.error();
     }
+    if (auto r = members_of_group(); !r) return r.error();
     return std::move(out_);
 }
 
@@ -145,8 +78,8 @@ Outcome Reader::collect_extension(int bit, const json_t *object, uint32_t announ
     if (!is_assigned(object)) return Done{};
     const std::string &urn = type_.extension_bits[size_t(bit)];
     if (!json_is_object(object))
-        return invalid_value("\"" + urn + "\" must be an object, not " +
-                             std::string(kind_of(object)) + ".");
+        return bad_request(ScimType::invalid_value, "\"" + urn + "\" must be an object, not " +
+                                                        std::string(kind_of(object)) + ".");
     if (json_object_size(object) == 0) return Done{};
     if (!(announced >> bit & 1))
         if (auto r = dialect_.unannounced_extension(urn); !r) return r;
@@ -165,202 +98,22 @@ Outcome Reader::collect_extension(int bit, const json_t *object, uint32_t announ
     return Done{};
 }
 
-Outcome Reader::collect_parts(const Attr &attr, const json_t *object) {
-    const char *key;
-    size_t size;
-    json_t *value;
-    json_object_keylen_foreach(const_cast<json_t *>(object), key, size, value) {
-        const std::string_view name(key, size);
-        if (const Attr *sub = TypeView::find_sub(attr, name)) {
-            members_[sub->rank] = value;
-        } else {
-            std::string path = attr.path + "." + std::string(name);
-            if (auto r = dialect_.unknown_attribute(type_, path); !r) return r;
-        }
-    }
+Outcome Reader::members_of_group() {
+    const json_t *sent = type_.members ? members_[type_.members->rank] : nullptr;
+    if (!sent) return Done{};
+    MemberReader reader(limits_.max_members, dialect_);
+    auto ids = reader.read(sent, MemberReader::Unknown::refuse);
+    if (!ids) return ids.error();
+    sort_members(*ids);
+    out_.members = std::move(*ids);
     return Done{};
-}
-
-// Attributes
-
-Outcome Reader::attribute(const Attr &attr, const json_t *value) {
-    // S-24: what only the server writes is ignored, whatever it looks like.
-    // A password is accepted and forgotten.
-    if (attr.computed || attr.discarded) return Done{};
-    if (attr.def->multi_valued) return list(attr, value);
-    element_ = 0;
-    if (attr.def->type == Type::complex) return complex(attr, value, std::nullopt);
-    return part(attr, value, std::nullopt);
-}
-
-Outcome Reader::too_many(const Attr &attr, const Elements &elements) const {
-    if (elements.size() <= max_elements) return Done{};
-    return invalid_value(Place{attr, {}}.text() + " has " + std::to_string(elements.size()) +
-                         " elements; " + std::to_string(max_elements) + " are allowed.");
-}
-
-// The leaves of one element as one text: equal if and only if the elements are.
-std::string identity(const Leaf *from, const Leaf *to) {
-    std::string all;
-    for (; from != to; from++) {
-        all += std::to_string(from->attr);
-        all += '=';
-        all += from->json;  // ends where it says: it is one JSON value
-    }
-    return all;
-}
-
-// S-11: a missing `primary` is false.
-bool has_primary(const TypeView &type, const Leaf *from, const Leaf *to) {
-    for (; from != to; from++) {
-        const Attribute &def = *type.by_number(from->attr)->def;
-        if (def.type == Type::boolean && ascii_iequals(def.name, "primary") && from->json == "true")
-            return true;
-    }
-    return false;
-}
-
-Outcome Reader::list(const Attr &attr, const json_t *value) {
-    const auto elements = dialect_.elements(value);
-    if (!elements) return Place{attr, {}}.wrong("an array", value);
-    if (auto r = too_many(attr, *elements); !r) return r;
-
-    std::unordered_set<std::string> seen;
-    bool primary = false;
-    element_ = 0;
-    for (size_t i = 0; i < elements->size(); i++) {
-        const json_t *element = (*elements)[i];
-        if (json_is_null(element)) continue;
-        const size_t first = out_.leaves.size();
-        auto r =
-            attr.def->type == Type::complex ? complex(attr, element, i) : part(attr, element, i);
-        if (!r) return r;
-        const Leaf *from = out_.leaves.data() + first;
-        const Leaf *to = out_.leaves.data() + out_.leaves.size();
-        if (from == to) continue;  // nothing in it (S-19)
-        // The same element twice says nothing more (S-13).
-        if (elements->size() > 1 && !seen.insert(identity(from, to)).second) {
-            out_.leaves.resize(first);
-            continue;
-        }
-        if (has_primary(type_, from, to)) {
-            if (primary)
-                return invalid_value(Place{attr, i}.text() +
-                                     " is the second element with \"primary\": true; one may be.");
-            primary = true;
-        }
-        element_++;
-    }
-    return Done{};
-}
-
-Outcome Reader::complex(const Attr &attr, const json_t *value, std::optional<size_t> place) {
-    if (!place) value = dialect_.singular(attr, value);
-    for (const Attr *sub : attr.subs) members_[sub->rank] = nullptr;
-    if (json_is_object(value)) {
-        if (auto r = collect_parts(attr, value); !r) return r;
-    } else if (const Attr *bare = dialect_.bare_value(attr, value)) {
-        members_[bare->rank] = value;
-    } else if (!json_is_null(value)) {
-        return Place{attr, place}.wrong(expected_form(Type::complex), value);
-    }
-    const size_t first = out_.leaves.size();
-    for (const Attr *sub : attr.subs) {
-        const json_t *sent = members_[sub->rank];
-        if (!is_assigned(sent) || !sub->stored()) continue;
-        if (dialect_.unassigns(*sub, sent)) {
-            out_.leaves.resize(first);
-            return Done{};
-        }
-        if (auto r = part(*sub, sent, place); !r) return r;
-    }
-    return Done{};
-}
-
-// One leaf: a simple value, or all values of a multi-valued part (E5607).
-Outcome Reader::part(const Attr &attr, const json_t *value, std::optional<size_t> place) {
-    const Place at{attr, place};
-    text_.clear();
-    if (!attr.parent || !attr.def->multi_valued) {
-        if (auto r = simple(at, value, text_); !r) return r;
-        add_leaf(attr);
-        return Done{};
-    }
-    const auto elements = dialect_.elements(value);
-    if (!elements) return at.wrong("an array", value);
-    if (auto r = too_many(attr, *elements); !r) return r;
-    std::unordered_set<std::string> seen;
-    std::string one;
-    for (size_t i = 0; i < elements->size(); i++) {
-        if (json_is_null((*elements)[i])) continue;
-        one.clear();
-        if (auto r = simple(at, (*elements)[i], one); !r) return r;
-        if (!seen.insert(one).second) continue;
-        text_ += text_.empty() ? '[' : ',';
-        text_ += one;
-    }
-    if (text_.empty()) return Done{};
-    text_ += ']';
-    add_leaf(attr);
-    return Done{};
-}
-
-// Simple values
-
-// One text for one value: 5 and 5.0 are the same decimal.
-// Integers that a double cannot hold stay exact.
-void write_number(std::string &out, const json_t *number) {
-    constexpr json_int_t exact = json_int_t(1) << 53;
-    const json_int_t integer = json_integer_value(number);
-    if (integer < -exact || integer > exact) return write_integer(out, integer);
-    const double value = json_number_value(number);
-    write_decimal(out, value == 0 ? 0 : value);  // no -0.0
-}
-
-Outcome Reader::simple(const Place &place, const json_t *value, std::string &out) {
-    const Type type = place.attr.def->type;
-    if (type == Type::boolean) {
-        if (const auto b = dialect_.boolean(value)) {
-            out += *b ? "true" : "false";
-            return Done{};
-        }
-    } else if (type == Type::integer && json_is_integer(value)) {
-        write_integer(out, json_integer_value(value));
-        return Done{};
-    } else if (type == Type::decimal && json_is_number(value)) {
-        write_number(out, value);
-        return Done{};
-    } else if (type != Type::integer && type != Type::decimal && json_is_string(value)) {
-        if (auto r = string(place, text_of(value)); !r) return r;
-        write_string(out, text_of(value));
-        return Done{};
-    }
-    return place.wrong(expected_form(type), value);
-}
-
-Outcome Reader::string(const Place &place, std::string_view value) const {
-    const Attr &attr = place.attr;
-    const bool photo = attr.extension < 0 && attr.path == "photos.value";
-    const size_t limit = photo || attr.def->type == Type::binary ? max_large_string : max_string;
-    if (value.size() > limit)
-        return invalid_value(place.text() + " has " + std::to_string(value.size()) + " bytes; " +
-                             std::to_string(limit) + " are allowed.");
-    const bool good = attr.def->type == Type::date_time ? parse_datetime(value).has_value()
-                      : attr.def->type == Type::binary  ? is_base64(value)
-                                                        : true;
-    if (good) return Done{};
-    // What is never returned is not echoed either; of a binary value the first bytes help nobody.
-    const bool silent = attr.def->type == Type::binary || attr.never_returned();
-    const std::string got = silent ? "" : ", not " + quoted(value);
-    return invalid_value(place.text() + " must be " + std::string(expected_form(attr.def->type)) +
-                         got + ".");
 }
 
 }  // namespace
 
 Result<Resource> read_resource(const TypeView &type, const json_t *body, bool strict,
-                               Report &report) {
-    return Reader(type, strict, report).read(body);
+                               Report &report, const ReadLimits &limits) {
+    return Reader(type, strict, limits, report).read(body);
 }
 
 }  // namespace scim

@@ -57,14 +57,18 @@ class Report {
     std::vector<std::string> rewrites_, ignored_;
 };
 
+struct ReadLimits {
+    size_t max_members = 20000;  // scim_max_members
+};
+
 // The client's body of POST or PUT as leaves: RFC 7643 2, 7644 3.3. readOnly and computed
 // attributes are ignored (S-24), null and [] are unassigned (S-17), names match in any case (S-2),
 // types are checked, a `primary` occurs once (S-11), `schemas` is checked (S-29, S-31). Writable
 // attributes that were not sent are absent. `strict` is scim_profile rfc: no rewrite is made and
 // unknown attributes are refused. Whether required attributes are there is asked separately,
-// because PUT keeps some.
+// because PUT keeps some. More members of a group than the limit are 413 (members.h).
 Result<Resource> read_resource(const TypeView &type, const json_t *body, bool strict,
-                               Report &report);
+                               Report &report, const ReadLimits &limits = ReadLimits());
 
 // 400 invalidValue naming the first required attribute that is missing (S-21); an extension's only
 // if the extension is required or present.

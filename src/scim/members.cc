@@ -1,0 +1,133 @@
+#include "scim/members.h"
+
+#include <algorithm>
+
+#include "scim/text.h"
+
+namespace scim {
+
+namespace {
+
+constexpr size_t max_named = 5;  // unknown ids in one sentence
+
+Error invalid_value(std::string detail) {
+    return bad_request(ScimType::invalid_value, std::move(detail));
+}
+
+std::string place(size_t i) { return "\"members[" + std::to_string(i) + "]"; }
+
+// Ids that are unknown because no resource can have them.
+class Strangers {
+  public:
+    void add(std::string_view text) {
+        if (count_++ >= max_named) return;
+        if (!names_.empty()) names_ += ", ";
+        names_ += quoted(text);
+    }
+    bool none() const { return count_ == 0; }
+    Error error() const {
+        std::string more = count_ > max_named
+                               ? " and " + std::to_string(count_ - max_named) + " more"
+                               : std::string();
+        return invalid_value("\"members\": there is no User or Group with the id " + names_ + more +
+                             ".");
+    }
+
+  private:
+    size_t count_ = 0;
+    std::string names_;
+};
+
+void take(std::string_view text, MemberReader::Unknown unknown, std::vector<Id> &ids,
+          Strangers &strangers) {
+    if (auto id = parse_id(text))
+        ids.push_back(*id);
+    else if (unknown == MemberReader::Unknown::refuse)
+        strangers.add(text);
+}
+
+}  // namespace
+
+Outcome MemberReader::count(size_t more) {
+    read_ += more;
+    if (read_ <= max_members_) return Done{};
+    return Error{413, ScimType::none,
+                 "The request names " + std::to_string(read_) +
+                     " members or more; scim_max_members (" + std::to_string(max_members_) +
+                     ") allows no more than that in one request.",
+                 0};
+}
+
+Result<std::vector<Id>> MemberReader::read(const json_t *value, Unknown unknown) {
+    std::vector<Id> ids;
+    if (!value || json_is_null(value)) return ids;
+    const auto elements = dialect_.elements(value);
+    if (!elements)
+        return invalid_value("\"members\" must be an array, not " + std::string(kind_of(value)) +
+                             ".");
+    if (auto r = count(elements->size()); !r) return r.error();
+    ids.reserve(elements->size());
+    Strangers strangers;
+    for (size_t i = 0; i < elements->size(); i++) {
+        const json_t *element = (*elements)[i];
+        if (json_is_null(element)) continue;
+        auto id = text(element, i);
+        if (!id) return id.error();
+        take(*id, unknown, ids, strangers);
+    }
+    if (!strangers.none()) return strangers.error();
+    return ids;
+}
+
+Result<std::vector<Id>> MemberReader::read(const std::vector<std::string> &texts, Unknown unknown) {
+    std::vector<Id> ids;
+    if (auto r = count(texts.size()); !r) return r.error();
+    Strangers strangers;
+    for (const std::string &text : texts) take(text, unknown, ids, strangers);
+    if (!strangers.none()) return strangers.error();
+    return ids;
+}
+
+Result<std::string_view> MemberReader::text(const json_t *element, size_t i) {
+    if (json_is_object(element)) return value_of(element, i);
+    if (!json_is_string(element) || !dialect_.bare_member())
+        return invalid_value(place(i) +
+                             "\" must be an object with the id of a User or Group as "
+                             "\"value\", not " +
+                             std::string(kind_of(element)) + ".");
+    if (json_string_length(element) == 0)
+        return invalid_value(place(i) + "\" must be the id of a User or Group; it is empty.");
+    return text_of(element);
+}
+
+Result<std::string_view> MemberReader::value_of(const json_t *object, size_t i) {
+    const json_t *value = nullptr, *type = nullptr;
+    const char *key;
+    size_t size;
+    json_t *sent;
+    json_object_keylen_foreach(const_cast<json_t *>(object), key, size, sent) {
+        if (ascii_iequals({key, size}, "value")) value = sent;
+        if (ascii_iequals({key, size}, "type")) type = sent;
+    }
+    if (type && !json_is_null(type)) {
+        if (!json_is_string(type) ||
+            !(ascii_iequals(text_of(type), "User") || ascii_iequals(text_of(type), "Group")))
+            return invalid_value(place(i) + ".type\" must be \"User\" or \"Group\".");
+    }
+    if (!value || json_is_null(value))
+        return invalid_value(place(i) +
+                             ".value\" must be the id of a User or Group; it is missing.");
+    if (!json_is_string(value))
+        return invalid_value(place(i) + ".value\" must be a string, not " +
+                             std::string(kind_of(value)) + ".");
+    if (json_string_length(value) == 0)
+        return invalid_value(place(i) + ".value\" must be the id of a User or Group; it is empty.");
+    return text_of(value);
+}
+
+void sort_members(std::vector<Id> &ids) {
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+}
+
+}  // namespace scim

@@ -1,0 +1,50 @@
+#pragma once
+// The members of a Group as a client writes them (RFC 7643 4.2): ids, and nothing else that is not
+// computed when the group is sent.
+//
+//     members := [ { "value": id, … }, … ]      an element that is null is none
+//
+// Also read, and reported by Dialect: an id without its object (bare-value), one element without the
+// array (single-value). `display` and `$ref` are ignored; `type`, if given, is "User" or "Group".
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scim/dialect.h"
+#include "scim/id.h"
+#include "scim/json.h"
+#include "scim/result.h"
+
+namespace scim {
+
+class MemberReader {
+  public:
+    // What is said about a text that cannot be an id of ours: there is no such member (400
+    // invalidValue), or there is nothing to remove.
+    enum class Unknown : uint8_t { refuse, skip };
+
+    // `max_members` bounds what one reader reads, all values together: more is 413. `dialect` must
+    // outlive the reader.
+    MemberReader(size_t max_members, Dialect &dialect)
+        : max_members_(max_members), dialect_(dialect) {}
+
+    // The ids of a value of `members`, in order, none if it is null. 400 invalidValue naming
+    // "members[i]" if an element has no value, and a few of the unknown ids if there are any.
+    Result<std::vector<Id>> read(const json_t *value, Unknown unknown);
+    // The same of ids alone.
+    Result<std::vector<Id>> read(const std::vector<std::string> &texts, Unknown unknown);
+
+  private:
+    Outcome count(size_t more);
+    Result<std::string_view> text(const json_t *element, size_t i);
+    Result<std::string_view> value_of(const json_t *object, size_t i);
+
+    size_t max_members_, read_ = 0;
+    Dialect &dialect_;
+};
+
+// Sorts, and makes one of those that occur twice.
+void sort_members(std::vector<Id> &ids);
+
+}  // namespace scim

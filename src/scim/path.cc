@@ -1,0 +1,250 @@
+#include "scim/path.h"
+
+#include <algorithm>
+
+#include "scim/json.h"
+#include "scim/text.h"
+#include "scim/unicode.h"
+
+namespace scim {
+
+namespace {
+
+bool is_letter(char c) {
+    const char lower = ascii_lower(c);
+    return lower >= 'a' && lower <= 'z';
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+// RFC 7643 2.1, and "$ref".
+bool is_name(std::string_view s) {
+    if (!s.empty() && s[0] == '$') s.remove_prefix(1);
+    return !s.empty() && is_letter(s[0]) && std::all_of(s.begin(), s.end(), [](char c) {
+        return is_letter(c) || is_digit(c) || c == '-' || c == '_';
+    });
+}
+
+// Characters of RFC 8141 URNs and of names.
+bool is_urn_character(char c) {
+    return is_letter(c) || is_digit(c) ||
+           std::string_view("-._~%!$&'*+,;=:@/").find(c) != std::string_view::npos;
+}
+
+class PathParser {
+  public:
+    PathParser(const TypeView &type, std::string_view text, const PathLimits &limits,
+               Dialect &dialect)
+        : type_(type), text_(text), limits_(limits), dialect_(dialect) {}
+
+    Result<std::optional<Path>> parse();
+
+  private:
+    // False: an attribute that is unknown and ignored.
+    Result<bool> name(std::string_view name);
+    Result<const Attr *> unprefixed(std::string_view name);
+    Outcome check_form(std::string_view name) const;
+    Result<bool> unknown(std::string_view path);
+    Outcome brackets(size_t end);
+    Outcome member_brackets(size_t end);
+    Result<bool> part(std::string_view name);
+    Result<size_t> closing_bracket(size_t open) const;
+    Error wrong(size_t at, std::string sentence, ScimType type = ScimType::invalid_path) const;
+
+    const TypeView &type_;
+    std::string_view text_;
+    const PathLimits &limits_;
+    Dialect &dialect_;
+    Path path_;
+};
+
+Error PathParser::wrong(size_t at, std::string sentence, ScimType type) const {
+    size_t character = 1;
+    for (char c : text_.substr(0, at)) character += (c & 0xc0) != 0x80;
+    return bad_request(type, "The path " + quoted(text_) + " is wrong at character " +
+                                 std::to_string(character) + ": " + std::move(sentence) + ".");
+}
+
+Result<std::optional<Path>> PathParser::parse() {
+    if (text_.size() > limits_.length)
+        return bad_request(ScimType::invalid_path, "The path has " + std::to_string(text_.size()) +
+                                                       " bytes; " + std::to_string(limits_.length) +
+                                                       " are allowed.");
+    const size_t open = text_.find('[');
+    auto known = name(text_.substr(0, open));
+    if (!known) return known.error();
+    if (open == text_.npos) return *known ? std::optional(std::move(path_)) : std::nullopt;
+
+    auto close = closing_bracket(open);
+    if (!close) return close.error();
+    const size_t end = *close + 1;
+    if (*known)
+        if (auto r = brackets(end); !r) return r.error();
+    if (end == text_.size()) return *known ? std::optional(std::move(path_)) : std::nullopt;
+    if (text_[end] != '.' || !is_name(text_.substr(end + 1)))
+        return wrong(end, "expected \".\" and the name of a part, or the end");
+    if (!*known) return std::optional<Path>();
+    known = part(text_.substr(end + 1));
+    if (!known) return known.error();
+    return *known ? std::optional(std::move(path_)) : std::nullopt;
+}
+
+// Names
+
+Result<bool> PathParser::name(std::string_view name) {
+    const Attr *attr = type_.find(name);
+    if (!attr) {
+        path_.extension = type_.find_extension(name);
+        if (path_.extension >= 0) return true;
+        auto found = unprefixed(name);
+        if (!found) return found.error();
+        attr = *found;
+    }
+    if (!attr) {
+        if (auto r = check_form(name); !r) return r.error();
+        return unknown(name);
+    }
+    path_.attr = attr->parent ? attr->parent : attr;
+    path_.part = attr->parent ? attr : nullptr;
+    return true;
+}
+
+// 2.8
+Result<const Attr *> PathParser::unprefixed(std::string_view name) {
+    const size_t dot = name.find('.');
+    const Attr *found = nullptr;
+    for (size_t bit = 0; bit < type_.extension_bits.size(); bit++) {
+        const Attr *attr = type_.find_in_extension(int(bit), name.substr(0, dot));
+        if (attr && dot != name.npos) attr = TypeView::find_sub(*attr, name.substr(dot + 1));
+        if (!attr) continue;
+        if (found)
+            return wrong(0, "several extensions have an attribute " + quoted(name) +
+                                ", expected one with its URN such as \"" + found->path + "\"");
+        found = attr;
+    }
+    if (!found) return found;
+    if (auto r =
+            dialect_.deviation("unprefixed-extension",
+                               "The path " + quoted(text_) +
+                                   " lacks the URN of an extension: send \"" + found->path + "\".",
+                               ScimType::invalid_path);
+        !r)
+        return r.error();
+    return found;
+}
+
+// An unknown attribute is ignored, so it must at least look like one.
+Outcome PathParser::check_form(std::string_view name) const {
+    if (name.empty()) return wrong(0, "expected the name of an attribute");
+    const auto bad = std::find_if_not(name.begin(), name.end(), is_urn_character);
+    if (bad != name.end())
+        return wrong(size_t(bad - name.begin()), "no name of an attribute contains that character");
+    const size_t colon = name.rfind(':');
+    if (colon != name.npos) {
+        if (!ascii_iequals(name.substr(0, 4), "urn:") || colon + 1 == name.size())
+            return wrong(0, "expected the name of an attribute, or a URN");
+        return Done{};
+    }
+    const size_t dot = name.find('.');
+    if (!is_name(name.substr(0, dot))) return wrong(0, "expected the name of an attribute");
+    if (dot != name.npos && !is_name(name.substr(dot + 1)))
+        return wrong(dot + 1, "expected the name of a part");
+    return Done{};
+}
+
+Result<bool> PathParser::unknown(std::string_view path) {
+    if (auto r = dialect_.unknown_attribute(type_, path); !r)
+        return bad_request(ScimType::invalid_path, r.error().detail);
+    return false;
+}
+
+Result<bool> PathParser::part(std::string_view name) {
+    path_.part = TypeView::find_sub(*path_.attr, name);
+    if (path_.part) return true;
+    return unknown(path_.attr->path + "." + std::string(name));
+}
+
+// Brackets
+
+Result<size_t> PathParser::closing_bracket(size_t open) const {
+    bool in_string = false;
+    for (size_t i = open + 1; i < text_.size(); i++) {
+        if (text_[i] == '"') in_string = !in_string;
+        if (in_string && text_[i] == '\\') i++;
+        if (!in_string && text_[i] == ']') return i;
+    }
+    return wrong(text_.size(),
+                 in_string ? "expected a double quote that ends the string" : "expected \"]\"");
+}
+
+// `end` is behind the closing one.
+Outcome PathParser::brackets(size_t end) {
+    const size_t open = text_.find('[');
+    if (!path_.attr) return wrong(open, "brackets cannot follow the URN of an extension");
+    if (path_.part || path_.attr->def->type != Type::complex)
+        return wrong(open, "brackets cannot follow " + quoted(text_.substr(0, open)) +
+                               ", which has no parts");
+    if (path_.attr == type_.members) return member_brackets(end);
+    if (!path_.attr->def->multi_valued)
+        if (auto r = dialect_.deviation("filter-on-singular",
+                                        "The path " + quoted(text_) + " selects an element of \"" +
+                                            path_.attr->path + "\", which is not multi-valued.",
+                                        ScimType::invalid_path);
+            !r)
+            return r;
+    if (path_.attr->computed) return Done{};  // nobody may write it, whichever element is meant
+    // With the attribute in front, so that positions are those in the path.
+    auto filter = Filter::parse(type_, text_.substr(0, end), limits_.filter, dialect_.strict(),
+                                dialect_.report());
+    if (!filter) return filter.error();
+    path_.filter = std::move(*filter);
+    return Done{};
+}
+
+// `value eq "…" or value eq "…"`
+Outcome PathParser::member_brackets(size_t end) {
+    std::string_view rest = text_.substr(0, end - 1);
+    rest.remove_prefix(rest.find('[') + 1);
+    auto take_blanks = [&] {
+        const size_t before = rest.size();
+        while (!rest.empty() && is_blank(rest[0])) rest.remove_prefix(1);
+        return rest.size() < before;
+    };
+    auto take = [&](std::string_view word) {
+        if (!ascii_iequals(rest.substr(0, word.size()), word)) return false;
+        rest.remove_prefix(word.size());
+        return true;
+    };
+    auto refused = [&] {
+        return wrong(end - 1 - rest.size(),
+                     "members are selected by value alone, expected members[value eq \"…\"]",
+                     ScimType::invalid_filter);
+    };
+    std::vector<std::string> &ids = path_.member_ids.emplace();
+    for (;;) {
+        take_blanks();
+        if (!take("value") || !take_blanks() || !take("eq")) return refused();
+        take_blanks();
+        size_t close = 1;
+        while (close < rest.size() && rest[close] != '"') close += rest[close] == '\\' ? 2 : 1;
+        if (rest.empty() || rest[0] != '"' || close >= rest.size() ||
+            !read_string(rest.substr(0, close + 1), ids.emplace_back()))
+            return refused();
+        rest.remove_prefix(close + 1);
+        if (!take_blanks() || rest.empty()) break;
+        if (!take("or") || rest.empty() || !is_blank(rest[0])) return refused();
+    }
+    if (!rest.empty()) return refused();
+    return Done{};
+}
+
+}  // namespace
+
+Result<std::optional<Path>> parse_path(const TypeView &type, std::string_view text,
+                                       const PathLimits &limits, Dialect &dialect) {
+    return PathParser(type, text, limits, dialect).parse();
+}
+
+}  // namespace scim

@@ -1,0 +1,124 @@
+// A group's members are read as ids: what stands beside an id is ignored, what is no id is named, and
+// more than scim_max_members are refused.
+
+#include "scim/members.h"
+
+#include <chrono>
+
+#include "patch_fixture.h"
+
+using namespace fixture;
+
+namespace {
+
+// The members of a Group's body as digits, "absent", or the error; "+report" behind them.
+std::string read(const std::string &members, bool strict = false, size_t limit = 20000) {
+    std::string json = R"({"schemas":[")" + std::string(group_urn) + R"("],"displayName":"g")" +
+                       (members.empty() ? "" : ",\"members\":" + members) + "}";
+    Json body = must(parse_json(json, JsonLimits()));
+    Report report;
+    ReadLimits limits;
+    limits.max_members = limit;
+    auto resource = read_resource(group(), body.get(), strict, report, limits);
+    if (!resource) return words(resource.error());
+    if (!resource->members) return "absent";
+    std::string rewrites = report.summary();
+    return digits(*resource->members) + (rewrites.empty() ? "" : "+" + rewrites);
+}
+
+std::string member(char digit, const std::string &more = "") {
+    return R"({"value":")" + id_text(digit) + "\"" + more + "}";
+}
+
+void forms() {
+    is(read(""), "absent", "not sent");
+    is(read("[]"), "", "sent, and empty");
+    is(read("null"), "", "null is empty too");
+    is(read("[" + member('2') + "," + member('1') + "]"), "12", "sorted");
+    is(read("[" + member('2') + "," + member('1') + "," + member('2') + "]"), "12", "each once");
+    is(read("[null," + member('1') + "]"), "1", "a null element is none");
+    is(read("[" + member('1', R"(,"display":"d","$ref":null,"type":"user","favourite":1)") + "]"),
+       "1", "what stands beside the id is ignored");
+    is(read("[{\"VALUE\":\"" + id_text('4') + "\",\"Type\":null}]"), "4", "names in any case");
+    is(read("[" + member('1', R"(,"type":"GROUP")") + "]", true), "1", "a type in any case");
+    is(read("[\"" + id_text('1') + "\"]"), "1+bare-value", "a bare id");
+    is(read("\"" + id_text('1') + "\""), "1+single-value,bare-value", "a bare id without brackets");
+    is(read(member('1')), "1+single-value", "an object without brackets");
+}
+
+void refusals() {
+    auto refused = [](const std::string &members, const std::string &want, bool strict = false) {
+        std::string got = read(members, strict);
+        if (!ok(has(got, "invalidValue: ") && has(got, want), "refused: " + members.substr(0, 60)))
+            diag(got);
+    };
+    refused("[{}]", "\"members[0].value\" must be the id of a User or Group; it is missing");
+    refused("[" + member('1') + ",{\"value\":null}]", "\"members[1].value\" must be");
+    refused("[null,{\"value\":\"\"}]",
+            "\"members[1].value\" must be the id of a User or Group; it is empty");
+    refused("[\"\"]", "\"members[0]\" must be the id of a User or Group; it is empty");
+    refused("[{\"value\":5}]", "\"members[0].value\" must be a string, not a number");
+    refused("[5]", "\"members[0]\" must be an object");
+    refused("5", "\"members[0]\" must be an object");
+    refused("[" + member('1', R"(,"type":"Device")") + "]",
+            "\"members[0].type\" must be \"User\" or \"Group\"");
+    refused("[" + member('1', R"(,"type":7)") + "]", "\"members[0].type\"");
+    refused("[{\"value\":\"7\"}," + member('1') + ",{\"value\":\"x y\"}]",
+            "there is no User or Group with the id \"7\", \"x y\".");
+    refused(R"(["a","b","c","d","e","f","g"])", "\"a\", \"b\", \"c\", \"d\", \"e\" and 2 more.");
+    refused("[{\"value\":\"0192F7A0-0000-7000-8000-00000000000a\"}]", "there is no User or Group");
+    refused("[\"" + id_text('1') + "\"]", "\"members[0]\" must be an object", true);
+    refused(member('1'), "\"members\" must be an array, not an object", true);
+}
+
+void bounds() {
+    std::string three = "[" + member('1') + "," + member('2') + "," + member('3') + "]";
+    is(read(three, false, 3), "123", "as many as are allowed");
+    std::string got = read(three, false, 2);
+    if (!ok(has(got, "413: ") && has(got, "scim_max_members (2)"), "more: 413 with the directive"))
+        diag(got);
+
+    std::string many;
+    for (int i = 0; i < 20000; i++) {
+        std::string text = id_text('0');
+        std::string tail = std::to_string(100000 + (i * 7919) % 20000);
+        text.replace(text.size() - tail.size(), tail.size(), tail);
+        many += (i ? ",{\"value\":\"" : "[{\"value\":\"") + text + "\"}";
+    }
+    Json json = must(parse_json("{\"m\":" + many + "]}", JsonLimits()));
+    auto start = std::chrono::steady_clock::now();
+    Report report;
+    Dialect dialect(false, report);
+    MemberReader reader(20000, dialect);
+    auto ids = must(reader.read(json_object_get(json.get(), "m"), MemberReader::Unknown::refuse));
+    sort_members(ids);
+    double ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    ok(ids.size() == 20000 && ms < 500, "20,000 members in " + std::to_string(ms) + " ms");
+    ok(!reader.read(json_object_get(json.get(), "m"), MemberReader::Unknown::refuse),
+       "a reader counts all that it reads");
+}
+
+void others() {
+    Report report;
+    Dialect dialect(false, report);
+    MemberReader reader(5, dialect);
+    auto texts = std::vector<std::string>{id_text('3'), "bogus", id_text('1')};
+    is(digits(must(reader.read(texts, MemberReader::Unknown::skip))), "31", "ids alone, in order");
+    auto refused = reader.read({"bogus"}, MemberReader::Unknown::refuse);
+    ok(!refused && has(refused.error().detail, "\"bogus\""), "an unknown id alone");
+
+    Json body = must(parse_json(R"({"userName":"u","members":[{"value":"x"}]})", JsonLimits()));
+    auto user_resource = read_resource(user(), body.get(), false, report);
+    ok(user_resource && !user_resource->members, "a User has no members");
+}
+
+}  // namespace
+
+int main() {
+    forms();
+    refusals();
+    bounds();
+    others();
+    return tap::done();
+}
