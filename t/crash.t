@@ -93,13 +93,18 @@ my $running = $t->launch($clients, $clients, sub {
         push @wrong, rand() < 0.1 ? look($client, $thing) : act($client, $thing, \%count);
         syswrite $note, '.' if acknowledged(%count) > $before;
     }
+    $t->write_file('enough', '');    # for the others, if this one has given up
     return { things => \@things, wrong => \@wrong, count => \%count };
 }, token => $token);
 
 # --- what happens meanwhile
 
 # A random moment: some writes later.
-sub moment { my $at = (-s $progress // 0) + 1 + int rand 60; $t->wait_for(sub { (-s $progress // 0) >= $at }) or die 'no progress' }
+sub moment {
+    my $at = (-s $progress // 0) + 1 + int rand 60;
+    $t->wait_for(sub { (-s $progress // 0) >= $at || -e "$t->{dir}/enough" }) or die 'no progress';
+    -e "$t->{dir}/enough" and die 'a client has given up';
+}
 
 my $stopped = !eval {
     for my $event (shuffle((qw(kill)) x $kills, ('reload') x $reloads, 'upgrade')) {
@@ -108,6 +113,7 @@ my $stopped = !eval {
         $event eq 'kill' ? $t->kill_worker($workers[rand @workers]) : $event eq 'reload' ? $t->reload : $t->upgrade;
     }
     moment();
+    1;
 };
 diag $@ if $stopped;
 ok !$stopped, "$kills kills, $reloads reloads, 1 upgrade, and writes went on";

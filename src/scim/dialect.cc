@@ -156,6 +156,12 @@ bool Dialect::bare_member() {
     return true;
 }
 
+Outcome Dialect::remove_with_value() {
+    return deviation("remove-with-value",
+                     "A remove must not have a \"value\": select by a filter in the path.",
+                     ScimType::invalid_value);
+}
+
 bool Dialect::unassigns(const Attr &part, const json_t *value) {
     if (strict_ || !is_empty_string(value) || !part.parent) return false;
     const Attr &complex = *part.parent;

@@ -77,6 +77,9 @@ class Dialect {
     // attribute: empty-reference.
     bool unassigns(const Attr &part, const json_t *value);
 
+    // A remove that lists values instead of selecting them by its path: remove-with-value.
+    Outcome remove_with_value();
+
     // Any other deviation: reported as `name`, or refused: 400 `type` with `refusal`.
     Outcome deviation(std::string_view name, std::string refusal,
                       ScimType type = ScimType::invalid_syntax);

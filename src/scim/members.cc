@@ -125,6 +125,31 @@ Result<std::string_view> MemberReader::value_of(const json_t *object, size_t i) 
     return text_of(value);
 }
 
+void MemberLog::clear() {
+    clear_ = true;
+    log_.clear();
+}
+
+void MemberLog::note(const std::vector<Id> &ids, bool added) {
+    for (const Id &id : ids) log_.push_back({id, added});
+}
+
+MemberEdits MemberLog::edits() const {
+    std::vector<Entry> log = log_;
+    std::stable_sort(log.begin(), log.end(),
+                     [](const Entry &a, const Entry &b) { return a.id < b.id; });
+    MemberEdits out;
+    out.clear = clear_;
+    for (size_t i = 0; i < log.size(); i++) {
+        if (i + 1 < log.size() && log[i + 1].id == log[i].id) continue;  // not the last word
+        if (log[i].added)
+            out.add.push_back(log[i].id);
+        else if (!clear_)
+            out.remove.push_back(log[i].id);
+    }
+    return out;
+}
+
 void sort_members(std::vector<Id> &ids) {
     std::sort(ids.begin(), ids.end());
     ids.erase(std::unique(ids.begin(), ids.end()), ids.end());

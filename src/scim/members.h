@@ -44,6 +44,34 @@ class MemberReader {
     Dialect &dialect_;
 };
 
+// What a request does to the members of a group, in the end: first all others go if `clear`, then
+// some come and some go. It does not depend on who is a member.
+struct MemberEdits {
+    bool clear = false;
+    std::vector<Id> add, remove;  // sorted, disjoint; `remove` is empty if `clear`
+
+    bool empty() const { return !clear && add.empty() && remove.empty(); }
+};
+
+// Edits in the order they come, and what they amount to: linear but for a sort.
+class MemberLog {
+  public:
+    void clear();
+    void add(const std::vector<Id> &ids) { note(ids, true); }
+    void remove(const std::vector<Id> &ids) { note(ids, false); }
+    MemberEdits edits() const;
+
+  private:
+    struct Entry {
+        Id id;
+        bool added;
+    };
+    void note(const std::vector<Id> &ids, bool added);
+
+    bool clear_ = false;
+    std::vector<Entry> log_;
+};
+
 // Sorts, and makes one of those that occur twice.
 void sort_members(std::vector<Id> &ids);
 

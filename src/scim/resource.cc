@@ -169,7 +169,7 @@ void write_members(std::string &out, const TypeView &type, const std::vector<Lea
     MembersWriter writer(out, type);
     for (size_t i = 0; i < leaves.size(); i++) {
         const Attr *attr = type.by_number(leaves[i].attr);
-        if (!attr || !attr->stored() || (shown && !shown->has(attr->rank))) continue;
+        if (!attr || (extents && !attr->stored()) || (shown && !shown->has(attr->rank))) continue;
         // Left from a time when the attribute was multi-valued: the first element is its value now.
         if (leaves[i].element != 0 && !top_of(*attr).def->multi_valued) continue;
         const Extent extent = writer.leaf(*attr, leaves[i]);

@@ -40,7 +40,7 @@ Outcome read_body(Command &command, const Request &request, Report &report) {
         return Done{};
     }
     auto resource = read_resource(*command.type, body->get(), request.settings->strict, report,
-                                  {request.settings->max_members});
+                                  ReadLimits{request.settings->max_members});
     if (!resource) return resource.error();
     command.resource = std::move(*resource);
     if (command.operation == store::Operation::create)

@@ -231,7 +231,7 @@ Reader::~Reader() {
     if (txn_ != nullptr) mdb_txn_abort(txn_);
 }
 
-ReadTxn::ReadTxn(Reader &reader) : Txn(reader.env_), reader_(reader) {
+ReadTxn::ReadTxn(Reader &reader) : Txn(reader.env_) {
     for (int attempt = 0; attempt < 4; attempt++) {
         entered_ = env_.enter();
         if (!entered_) {

@@ -173,7 +173,6 @@ class ReadTxn : public Txn {
     ~ReadTxn();
 
   private:
-    Reader &reader_;
     bool entered_ = false;
 };
 

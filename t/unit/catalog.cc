@@ -86,12 +86,12 @@ void first_declaration() {
        "7=meta.lastModified 8=meta.location 9=meta.version 10=userName 11=name "
        "12=name.formatted 13=name.familyName ",
        "numbers: common attributes, then User in schema order, parts behind their whole");
-    bool enterprise_last = true, seen = false;
-    for (const auto &row : d.rows.attrs) {
-        seen |= row.schema == enterprise;
-        enterprise_last &= seen == (row.schema == enterprise);
-    }
-    ok(seen && enterprise_last, "then the enterprise extension, and nothing of discovery");
+    std::string schemas;
+    for (size_t i = 9; i < d.rows.attrs.size(); i++)
+        if (d.rows.attrs[i].schema != d.rows.attrs[i - 1].schema)
+            schemas += d.rows.attrs[i].schema + " ";
+    is(schemas, core + " " + enterprise + " " + std::string(group_urn) + " ",
+       "then the enterprise extension and Group, and nothing of discovery");
 
     const TypeView &user = d.user();
     is(user.attrs.front().path + " " + user.attrs[1].path + " " + user.attrs[2].path + " " +
@@ -110,6 +110,7 @@ void first_declaration() {
         indexes += std::to_string(i->number) + ":" + user.by_number(i->attr)->path +
                    (i->unique ? "! " : " ") + std::string(to_string(i->state)) + " ";
     is(indexes, "1:userName! ready 2:externalId ready 3:emails.value ready ", "default indexes");
+    ok(d.catalog->type_by_name("Group")->find("displayName")->index, "of each type");
     ok(user.find("userName")->index && !user.find("title")->index, "an attribute knows its index");
 }
 
@@ -164,8 +165,17 @@ void qualities() {
         if (a.computed && (!a.parent || !a.parent->computed)) computed += a.path + " ";
         if (a.discarded) discarded += a.path + " ";
     }
-    is(computed, "schemas id groups " + enterprise + ":manager.displayName meta ",
+    is(computed,
+       "schemas id groups " + enterprise + ":manager.$ref " + enterprise +
+           ":manager.displayName meta ",
        "what the server computes");
+    const TypeView &group = *d.catalog->type_by_name("Group");
+    ok(group.members && group.members->computed && group.find("members.value")->computed &&
+           !group.groups && !group.manager,
+       "members of a group are rows");
+    ok(user.groups == user.find("groups") && !user.members &&
+           user.manager == user.find(enterprise + ":manager"),
+       "groups and manager of a user by role");
     ok(user.find("groups.value")->computed && user.find("meta.version")->computed,
        "with all its parts");
     is(discarded, "password ", "the one attribute that is accepted and forgotten");
@@ -268,16 +278,16 @@ void resource_types() {
     const Definition device = schema(urn, attribute("serial") + "," + attribute("id"));
     is(d.declare({device, type("Device", "/Devices", urn, "")}), "changed", "a type of one's own");
     const TypeView *view = d.catalog->type_by_endpoint("Devices");
-    ok(view && view->number == 2 && view->find("serial") && view->find("externalId"),
+    ok(view && view->number == 3 && view->find("serial") && view->find("externalId"),
        "has its attributes and the common ones");
     ok(view->find("id") == view->id && view->id->number == 2,
        "which a schema cannot define otherwise (RFC 7643 3.1)");
-    ok(d.catalog->indexes(2).empty(), "no index is made for it");
+    ok(d.catalog->indexes(3).empty(), "no index is made for it");
     d.declare({});
-    ok(!d.catalog->type_by_name("Device") && !d.catalog->type_by_number(2), "it can be dropped");
+    ok(!d.catalog->type_by_name("Device") && !d.catalog->type_by_number(3), "it can be dropped");
     is(d.epochs(), "2/2", "and that is seen");
     d.declare({device, type("Device", "/Devices", urn, "")});
-    is(d.catalog->type_by_name("Device")->number, 2, "and comes back under its number");
+    is(d.catalog->type_by_name("Device")->number, 3, "and comes back under its number");
     is(d.epochs(), "3/3", "with bodies of any age");
 
     is(d.declare({schema(acme, attribute("x")),

@@ -93,8 +93,7 @@ void managers() {
     };
     manager(R"({"value":"m","displayName":"M"})", R"({"value":"m"})", "");
     manager(R"("m")", R"({"value":"m"})", "bare-value");
-    manager(R"([{"value":"m","$REF":"../Users/m"}])", R"({"value":"m","$ref":"../Users/m"})",
-            "array-of-one");
+    manager(R"([{"value":"m","$REF":"../Users/m"}])", R"({"value":"m"})", "array-of-one");
     manager(R"(["m"])", R"({"value":"m"})", "array-of-one,bare-value");
     manager(R"("")", "", "bare-value,empty-reference");
     manager(R"({"value":"","$ref":"x"})", "", "empty-reference");

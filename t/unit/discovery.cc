@@ -115,9 +115,13 @@ static void test_lists(const Catalog &catalog) {
     std::string text;
     write_resource_types(text, catalog, base);
     Json list = parsed(text);
-    is(at(list.get(), "totalResults"), "1", "one resource type");
-    is(at(list.get(), "itemsPerPage"), "1", "in one page");
+    is(at(list.get(), "totalResults"), "2", "two resource types");
+    is(at(list.get(), "itemsPerPage"), "2", "in one page");
     is(at(list.get(), "Resources.0.name"), "User", "User");
+    is(at(list.get(), "Resources.1.name"), "Group", "Group");
+    ok(!json_object_get(json_array_get(json_object_get(list.get(), "Resources"), 1),
+                        "schemaExtensions"),
+       "without extensions");
     is(at(list.get(), "Resources.0.schemaExtensions.0.required"), "false", "with its extension");
     is(at(list.get(), "Resources.0.meta.location"), base + "/ResourceTypes/User", "its location");
     is(at(list.get(), "Resources.0.meta.resourceType"), "ResourceType", "its resource type");
@@ -158,8 +162,8 @@ static void test_single(const Catalog &catalog) {
     is(unknown.error().detail,
        "There is no schema \"urn:acme:none\" here; /Schemas lists those there are.", "and says so");
     ok(!write_resource_type(text, catalog, "user", base), "a resource type's name is caseExact");
-    unknown = write_resource_type(text, catalog, "Group", base);
-    ok(!unknown && unknown.error().status == 404, "Group is 404 without Group");
+    unknown = write_resource_type(text, catalog, "Device", base);
+    ok(!unknown && unknown.error().status == 404, "an unknown resource type is 404");
     is(text, "", "nothing is written then");
 }
 

@@ -75,8 +75,8 @@ static void grammar() {
     diag("names");
     read_as("name.familyName pr", "name.familyName pr");
     read_as("URN:ietf:params:scim:schemas:CORE:2.0:user:NAME.familyname pr", "name.familyName pr");
-    read_as("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.$ref pr",
-            ":manager.$ref pr");
+    read_as("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value pr",
+            ":manager.value pr");
     read_as("emails[type eq \"a\" or not (value co \"b\" and primary eq true)]",
             "emails[(emails.type eq \"a\" | !(emails.value co \"b\" & emails.primary eq true))]");
     read_as("emails[type eq \"a\"] and title pr", "(emails[emails.type eq \"a\"] & title pr)");
@@ -240,6 +240,7 @@ static void errors() {
     for (const char *name : {"groups", "groups.value", "manager.displayName"})
         refused(std::string(name) + " pr", 1, "is computed when a resource is sent");
     refused("groups[value eq \"x\"]", 1, "is computed");
+    refused("manager.$ref pr", 1, ":manager.$ref\" is computed");
     refused("manager[displayName eq \"x\"]", 9, "is computed");
 
     diag("operators that do not fit (S-78)");

@@ -4,6 +4,7 @@
 
 #include "filter_fixture.h"
 #include "scim/dialect.h"
+#include "scim/patch.h"
 #include "scim/resource.h"
 
 namespace fixture {

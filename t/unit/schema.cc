@@ -271,12 +271,13 @@ static void test_resource_types() {
 
 static void test_builtins() {
     const std::vector<Schema> &all = builtin_schemas();
-    is(all.size(), 5u, "five built-in schemas");
+    is(all.size(), 6u, "six built-in schemas");
     for (const Schema &s : all) ok(round_trips(s), "round trip of " + s.id);
     is(all[0].id, user_urn, "User");
     is(all[1].id, enterprise_user_urn, "the enterprise extension");
+    is(all[2].id, group_urn, "Group");
 
-    const Schema &user = all[0], &enterprise = all[1];
+    const Schema &user = all[0], &enterprise = all[1], &group = all[2];
     is(user.attributes.size(), 21u, "User has the attributes of RFC 7643 4.1");
     const Attribute &name = find(user, "userName");
     ok(name.required && name.uniqueness == Uniqueness::server && !name.case_exact, "userName");
@@ -299,7 +300,14 @@ static void test_builtins() {
     ok(find(enterprise, "manager", "displayName").mutability == Mutability::read_only,
        "manager.displayName is readOnly");
 
-    const Schema &config = all[2], &type = all[3], &schema = all[4];
+    const Attribute &display = find(group, "displayName");
+    ok(display.required && display.uniqueness == Uniqueness::server,
+       "E5990: displayName is required, and unique");
+    ok(find(group, "members").multi_valued && find(group, "members", "value").case_exact,
+       "E8472: members.value");
+    is(find(group, "members", "$ref").reference_types.size(), 2u, "members are Users and Groups");
+
+    const Schema &config = all[3], &type = all[4], &schema = all[5];
     ok(find(config, "etag", "supported").required, "etag is published");
     ok(find(config, "authenticationSchemes", "type").required, "E8011: type");
     is(find(config, "pagination").sub_attributes.size(), 6u, "RFC 9865: pagination");
@@ -309,11 +317,14 @@ static void test_builtins() {
     is(find(parts.sub_attributes, "type").canonical_values.size(), 7u, "E8415: no complex parts");
     ok(find(parts.sub_attributes, "referenceTypes").multi_valued, "E5607: referenceTypes");
 
-    is(builtin_resource_types().size(), 1u, "one resource type");
+    is(builtin_resource_types().size(), 2u, "two resource types");
     const ResourceType &users = builtin_resource_types()[0];
     ok(users.endpoint == "/Users" && users.schema == user_urn && users.extensions.size() == 1 &&
            users.extensions[0].schema == enterprise_user_urn && !users.extensions[0].required,
-       "which is User with the enterprise extension");
+       "User with the enterprise extension");
+    const ResourceType &groups = builtin_resource_types()[1];
+    ok(groups.endpoint == "/Groups" && groups.schema == group_urn && groups.extensions.empty(),
+       "and Group without any");
 }
 
 int main() {

@@ -82,7 +82,8 @@ static void test_paths() {
         {"/Bulk/a", "404"},
         {"/ServiceProviderConfig/a", "404"},
         {"/ResourceTypes/User/a", "404"},
-        {"/Groups", "404"},
+        {"/Groups", "resources Group"},
+        {"/Devices", "404"},
         {"/nonsense", "404"},
         {"/v1", "400 invalidVers"},
         {"/v1/Users", "400 invalidVers"},
@@ -119,8 +120,8 @@ static void test_hints() {
         {"/scim/v2/Users", "the base URL seems to be in the path twice: did you mean \"/Users\"?"},
         {"/v2/v2/Users", "the base URL seems to be in the path twice: did you mean \"/Users\"?"},
         {"/V2/Users", "did you mean \"/Users\"?"},
-        {"/Groups",
-         "There is no endpoint \"/Groups\" in this directory; /ResourceTypes lists those there "
+        {"/Devices",
+         "There is no endpoint \"/Devices\" in this directory; /ResourceTypes lists those there "
          "are."},
         {"/v3/Users",
          "Version \"v3\" of the protocol is not served here, expected \"v2\" or none."},

@@ -1,0 +1,397 @@
+// From the body of a PATCH to steps: the message, its operations, and which attributes they name.
+
+#include "scim/dialect.h"
+#include "scim/members.h"
+#include "scim/patch.h"
+#include "scim/patch_step.h"
+#include "scim/text.h"
+
+namespace scim {
+
+namespace {
+
+Error invalid_value(std::string detail) {
+    return bad_request(ScimType::invalid_value, std::move(detail));
+}
+
+// In front of what is said about an operation, or about its `member`.
+Error in_operation(size_t i, std::string_view member, Error error) {
+    error.detail = "Operations[" + std::to_string(i) + "]" + std::string(member) + ": " +
+                   std::move(error.detail);
+    return error;
+}
+
+bool is_read_only(const TypeView &type, const Attr &attr) {
+    return attr.def->mutability == Mutability::read_only || &attr == type.schemas ||
+           (attr.parent && is_read_only(type, *attr.parent));
+}
+
+// The member of an object by its name in any case.
+const json_t *member_of(const json_t *object, const char *name, bool &exact) {
+    exact = true;
+    if (const json_t *value = json_object_get(object, name)) return value;
+    const char *key;
+    size_t size;
+    json_t *value;
+    json_object_keylen_foreach(const_cast<json_t *>(object), key, size, value) {
+        if (!ascii_iequals({key, size}, name)) continue;
+        exact = false;
+        return value;
+    }
+    return nullptr;
+}
+
+// SCIM 1.1 sent a partial resource: members with an `operation`, or the names of attributes to be
+// removed in meta (2.21).
+bool looks_like_scim_1(const json_t *body) {
+    const json_t *meta = json_object_get(body, "meta");
+    if (json_is_array(json_object_get(meta, "attributes"))) return true;
+    const json_t *members = json_object_get(body, "members");
+    for (size_t i = 0; i < json_array_size(members); i++)
+        if (json_object_get(json_array_get(members, i), "operation")) return true;
+    return false;
+}
+
+Error no_operations(const json_t *body) {
+    std::string hint = looks_like_scim_1(body)
+                           ? "this is the form of SCIM 1.1, and this server speaks SCIM 2.0"
+                           : "a whole resource is sent with PUT";
+    return bad_request(ScimType::invalid_syntax,
+                       "A PATCH must have \"Operations\", an array of objects such as {\"op\": "
+                       "\"replace\", \"path\": \"active\", \"value\": false}; " +
+                           hint + ".");
+}
+
+}  // namespace
+
+// A member of namespace scim because Patch has it as its friend.
+class PatchParser {
+  public:
+    PatchParser(const TypeView &type, const PatchLimits &limits, bool strict, Report &report)
+        : type_(type),
+          limits_(limits),
+          path_limits_{limits.path, limits.filter},
+          dialect_(strict, report),
+          reader_(type, dialect_, patch_.values_),
+          members_(limits.members, dialect_) {
+        patch_.strict_ = strict;
+    }
+
+    Result<Patch> parse(const json_t *body);
+
+  private:
+    // Whose value is being looked at.
+    struct Source {
+        size_t operation;
+        PatchOp op;
+        bool named;  // the attribute is named by a path, not by a value without path
+    };
+
+    Result<const json_t *> operations(const json_t *body);
+    Outcome operation(size_t i, const json_t *object);
+    Result<PatchOp> op_of(const json_t *object);
+    Result<std::string_view> path_of(const json_t *object);
+    Result<const json_t *> get(const json_t *object, const char *name);
+
+    Outcome without_path(const Source &from, const json_t *value);
+    Outcome key(const Source &from, std::string_view name, const json_t *value);
+    Outcome path_key(const Source &from, std::string_view name, const json_t *value);
+    Outcome extension(const Source &from, int bit, const json_t *value);
+    Outcome extension_keys(const Source &from, int bit, const json_t *object);
+    Outcome whole_extension_goes(const Source &from, int bit);
+
+    Outcome change(const Source &from, Path path, std::string_view text, const json_t *value);
+    Outcome members(const Source &from, const Path &path, const json_t *value);
+    Result<std::vector<Id>> removed_members(const Path &path, const json_t *value);
+
+    void add(const Source &from, PatchStep step) {
+        step.operation = from.operation;
+        patch_.steps_.push_back(std::move(step));
+    }
+
+    const TypeView &type_;
+    const PatchLimits &limits_;
+    const PathLimits path_limits_;
+    Dialect dialect_;
+    Patch patch_;
+    PatchStepReader reader_;
+    MemberReader members_;
+    MemberLog edits_;
+    size_t filters_ = 0;
+};
+
+Result<Patch> Patch::parse(const TypeView &type, const json_t *body, const PatchLimits &limits,
+                           bool strict, Report &report) {
+    return PatchParser(type, limits, strict, report).parse(body);
+}
+
+// The message
+
+Result<Patch> PatchParser::parse(const json_t *body) {
+    if (!json_is_object(body))
+        return bad_request(ScimType::invalid_syntax,
+                           "A PATCH must be an object, not " + std::string(kind_of(body)) + ".");
+    auto schemas = get(body, "schemas");
+    if (!schemas) return schemas.error();
+    if (auto r = dialect_.message_schemas(patch_op_urn, *schemas); !r) return r.error();
+    auto list = operations(body);
+    if (!list) return list.error();
+    const Elements elements(*list);
+    for (size_t i = 0; i < elements.size(); i++)
+        if (auto r = operation(i, elements[i]); !r) return r.error();
+    patch_.members_ = edits_.edits();
+    return std::move(patch_);
+}
+
+// A member of the message or of an operation; nullptr if there is none.
+Result<const json_t *> PatchParser::get(const json_t *object, const char *name) {
+    bool exact;
+    const json_t *value = member_of(object, name, exact);
+    if (exact) return value;
+    if (auto r = dialect_.deviation("operations-case",
+                                    "\"" + std::string(name) + "\" is written in this case only.");
+        !r)
+        return r.error();
+    return value;
+}
+
+// An array, or an object that stands for the only element.
+Result<const json_t *> PatchParser::operations(const json_t *body) {
+    auto list = get(body, "Operations");
+    if (!list) return list;
+    if (!*list || json_is_null(*list)) return no_operations(body);
+    auto elements =
+        json_is_array(*list) || json_is_object(*list) ? dialect_.elements(*list) : std::nullopt;
+    if (!elements)
+        return bad_request(ScimType::invalid_syntax, "\"Operations\" must be an array, not " +
+                                                         std::string(kind_of(*list)) + ".");
+    if (elements->size() > limits_.operations)
+        return Error{413, ScimType::none,
+                     "The request has " + std::to_string(elements->size()) +
+                         " operations; scim_max_operations (" + std::to_string(limits_.operations) +
+                         ") allows no more than that.",
+                     0};
+    if (elements->size() == 0)
+        if (auto r = dialect_.deviation("operations-empty",
+                                        "\"Operations\" must have at least one element.");
+            !r)
+            return r.error();
+    return *list;
+}
+
+Outcome PatchParser::operation(size_t i, const json_t *object) {
+    if (!json_is_object(object))
+        return in_operation(
+            i, "",
+            bad_request(ScimType::invalid_syntax, "an operation must be an object, not " +
+                                                      std::string(kind_of(object)) + "."));
+    auto op = op_of(object);
+    if (!op) return in_operation(i, ".op", op.error());
+    auto text = path_of(object);
+    if (!text) return in_operation(i, ".path", text.error());
+    auto value = get(object, "value");
+    if (!value) return in_operation(i, "", value.error());
+    const Source from{i, *op, !text->empty()};
+
+    if (*op == PatchOp::remove && text->empty())
+        return in_operation(
+            i, "",
+            bad_request(ScimType::no_target, "a remove must have a \"path\" that says what goes."));
+    if (*op != PatchOp::remove && !*value) {
+        const std::string of = text->empty() ? "" : " for " + quoted(*text);
+        return in_operation(i, "", invalid_value("\"value\" is missing" + of + "."));
+    }
+    if (text->empty()) {
+        auto r = without_path(from, *value);
+        return r ? r : in_operation(i, ".value", r.error());
+    }
+    auto path = parse_path(type_, *text, path_limits_, dialect_);
+    if (!path) return in_operation(i, ".path", path.error());
+    if (!*path) return Done{};
+    auto r = change(from, std::move(**path), *text, *value);
+    const bool about_path = !r && r.error().type == ScimType::mutability;
+    return r ? r : in_operation(i, about_path ? ".path" : ".value", r.error());
+}
+
+Result<PatchOp> PatchParser::op_of(const json_t *object) {
+    auto op = get(object, "op");
+    if (!op) return op.error();
+    constexpr std::pair<std::string_view, PatchOp> all[] = {
+        {"add", PatchOp::add}, {"replace", PatchOp::replace}, {"remove", PatchOp::remove}};
+    for (const auto &[name, value] : all) {
+        if (!json_is_string(*op) || !ascii_iequals(text_of(*op), name)) continue;
+        if (text_of(*op) != name)
+            if (auto r = dialect_.deviation(
+                    "op-case", quoted(text_of(*op)) + " must be \"" + std::string(name) + "\".");
+                !r)
+                return r.error();
+        return value;
+    }
+    const std::string got = json_is_string(*op) ? quoted(text_of(*op)) : std::string(kind_of(*op));
+    return bad_request(ScimType::invalid_syntax,
+                       "must be \"add\", \"replace\" or \"remove\", not " + got + ".");
+}
+
+// Empty if there is none.
+Result<std::string_view> PatchParser::path_of(const json_t *object) {
+    auto path = get(object, "path");
+    if (!path) return path.error();
+    if (!*path) return std::string_view();
+    if (!json_is_null(*path) && !json_is_string(*path))
+        return bad_request(ScimType::invalid_path,
+                           "must be a string, not " + std::string(kind_of(*path)) + ".");
+    if (json_string_length(*path) > 0) return text_of(*path);
+    if (auto r =
+            dialect_.deviation("empty-path", "must be the path of an attribute, or be left out.",
+                               ScimType::invalid_path);
+        !r)
+        return r.error();
+    return std::string_view();
+}
+
+// Values without path
+
+Outcome PatchParser::without_path(const Source &from, const json_t *value) {
+    if (!json_is_object(value))
+        return invalid_value("without a \"path\" this must be an object of attributes, not " +
+                             std::string(kind_of(value)) + ".");
+    const char *name;
+    size_t size;
+    json_t *one;
+    json_object_keylen_foreach(const_cast<json_t *>(value), name, size, one) {
+        if (auto r = key(from, {name, size}, one); !r) return r;
+    }
+    return Done{};
+}
+
+Outcome PatchParser::key(const Source &from, std::string_view name, const json_t *value) {
+    if (const Attr *attr = type_.find_core(name)) {
+        Path path;
+        path.attr = attr;
+        return change(from, std::move(path), name, value);
+    }
+    if (int bit = type_.find_extension(name); bit >= 0) return extension(from, bit, value);
+    return path_key(from, name, value);
+}
+
+// "name.givenName", "urn:…:User:department", "emails[type eq \"work\"].value" (2.4)
+Outcome PatchParser::path_key(const Source &from, std::string_view name, const json_t *value) {
+    auto unknown = [&]() -> Outcome {
+        auto r = dialect_.unknown_attribute(type_, name);
+        return r ? r : bad_request(ScimType::invalid_path, r.error().detail);
+    };
+    // An extension's attribute without its URN is unknown in a body, and this is part of one.
+    if (name.find('[') == name.npos && !type_.find(name)) return unknown();
+    auto path = parse_path(type_, name, path_limits_, dialect_);
+    if (!path) return path.error();
+    if (!*path) return Done{};
+    if (auto r = dialect_.deviation("path-in-value",
+                                    quoted(name) + " is a path and belongs into \"path\".",
+                                    ScimType::invalid_path);
+        !r)
+        return r;
+    return change(from, std::move(**path), name, value);
+}
+
+// Extensions as a whole
+
+Outcome PatchParser::extension(const Source &from, int bit, const json_t *value) {
+    const std::string &urn = type_.extension_bits[size_t(bit)];
+    if (from.op == PatchOp::remove) {
+        if (value && !json_is_null(value))
+            return invalid_value("an extension is removed as a whole, without a \"value\".");
+        return whole_extension_goes(from, bit);
+    }
+    if (!is_assigned(value))
+        return from.op == PatchOp::add ? Done{} : whole_extension_goes(from, bit);
+    if (!json_is_object(value))
+        return invalid_value("\"" + urn + "\" must be an object, not " +
+                             std::string(kind_of(value)) + ".");
+    return extension_keys({from.operation, from.op, false}, bit, value);
+}
+
+Outcome PatchParser::extension_keys(const Source &from, int bit, const json_t *object) {
+    const char *name;
+    size_t size;
+    json_t *value;
+    json_object_keylen_foreach(const_cast<json_t *>(object), name, size, value) {
+        const std::string full = type_.extension_bits[size_t(bit)] + ":" + std::string(name, size);
+        Outcome r = Done{};
+        if (const Attr *attr = type_.find_in_extension(bit, {name, size})) {
+            Path path;
+            path.attr = attr;
+            r = change(from, std::move(path), full, value);
+        } else {
+            r = path_key(from, full, value);
+        }
+        if (!r) return r;
+    }
+    return Done{};
+}
+
+Outcome PatchParser::whole_extension_goes(const Source &from, int bit) {
+    for (const Attr &attr : type_.attrs) {
+        if (attr.parent || attr.extension != bit || attr.computed) continue;
+        PatchStep step;
+        step.op = PatchOp::remove;
+        step.attr = &attr;
+        add(from, std::move(step));
+    }
+    return Done{};
+}
+
+// One attribute
+
+Outcome PatchParser::change(const Source &from, Path path, std::string_view text,
+                            const json_t *value) {
+    if (!path.attr) return extension(from, path.extension, value);
+    if (path.attr == type_.members) return members(from, path, value);
+    const Attr &target = path.part ? *path.part : *path.attr;
+    if (is_read_only(type_, target)) {
+        const std::string refusal = "\"" + target.path + "\" is readOnly and cannot be changed.";
+        if (from.named) return bad_request(ScimType::mutability, refusal);
+        return dialect_.deviation("read-only-value", refusal, ScimType::mutability);
+    }
+    // manager.$ref follows from manager.value; passwords are accepted and forgotten.
+    if (target.computed || target.discarded) return Done{};
+    if (path.filter && ++filters_ > limits_.operations)
+        return Error{413, ScimType::none,
+                     "The request has more than " + std::to_string(limits_.operations) +
+                         " paths with a filter; scim_max_operations allows no more than that.",
+                     0};
+    auto step = reader_.read(from.op, std::move(path), text, value);
+    if (!step) return step.error();
+    if (*step) add(from, std::move(**step));
+    return Done{};
+}
+
+// Members of a group
+
+Outcome PatchParser::members(const Source &from, const Path &path, const json_t *value) {
+    if (path.part || (path.member_ids && from.op != PatchOp::remove))
+        return bad_request(ScimType::mutability,
+                           "a member of a group can be added and removed, not changed: use the "
+                           "path \"members\".");
+    if (from.op == PatchOp::remove && !path.member_ids && !value) {
+        edits_.clear();
+        return Done{};
+    }
+    auto ids = from.op == PatchOp::remove ? removed_members(path, value)
+                                          : members_.read(value, MemberReader::Unknown::refuse);
+    if (!ids) return ids.error();
+    if (from.op == PatchOp::replace) edits_.clear();
+    if (from.op == PatchOp::remove)
+        edits_.remove(*ids);
+    else
+        edits_.add(*ids);
+    return Done{};
+}
+
+// Listed ones only: nothing but the absence of a value means all.
+Result<std::vector<Id>> PatchParser::removed_members(const Path &path, const json_t *value) {
+    if (path.member_ids) return members_.read(*path.member_ids, MemberReader::Unknown::skip);
+    if (auto r = dialect_.remove_with_value(); !r) return r.error();
+    return members_.read(value, MemberReader::Unknown::skip);
+}
+
+}  // namespace scim

@@ -1,0 +1,156 @@
+// Values are read by the reader of POST and PUT, so that one is accepted here if and only if it is
+// there.
+
+#include "scim/patch_step.h"
+
+#include <algorithm>
+
+#include "scim/json.h"
+
+namespace scim {
+
+namespace {
+
+Error invalid_value(std::string detail) {
+    return bad_request(ScimType::invalid_value, std::move(detail));
+}
+
+// A resource cannot be without it. Of an extension that is for check_required() to say: the whole
+// extension may go.
+bool is_indispensable(const PatchStep &step) {
+    const Attr &attr = *step.attr;
+    return attr.def->required && attr.extension < 0 && !step.part && !step.filter;
+}
+
+// The literal of a filter as a client would have written the value.
+Json to_json(const FilterValue &value) {
+    switch (value.kind) {
+        case FilterValue::Kind::boolean: return Json(json_boolean(value.boolean));
+        case FilterValue::Kind::integer: return Json(json_integer(value.integer));
+        case FilterValue::Kind::decimal: return Json(json_real(value.decimal));
+        default: break;
+    }
+    std::string text;
+    if (!read_string(value.json, text)) return Json();
+    return Json(json_stringn(text.data(), text.size()));
+}
+
+}  // namespace
+
+PatchStepReader::Step PatchStepReader::read(PatchOp op, Path path, std::string_view text,
+                                            const json_t *value) {
+    PatchStep step;
+    step.op = op;
+    step.attr = path.attr;
+    step.part = path.part;
+    if (path.filter) {
+        auto filter = std::make_unique<PatchFilter>();
+        filter->filter = std::move(*path.filter);
+        filter->path = text;
+        describe(*filter);
+        step.filter = std::move(filter);
+    }
+    if (op == PatchOp::remove) return removal(std::move(step), value);
+    return assignment(std::move(step), value);
+}
+
+// The eq terms that every match satisfies, and whether there is nothing else.
+void PatchStepReader::describe(PatchFilter &out) {
+    const Filter &filter = out.filter;
+    out.element.first = leaves_.size();
+    out.describes = true;
+    std::vector<uint32_t> left{filter.node(filter.root()).left};
+    while (!left.empty()) {
+        const FilterNode &node = filter.node(left.back());
+        left.pop_back();
+        if (node.kind == FilterNode::Kind::conjunction) {
+            left.push_back(node.right);
+            left.push_back(node.left);
+            continue;
+        }
+        if (node.kind != FilterNode::Kind::term || node.op != FilterOp::eq || !node.attr ||
+            !node.attr->stored()) {
+            out.describes = false;
+            continue;
+        }
+        if (node.value.kind == FilterValue::Kind::null) continue;  // what is not there is null
+        if (std::count(out.pinned.begin(), out.pinned.end(), node.attr)) continue;
+        out.pinned.push_back(node.attr);
+        Json value = to_json(node.value);
+        if (value && node.attr->def->multi_valued) {
+            Json array(json_array());
+            json_array_append_new(array.get(), value.release());
+            value = std::move(array);
+        }
+        if (!value || !reader_.simple(*node.attr, value.get())) out.describes = false;
+    }
+    out.element.last = leaves_.size();
+    // Contradictions, and literals that no value of the attribute equals.
+    out.describes =
+        out.describes && filter.matches_element(type_, leaves_.data() + out.element.first,
+                                                leaves_.data() + out.element.last);
+}
+
+// add and replace
+PatchStepReader::Step PatchStepReader::assignment(PatchStep step, const json_t *value) {
+    bool unassigns = !is_assigned(value);
+    if (unassigns && step.op == PatchOp::add) return Step(std::nullopt);
+    step.values.first = leaves_.size();
+    if (!unassigns)
+        if (auto r = new_values(step, value, unassigns); !r) return r.error();
+    step.values.last = leaves_.size();
+    if (unassigns) {
+        if (is_indispensable(step))
+            return invalid_value("\"" + step.attr->path + "\" is required and must have a value.");
+        step.op = PatchOp::remove;
+    } else if (step.values.empty() && step.op == PatchOp::add) {
+        return Step(std::nullopt);
+    }
+    return Step(std::move(step));
+}
+
+// `unassigns` is set if the value says that there is none. An object that names nothing we know
+// changes nothing: a replace by it is an add of nothing.
+Outcome PatchStepReader::new_values(PatchStep &step, const json_t *value, bool &unassigns) {
+    const Attr &attr = *step.attr;
+    if (step.part) {
+        if (dialect_.unassigns(*step.part, value)) {
+            unassigns = true;
+            step.part = nullptr;
+            return Done{};
+        }
+        auto r = reader_.simple(*step.part, value);
+        unassigns = leaves_.size() == step.values.first;  // [null]
+        return r;
+    }
+    if (attr.def->multi_valued && !step.filter) return reader_.list(attr, value);
+    if (attr.def->type != Type::complex) return reader_.simple(attr, value);
+    ValueReader::Parts parts;
+    if (auto r = reader_.object(attr, value, parts); !r) return r;
+    unassigns = parts.emptied;
+    if (!parts.named) step.op = PatchOp::add;
+    if (step.op == PatchOp::replace && !step.filter) step.unassigned = std::move(parts.unassigned);
+    return Done{};
+}
+
+PatchStepReader::Step PatchStepReader::removal(PatchStep step, const json_t *value) {
+    if (is_indispensable(step))
+        return bad_request(ScimType::mutability,
+                           "\"" + step.attr->path + "\" is required and cannot be removed.");
+    // A value that is sent never means more than it says; of a whole attribute null is a value.
+    const bool many = step.attr->def->multi_valued || (step.part && step.part->def->multi_valued);
+    const bool selected = step.part || step.filter;
+    step.listed = many && value && (is_assigned(value) || !selected);
+    if (step.listed || is_assigned(value))
+        if (auto r = dialect_.remove_with_value(); !r) return r.error();
+    if (!step.listed) return Step(std::move(step));
+    if (!is_assigned(value)) return Step(std::nullopt);
+    step.values.first = leaves_.size();
+    auto r = step.part ? reader_.simple(*step.part, value) : reader_.list(*step.attr, value);
+    if (!r) return r.error();
+    step.values.last = leaves_.size();
+    if (step.values.empty()) return Step(std::nullopt);
+    return Step(std::move(step));
+}
+
+}  // namespace scim
