@@ -58,9 +58,9 @@ struct LocConfSlots {
 struct LocConf : LocConfSlots {
     std::string store_name;  // of `scim`, empty where there is none
     const StoreConf *store = NULL;
-    std::string where;      // "conf/nginx.conf:12" of `scim`
-    std::string base_path;  // what is stripped from the URI if base_url has no variables, without a
-                            // trailing slash
+    std::string where;  // "conf/nginx.conf:12" of `scim`
+    // What is stripped from the URI if base_url has no variables, without a trailing slash.
+    std::string base_path;
     bool base_path_fixed = false;  // false: base_url has variables
     ngx_http_core_loc_conf_t *core = NULL;
     service::Settings settings;

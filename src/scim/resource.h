@@ -94,7 +94,8 @@ class AttrSet {
 // The members of the JSON object that the leaves describe, canonical, without the braces:
 // `"userName":"a","name":{"familyName":"b"},"urn:…":{"department":"c"}`. Leaves that are
 // not declared in `type` are left out, and so are those not in `shown` if it is given.
-// `extents`, if given, is set to one extent a leaf (length 0 for a leaf left out).
+// `extents`, if given, is set to one extent a leaf (length 0 for a leaf left out): that is
+// for storing, and leaves computed attributes out, too.
 // REQUIRES: canonical order (see canonical_order()).
 void write_members(std::string &out, const TypeView &type, const std::vector<Leaf> &leaves,
                    const AttrSet *shown, std::vector<Extent> *extents);

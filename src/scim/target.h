@@ -31,8 +31,8 @@ struct Target {
     Endpoint endpoint = Endpoint::root;
     const TypeView *type = nullptr;  // of resources, resource and /Users/.search
     std::optional<Id> id;            // of `resource`; nothing if the text cannot be an id of ours
-    std::string_view
-        name;  // the last segment of resource, resource_type and schema; points into the path
+    // The last segment of resource, resource_type and schema; points into the path.
+    std::string_view name;
 };
 
 // `path` is percent-decoded and begins after the base URL: "/Users/…" or "".

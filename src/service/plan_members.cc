@@ -83,6 +83,7 @@ Result<store::MemberChange> plan_members(const Command &command, store::Director
     store::Members members(directory);
     store::MemberChange change;
     change.epoch = epoch;
+    if (command.type->members == nullptr) return change;
     std::vector<Id> joining;
     auto is_member = [&](const Id &id) { return members.contains(command.id, epoch, id); };
     if (edits.clear) {

@@ -34,8 +34,8 @@ enum class Errc : uint8_t {
     exists,
     map_full,      // the map (size=) is full
     no_space,      // the disk is full
-    map_resized,   // another process has a larger map, and this one is too busy to adopt it: try
-                   // again
+    map_resized,   // another process has a larger map,
+                   // and this one is too busy to adopt it: try again
     readers_full,  // every reader slot is taken by a live process
     panic,         // a failed meta page write: only reopening heals
     damaged,       // bytes that no version of this code wrote
