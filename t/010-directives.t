@@ -64,6 +64,7 @@ my %values = (
     scim_max_results => [[1, 1000, 100000], [0, 100001]],
     scim_max_operations => [[1, 1000, 100000], [0, 100001]],
     scim_max_members => [[1, 20000, 1000000], [0, 1000001]],
+    scim_max_scan => [[1, 1000000, 1000000000], [0, 1000000001]],
     scim_max_json_depth => [[4, 16, 64], [3, 65]],
     scim_max_filter_depth => [[1, 32, 256], [0, 257]],
 );

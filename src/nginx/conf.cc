@@ -174,6 +174,7 @@ char *check_positive(ngx_conf_t *cf, void *post, void *data) {
 }
 
 ngx_conf_num_bounds_t results_bounds = {check_positive, 1, 100000};
+ngx_conf_num_bounds_t scan_bounds = {check_positive, 1, 1000000000};
 ngx_conf_num_bounds_t operations_bounds = {check_positive, 1, 100000};
 ngx_conf_num_bounds_t members_bounds = {check_positive, 1, 1000000};
 ngx_conf_num_bounds_t json_depth_bounds = {check_positive, 4, 64};
@@ -245,6 +246,7 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
         lcf.scope =
             lcf.auth == auth_off ? store::scope_read : store::scope_read | store::scope_write;
     lcf.settings.max_results = lcf.max_results;
+    lcf.settings.max_scan = lcf.max_scan;
     lcf.settings.max_operations = lcf.max_operations;
     lcf.settings.max_members = lcf.max_members;
     lcf.settings.json.depth = lcf.max_json_depth;
@@ -326,7 +328,8 @@ void *create_loc_conf(ngx_conf_t *cf) {
         if (lcf == NULL) return NULL;
         lcf->auth = lcf->scope = lcf->profile = NGX_CONF_UNSET_UINT;
         lcf->max_operations = lcf->max_members = NGX_CONF_UNSET_UINT;
-        lcf->max_results = lcf->max_json_depth = lcf->max_filter_depth = NGX_CONF_UNSET_UINT;
+        lcf->max_results = lcf->max_scan = lcf->max_json_depth = lcf->max_filter_depth =
+            NGX_CONF_UNSET_UINT;
         lcf->tenant = lcf->base_url = static_cast<ngx_http_complex_value_t *>(NGX_CONF_UNSET_PTR);
         return static_cast<LocConfSlots *>(lcf);
     });
@@ -350,6 +353,7 @@ char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
     ngx_conf_merge_ptr_value(conf->tenant, prev->tenant, NULL);
     ngx_conf_merge_ptr_value(conf->base_url, prev->base_url, NULL);
     ngx_conf_merge_uint_value(conf->max_results, prev->max_results, 1000);
+    ngx_conf_merge_uint_value(conf->max_scan, prev->max_scan, 1000000);
     ngx_conf_merge_uint_value(conf->max_operations, prev->max_operations, 1000);
     ngx_conf_merge_uint_value(conf->max_members, prev->max_members, 20000);
     ngx_conf_merge_uint_value(conf->max_json_depth, prev->max_json_depth, 16);
@@ -413,6 +417,9 @@ ngx_command_t commands[] = {
 
     {ngx_string("scim_max_members"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_members), &members_bounds},
+
+    {ngx_string("scim_max_scan"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_scan), &scan_bounds},
 
     {ngx_string("scim_max_json_depth"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_json_depth), &json_depth_bounds},

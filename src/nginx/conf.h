@@ -52,7 +52,7 @@ struct LocConfSlots {
     ngx_uint_t profile;
     ngx_http_complex_value_t *tenant;
     ngx_http_complex_value_t *base_url;
-    ngx_uint_t max_results, max_operations, max_members, max_json_depth, max_filter_depth;
+    ngx_uint_t max_results, max_scan, max_operations, max_members, max_json_depth, max_filter_depth;
 };
 
 struct LocConf : LocConfSlots {

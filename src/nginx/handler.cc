@@ -38,6 +38,7 @@ service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const Ctx
     request.if_match = header(r->headers_in.if_match);
     request.if_none_match = header(r->headers_in.if_none_match);
     request.settings = &lcf.settings;
+    request.explains = (r->connection->log->log_level & NGX_LOG_DEBUG_HTTP) != 0;
     request.now = int64_t(ngx_timeofday()->sec) * 1000 + int64_t(ngx_timeofday()->msec);
     return request;
 }
@@ -63,7 +64,11 @@ std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf 
 }
 
 // nginx calls this when the request is destroyed, whoever destroys it.
-void on_request_gone(void *data) { static_cast<PendingRequest *>(data)->r = NULL; }
+void on_request_gone(void *data) {
+    auto *pending = static_cast<PendingRequest *>(data);
+    pending->r = NULL;
+    pending->cancelled = true;
+}
 
 // Ties the pending request to its client until finish_request()
 // or the client's end, whichever comes first.
@@ -74,12 +79,15 @@ bool attach(ngx_http_request_t *r, PendingRequest &pending) {
     cleanup->data = &pending;
     pending.r = r;
     r->write_event_handler = ngx_http_request_empty_handler;
+    // A read that nobody waits for any more is ended; a write is finished whatever happens.
+    if (!pending.is_write) r->read_event_handler = ngx_http_test_reading;
     return true;
 }
 
 void detach(PendingRequest &pending) {
     for (ngx_http_cleanup_t *c = pending.r->cleanup; c != NULL; c = c->next)
         if (c->handler == on_request_gone && c->data == &pending) c->handler = NULL;
+    pending.r->read_event_handler = ngx_http_block_reading;
     pending.r = NULL;
 }
 
@@ -103,6 +111,8 @@ std::string read_body(ngx_http_request_t *r) {
     return body;
 }
 
+Error unserved() { return Error{503, ScimType::none, "the directory cannot be served now", 5}; }
+
 Error busy() { return Error{503, ScimType::none, "too many requests are waiting", 1}; }
 
 void body_ready(ngx_http_request_t *r) {
@@ -111,9 +121,7 @@ void body_ready(ngx_http_request_t *r) {
         Ctx &ctx = *ctx_if_any(r);
         StoreSlot *slot = slot_of(*lcf.store);
         // The store may have gone while the body came.
-        if (slot == NULL || slot->session() == NULL)
-            return send_error(r, ctx,
-                              Error{503, ScimType::none, "the directory cannot be served now", 5});
+        if (slot == NULL || slot->session() == NULL) return send_error(r, ctx, unserved());
         auto pending = pending_of(r, lcf, ctx);
         pending->body = read_body(r);
         pending->job.request.body = pending->body;
@@ -158,33 +166,69 @@ ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, Store
     return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
 }
 
-ngx_int_t serve_long_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
+// NGX_DONE: the read pool answers later.
+ngx_int_t defer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot,
+                     std::string body) {
+    constexpr std::chrono::seconds most{30};
     auto pending = pending_of(r, lcf, ctx);
     pending->is_write = false;
+    pending->body = std::move(body);
+    service::Request &request = pending->job.request;
+    request.body = pending->body;
+    request.deadline = std::chrono::steady_clock::now() + most;
+    request.cancelled = &pending->cancelled;
     PendingRequest *attached = pending.get();
     if (!attach(r, *attached)) return NGX_ERROR;
-    if (!slot.submit_read(pending)) {
-        detach(*attached);
-        return send_error(r, ctx, busy());
+    if (slot.submit_read(pending)) return NGX_DONE;
+    detach(*attached);
+    return send_error(r, ctx, busy());
+}
+
+// Here and now, or NGX_DONE: later.
+ngx_int_t answer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot,
+                      std::string body) {
+    service::Request request = request_of(r, lcf, ctx);
+    request.body = body;
+    // One answer at a time: its strings keep their capacity from request to request.
+    static auto *response = new service::Response;
+    Result<service::Reading> reading = service::Reading::answered;
+    {
+        service::Snapshot snapshot(*slot.session());
+        reading =
+            service::read(snapshot, *ctx.actor, request, *response, service::Patience::event_loop);
     }
-    r->main->count++;
-    return NGX_DONE;
+    if (!reading)
+        service::refuse(*response, reading.error(), request_id(r));
+    else if (*reading == service::Reading::deferred)
+        return defer_read(r, lcf, ctx, slot, std::move(body));
+    return send(r, ctx, *response);
 }
 
 ngx_int_t serve_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
     ngx_int_t rc = refuse_body(r);
     if (rc != NGX_OK) return rc;
-    service::Request request = request_of(r, lcf, ctx);
-    if (service::is_long_read(request)) return serve_long_read(r, lcf, ctx, slot);
-    // One answer at a time: its strings keep their capacity from request to request.
-    static auto *response = new service::Response;
-    Outcome outcome = Done{};
-    {
-        service::Snapshot snapshot(*slot.session());
-        outcome = service::read(snapshot, *ctx.actor, request, *response);
-    }
-    if (!outcome) service::refuse(*response, outcome.error(), request_id(r));
-    return send(r, ctx, *response);
+    rc = answer_read(r, lcf, ctx, slot, {});
+    if (rc == NGX_DONE) r->main->count++;
+    return rc;
+}
+
+void search_ready(ngx_http_request_t *r) {
+    ngx_int_t rc = guarded(r, [&]() -> ngx_int_t {
+        const LocConf &lcf = loc_conf(r);
+        Ctx &ctx = *ctx_if_any(r);
+        StoreSlot *slot = slot_of(*lcf.store);
+        if (slot == NULL || slot->session() == NULL) return send_error(r, ctx, unserved());
+        return answer_read(r, lcf, ctx, *slot, read_body(r));
+    });
+    if (rc != NGX_DONE) ngx_http_finalize_request(r, rc);
+}
+
+// A read whose query is in the body: it never waits for the writer.
+ngx_int_t serve_search(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
+    if (!wants_body(r, lcf, ctx, slot)) return serve_read(r, lcf, ctx, slot);
+    r->request_body_in_single_buf = 1;
+    ngx_int_t rc = ngx_http_read_client_request_body(r, search_ready);
+    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
 }
 
 }  // namespace
@@ -207,12 +251,9 @@ ngx_int_t content_handler(ngx_http_request_t *r) {
         if (ctx->actor == nullptr || slot->session() == NULL) {
             ngx_int_t rc = refuse_body(r);
             if (rc != NGX_OK) return rc;
-            return send_error(
-                r, *ctx,
-                ctx->actor == nullptr
-                    ? ctx->refusal
-                    : Error{503, ScimType::none, "the directory cannot be served now", 5});
+            return send_error(r, *ctx, ctx->actor == nullptr ? ctx->refusal : unserved());
         }
+        if (service::is_search(method_of(r), ctx->path)) return serve_search(r, lcf, *ctx, *slot);
         if (service::is_write(method_of(r))) return serve_write(r, lcf, *ctx, *slot);
         return serve_read(r, lcf, *ctx, *slot);
     });

@@ -199,10 +199,14 @@ void StoreSlot::start_read(std::unique_ptr<PendingRequest> request) {
     reading_++;
     worker_busy();
     auto run = [lane] {
-        service::Job &job = lane->request->job;
-        lane->request->outcome = Error{503, ScimType::none, "the directory cannot be read now", 5};
+        PendingRequest &pending = *lane->request;
+        service::Job &job = pending.job;
+        pending.outcome = Error{503, ScimType::none, "the directory cannot be read now", 5};
+        if (pending.cancelled) return;
         service::Snapshot snapshot(*lane->session);
-        lane->request->outcome = service::read(snapshot, *job.actor, job.request, job.response);
+        auto reading = service::read(snapshot, *job.actor, job.request, job.response,
+                                     service::Patience::thread);
+        pending.outcome = reading ? Outcome(Done{}) : Outcome(reading.error());
     };
     auto done = [this, lane] {
         auto request = std::move(lane->request);

@@ -6,6 +6,7 @@
 // pools; the event loop only ever renews its own reader. While anything is under way a timer keeps
 // the worker from exiting, so that a reload or quit drops no answer.
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -38,6 +39,7 @@ struct PendingRequest {
     std::string body;
     service::Job job;
     bool is_write = true;
+    std::atomic<bool> cancelled{false};  // the client is gone: for the thread that reads
     // Long reads: an outcome in place of a prepared answer.
     Outcome outcome = Done{};
 };

@@ -113,6 +113,8 @@ class TypeView {
     const Attr *by_number(AttrNumber number) const {
         return number < by_number_.size() ? by_number_[number] : nullptr;
     }
+    // All attribute numbers of this type are below.
+    size_t numbers_end() const { return by_number_.size(); }
     const ResourceType &resource_type() const { return type; }
     bool extension_required(int bit) const;
 

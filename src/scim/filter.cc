@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <iterator>
+#include <optional>
 
 #include "scim/datetime.h"
 #include "scim/json.h"
@@ -130,6 +132,7 @@ class Evaluation {
     // What terms speak of: a whole resource, or one element of a complex attribute.
     struct Leaves {
         const Leaf *begin, *end;
+        const Attr *element = nullptr;  // whose leaves these are, computed parts included
     };
 
     Evaluation(const Filter &filter, const FilterSubject &subject, Buffers &buffers)
@@ -139,6 +142,7 @@ class Evaluation {
 
   private:
     bool some_element(const FilterNode &element, Leaves leaves) const;
+    bool some_managed(const FilterNode &element, Leaves leaves) const;
     bool term(const FilterNode &term, Leaves leaves) const;
     bool some_value(const FilterNode &term, FilterOp op, Leaves leaves) const;
 
@@ -155,6 +159,14 @@ class Evaluation {
 
     // Of computed ones.
     bool computed(const FilterNode &term, FilterOp op) const;
+    bool some_row(const Attr &top, uint32_t parts, const Id *only,
+                  const ComputedValues::Test &test) const {
+        return subject_.computed && subject_.computed->some_element(top, parts, only, test);
+    }
+    bool term_of_rows(const FilterNode &term) const;
+    bool element_of_rows(const FilterNode &element) const;
+    uint32_t parts_in(uint32_t index) const;
+    std::optional<Id> wanted_id(uint32_t index, const Attr &top) const;
     bool some_schema(const FilterNode &term, FilterOp op) const;
     bool meta(const FilterNode &term, FilterOp op) const;
 
@@ -187,7 +199,9 @@ bool Evaluation::satisfies(uint32_t index, Leaves leaves) const {
 bool Evaluation::some_element(const FilterNode &element, Leaves leaves) const {
     if (!element.attr) return false;
     const Attr &attr = *element.attr;
+    if (is_of_rows(type_, attr)) return element_of_rows(element);
     if (attr.computed) return satisfies(element.left, {nullptr, nullptr});  // meta
+    if (&attr == type_.manager) return some_managed(element, leaves);
     for (const Leaf *leaf = leaves.begin; leaf != leaves.end;) {
         const Leaf *first = leaf++;
         if (!is_part(*first, attr)) continue;
@@ -201,19 +215,23 @@ bool Evaluation::some_element(const FilterNode &element, Leaves leaves) const {
 bool Evaluation::term(const FilterNode &term, Leaves leaves) const {
     bool to_null = term.value.kind == FilterValue::Kind::null;
     if (!term.attr) return term.op == FilterOp::ne ? !to_null : to_null;
+    bool is_given = term.attr->parent && term.attr->parent == leaves.element;
+    if (!is_given && is_of_rows(type_, *term.attr)) return term_of_rows(term);
     // The server assigns what it computes (can_be_computed(), filter_parser.cc).
     if (to_null) {
-        bool assigned = term.attr->computed || is_assigned(*term.attr, leaves);
+        bool assigned = (term.attr->computed && !is_given) || is_assigned(*term.attr, leaves);
         return assigned == (term.op == FilterOp::ne);
     }
-    if (term.op == FilterOp::pr) return term.attr->computed || is_present(*term.attr, leaves);
+    if (term.op == FilterOp::pr)
+        return (term.attr->computed && !is_given) || is_present(*term.attr, leaves);
     // S-79: no value at all may be equal.
     if (term.op == FilterOp::ne) return !some_value(term, FilterOp::eq, leaves);
     return some_value(term, term.op, leaves);
 }
 
 bool Evaluation::some_value(const FilterNode &term, FilterOp op, Leaves leaves) const {
-    if (term.attr->computed) return computed(term, op);
+    bool is_given = term.attr->parent && term.attr->parent == leaves.element;
+    if (term.attr->computed && !is_given) return computed(term, op);
     for (const Leaf *leaf = leaves.begin; leaf != leaves.end; leaf++)
         if (leaf->attr == term.attr->number && value_matches(term, op, leaf->json)) return true;
     return false;
@@ -294,6 +312,88 @@ bool Evaluation::text_matches(const FilterNode &term, FilterOp op, std::string_v
     return key_matches(op, buffers_.key, wanted);
 }
 
+// ---- What other resources say ----
+
+// A term outside of brackets: some element, whichever.
+bool Evaluation::term_of_rows(const FilterNode &term) const {
+    const Attr &attr = *term.attr;
+    auto exists = [](const Leaf *, const Leaf *) { return true; };
+    if (!attr.parent) {  // groups and members themselves: pr, eq null, ne null
+        bool is_negated = term.value.kind == FilterValue::Kind::null && term.op == FilterOp::eq;
+        return some_row(attr, 0, nullptr, exists) != is_negated;
+    }
+    const Attr &top = *attr.parent;
+    const bool to_null = term.value.kind == FilterValue::Kind::null;
+    const bool is_negated = term.op == (to_null ? FilterOp::eq : FilterOp::ne);  // S-79
+    const FilterOp op = term.op == FilterOp::ne ? FilterOp::eq : term.op;
+    if (op == FilterOp::eq && !to_null && top.computed && attr.def->name == "value") {
+        auto id = parse_id(term.value.key);
+        return (id && some_row(top, 0, &*id, exists)) != is_negated;
+    }
+    auto test = [&](const Leaf *begin, const Leaf *end) {
+        Leaves one{begin, end, &top};
+        if (op == FilterOp::pr) return is_present(attr, one);
+        return to_null ? is_assigned(attr, one) : some_value(term, op, one);
+    };
+    return some_row(top, part_bit(attr), nullptr, test) != is_negated;
+}
+
+bool Evaluation::element_of_rows(const FilterNode &element) const {
+    auto test = [&](const Leaf *begin, const Leaf *end) {
+        return satisfies(element.left, {begin, end, element.attr});
+    };
+    auto only = wanted_id(element.left, *element.attr);
+    return some_row(*element.attr, parts_in(element.left), only ? &*only : nullptr, test);
+}
+
+// The parts that the terms below a node speak of.
+uint32_t Evaluation::parts_in(uint32_t index) const {
+    uint32_t parts = 0;
+    for (;;) {
+        const FilterNode &node = filter_.node(index);
+        if (node.kind == FilterNode::Kind::term)
+            return node.attr && node.attr->parent ? parts | part_bit(*node.attr) : parts;
+        parts |= parts_in(node.left);
+        if (node.kind == FilterNode::Kind::negation) return parts;
+        index = node.right;
+    }
+}
+
+// The id that an element must have as its value for the node to be true.
+std::optional<Id> Evaluation::wanted_id(uint32_t index, const Attr &top) const {
+    for (;; index = filter_.node(index).right) {
+        const FilterNode &node = filter_.node(index);
+        const FilterNode &first =
+            node.kind == FilterNode::Kind::conjunction ? filter_.node(node.left) : node;
+        bool is_equality = first.kind == FilterNode::Kind::term && first.op == FilterOp::eq &&
+                           first.attr && first.attr->parent == &top &&
+                           first.attr->def->name == "value";
+        // What is no id at all is left to the test of each element.
+        if (is_equality)
+            if (auto id = parse_id(first.value.key)) return id;
+        if (node.kind != FilterNode::Kind::conjunction) return std::nullopt;
+    }
+}
+
+// Its parts are stored in part and computed in part.
+bool Evaluation::some_managed(const FilterNode &element, Leaves leaves) const {
+    const Attr &attr = *element.attr;
+    std::vector<Leaf> all;
+    std::copy_if(leaves.begin, leaves.end, std::back_inserter(all),
+                 [&](const Leaf &leaf) { return is_part(leaf, attr); });
+    if (all.empty()) return false;
+    auto satisfied = [&] {
+        return satisfies(element.left, {all.data(), all.data() + all.size(), &attr});
+    };
+    auto test = [&](const Leaf *begin, const Leaf *end) {
+        all.insert(all.end(), begin, end);
+        return satisfied();
+    };
+    size_t stored = all.size();
+    if (some_row(attr, parts_in(element.left), nullptr, test)) return true;
+    return all.size() == stored && satisfied();
+}
+
 // ---- Computed attributes ----
 
 bool Evaluation::computed(const FilterNode &term, FilterOp op) const {
@@ -343,6 +443,29 @@ bool Evaluation::meta(const FilterNode &term, FilterOp op) const {
 }
 
 }  // namespace
+
+void Filter::note_attributes(const TypeView &type) {
+    stored_ = AttrSet(type.numbers_end());
+    for (const FilterNode &node : nodes_) {
+        if (!node.attr) continue;
+        needs_rows_ |= is_of_rows(type, *node.attr);
+        const Attr *top = node.attr->parent;
+        // An id among others has to be looked for in every element.
+        if (node.kind == FilterNode::Kind::element && is_of_rows(type, *node.attr)) {
+            auto inner = nodes_[node.left].kind;
+            walks_rows_ |=
+                inner != FilterNode::Kind::term && inner != FilterNode::Kind::conjunction;
+        }
+        bool is_term = node.kind == FilterNode::Kind::term;
+        bool to_null = node.value.kind == FilterValue::Kind::null;
+        // An id is looked up, and one element is enough to know that there is one.
+        bool is_equality = node.op == FilterOp::eq || node.op == FilterOp::ne;
+        bool is_look_up = to_null || (is_equality && node.attr->def->name == "value");
+        walks_rows_ |= is_term && top && (top == type.groups || top == type.members) && !is_look_up;
+        stored_.add(node.attr->number);
+        for (const Attr *part : node.attr->subs) stored_.add(part->number);
+    }
+}
 
 bool Filter::matches(const FilterSubject &subject) const {
     thread_local Buffers buffers;

@@ -16,10 +16,14 @@
 // the URN (unprefixed-extension), `manager eq "x"` for `manager.value eq "x"` (bare-value),
 // `emails[…].value eq "x"` for `emails[… and value eq "x"]` (value-path).
 //
+// What other resources say (groups, members, who a manager is) is asked of ComputedValues, and only
+// when a filter speaks of it.
+//
 // Length, depth and terms are bounded while parsing. Nodes lie in one vector: nothing recurses when
 // a filter dies. Chains lean to the right: `a and b and c` is a and (b and c).
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,16 +81,51 @@ struct FilterNode {
     FilterValue value;
 };
 
+// Attributes of one resource that are no leaves of its record: groups, members, and the parts of
+// manager that the server makes.
+class ComputedValues {
+  public:
+    // The leaves of one element. True ends the walk.
+    using Test = std::function<bool(const Leaf *begin, const Leaf *end)>;
+
+    // True if an element of `top` satisfies `test`. An element has a leaf for those of its parts
+    // that are in `parts` (part_bit()) and that it has, in canonical order; the value of `only`, if
+    // it is given, is the id of the only element there is to look at.
+    virtual bool some_element(const Attr &top, uint32_t parts, const Id *only,
+                              const Test &test) = 0;
+
+  protected:
+    ~ComputedValues() = default;
+};
+
+// The place of a part among those of its complex attribute. REQUIRES: a part.
+inline uint32_t part_bit(const Attr &part) {
+    int place = part.rank - part.parent->rank - 1;
+    return place < 31 ? uint32_t(1) << place : uint32_t(1) << 31;
+}
+
+// True for what ComputedValues know: groups and members with their parts, manager's computed parts.
+inline bool is_of_rows(const TypeView &type, const Attr &attr) {
+    const Attr *top = attr.parent ? attr.parent : &attr;
+    return top == type.groups || top == type.members || (top == type.manager && attr.computed);
+}
+
 // What a filter is asked about.
 struct FilterSubject {
     const TypeView *type = nullptr;
-    const std::vector<Leaf> *leaves = nullptr;  // in canonical order
+    // In canonical order; at least those of Filter::stored().
+    const std::vector<Leaf> *leaves = nullptr;
+    ComputedValues *computed = nullptr;  // if the filter needs_rows(); without it there are none
     Id id{};
     uint64_t version = 0;
     int64_t created = 0, modified = 0;  // milliseconds
     uint32_t extensions = 0;            // bits
     std::string_view location_prefix;   // meta.location without the id: "https://…/Users/"
 };
+
+// What an unknown attribute means: a mistake (S-83), or, where several types are asked at once, no
+// value (S-66).
+enum class UnknownNames : uint8_t { refused, no_value };
 
 class Filter {
   public:
@@ -95,7 +134,8 @@ class Filter {
     // literals of the wrong type (S-82) included.
     // Filtering on a writeOnly or never-returned attribute is refused (S-85).
     static Result<Filter> parse(const TypeView &type, std::string_view text,
-                                const FilterLimits &limits, bool strict, Report &report);
+                                const FilterLimits &limits, bool strict, Report &report,
+                                UnknownNames unknown = UnknownNames::refused);
 
     bool matches(const FilterSubject &subject) const;
 
@@ -106,12 +146,24 @@ class Filter {
     const FilterNode &node(uint32_t index) const { return nodes_[index]; }
     uint32_t root() const { return root_; }
     size_t terms() const { return terms_; }
+    // The stored attributes, by number, whose leaves it has to see.
+    const AttrSet &stored() const { return stored_; }
+    bool needs_rows() const { return needs_rows_; }
+    // True if answering may walk through all groups or members of a resource.
+    bool walks_rows() const { return walks_rows_; }
+    // The paths that this type lacks, as they were written.
+    const std::vector<std::string> &unknown() const { return unknown_; }
 
   private:
     friend class FilterParser;
+    void note_attributes(const TypeView &type);
+
     std::vector<FilterNode> nodes_;
     uint32_t root_ = 0;
     size_t terms_ = 0;
+    AttrSet stored_;
+    bool needs_rows_ = false, walks_rows_ = false;
+    std::vector<std::string> unknown_;
 };
 
 }  // namespace scim

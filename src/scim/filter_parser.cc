@@ -36,12 +36,10 @@ bool is_hidden(const Attr &attr) {
            (attr.parent && is_hidden(*attr.parent));
 }
 
-// The computed attributes that the evaluator (filter.cc, `Evaluation::computed`) knows.
-// Others, such as groups and manager.displayName, would need more of the directory
-// than a FilterSubject has.
+// The computed attributes that the evaluator (filter.cc) knows.
 bool can_be_computed(const TypeView &type, const Attr &attr) {
-    return &attr == type.schemas || &attr == type.id || &attr == type.meta ||
-           (attr.parent && attr.parent == type.meta);
+    return is_of_rows(type, attr) || &attr == type.schemas || &attr == type.id ||
+           &attr == type.meta || (attr.parent && attr.parent == type.meta);
 }
 
 }  // namespace
@@ -50,8 +48,13 @@ bool can_be_computed(const TypeView &type, const Attr &attr) {
 class FilterParser {
   public:
     FilterParser(const TypeView &type, std::string_view text, const FilterLimits &limits,
-                 bool strict, Report &report)
-        : type_(type), text_(text), limits_(limits), strict_(strict), report_(report) {}
+                 bool strict, Report &report, UnknownNames unknown)
+        : type_(type),
+          text_(text),
+          limits_(limits),
+          strict_(strict),
+          unknown_(unknown),
+          report_(report) {}
 
     Result<Filter> parse();
 
@@ -64,8 +67,9 @@ class FilterParser {
     Node negation();
     Node group();
     Node term();
-    Node element(const Attr &attr);
-    Node condition(const Attr &attr);
+    Node element(const Attr *attr, std::string_view path);
+    Node condition(const Attr *attr);
+    Outcome compare(FilterNode &node, size_t op_at);
     Node chain(FilterNode::Kind kind, std::string_view keyword, Node (FilterParser::*operand)());
     Result<bool> accept_keyword(std::string_view keyword);
     Outcome enter();
@@ -100,17 +104,21 @@ class FilterParser {
     std::string_view text_;
     const FilterLimits &limits_;
     bool strict_;
+    UnknownNames unknown_;
     Report &report_;
 
     size_t at_ = 0;
     size_t depth_ = 0;
-    const Attr *element_ = nullptr;  // inside brackets: the attribute before them
+    // Inside brackets: the attribute before them, nullptr if the type lacks it, and its name.
+    const Attr *element_ = nullptr;
+    std::string_view element_path_;
     Filter filter_;
 };
 
 Result<Filter> Filter::parse(const TypeView &type, std::string_view text,
-                             const FilterLimits &limits, bool strict, Report &report) {
-    return FilterParser(type, text, limits, strict, report).parse();
+                             const FilterLimits &limits, bool strict, Report &report,
+                             UnknownNames unknown) {
+    return FilterParser(type, text, limits, strict, report, unknown).parse();
 }
 
 Result<Filter> FilterParser::parse() {
@@ -126,6 +134,7 @@ Result<Filter> FilterParser::parse() {
     skip_blanks();
     if (!at_end()) return expected("\"and\", \"or\" or the end");
     filter_.root_ = *root;
+    filter_.note_attributes(type_);
     return std::move(filter_);
 }
 
@@ -212,17 +221,19 @@ FilterParser::Node FilterParser::term() {
     size_t start = at_;
     auto attr = attribute();
     if (!attr) return attr.error();
-    if (!next_is('[')) return condition(**attr);
-    if ((*attr)->def->type != Type::complex)
-        return wrong(at_, "brackets cannot follow " + quoted(text_.substr(start, at_ - start)) +
-                              ", which has no parts");
-    return element(**attr);
+    if (!next_is('[')) return condition(*attr);
+    std::string_view path = text_.substr(start, at_ - start);
+    if (*attr && (*attr)->def->type != Type::complex)
+        return wrong(at_, "brackets cannot follow " + quoted(path) + ", which has no parts");
+    if (!element_path_.empty()) return wrong(at_, "brackets cannot stand inside brackets");
+    return element(*attr, path);
 }
 
 // At the "[" behind a complex attribute.
-FilterParser::Node FilterParser::element(const Attr &attr) {
+FilterParser::Node FilterParser::element(const Attr *attr, std::string_view path) {
     if (auto r = enter(); !r) return r.error();
-    element_ = &attr;  // parts are never complex: brackets do not nest
+    element_ = attr;
+    element_path_ = path;
     Node inner = disjunction();
     if (!inner) return inner;
     skip_blanks();
@@ -233,7 +244,7 @@ FilterParser::Node FilterParser::element(const Attr &attr) {
         at_++;
         auto part = attribute();
         if (!part) return part.error();
-        Node last = condition(**part);
+        Node last = condition(*part);
         if (!last) return last;
         report_.rewrote("value-path");
         FilterNode both;
@@ -243,15 +254,16 @@ FilterParser::Node FilterParser::element(const Attr &attr) {
         inner = add(std::move(both));
     }
     element_ = nullptr;
+    element_path_ = {};
     FilterNode node;
     node.kind = FilterNode::Kind::element;
-    node.attr = &attr;
+    node.attr = attr;
     node.left = *inner;
     return add(std::move(node));
 }
 
 // SP "pr" | SP op SP literal
-FilterParser::Node FilterParser::condition(const Attr &attr) {
+FilterParser::Node FilterParser::condition(const Attr *attr) {
     constexpr std::string_view operators = "an operator (eq, ne, co, sw, ew, gt, ge, lt, le or pr)";
     if (!skip_blanks()) return expected("a blank and " + std::string(operators));
     size_t op_at = at_;
@@ -264,22 +276,28 @@ FilterParser::Node FilterParser::condition(const Attr &attr) {
 
     FilterNode node;
     node.op = *op;
-    node.attr = &attr;
-    if (*op == FilterOp::pr) return add(std::move(node));
+    node.attr = attr;
+    if (*op != FilterOp::pr)
+        if (auto r = compare(node, op_at); !r) return r.error();
+    return add(std::move(node));
+}
 
+// Behind the operator of `node`: reads the literal and fits it to the attribute.
+Outcome FilterParser::compare(FilterNode &node, size_t op_at) {
     // S-77: an RFC example has no blank between operator and quote.
     if (!skip_blanks() && !next_is('"')) return expected("a blank and a value");
     size_t value_at = at_;
     auto what = literal();
     if (!what) return what.error();
     if (what->kind == FilterLiteral::Kind::null) {
-        if (*op != FilterOp::eq && *op != FilterOp::ne)
+        if (node.op != FilterOp::eq && node.op != FilterOp::ne)
             return wrong(op_at, "null can be compared by eq and ne alone");
         node.value.kind = FilterValue::Kind::null;
         node.value.json = "null";
-        return add(std::move(node));
+        return Done{};
     }
-    auto target = compared(attr, *op, op_at);
+    if (!node.attr) return Done{};  // nothing is compared with the value
+    auto target = compared(*node.attr, node.op, op_at);
     if (!target) return target.error();
     node.attr = *target;
     auto value = to_value(**target, *what, strict_, report_);
@@ -288,24 +306,35 @@ FilterParser::Node FilterParser::condition(const Attr &attr) {
                                    std::string(expected_literal((*target)->def->type)) +
                                    ", not with " + quoted(what->text));
     node.value = std::move(*value);
-    return add(std::move(node));
+    return Done{};
 }
 
 // ---- Names ----
 
+// nullptr for what the type lacks, if that means no value.
 Result<const Attr *> FilterParser::attribute() {
+    const bool is_part = !element_path_.empty();
     size_t start = at_;
     std::string_view path = take_word();
     if (path.empty())
-        return expected_at(start, element_ ? "the name of a part" : "the name of an attribute");
-    const Attr *attr = element_ ? TypeView::find_sub(*element_, path) : type_.find(path);
-    if (!attr && !element_) {
+        return expected_at(start, is_part ? "the name of a part" : "the name of an attribute");
+    const Attr *attr = nullptr;
+    if (!is_part)
+        attr = type_.find(path);
+    else if (element_)
+        attr = TypeView::find_sub(*element_, path);
+    if (!attr && !is_part) {
         auto found = unprefixed(path, start);
         if (!found) return found;
         attr = *found;
     }
-    if (!attr) return unknown(path, start);
-    if (auto r = check_filterable(*attr, start); !r) return r.error();
+    if (attr) {
+        if (auto r = check_filterable(*attr, start); !r) return r.error();
+        return attr;
+    }
+    if (unknown_ == UnknownNames::refused) return unknown(path, start);
+    filter_.unknown_.push_back(is_part ? std::string(element_path_).append(".").append(path)
+                                       : std::string(path));
     return attr;
 }
 

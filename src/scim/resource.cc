@@ -184,9 +184,16 @@ void canonical_order(const TypeView &type, std::vector<Leaf> &leaves) {
         if (!attr) return UINT64_MAX;
         return uint64_t(top_of(*attr).rank) << 48 | uint64_t(leaf.element) << 16 | attr->rank;
     };
+    uint64_t last = 0;
+    bool is_sorted = true;
+    for (size_t i = 0; i < leaves.size() && is_sorted; i++) {
+        uint64_t next = key(leaves[i]);
+        is_sorted = last <= next;
+        last = next;
+    }
+    if (is_sorted) return;  // as a rule, and a search asks for every resource
     std::vector<std::pair<uint64_t, size_t>> order(leaves.size());
     for (size_t i = 0; i < leaves.size(); i++) order[i] = {key(leaves[i]), i};
-    if (std::is_sorted(order.begin(), order.end())) return;
     std::sort(order.begin(), order.end());
     std::vector<Leaf> sorted;
     sorted.reserve(leaves.size());

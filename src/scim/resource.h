@@ -86,6 +86,8 @@ class AttrSet {
     void add(uint16_t rank) { bits_[rank >> 6] |= uint64_t(1) << (rank & 63); }
     void remove(uint16_t rank) { bits_[rank >> 6] &= ~(uint64_t(1) << (rank & 63)); }
     bool has(uint16_t rank) const { return bits_[rank >> 6] >> (rank & 63) & 1; }
+    // The same of a number for which there may be no place.
+    bool includes(uint16_t n) const { return size_t(n >> 6) < bits_.size() && has(n); }
 
   private:
     std::vector<uint64_t> bits_;

@@ -2,105 +2,339 @@
 
 #include <algorithm>
 
+#include "service/query_range.h"
+#include "store/members.h"
+
 namespace scim::service {
 
 namespace {
 
-constexpr size_t candidates_max = 10000;
+using Kind = Access::Kind;
+using NodeKind = FilterNode::Kind;
 
-// What the index is asked for; `exact` if its rows are the answer and need no look at the record.
-struct Access {
-    const IndexDef *index = nullptr;
-    std::string value;
-    bool exact = false;
-};
+// More conditions of a conjunction are not counted: it must not take long to begin.
+constexpr size_t counted_max = 8;
 
-bool is_equality(const FilterNode &node) {
-    return node.kind == FilterNode::Kind::term && node.op == FilterOp::eq && node.attr != nullptr &&
-           node.value.kind != FilterValue::Kind::null && node.attr->index != nullptr &&
-           node.attr->index->state == IndexState::ready;
+// A multi-valued part of a complex attribute is one leaf, and has no rows (resource.h).
+const IndexDef *ready_index(const Attr &attr) {
+    if (attr.index == nullptr || attr.index->state != IndexState::ready) return nullptr;
+    return attr.parent != nullptr && attr.def->multi_valued ? nullptr : attr.index;
 }
 
-// A unique index is taken before any other: it has one row at most.
-Access choose(const Filter &filter, uint32_t at) {
-    const FilterNode &node = filter.node(at);
+bool is_single_valued(const Attr &attr) {
+    return !attr.def->multi_valued && (attr.parent == nullptr || !attr.parent->def->multi_valued);
+}
+
+Access nothing() {
+    Access access;
+    access.kind = Kind::nothing;
+    access.exact = true;
+    return access;
+}
+
+class Planner {
+  public:
+    Planner(const Filter &filter, const Catalog &catalog, const TypeView &type,
+            store::Directory &directory, uint64_t bound)
+        : filter_(filter), catalog_(catalog), type_(type), directory_(directory), bound_(bound) {}
+
+    Access choose(uint32_t at);
+    void count(Access &access, uint64_t limit);
+
+  private:
+    Access of_term(const FilterNode &term);
+    Access of_id(const FilterNode &term, Kind kind);
+    Access of_conjunction(uint32_t at);
+    Access of_disjunction(uint32_t at);
+    Access of_element(const FilterNode &element);
+    static bool merge(Access &into, const Access &other);
+    static bool is_better(const Access &a, const Access &b);
+
+    const Filter &filter_;
+    const Catalog &catalog_;
+    const TypeView &type_;
+    store::Directory &directory_;
+    uint64_t bound_;
+};
+
+Access Planner::choose(uint32_t at) {
+    const FilterNode &node = filter_.node(at);
     switch (node.kind) {
-        case FilterNode::Kind::term: {
-            if (!is_equality(node)) return {};
-            auto value = store::index_value(*node.attr, node.value.json);
-            if (!value) return {};
-            bool exact = !store::is_digest(*value);
-            return {node.attr->index, std::move(*value), exact};
-        }
-        case FilterNode::Kind::conjunction: {
-            Access left = choose(filter, node.left), right = choose(filter, node.right);
-            bool take_right =
-                left.index == nullptr || (right.index != nullptr && right.index->unique);
-            Access best = take_right ? std::move(right) : std::move(left);
-            best.exact = false;
-            return best;
-        }
-        case FilterNode::Kind::element: {
-            Access inner = choose(filter, node.left);
-            inner.exact = false;
-            return inner;
-        }
+        case NodeKind::term: return of_term(node);
+        case NodeKind::conjunction: return of_conjunction(at);
+        case NodeKind::disjunction: return of_disjunction(at);
+        case NodeKind::element: return of_element(node);
         default: return {};
     }
 }
 
-Error not_indexed(const Catalog &catalog, const TypeView &type) {
-    std::string names;
-    for (const IndexDef *index : catalog.indexes(type.number)) {
-        const Attr *attr = type.by_number(index->attr);
-        if (attr == nullptr || index->state != IndexState::ready) continue;
-        names += names.empty() ? "" : ", ";
-        names += attr->path;
+Access Planner::of_term(const FilterNode &term) {
+    const bool to_null = term.value.kind == FilterValue::Kind::null;
+    // S-66: no value, to which nothing is equal but null.
+    if (term.attr == nullptr) return to_null == (term.op == FilterOp::eq) ? Access() : nothing();
+    const Attr &attr = *term.attr;
+    if (term.op == FilterOp::eq && !to_null) {
+        if (&attr == type_.id) return of_id(term, Kind::ids);
+        bool is_value = attr.parent != nullptr && attr.def->name == "value";
+        if (is_value && attr.parent == type_.members) return of_id(term, Kind::groups_of);
+        if (is_value && attr.parent == type_.groups) return of_id(term, Kind::members_of);
+        bool is_type = attr.parent == type_.meta && attr.def->name == "resourceType";
+        if (is_type && term.value.key != type_.type.name) return nothing();
     }
-    return bad_request(ScimType::invalid_filter,
-                       "this filter needs a search through all resources, which is not supported "
-                       "yet; use eq on one of " +
-                           names);
+    if (attr.computed || ready_index(attr) == nullptr) return {};
+    auto range = index_range(term);
+    if (!range) return {};
+    Access access;
+    access.kind = Kind::index;
+    access.exact = range->exact;
+    access.attr = &attr;
+    access.operation = to_string(term.op);
+    access.from = std::move(range->from);
+    access.to = std::move(range->to);
+    access.one_value = range->one_value;
+    return access;
+}
+
+Access Planner::of_id(const FilterNode &term, Kind kind) {
+    auto id = parse_id(term.value.key);
+    if (!id) return nothing();
+    Access access;
+    access.kind = kind;
+    access.exact = kind != Kind::ids;  // whether there is such a resource is another question
+    access.ids = {*id};
+    return access;
+}
+
+// What is true of some element is true of its terms, each by itself.
+Access Planner::of_element(const FilterNode &element) {
+    if (element.attr == nullptr) return nothing();
+    Access access = choose(element.left);
+    if (access.kind == Kind::scan) return access;
+    access.exact &= filter_.node(element.left).kind == NodeKind::term;
+    return access;
+}
+
+// Two ranges of one attribute, if it has one value.
+bool Planner::merge(Access &into, const Access &other) {
+    if (into.kind != Kind::index || other.kind != Kind::index || into.attr != other.attr ||
+        !is_single_valued(*into.attr))
+        return false;
+    into.from = std::max(into.from, other.from);
+    if (into.to.empty() || (!other.to.empty() && other.to < into.to)) into.to = other.to;
+    into.one_value |= other.one_value;
+    into.operation = into.one_value ? "eq" : "range";
+    return true;
+}
+
+bool Planner::is_better(const Access &a, const Access &b) { return a.rows < b.rows; }
+
+Access Planner::of_conjunction(uint32_t at) {
+    std::vector<Access> ways;
+    for (bool more = true; more;) {
+        const FilterNode &node = filter_.node(at);
+        more = node.kind == NodeKind::conjunction;
+        Access way = choose(more ? node.left : at);
+        at = node.right;
+        if (way.kind == Kind::nothing) return way;
+        if (way.kind == Kind::scan) continue;
+        bool merged =
+            std::any_of(ways.begin(), ways.end(), [&](Access &a) { return merge(a, way); });
+        if (!merged && ways.size() < counted_max) ways.push_back(std::move(way));
+    }
+    if (ways.empty()) return {};
+    // A unique row is not worth counting others for.
+    auto is_one = [](const Access &a) {
+        return a.kind == Kind::ids ||
+               (a.kind == Kind::index && a.one_value && a.attr->index->unique);
+    };
+    auto best = std::find_if(ways.begin(), ways.end(), is_one);
+    if (best == ways.end()) {
+        uint64_t limit = bound_;
+        for (Access &way : ways) {
+            count(way, limit);
+            limit = std::min(limit, way.rows);
+        }
+        best = std::min_element(ways.begin(), ways.end(), is_better);
+    }
+    best->exact = false;
+    return std::move(*best);
+}
+
+Access Planner::of_disjunction(uint32_t at) {
+    Access all;
+    all.kind = Kind::any_of;
+    all.exact = true;
+    for (bool more = true; more;) {
+        const FilterNode &node = filter_.node(at);
+        more = node.kind == NodeKind::disjunction;
+        Access way = choose(more ? node.left : at);
+        at = node.right;
+        if (way.kind == Kind::scan) return {};
+        if (way.kind == Kind::nothing) continue;
+        all.exact &= way.exact;
+        all.parts.push_back(std::move(way));
+    }
+    if (all.parts.empty()) return nothing();
+    if (all.parts.size() > 1) return all;
+    Access only = std::move(all.parts.front());
+    return only;
+}
+
+void Planner::count(Access &access, uint64_t limit) {
+    uint64_t rows = 0;
+    auto next = [&] { return ++rows < limit; };
+    store::Members members(directory_);
+    switch (access.kind) {
+        case Kind::scan: rows = directory_.count(type_.number); break;
+        case Kind::nothing: break;
+        case Kind::ids: rows = access.ids.size(); break;
+        case Kind::index:
+            if (access.one_value && access.attr->index->unique)
+                rows = 1;
+            else
+                directory_.each_row(*access.attr->index, access.from, access.to,
+                                    [&](const Id &) { return next(); });
+            break;
+        case Kind::groups_of:
+            members.each_group(type_.number, access.ids[0],
+                               [&](const Id &, const store::RecordView &) { return next(); });
+            break;
+        case Kind::members_of:
+            if (const TypeView *groups = catalog_.group_type())
+                if (auto group = directory_.record(groups->number, access.ids[0]))
+                    members.each_member(access.ids[0], group->header().member_epoch, nullptr,
+                                        [&](const Id &, TypeNumber) { return next(); });
+            break;
+        case Kind::any_of:
+            for (Access &part : access.parts) {
+                if (rows >= limit) break;
+                count(part, limit - rows);
+                rows += part.rows;
+            }
+    }
+    access.rows = rows;
+}
+
+void describe(const Access &access, std::string &out) {
+    switch (access.kind) {
+        case Kind::scan: out += "scan"; return;
+        case Kind::nothing: out += "nothing"; return;
+        case Kind::ids: out += "id"; return;
+        case Kind::groups_of: out += "groups of a member"; return;
+        case Kind::members_of: out += "members of a group"; return;
+        case Kind::index:
+            out += "index " + access.attr->path + " ";
+            out += access.operation;
+            return;
+        case Kind::any_of: break;
+    }
+    out += "any of (";
+    for (const Access &part : access.parts) {
+        if (out.back() != '(') out += ", ";
+        describe(part, out);
+    }
+    out += ')';
+}
+
+void find_missing(const Filter &filter, uint32_t at, std::string &missing) {
+    const FilterNode &node = filter.node(at);
+    switch (node.kind) {
+        case NodeKind::negation: return;
+        case NodeKind::element: return find_missing(filter, node.left, missing);
+        case NodeKind::conjunction:
+        case NodeKind::disjunction:
+            find_missing(filter, node.left, missing);
+            return find_missing(filter, node.right, missing);
+        case NodeKind::term: break;
+    }
+    bool may_have_rows = node.attr != nullptr && node.attr->stored() &&
+                         !(node.attr->parent != nullptr && node.attr->def->multi_valued) &&
+                         ready_index(*node.attr) == nullptr &&
+                         node.value.kind != FilterValue::Kind::null;
+    bool is_range = node.op != FilterOp::ne && node.op != FilterOp::co && node.op != FilterOp::ew &&
+                    node.op != FilterOp::pr;
+    if (missing.empty() && may_have_rows && is_range) missing = node.attr->path;
 }
 
 }  // namespace
 
-Result<std::vector<Id>> find_matches(const Filter &filter, const Catalog &catalog,
-                                     const TypeView &type, std::string_view base_url,
-                                     store::Directory &directory) {
-    Access access = choose(filter, filter.root());
-    if (access.index == nullptr) return not_indexed(catalog, type);
-    std::vector<Id> ids = directory.find(*access.index, access.value, candidates_max + 1);
-    if (ids.size() > candidates_max)
-        return bad_request(
-            ScimType::too_many,
-            "more than " + std::to_string(candidates_max) +
-                " resources have to be looked at; add a condition on another attribute");
-    if (access.exact) return ids;
+QueryPlan::QueryPlan(const Filter *filter, const Catalog &catalog, const TypeView &type,
+                     store::Directory &directory, uint64_t bound)
+    : catalog_(catalog), type_(type), directory_(directory) {
+    if (filter == nullptr) {
+        access_.exact = true;
+        access_.rows = directory.count(type.number);
+        return;
+    }
+    Planner planner(*filter, catalog, type, directory, bound);
+    access_ = planner.choose(filter->root());
+    if (access_.rows == 0) planner.count(access_, bound);
+}
 
-    std::string prefix = std::string(base_url) + type.type.endpoint + '/';
-    std::vector<Leaf> leaves;
-    auto differs = [&](const Id &id) {
-        auto record = directory.record(type.number, id);
-        leaves.clear();
-        if (!record || !record->leaves(leaves)) {
-            directory.txn().fail(store::Errc::damaged);
-            return true;
-        }
-        canonical_order(type, leaves);
-        FilterSubject subject;
-        subject.type = &type;
-        subject.leaves = &leaves;
-        subject.id = id;
-        subject.version = record->header().version;
-        subject.created = record->header().created;
-        subject.modified = record->header().modified;
-        subject.extensions = record->header().extensions;
-        subject.location_prefix = prefix;
-        return !filter.matches(subject);
-    };
-    ids.erase(std::remove_if(ids.begin(), ids.end(), differs), ids.end());
+QueryPlan QueryPlan::scan(const Catalog &catalog, const TypeView &type,
+                          store::Directory &directory) {
+    QueryPlan plan(catalog, type, directory);
+    plan.access_.rows = directory.count(type.number);
+    return plan;
+}
+
+std::string QueryPlan::explain() const {
+    std::string out;
+    describe(access_, out);
+    out += ", " + std::to_string(access_.rows);
+    out += is_scan() ? " resources" : " rows";
+    if (!access_.exact) out += ", verified";
+    return out;
+}
+
+std::vector<Id> QueryPlan::candidates(Watch &watch) const {
+    std::vector<Id> ids;
+    collect(access_, ids, watch);
+    bool in_order =
+        access_.kind != Kind::any_of && (access_.kind != Kind::index || access_.one_value);
+    if (!in_order) {
+        std::sort(ids.begin(), ids.end());
+        ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    }
     return ids;
+}
+
+void QueryPlan::collect(const Access &access, std::vector<Id> &ids, Watch &watch) const {
+    auto take = [&](const Id &id) {
+        ids.push_back(id);
+        return watch.go_on();
+    };
+    store::Members members(directory_);
+    switch (access.kind) {
+        case Kind::scan:
+        case Kind::nothing: return;
+        case Kind::ids:
+            for (const Id &id : access.ids) take(id);
+            return;
+        case Kind::index:
+            return directory_.each_row(*access.attr->index, access.from, access.to, take);
+        case Kind::groups_of:
+            return members.each_group(
+                type_.number, access.ids[0],
+                [&](const Id &id, const store::RecordView &) { return take(id); });
+        case Kind::members_of:
+            if (const TypeView *groups = catalog_.group_type())
+                if (auto group = directory_.record(groups->number, access.ids[0]))
+                    members.each_member(access.ids[0], group->header().member_epoch, nullptr,
+                                        [&](const Id &id, TypeNumber type) {
+                                            return type == type_.number ? take(id) : watch.go_on();
+                                        });
+            return;
+        case Kind::any_of:
+            for (const Access &part : access.parts)
+                if (!watch.stopped()) collect(part, ids, watch);
+    }
+}
+
+std::string QueryPlan::missing_index(const Filter &filter) {
+    std::string missing;
+    find_missing(filter, filter.root(), missing);
+    return missing;
 }
 
 }  // namespace scim::service

@@ -1,19 +1,84 @@
 #pragma once
-// How a filter is answered: from the index row that narrows it most, with the rest verified on the
-// records.
+// How a query finds its resources: by the rows of an index or of a membership where a condition
+// allows it, otherwise by looking at every record of the type.
+//
+// A plan gives candidates; unless it is exact, each is still to be asked about the whole filter.
+//
+//     id eq "…"                        the resource itself
+//     eq, sw, gt, ge, lt, le, pr       a range of an index that is ready
+//     members eq "…"                   the groups of that member
+//     groups eq "…"                    the members of that group
+//     a or b                           all of both
+//     a and b                          of what either would look at, the fewer
+//
+// What no resource of the type can satisfy (an attribute it lacks, another meta.resourceType) has
+// no candidates.
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "scim/filter.h"
+#include "service/watch.h"
 #include "store/directory.h"
 
 namespace scim::service {
 
-// The ids of the resources that match, in ascending order. The filter, or one of its conjuncts,
-// must be `eq` on an attribute whose index is ready; otherwise 400 invalidFilter that names the
-// indexed attributes. 400 tooMany for more than 10,000 index rows.
-Result<std::vector<Id>> find_matches(const Filter &filter, const Catalog &catalog,
-                                     const TypeView &type, std::string_view base_url,
-                                     store::Directory &directory);
+// One way to candidates.
+struct Access {
+    enum class Kind : uint8_t {
+        scan,
+        nothing,
+        ids,
+        index,
+        groups_of,   // the groups whose member `ids[0]` is
+        members_of,  // the members of the group `ids[0]`
+        any_of,
+    } kind = Kind::scan;
+    bool exact = false;  // every candidate satisfies the condition
+
+    std::vector<Id> ids;
+    const Attr *attr = nullptr;  // index: whose rows
+    std::string_view operation;  // "eq", "range", …: a literal
+    std::string from, to;        // index: see Directory::each_row()
+    bool one_value = false;      // index: the rows are in the order of their ids
+    std::vector<Access> parts;
+
+    uint64_t rows = 0;  // counted, up to the bound
+};
+
+class QueryPlan {
+  public:
+    // Counts up to `bound` rows of a condition. Without a filter every resource is wanted.
+    QueryPlan(const Filter *filter, const Catalog &catalog, const TypeView &type,
+              store::Directory &directory, uint64_t bound);
+    // The last resort.
+    static QueryPlan scan(const Catalog &catalog, const TypeView &type,
+                          store::Directory &directory);
+
+    bool is_scan() const { return access_.kind == Access::Kind::scan; }
+    bool is_exact() const { return access_.exact; }
+    // What has to be looked at: records of a scan, else rows; the bound means "at least".
+    uint64_t rows() const { return access_.rows; }
+
+    // "index emails.value eq, 250 rows, verified": for tests and the debug log.
+    std::string explain() const;
+
+    // Ascending, each once. REQUIRES: no scan. Stops with the watch.
+    std::vector<Id> candidates(Watch &watch) const;
+
+    // What of the filter an index would answer, such as "title"; empty if nothing of it.
+    static std::string missing_index(const Filter &filter);
+
+  private:
+    QueryPlan(const Catalog &catalog, const TypeView &type, store::Directory &directory)
+        : catalog_(catalog), type_(type), directory_(directory) {}
+    void collect(const Access &access, std::vector<Id> &ids, Watch &watch) const;
+
+    const Catalog &catalog_;
+    const TypeView &type_;
+    store::Directory &directory_;
+    Access access_;
+};
 
 }  // namespace scim::service

@@ -1,10 +1,12 @@
 #include "service/read.h"
 
 #include "scim/discovery.h"
-#include "scim/list.h"
-#include "service/query_plan.h"
+#include "scim/search.h"
+#include "service/content_type.h"
+#include "service/query.h"
 #include "service/render.h"
 #include "service/routes.h"
+#include "store/members.h"
 
 namespace scim::service {
 
@@ -15,8 +17,22 @@ Error unreadable(store::Txn &txn) {
                  "the directory cannot be read now: " + std::string(to_string(txn.error())), 5};
 }
 
-Outcome read_resource(Snapshot &snapshot, const Actor &actor, const Request &request,
-                      const Target &target, const Query &query, Response &response) {
+constexpr size_t loop_body = 64 * 1024;  // bytes of a SearchRequest that the event loop parses
+
+// A group's members are rendered one by one; so many are left to a thread.
+constexpr size_t loop_members = 500;
+
+bool shows_members(const TypeView &type, const Projection &projection) {
+    return type.members != nullptr && projection.shows_any(*type.members);
+}
+
+size_t count_members(store::Directory &directory, const Id &id, const store::RecordView &record) {
+    return store::Members(directory).count(id, record.header().member_epoch, loop_members + 1);
+}
+
+Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Request &request,
+                              const Target &target, const Query &query, Response &response,
+                              Patience patience) {
     auto projection = Projection::parse(*target.type, query.attributes, query.excluded_attributes);
     if (!projection) return projection.error();
     if (!target.id) return no_such_resource(*target.type, target.name);
@@ -30,86 +46,147 @@ Outcome read_resource(Snapshot &snapshot, const Actor &actor, const Request &req
     response.location = location_of(*target.type, request.base_url, *target.id);
     if (!request.if_none_match.empty() && etag_listed(request.if_none_match, response.etag)) {
         response.status = 304;
-        return Done{};
+        return Reading::answered;
     }
+    if (patience == Patience::event_loop && shows_members(*target.type, *projection) &&
+        count_members(directory, *target.id, *record) > loop_members)
+        return Reading::deferred;
     response.status = 200;
     Rendering rendering{*snapshot.catalog(), *target.type, request.base_url, *projection,
                         directory};
-    if (render_resource(response.body, rendering, *target.id, *record, version)) return Done{};
+    if (render_resource(response.body, rendering, *target.id, *record, version))
+        return Reading::answered;
     snapshot.txn.fail(store::Errc::damaged);
     return unreadable(snapshot.txn);
 }
 
-// One page of a list as it grows.
+// The page of a query's answer.
 class PageWriter {
   public:
-    PageWriter(const Rendering &rendering, const Page &page) : rendering_(rendering), page_(page) {}
+    PageWriter(Snapshot &snapshot, store::Directory &directory, const Request &request)
+        : snapshot_(snapshot), directory_(directory), request_(request), watch_(request) {}
 
-    bool add(const Id &id, const store::RecordView &record) {
-        if (items_ > 0) text_ += ',';
-        items_++;
-        uint64_t version =
-            version_of(rendering_.catalog, rendering_.type, rendering_.directory, id, record);
-        return render_resource(text_, rendering_, id, record, version);
+    // One for each type of the query. `projection` must outlive this.
+    void add_type(const TypeView &type, const Projection &projection) {
+        renderings_.push_back(
+            {*snapshot_.catalog(), type, request_.base_url, projection, directory_});
     }
-    void finish(std::string &out, uint64_t total) const {
-        write_list(out, total, page_.start, items_, text_);
+
+    bool shows_members(size_t type) const {
+        return service::shows_members(renderings_[type].type, renderings_[type].projection);
+    }
+    // False if rendering these takes longer than the event loop has.
+    bool is_short(const std::vector<Hit> &hits) {
+        size_t members = 0;
+        for (const Hit &hit : hits) {
+            if (!shows_members(hit.type)) continue;
+            auto record = directory_.record(renderings_[hit.type].type.number, hit.id);
+            if (record) members += count_members(directory_, hit.id, *record);
+            if (members > loop_members) return false;
+        }
+        return true;
+    }
+
+    // The resources of a page that begins after `skip` others of the only type.
+    void add_range(uint64_t skip, uint64_t count) {
+        directory_.scan(renderings_[0].type.number, skip, count,
+                        [&](const Id &id, store::Bytes bytes) {
+                            add(0, id, store::RecordView::parse(bytes));
+                            return snapshot_.txn.good() && watch_.go_on();
+                        });
+    }
+    void add_hits(const std::vector<Hit> &hits) {
+        for (const Hit &hit : hits) {
+            add(hit.type, hit.id, directory_.record(renderings_[hit.type].type.number, hit.id));
+            if (!snapshot_.txn.good() || !watch_.go_on()) return;
+        }
+    }
+
+    Outcome finish(std::string &out, uint64_t total, uint64_t start) const {
+        if (!snapshot_.txn.good()) return unreadable(snapshot_.txn);
+        if (watch_.stopped()) return watch_.error();
+        write_list(out, total, start, items_, text_);
+        return Done{};
     }
 
   private:
-    const Rendering &rendering_;
-    const Page &page_;
+    void add(size_t type, const Id &id, const std::optional<store::RecordView> &record) {
+        if (items_ > 0) text_ += ',';
+        items_++;
+        const Rendering &r = renderings_[type];
+        if (!record || !render_resource(text_, r, id, *record,
+                                        version_of(r.catalog, r.type, directory_, id, *record)))
+            snapshot_.txn.fail(store::Errc::damaged);
+    }
+
+    Snapshot &snapshot_;
+    store::Directory &directory_;
+    const Request &request_;
+    Watch watch_;
+    std::vector<Rendering> renderings_;
     std::string text_;
     uint64_t items_ = 0;
 };
 
-uint64_t list_all(Snapshot &snapshot, store::Directory &directory, const TypeView &type,
-                  const Page &page, PageWriter &writer) {
-    directory.scan(type.number, page.start - 1, page.count, [&](const Id &id, store::Bytes bytes) {
-        auto record = store::RecordView::parse(bytes);
-        if (!record || !writer.add(id, *record)) snapshot.txn.fail(store::Errc::damaged);
-        return snapshot.txn.good();
-    });
-    return directory.count(type.number);
+Result<Query> query_of(const Request &request, const Target &target) {
+    if (target.endpoint != Endpoint::search) return parse_query(request.args);
+    auto typed = check_content_type(request.content_type);
+    if (!typed) return typed.error();
+    auto body = parse_json(request.body, request.settings->json);
+    if (!body) return body.error();
+    return read_search(body->get());
 }
 
-uint64_t list_found(Snapshot &snapshot, store::Directory &directory, const TypeView &type,
-                    const Page &page, const std::vector<Id> &ids, PageWriter &writer) {
-    for (uint64_t i = page.start - 1; i < ids.size() && i - (page.start - 1) < page.count; i++) {
-        auto record = directory.record(type.number, ids[i]);
-        if (!record || !writer.add(ids[i], *record)) snapshot.txn.fail(store::Errc::damaged);
-        if (!snapshot.txn.good()) break;
+std::vector<const TypeView *> types_of(const Catalog &catalog, const Target &target) {
+    if (target.type != nullptr) return {target.type};
+    std::vector<const TypeView *> all;
+    for (const auto &type : catalog.types()) all.push_back(type.get());
+    return all;
+}
+
+Result<std::vector<Projection>> projections_of(const std::vector<const TypeView *> &types,
+                                               const Query &query) {
+    std::vector<Projection> projections;
+    for (const TypeView *type : types) {
+        auto projection = Projection::parse(*type, query.attributes, query.excluded_attributes);
+        if (!projection) return projection.error();
+        projections.push_back(std::move(*projection));
     }
-    return ids.size();
+    return projections;
 }
 
-Outcome read_list(Snapshot &snapshot, const Actor &actor, const Request &request,
-                  const Target &target, const Query &query, Response &response) {
-    auto projection = Projection::parse(*target.type, query.attributes, query.excluded_attributes);
-    if (!projection) return projection.error();
-    Page page = page_of(query, request.settings->max_results);
+Result<Reading> read_list(Snapshot &snapshot, const Actor &actor, const Request &request,
+                          const Target &target, const Query &query, Response &response,
+                          Patience patience) {
     store::Directory directory(snapshot.txn, actor.tenant);
-    Rendering rendering{*snapshot.catalog(), *target.type, request.base_url, *projection,
-                        directory};
-    PageWriter writer(rendering, page);
+    Search search(snapshot, directory, request, query, types_of(*snapshot.catalog(), target));
+    auto projections = projections_of(search.types(), query);
+    if (!projections) return projections.error();
+    Report report;
+    if (auto r = search.prepare(patience, report); !r) return r.error();
+    response.facts.dialect = report.summary();
+    if (request.explains) response.facts.plan = search.explain();
+    const bool on_loop = patience == Patience::event_loop;
+    if (on_loop && search.is_long()) return Reading::deferred;
+
+    PageWriter writer(snapshot, directory, request);
+    for (size_t i = 0; i < projections->size(); i++)
+        writer.add_type(*search.types()[i], (*projections)[i]);
+    const Page &page = search.page();
     uint64_t total = 0;
-    if (query.filter) {
-        Report report;
-        auto filter = Filter::parse(*target.type, *query.filter, request.settings->filter,
-                                    request.settings->strict, report);
-        if (!filter) return filter.error();
-        response.facts.dialect = report.summary();
-        auto ids =
-            find_matches(*filter, *snapshot.catalog(), *target.type, request.base_url, directory);
-        if (!ids) return ids.error();
-        total = list_found(snapshot, directory, *target.type, page, *ids, writer);
+    if (search.is_plain() && target.type != nullptr && !(on_loop && writer.shows_members(0))) {
+        total = directory.count(target.type->number);
+        if (page.start <= total) writer.add_range(page.start - 1, page.count);
     } else {
-        total = list_all(snapshot, directory, *target.type, page, writer);
+        auto hits = search.run();
+        if (!hits) return hits.error();
+        if (on_loop && !writer.is_short(hits->page)) return Reading::deferred;
+        total = hits->total;
+        writer.add_hits(hits->page);
     }
-    if (!snapshot.txn.good()) return unreadable(snapshot.txn);
+    if (auto r = writer.finish(response.body, total, page.start); !r) return r.error();
     response.status = 200;
-    writer.finish(response.body, total);
-    return Done{};
+    return Reading::answered;
 }
 
 Outcome read_discovery(const Catalog &catalog, const Request &request, const Target &target,
@@ -141,10 +218,10 @@ Outcome read_discovery(const Catalog &catalog, const Request &request, const Tar
 
 }  // namespace
 
-Outcome read(Snapshot &snapshot, const Actor &actor, const Request &request, Response &response) {
+Result<Reading> read(Snapshot &snapshot, const Actor &actor, const Request &request,
+                     Response &response, Patience patience) {
     response.clear();
-    auto usable = snapshot.usable();
-    if (!usable) return usable;
+    if (auto usable = snapshot.usable(); !usable) return usable.error();
     auto target = parse_target(*snapshot.catalog(), request.path);
     response.facts.operation = operation_name(request.method, target ? &*target : nullptr);
     if (!target) return target.error();
@@ -153,28 +230,28 @@ Outcome read(Snapshot &snapshot, const Actor &actor, const Request &request, Res
     auto allowed = check_method(request.method, *target);
     if (!allowed) {
         if (allowed.error().status == 405) response.allow = allowed_methods(*target);
-        return allowed;
+        return allowed.error();
     }
     if (!actor.may(store::scope_read))
         return Error{403, ScimType::none,
                      "the token " + quoted(actor.label) + " may not read: it lacks the scope read",
                      0};
-    if (target->endpoint != Endpoint::resource && target->endpoint != Endpoint::resources)
-        return read_discovery(*snapshot.catalog(), request, *target, response);
-    auto query = parse_query(request.args);
+    bool of_resources =
+        target->endpoint == Endpoint::root || target->endpoint == Endpoint::resources ||
+        target->endpoint == Endpoint::resource || target->endpoint == Endpoint::search;
+    if (!of_resources) {
+        auto done = read_discovery(*snapshot.catalog(), request, *target, response);
+        if (!done) return done.error();
+        return Reading::answered;
+    }
+    // To parse it may take a while.
+    if (patience == Patience::event_loop && request.body.size() > loop_body)
+        return Reading::deferred;
+    auto query = query_of(request, *target);
     if (!query) return query.error();
     return target->endpoint == Endpoint::resource
-               ? read_resource(snapshot, actor, request, *target, *query, response)
-               : read_list(snapshot, actor, request, *target, *query, response);
-}
-
-bool is_long_read(const Request &request) {
-    constexpr uint64_t skipped = 2000, rendered = 200;  // each below a millisecond
-    if (request.args.empty()) return false;
-    auto query = parse_query(request.args);
-    if (!query || (!query->start_index && !query->count)) return false;
-    Page page = page_of(*query, request.settings->max_results);
-    return page.start > skipped || page.count > rendered;
+               ? read_resource(snapshot, actor, request, *target, *query, response, patience)
+               : read_list(snapshot, actor, request, *target, *query, response, patience);
 }
 
 }  // namespace scim::service

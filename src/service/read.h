@@ -1,18 +1,21 @@
 #pragma once
-// Requests that only read: one resource, lists, discovery.
+// Requests that only read: one resource, queries, discovery.
 
 #include "service/request.h"
 #include "service/store.h"
+#include "service/watch.h"
 
 namespace scim::service {
 
-// Answers a GET from one snapshot. The answer owns its bytes: the snapshot may end right after. Of
-// a refusal only the facts and `allow` are set: refuse() makes the answer, and needs the request's
-// id, which is not free to make. `request.id` is not looked at.
-Outcome read(Snapshot &snapshot, const Actor &actor, const Request &request, Response &response);
+enum class Reading : uint8_t {
+    answered,
+    deferred,  // it would hold the event loop: it belongs on a thread, nothing has been answered
+};
 
-// True if answering will take longer than the event loop may be held: then read() belongs on a
-// thread. Cheap, and errs on the side of false for what is refused anyway.
-bool is_long_read(const Request &request);
+// Answers a GET, or a POST to .search, from one snapshot. The answer owns its bytes: the snapshot
+// may end right after. Of a refusal only the facts and `allow` are set: refuse() makes the answer,
+// and needs the request's id, which is not free to make. `request.id` is not looked at.
+Result<Reading> read(Snapshot &snapshot, const Actor &actor, const Request &request,
+                     Response &response, Patience patience = Patience::thread);
 
 }  // namespace scim::service

@@ -26,6 +26,7 @@ void Response::clear() {
     facts.resource_id.clear();
     facts.detail.clear();
     facts.dialect.clear();
+    facts.plan.clear();
     facts.scim_type = ScimType::none;
 }
 

@@ -1,8 +1,11 @@
 #pragma once
 // One SCIM request and its answer, as every layer below HTTP sees them.
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +27,7 @@ std::string_view to_string(Method method);
 // What a location says about the requests it serves; const while it serves them.
 struct Settings {
     uint64_t max_results = 1000;
+    uint64_t max_scan = 1000000;  // records that one query may look at
     size_t max_operations = 1000, max_members = 20000;
     JsonLimits json;
     FilterLimits filter;
@@ -50,6 +54,10 @@ struct Request {
     const Settings *settings = nullptr;
     store::RequestId id{};
     int64_t now = 0;  // milliseconds since 1970
+    // Of a long read: when it must have ended, and whether nobody waits for it any more.
+    std::optional<std::chrono::steady_clock::time_point> deadline;
+    const std::atomic<bool> *cancelled = nullptr;
+    bool explains = false;  // facts.plan is wanted
 };
 
 // Who asks. Shared by all requests that present the same token,
@@ -71,6 +79,7 @@ using ActorPtr = std::shared_ptr<const Actor>;
 struct Facts {
     std::string_view operation;  // "create", "get", "list", …: a literal
     std::string resource_type, resource_id, detail, dialect;
+    std::string plan;  // how a query was answered
     ScimType scim_type = ScimType::none;
 };
 

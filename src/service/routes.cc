@@ -27,10 +27,8 @@ Outcome check_method(Method method, const Target &target) {
         case Endpoint::bulk:
             return not_implemented("/Bulk is not supported; send the requests one by one");
         case Endpoint::search:
-            return not_implemented("/.search is not supported yet; send a GET with a filter");
-        case Endpoint::root:
-            return not_implemented(
-                "queries over all resource types are not supported yet; query /Users");
+            if (method == Method::post) return Done{};
+            break;
         case Endpoint::resources:
             if (method == Method::get || method == Method::post) return Done{};
             break;
@@ -48,8 +46,16 @@ Outcome check_method(Method method, const Target &target) {
 
 bool is_write(Method method) { return method != Method::get && method != Method::other; }
 
+bool is_search(Method method, std::string_view path) {
+    while (!path.empty() && path.back() == '/') path.remove_suffix(1);
+    constexpr std::string_view search = "/.search";
+    return method == Method::post && path.size() >= search.size() &&
+           path.substr(path.size() - search.size()) == search;
+}
+
 bool wants_body(const Catalog &catalog, const Request &request, const Actor &actor) {
-    if (!actor.may(store::scope_write)) return false;
+    bool reads = is_search(request.method, request.path);
+    if (!actor.may(reads ? store::scope_read : store::scope_write)) return false;
     auto target = parse_target(catalog, request.path);
     return target && check_method(request.method, *target);
 }

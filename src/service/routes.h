@@ -16,7 +16,10 @@ std::string_view allowed_methods(const Target &target);
 // True if the request is for the writer.
 bool is_write(Method method);
 
-// False if a write is refused whatever its body says: then the client need not send it.
+// True for a POST that only reads: /.search, /Users/.search.
+bool is_search(Method method, std::string_view path);
+
+// False if a request is refused whatever its body says: then the client need not send it.
 bool wants_body(const Catalog &catalog, const Request &request, const Actor &actor);
 
 // "create", "get", "list", "replace", "patch", "delete", "search", "discovery", "bulk", "me",

@@ -74,6 +74,25 @@ class Directory {
     // caller.
     std::vector<Id> find(const IndexDef &index, Bytes value, size_t limit);
 
+    // `each(id)` for the rows of an index whose value and terminator lie at or after `from` and
+    // before `to` (empty: the end of the index), in the order of value and id. It returns false to
+    // stop.
+    template <class Each>
+    void each_row(const IndexDef &index, Bytes from, Bytes to, Each &&each) {
+        std::string prefix = index_prefix(tenant_, index.type, index.attr);
+        std::string start = prefix;
+        start.append(from);
+        Cursor cursor(txn_, Db::index);
+        for (bool more = cursor.seek(start); more; more = cursor.next()) {
+            if (!starts_with(cursor.key(), prefix)) return;
+            Bytes tail = cursor.key().substr(prefix.size());
+            if (!to.empty() && tail >= to) return;
+            // Behind a fixed-width value that holds 0x00 another, longer key may begin: width tells.
+            if (tail.size() <= id_size || tail[tail.size() - id_size - 1] != 0) continue;
+            if (!each(id_at(tail, tail.size() - id_size))) return;
+        }
+    }
+
     // `each(id, record bytes)` for up to `count` resources of a type in the order of their ids,
     // after skipping `skip`. It returns false to stop.
     template <class Each>

@@ -12,13 +12,13 @@ namespace scim::store {
 
 namespace {
 
-constexpr size_t digest_prefix = index_value_max - 2 * SHA256_DIGEST_LENGTH;
+static_assert(index_value_max - index_digest_prefix == 2 * SHA256_DIGEST_LENGTH);
 
 std::string shortened(std::string key) {
     if (key.size() < index_value_max) return key;
     unsigned char digest[SHA256_DIGEST_LENGTH];
     SHA256(reinterpret_cast<const unsigned char *>(key.data()), key.size(), digest);
-    key.resize(digest_prefix);
+    key.resize(index_digest_prefix);
     for (unsigned char byte : digest) {
         key += "0123456789abcdef"[byte >> 4];
         key += "0123456789abcdef"[byte & 15];

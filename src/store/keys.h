@@ -40,7 +40,8 @@ namespace scim::store {
 using TenantNumber = uint32_t;
 
 constexpr size_t index_value_max = 400;
-constexpr size_t index_prefix_size = 8;  // tenant, type, attr
+constexpr size_t index_digest_prefix = index_value_max - 64;  // of the string itself, in a digest
+constexpr size_t index_prefix_size = 8;                       // tenant, type, attr
 constexpr size_t id_size = 16;
 
 std::string resource_prefix(TenantNumber tenant, TypeNumber type);

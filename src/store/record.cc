@@ -143,6 +143,13 @@ void seal_record(std::string &record) {
 }
 
 std::optional<RecordView> RecordView::parse(Bytes bytes) {
+    if (bytes.size() < record_header_size ||
+        read_le(bytes.data() + checksum_offset, 4) != checksum_of(bytes))
+        return std::nullopt;
+    return peek(bytes);
+}
+
+std::optional<RecordView> RecordView::peek(Bytes bytes) {
     if (bytes.size() < record_header_size || uint8_t(bytes[0]) != record_format)
         return std::nullopt;
     ByteReader in(bytes.substr(1));
@@ -156,9 +163,7 @@ std::optional<RecordView> RecordView::parse(Bytes bytes) {
     view.header_.created = int64_t(in.le(8));
     view.header_.modified = int64_t(in.le(8));
     view.header_.member_epoch = uint32_t(in.le(4));
-    uint64_t checksum = in.le(4);
-    if (table_size > bytes.size() - record_header_size || checksum != checksum_of(bytes))
-        return std::nullopt;
+    if (table_size > bytes.size() - record_header_size) return std::nullopt;
     view.bytes_ = bytes;
     view.table_ = bytes.substr(record_header_size, table_size);
     view.data_ = view.body_ = bytes.substr(record_header_size + table_size);
@@ -175,6 +180,14 @@ bool RecordView::leaves(std::vector<Leaf> &out) const {
     TableReader table(table_, data_);
     Leaf leaf;
     while (table.next(leaf)) out.push_back(leaf);
+    return table.good();
+}
+
+bool RecordView::leaves(std::vector<Leaf> &out, const AttrSet &wanted) const {
+    TableReader table(table_, data_);
+    Leaf leaf;
+    while (table.next(leaf))
+        if (wanted.includes(leaf.attr)) out.push_back(leaf);
     return table.good();
 }
 

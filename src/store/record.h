@@ -76,12 +76,17 @@ class RecordView {
   public:
     // Nothing if the record is damaged: wrong format, bounds or checksum.
     static std::optional<RecordView> parse(Bytes bytes);
+    // The same without a look at the checksum, for who looks at a million records and shows what it
+    // finds by parse().
+    static std::optional<RecordView> peek(Bytes bytes);
 
     const RecordHeader &header() const { return header_; }
     Bytes body() const { return body_; }
     Bytes bytes() const { return bytes_; }  // the whole record
     // The leaves in stored order, hidden ones last, appended; false if the table is damaged.
     bool leaves(std::vector<Leaf> &out) const;
+    // Only those of `wanted` attributes, a set of numbers.
+    bool leaves(std::vector<Leaf> &out, const AttrSet &wanted) const;
     // The text of an attribute's first leaf, empty if there is none.
     Bytes first(AttrNumber attr) const;
 

@@ -1,0 +1,124 @@
+#include "service/computed.h"
+
+#include "scim/json.h"
+#include "service/render.h"
+
+namespace scim::service {
+
+bool Computed::some_element(const Attr &top, uint32_t parts, const Id *only, const Test &test) {
+    if (&top == type_.groups) return some_group(top, parts, only, test);
+    if (&top == type_.members) return some_member(top, parts, only, test);
+    return &top == type_.manager && some_manager(top, parts, test);
+}
+
+bool Computed::some_group(const Attr &top, uint32_t parts, const Id *only, const Test &test) {
+    const TypeView *type = catalog_.group_type();
+    if (type == nullptr) return false;
+    bool found = false;
+    auto is_wanted = [&](const Id &id, const store::RecordView &group) {
+        found = test_element(top, parts, {id, type, "direct", &group}, test);
+        return !found;
+    };
+    if (only == nullptr) {
+        members_.each_group(type->number, *id_, is_wanted);
+        return found;
+    }
+    auto group = directory_.record(type->number, *only);
+    if (group && members_.contains(*only, group->header().member_epoch, *id_))
+        is_wanted(*only, *group);
+    return found;
+}
+
+bool Computed::some_member(const Attr &top, uint32_t parts, const Id *only, const Test &test) {
+    bool found = false;
+    const uint32_t epoch = record_->header().member_epoch;
+    auto is_wanted = [&](const Id &id, TypeNumber number) {
+        const TypeView *type = catalog_.type_by_number(number);
+        std::string_view label = type != nullptr ? std::string_view(type->type.name) : "";
+        found = test_element(top, parts, {id, type, label, nullptr}, test);
+        return !found;
+    };
+    if (only == nullptr) {
+        members_.each_member(*id_, epoch, nullptr, is_wanted);
+    } else if (members_.contains(*id_, epoch, *only)) {
+        for (const auto &type : catalog_.types())
+            if (directory_.exists(type->number, *only)) {
+                is_wanted(*only, type->number);
+                break;
+            }
+    }
+    return found;
+}
+
+bool Computed::some_manager(const Attr &top, uint32_t parts, const Test &test) {
+    const Attr *value = TypeView::find_sub(top, "value");
+    std::string text;
+    if (value == nullptr || !read_string(record_->first(value->number), text)) return false;
+    auto id = parse_id(text);
+    if (!id) return false;
+    auto manager = directory_.record(type_.number, *id);
+    return manager && test_element(top, parts, {*id, &type_, type_.type.name, &*manager}, test);
+}
+
+bool Computed::test_element(const Attr &top, uint32_t parts, const Other &other, const Test &test) {
+    leaves_.clear();
+    if (parts == 0) return test(nullptr, nullptr);
+    text_.clear();
+    // Texts first: they move while there are more of them.
+    size_t starts[32], n = 0;
+    for (const Attr *part : top.subs) {
+        if ((parts & part_bit(*part)) == 0 || n == 32) continue;
+        size_t start = text_.size();
+        if (!append_part(*part, other)) continue;
+        starts[n++] = start;
+        leaves_.push_back({part->number, 0, {}});
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t end = i + 1 < n ? starts[i + 1] : text_.size();
+        leaves_[i].json = std::string_view(text_).substr(starts[i], end - starts[i]);
+    }
+    return test(leaves_.data(), leaves_.data() + n);
+}
+
+// False if there is no such part; then nothing was appended.
+bool Computed::append_part(const Attr &part, const Other &other) {
+    const std::string &name = part.def->name;
+    if (name == "display" || name == "displayName") return append_display(other);
+    if (!part.computed) return false;  // a stored one, of manager
+    if (name == "value") {
+        text_ += '"';
+        append_id(text_, other.id);
+        text_ += '"';
+        return true;
+    }
+    if (name == "type" && !other.label.empty()) {
+        write_string(text_, other.label);
+        return true;
+    }
+    if (name == "$ref" && other.type != nullptr) {
+        write_string(text_, location_of(*other.type, base_url_, other.id));
+        return true;
+    }
+    return false;
+}
+
+bool Computed::append_display(const Other &other) {
+    if (other.type == nullptr) return false;
+    std::optional<store::RecordView> found;
+    const store::RecordView *record = other.record;
+    if (record == nullptr) {
+        found = directory_.record(other.type->number, other.id);
+        if (!found) return false;
+        record = &*found;
+    }
+    for (const char *name : {"displayName", "userName"}) {
+        const Attr *attr = other.type->find_core(name);
+        store::Bytes json = attr != nullptr ? record->first(attr->number) : store::Bytes();
+        if (json.empty()) continue;
+        text_ += json;
+        return true;
+    }
+    return false;
+}
+
+}  // namespace scim::service

@@ -1,0 +1,297 @@
+#include "service/query.h"
+
+#include <algorithm>
+
+#include "service/render.h"
+
+namespace scim::service {
+
+namespace {
+
+// What the event loop does at most: comparisons of a filter's term with a resource, each a
+// fraction of a microsecond; index rows that are walked; resources that are rendered, each some
+// microseconds; entries that are skipped on the way to a page.
+constexpr uint64_t loop_comparisons = 4000, loop_rows = 4000, loop_rendered = 200,
+                   loop_skipped = 2000;
+
+// Rows are worth more than a scan only while they are few.
+constexpr uint64_t rows_min = 10000, rows_share = 4;
+
+bool has_text(const std::optional<std::string> &text) { return text && !text->empty(); }
+
+}  // namespace
+
+class Search::Side {
+  public:
+    Side(const Search &search, const TypeView &type)
+        : search_(search),
+          type_(type),
+          computed_(*search.snapshot_.catalog(), type, search.request_.base_url, search.directory_),
+          prefix_(std::string(search.request_.base_url) + type.type.endpoint + '/') {
+        const Attr *version = TypeView::find_sub(*type.meta, "version");
+        if (version != nullptr) version_ = version->number;
+    }
+
+    void sort_by(const Attr *attr) { keys_.emplace(type_, attr); }
+    void plan(Patience patience);
+    uint64_t resources() const { return search_.directory_.count(type_.number); }
+    // Comparisons, at most.
+    uint64_t work() const;
+    bool looks_at_records() const { return !plan_->is_exact() || keys_; }
+
+    // Asks the filter about a resource; false for one that is damaged, too. The leaves stay for
+    // append_key().
+    bool matches(const Id &id, const store::RecordView &record);
+    bool append_key(std::string &key) { return keys_->append_key(subject_, key); }
+
+    std::optional<Filter> filter;
+    const QueryPlan &plan() const { return *plan_; }
+    const TypeView &type() const { return type_; }
+
+  private:
+    const Search &search_;
+    const TypeView &type_;
+    Computed computed_;
+    std::string prefix_;
+    AttrNumber version_ = no_attr;
+    std::optional<SortKeys> keys_;
+    std::optional<QueryPlan> plan_;
+    AttrSet wanted_;  // numbers
+    std::vector<Leaf> leaves_;
+    FilterSubject subject_;
+};
+
+void Search::Side::plan(Patience patience) {
+    const uint64_t all = resources(), max_scan = search_.request_.settings->max_scan;
+    uint64_t bound = all > max_scan ? max_scan + 1 : std::max(rows_min, all / rows_share);
+    if (patience == Patience::event_loop) bound = std::min(bound, loop_rows);
+    const Filter *asked = filter ? &*filter : nullptr;
+    const Catalog &catalog = *search_.snapshot_.catalog();
+    plan_.emplace(asked, catalog, type_, search_.directory_, bound);
+    bool is_bad = !plan_->is_exact() && plan_->rows() >= bound && all <= max_scan;
+    if (is_bad && patience == Patience::thread)
+        plan_.emplace(QueryPlan::scan(catalog, type_, search_.directory_));
+    wanted_ = filter ? filter->stored() : AttrSet(type_.numbers_end());
+    if (keys_) keys_->note_attributes(wanted_);
+}
+
+uint64_t Search::Side::work() const {
+    uint64_t each = plan_->is_exact() || !filter ? 0 : 1 + filter->terms();
+    return plan_->rows() * (each + (keys_ ? 2 : 0));
+}
+
+bool Search::Side::matches(const Id &id, const store::RecordView &record) {
+    leaves_.clear();
+    if (!record.leaves(leaves_, wanted_)) {
+        search_.directory_.txn().fail(store::Errc::damaged);
+        return false;
+    }
+    canonical_order(type_, leaves_);
+    computed_.look_at(id, record);
+    const store::RecordHeader &header = record.header();
+    subject_.type = &type_;
+    subject_.leaves = &leaves_;
+    subject_.computed = &computed_;
+    subject_.id = id;
+    subject_.version = header.version;
+    if (wanted_.includes(version_))
+        subject_.version =
+            version_of(*search_.snapshot_.catalog(), type_, search_.directory_, id, record);
+    subject_.created = header.created;
+    subject_.modified = header.modified;
+    subject_.extensions = header.extensions;
+    subject_.location_prefix = prefix_;
+    return !filter || filter->matches(subject_);
+}
+
+Search::Search(Snapshot &snapshot, store::Directory &directory, const Request &request,
+               const Query &query, std::vector<const TypeView *> types)
+    : snapshot_(snapshot),
+      directory_(directory),
+      request_(request),
+      query_(query),
+      types_(std::move(types)),
+      page_(page_of(query, request.settings->max_results)) {
+    for (const TypeView *type : types_) sides_.push_back(std::make_unique<Side>(*this, *type));
+}
+
+Search::~Search() = default;
+
+Outcome Search::prepare(Patience patience, Report &report) {
+    if (auto r = parse_filters(report); !r) return r.error();
+    if (auto r = parse_sorting(); !r) return r.error();
+    const uint64_t max_scan = request_.settings->max_scan;
+    uint64_t looked_at = 0;
+    for (auto &side : sides_) {
+        side->plan(patience);
+        if (!is_plain()) looked_at += side->plan().rows();
+        if (looked_at > max_scan) return too_many(*side);
+    }
+    return Done{};
+}
+
+Outcome Search::parse_filters(Report &report) {
+    if (!query_.filter) return Done{};
+    const Settings &settings = *request_.settings;
+    auto unknown = sides_.size() > 1 ? UnknownNames::no_value : UnknownNames::refused;
+    for (auto &side : sides_) {
+        auto filter = Filter::parse(side->type(), *query_.filter, settings.filter, settings.strict,
+                                    report, unknown);
+        if (!filter) return filter.error();
+        side->filter = std::move(*filter);
+    }
+    return check_known();
+}
+
+// A name that none of the types has is a mistake all the same.
+Outcome Search::check_known() const {
+    for (const std::string &name : sides_[0]->filter->unknown()) {
+        bool everywhere = std::all_of(sides_.begin(), sides_.end(), [&](const auto &side) {
+            const auto &names = side->filter->unknown();
+            return std::any_of(names.begin(), names.end(), [&](const std::string &other) {
+                return ascii_iequals(other, name);
+            });
+        });
+        if (everywhere)
+            return bad_request(ScimType::invalid_filter,
+                               "no resource type has an attribute " + quoted(name));
+    }
+    return Done{};
+}
+
+Outcome Search::parse_sorting() {
+    auto descending = is_descending(query_.sort_order.value_or(""));
+    if (!descending) return descending.error();
+    descending_ = *descending;
+    // Of no resources every order is the same.
+    sorted_ = has_text(query_.sort_by) && page_.count > 0;
+    if (!has_text(query_.sort_by)) return Done{};
+    bool known = false;
+    for (auto &side : sides_) {
+        auto attr = sort_attribute(side->type(), *query_.sort_by, request_.settings->strict);
+        if (!attr) return attr.error();
+        known |= *attr != nullptr;
+        if (sorted_) side->sort_by(*attr);
+    }
+    if (known) return Done{};
+    return bad_request(ScimType::invalid_path,
+                       "\"sortBy\" is " + quoted(*query_.sort_by) + ", which no attribute of " +
+                           (types_.size() == 1 ? types_[0]->type.name : "any resource type") +
+                           " is called");
+}
+
+Error Search::too_many(const Side &side) const {
+    std::string help, indexed;
+    if (side.filter) {
+        std::string missing = QueryPlan::missing_index(*side.filter);
+        if (!missing.empty()) help = "an index on " + missing + " would help, or ";
+    }
+    for (const IndexDef *index : snapshot_.catalog()->indexes(side.type().number)) {
+        const Attr *attr = side.type().by_number(index->attr);
+        if (attr == nullptr || index->state != IndexState::ready) continue;
+        indexed += indexed.empty() ? "" : ", ";
+        indexed += attr->path;
+    }
+    return bad_request(ScimType::too_many, "this query has to look at more than scim_max_scan (" +
+                                               std::to_string(request_.settings->max_scan) +
+                                               ") resources; " + help +
+                                               "a condition with eq on one of " + indexed);
+}
+
+bool Search::is_long() const {
+    uint64_t work = 0, rows = 0;
+    for (const auto &side : sides_) {
+        work += side->work();
+        rows += side->plan().rows();
+        bool asks = side->filter && !side->plan().is_exact();
+        if (asks && side->filter->walks_rows() && side->plan().rows() > 0) return true;
+    }
+    const uint64_t skipped = page_.start - 1;
+    if (work > loop_comparisons) return true;
+    if (is_plain()) {
+        if (skipped >= rows) return false;
+        if (skipped >= loop_skipped) return true;
+    } else if (rows >= loop_rows) {
+        return true;
+    }
+    return rows > skipped && std::min(page_.count, rows - skipped) > loop_rendered;
+}
+
+std::string Search::explain() const {
+    std::string out;
+    for (const auto &side : sides_) {
+        if (!out.empty()) out += "; ";
+        out += side->type().type.name + ": " + side->plan().explain();
+        if (sorted_) out += ", sorted";
+    }
+    return out;
+}
+
+Result<Hits> Search::run() {
+    Hits hits;
+    Watch watch(request_);
+    std::optional<Sorter> sorter;
+    const uint64_t start = page_.start - 1;
+    if (sorted_) sorter.emplace(descending_, start + page_.count);
+    for (uint32_t i = 0; i < sides_.size() && !watch.stopped(); i++) {
+        if (is_plain())
+            list_all(i, hits);
+        else
+            run_side(i, hits, sorter ? &*sorter : nullptr, watch);
+    }
+    if (watch.stopped()) return watch.error();
+    if (sorter) hits.page = sorter->take(start, page_.count);
+    return hits;
+}
+
+// Counts a resource that matches, and keeps it if it is on the page.
+void Search::note(const Hit &hit, Hits &hits) const {
+    hits.total++;
+    if (hits.total >= page_.start && hits.page.size() < page_.count) hits.page.push_back(hit);
+}
+
+void Search::list_all(uint32_t number, Hits &hits) {
+    const uint64_t all = sides_[number]->resources(), before = hits.total;
+    hits.total += all;
+    const uint64_t start = page_.start - 1, wanted = page_.count - hits.page.size();
+    if (wanted == 0 || start >= hits.total) return;
+    directory_.scan(types_[number]->number, start > before ? start - before : 0, wanted,
+                    [&](const Id &id, store::Bytes) {
+                        hits.page.push_back({number, id});
+                        return true;
+                    });
+}
+
+void Search::run_side(uint32_t number, Hits &hits, Sorter *sorter, Watch &watch) {
+    Side &side = *sides_[number];
+    std::string key;
+    auto look_at = [&](const Id &id, const store::RecordView &record) {
+        if (!side.matches(id, record)) return;
+        if (sorter == nullptr) return note({number, id}, hits);
+        hits.total++;
+        key.clear();
+        sorter->add({number, id}, side.append_key(key) ? &key : nullptr);
+    };
+    store::Txn &txn = directory_.txn();
+    if (side.plan().is_scan()) {
+        directory_.scan(side.type().number, 0, UINT64_MAX, [&](const Id &id, store::Bytes bytes) {
+            auto record = store::RecordView::peek(bytes);
+            if (record)
+                look_at(id, *record);
+            else
+                txn.fail(store::Errc::damaged);
+            return watch.go_on() && txn.good();
+        });
+        return;
+    }
+    for (const Id &id : side.plan().candidates(watch)) {
+        if (!watch.go_on() || !txn.good()) return;
+        if (!side.looks_at_records()) {
+            note({number, id}, hits);
+        } else if (auto record = directory_.record(side.type().number, id)) {
+            look_at(id, *record);
+        }
+    }
+}
+
+}  // namespace scim::service

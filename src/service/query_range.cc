@@ -1,0 +1,85 @@
+// Behind the index's prefix a row is value 0x00 id. Strings hold no 0x00 and other values have a
+// fixed width, so the rows of a value v lie in [v 0x00, v 0x01), those of greater values behind it.
+
+#include "service/query_range.h"
+
+#include "store/keys.h"
+
+namespace scim::service {
+
+namespace {
+
+constexpr char first = '\x00', behind = '\x01';
+
+std::string successor(std::string prefix) {
+    while (!prefix.empty() && uint8_t(prefix.back()) == 0xff) prefix.pop_back();
+    if (!prefix.empty()) prefix.back() = char(uint8_t(prefix.back()) + 1);
+    return prefix;
+}
+
+// The rows of all values that stand in this relation to `value`.
+std::optional<IndexRange> order_range(FilterOp op, const std::string &value) {
+    switch (op) {
+        case FilterOp::eq: return IndexRange{value + first, value + behind, true, true};
+        case FilterOp::gt: return IndexRange{value + behind, "", true, false};
+        case FilterOp::ge: return IndexRange{value + first, "", true, false};
+        case FilterOp::lt: return IndexRange{"", value + first, true, false};
+        case FilterOp::le: return IndexRange{"", value + behind, true, false};
+        default: return std::nullopt;
+    }
+}
+
+// A long string's row has a digest in place of its end.
+std::optional<IndexRange> string_range(const FilterNode &term) {
+    const std::string &key = term.value.key;
+    if (term.op == FilterOp::eq) {
+        auto value = store::index_value(*term.attr, term.value.json);
+        if (!value) return std::nullopt;
+        auto range = order_range(term.op, *value);
+        range->exact = !store::is_digest(*value);
+        return range;
+    }
+    const bool is_long = key.size() >= store::index_digest_prefix;
+    std::string start = key.substr(0, store::index_digest_prefix);
+    switch (term.op) {
+        case FilterOp::sw: return IndexRange{start, successor(start), !is_long, false};
+        case FilterOp::gt:
+        case FilterOp::ge:
+            return is_long ? IndexRange{start, "", false, false} : order_range(term.op, key);
+        case FilterOp::lt:
+        case FilterOp::le:
+            return is_long ? IndexRange{"", successor(start), false, false}
+                           : order_range(term.op, key);
+        default: return std::nullopt;
+    }
+}
+
+// Rows of decimals are doubles: numbers that are not may be neighbours there.
+FilterOp widened(FilterOp op) {
+    return op == FilterOp::gt ? FilterOp::ge : op == FilterOp::lt ? FilterOp::le : op;
+}
+
+}  // namespace
+
+std::optional<IndexRange> index_range(const FilterNode &term) {
+    if (term.value.kind == FilterValue::Kind::null) return std::nullopt;
+    if (term.op == FilterOp::pr) return IndexRange{"", "", false, false};
+    switch (Type type = term.attr->def->type) {
+        case Type::boolean:
+        case Type::integer:
+        case Type::decimal:
+        case Type::date_time: {
+            if (type == Type::integer && term.value.kind != FilterValue::Kind::integer)
+                return std::nullopt;
+            auto value = store::index_value(*term.attr, term.value.json);
+            if (!value) return std::nullopt;
+            bool is_rounded = type == Type::decimal;
+            auto range = order_range(is_rounded ? widened(term.op) : term.op, *value);
+            if (range && is_rounded) range->exact = false;
+            return range;
+        }
+        default: return string_range(term);
+    }
+}
+
+}  // namespace scim::service

@@ -1,0 +1,191 @@
+#include "service/sort.h"
+
+#include <algorithm>
+
+#include "scim/json.h"
+#include "service/render.h"
+#include "store/bytes.h"
+
+namespace scim::service {
+
+namespace {
+
+constexpr size_t key_max = store::index_digest_prefix;
+
+// The path as a client may write it, without an extension's URN unless `strict`.
+const Attr *find_attribute(const TypeView &type, std::string_view path, bool strict) {
+    const Attr *attr = type.find(path);
+    size_t dot = path.find('.');
+    for (size_t bit = 0; attr == nullptr && !strict && bit < type.extension_bits.size(); bit++) {
+        attr = type.find_in_extension(int(bit), path.substr(0, dot));
+        if (attr != nullptr && dot != path.npos)
+            attr = TypeView::find_sub(*attr, path.substr(dot + 1));
+    }
+    return attr;
+}
+
+Error unsortable(const std::string &path, std::string_view why) {
+    return bad_request(ScimType::invalid_path,
+                       "it cannot be sorted by \"" + path + "\", " + std::string(why));
+}
+
+void append_ordered(std::string &out, int64_t value) {
+    store::append_be(out, uint64_t(value) ^ uint64_t(1) << 63, 8);
+}
+
+// The first of a multi-valued part (E5607), whose leaf is an array of strings or numbers.
+std::string_view first_value(std::string_view json) {
+    if (json.empty() || json[0] != '[') return json;
+    bool quoted = false;
+    for (size_t i = 1; i < json.size(); i++) {
+        if (json[i] == '"') quoted = !quoted;
+        if (quoted && json[i] == '\\') i++;
+        if (!quoted && (json[i] == ',' || json[i] == ']')) return json.substr(1, i - 1);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<const Attr *> sort_attribute(const TypeView &type, std::string_view path, bool strict) {
+    const Attr *attr = find_attribute(type, path, strict);
+    if (attr == nullptr) return attr;
+    const std::string &name = attr->path;
+    if (attr->def->type == Type::complex) {
+        const Attr *value = TypeView::find_sub(*attr, "value");
+        if (value == nullptr)
+            return unsortable(name, "which has parts; expected the name of one of them");
+        attr = value;
+    }
+    if (attr->never_returned() || attr->discarded)
+        return unsortable(name, "which is never returned");
+    return attr;
+}
+
+Result<bool> is_descending(std::string_view sort_order) {
+    if (ascii_iequals(sort_order, "descending")) return true;
+    if (sort_order.empty() || ascii_iequals(sort_order, "ascending")) return false;
+    return bad_request(ScimType::invalid_value, "\"sortOrder\" is " + quoted(sort_order) +
+                                                    ", expected \"ascending\" or \"descending\"");
+}
+
+SortKeys::SortKeys(const TypeView &type, const Attr *attr) : type_(type), attr_(attr) {
+    if (attr_ != nullptr && attr_->parent != nullptr && attr_->parent->def->multi_valued)
+        primary_ = TypeView::find_sub(*attr_->parent, "primary");
+}
+
+void SortKeys::note_attributes(AttrSet &numbers) const {
+    if (attr_ != nullptr) numbers.add(attr_->number);
+    if (primary_ != nullptr) numbers.add(primary_->number);
+}
+
+bool SortKeys::append_key(const FilterSubject &subject, std::string &out) {
+    if (attr_ == nullptr) return false;
+    if (needs_rows()) {
+        bool found = false;
+        auto take_first = [&](const Leaf *begin, const Leaf *end) {
+            found = begin != end && append_value(begin->json, out);
+            return true;
+        };
+        subject.computed->some_element(*attr_->parent, part_bit(*attr_), nullptr, take_first);
+        return found;
+    }
+    if (attr_->computed) return append_computed(subject, out);
+    // S-89: the primary element, else the first.
+    const std::vector<Leaf> &leaves = *subject.leaves;
+    const Leaf *first = nullptr;
+    for (const Leaf &leaf : leaves) {
+        if (leaf.attr != attr_->number) continue;
+        if (first == nullptr) first = &leaf;
+        bool is_primary = primary_ != nullptr &&
+                          std::any_of(leaves.begin(), leaves.end(), [&](const Leaf &other) {
+                              return other.attr == primary_->number &&
+                                     other.element == leaf.element && other.json == "true";
+                          });
+        if (is_primary) return append_value(leaf.json, out);
+    }
+    return first != nullptr && append_value(first->json, out);
+}
+
+bool SortKeys::append_computed(const FilterSubject &subject, std::string &out) {
+    const std::string &name = attr_->def->name;
+    if (attr_ == type_.id) {
+        out.append(reinterpret_cast<const char *>(subject.id.data()), subject.id.size());
+        return true;
+    }
+    if (attr_ == type_.schemas) {
+        out += type_.type.schema;
+        return true;
+    }
+    if (attr_->parent != type_.meta) return false;
+    if (name == "created" || name == "lastModified") {
+        append_ordered(out, name == "created" ? subject.created : subject.modified);
+    } else if (name == "resourceType") {
+        out += type_.type.name;
+    } else if (name == "version") {
+        out += etag_of(subject.version);
+    } else if (name == "location") {
+        out += subject.location_prefix;
+        out.append(reinterpret_cast<const char *>(subject.id.data()), subject.id.size());
+    }
+    return true;
+}
+
+bool SortKeys::append_value(std::string_view json, std::string &out) {
+    json = first_value(json);
+    if (has_case(attr_->def->type)) {
+        text_.clear();
+        if (!read_string(json, text_)) return false;
+        size_t start = out.size();
+        scim::append_key(out, attr_->matching, text_);
+        if (out.size() > start + key_max) out.resize(start + key_max);
+        return true;
+    }
+    auto value = store::index_value(*attr_, json);
+    if (!value) return false;
+    out += *value;
+    return true;
+}
+
+bool Sorter::precedes(const Entry &a, const Entry &b) const {
+    if (a.has_value != b.has_value) return a.has_value != descending_;
+    std::string_view keys = keys_;
+    int order = keys.substr(a.at, a.size).compare(keys.substr(b.at, b.size));
+    if (order != 0) return (order < 0) != descending_;
+    return std::pair(a.hit.type, a.hit.id) < std::pair(b.hit.type, b.hit.id);
+}
+
+void Sorter::add(const Hit &hit, const std::string *key) {
+    constexpr uint64_t slack = 4096;
+    if (entries_.size() / 2 > wanted_ + slack) shrink();
+    entries_.push_back(
+        {keys_.size(), key != nullptr ? uint32_t(key->size()) : 0, key != nullptr, hit});
+    if (key != nullptr) keys_ += *key;
+}
+
+// Forgets what cannot be among the first `wanted_` any more.
+void Sorter::shrink() {
+    auto middle = entries_.begin() + std::ptrdiff_t(wanted_);
+    std::nth_element(entries_.begin(), middle, entries_.end(),
+                     [&](const Entry &a, const Entry &b) { return precedes(a, b); });
+    entries_.erase(middle, entries_.end());
+    std::string kept;
+    for (Entry &entry : entries_) {
+        uint64_t at = kept.size();
+        kept.append(keys_, entry.at, entry.size);
+        entry.at = at;
+    }
+    keys_ = std::move(kept);
+}
+
+std::vector<Hit> Sorter::take(uint64_t start, uint64_t count) {
+    std::vector<Hit> hits;
+    if (start >= entries_.size()) return hits;
+    uint64_t end = start + std::min<uint64_t>(count, entries_.size() - start);
+    std::partial_sort(entries_.begin(), entries_.begin() + std::ptrdiff_t(end), entries_.end(),
+                      [&](const Entry &a, const Entry &b) { return precedes(a, b); });
+    for (uint64_t i = start; i < end; i++) hits.push_back(entries_[i].hit);
+    return hits;
+}
+
+}  // namespace scim::service

@@ -1,0 +1,20 @@
+#include "service/watch.h"
+
+namespace scim::service {
+
+bool Watch::look() {
+    cancelled_ = request_.cancelled != nullptr && *request_.cancelled;
+    stopped_ =
+        cancelled_ || (request_.deadline && std::chrono::steady_clock::now() >= *request_.deadline);
+    return !stopped_;
+}
+
+Error Watch::error() const {
+    if (cancelled_) return Error{503, ScimType::none, "the client is gone", 1};
+    return Error{503, ScimType::none,
+                 "the search took too long and was ended after " + std::to_string(seen_) +
+                     " resources; ask for less by a condition with eq on an indexed attribute",
+                 30};
+}
+
+}  // namespace scim::service
