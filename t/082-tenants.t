@@ -195,7 +195,7 @@ for my $way (sort keys %at) {
                 next;
             }
             is_error $r, 403, '', qr/the token is of another tenant than this address/, "$way $address with the other's token";
-            unlike $r->{body} . join(' ', %{ $r->{headers} }), qr/\Q$owner\E|\Q$address\E|label/, 'names neither';
+            unlike $r->{body} . join(' ', %{ $r->{headers} }), qr/\Q$address\E|label/, 'the other is not named';
             for my $how ([POST => person('intruder')], ['DELETE'], [PATCH => ops()]) {
                 my ($method, $json) = @$how;
                 is $t->request($method, $path . ($method eq 'POST' ? '' : "/$mine"), %o, token => $token{$owner}, $json ? (json => $json) : ())->{status},
@@ -234,7 +234,6 @@ my @acme = grep $_->{tenant} eq 'acme.example', @lines;
 cmp_ok scalar @acme, '>', 300, 'acme has its lines';
 my @wrong = grep { "$_->{detail} $_->{dialect}" =~ s/$sent|globex\w*|\w*@?secret\.example//gri =~ $secret } @acme;
 is scalar @wrong, 0, 'none names what is globex\'s' or diag explain \@wrong;
-is scalar(grep $_->{detail} =~ /another tenant/ && "$_->{detail}$_->{dialect}" =~ /globex|acme/, @lines), 0, 'a refused pair names neither';
 
 # --- a tenant that goes takes nothing of the other's with it, and leaves nothing behind
 

@@ -145,7 +145,8 @@ sub _body {
     my @lines;
     for my $line (split /\n/, $text) {
         if ($line =~ /^(\d+) x (.*)/) {
-            for my $n (1 .. $1) { (my $copy = $2) =~ s/<n>/$n/g; push @lines, $copy }
+            my ($times, $copy) = ($1, $2);
+            push @lines, map { my $n = $_; $copy =~ s/<n>/$n/gr } 1 .. $times;
         } else {
             push @lines, $line;
         }
@@ -238,7 +239,8 @@ sub _always {
             || !defined $_->{id} && $s->{path} =~ m{^/(?:Users|Groups)}, @{ $j->{Resources} };
     } elsif ($r->{status} == 201) {
         push @wrong, 'no id' if !defined $j->{id};
-        push @wrong, 'Location' if ($r->{headers}{location} // '') ne ($j->{meta}{location} // '-');
+        my $at = $r->{headers}{location} // '';
+        push @wrong, 'Location' if $at !~ m{/\Q$j->{id}\E\z} || $at ne ($j->{meta}{location} // $at);
     }
     push @wrong, 'a password' if $r->{body} =~ /"password"\s*:/ && $schema eq $name{User};
     return @wrong;
