@@ -17,7 +17,7 @@ using namespace fixture;
 namespace {
 
 constexpr size_t user_sequences = 40000, group_sequences = 15000;
-constexpr double limit = 30;  // seconds, for builds that are slow on purpose
+constexpr double limit = 15;  // seconds, for builds that are slow on purpose
 
 double seconds() { return double(std::clock()) / CLOCKS_PER_SEC; }
 
@@ -273,6 +273,8 @@ Json ids(const std::vector<char> &some) {
     return list;
 }
 
+enum class Edit : uint8_t { add, replace, remove, remove_one, remove_all };
+
 std::string group_sequence(uint32_t seed) {
     Maker maker(seed);
     auto some = [&] {
@@ -287,22 +289,21 @@ std::string group_sequence(uint32_t seed) {
     Json body = message();
     for (size_t n = 1 + maker.below(6); n > 0; n--) {
         const std::vector<char> chosen = some();
-        enum { add, replace, remove, remove_one, remove_all } what{};
-        what = decltype(what)(maker.below(5));
+        const Edit what = Edit(maker.below(5));
         Json op(json_object());
         std::string path = "members";
-        if (what == replace || what == remove_all) model.clear();
-        if (what == remove_one) {
+        if (what == Edit::replace || what == Edit::remove_all) model.clear();
+        if (what == Edit::remove_one) {
             const char c = chosen.empty() ? '7' : chosen[0];
             path += "[value eq \"" + id_text(c) + "\"]";
             model.erase(id_of(c));
-        } else if (what != remove_all) {
+        } else if (what != Edit::remove_all) {
             json_object_set(op.get(), "value", ids(chosen).get());
             for (char c : chosen)
-                what == remove ? void(model.erase(id_of(c))) : void(model.insert(id_of(c)));
+                what == Edit::remove ? void(model.erase(id_of(c))) : void(model.insert(id_of(c)));
         }
         static const char *const names[] = {"add", "replace", "remove", "remove", "remove"};
-        json_object_set_new(op.get(), "op", json_string(names[what]));
+        json_object_set_new(op.get(), "op", json_string(names[size_t(what)]));
         json_object_set_new(op.get(), "path", json_string(path.c_str()));
         json_array_append(json_object_get(body.get(), "Operations"), op.get());
     }
