@@ -50,7 +50,7 @@ static void test_service_provider_config() {
         {"bulk", R"({"supported":false,"maxOperations":0,"maxPayloadSize":0})"},
         {"filter", R"({"supported":true,"maxResults":1000})"},
         {"changePassword", R"({"supported":false})"},
-        {"sort", R"({"supported":false})"},
+        {"sort", R"({"supported":true})"},
         {"etag", R"({"supported":true})"},
         {"authenticationSchemes.0.type", "oauthbearertoken"},
         {"authenticationSchemes.0.primary", "true"},
