@@ -27,7 +27,7 @@ SHELL := /bin/bash
 DEPS_BUILD := nginx nginx-dev g++ make pkg-config liblmdb-dev libjansson-dev libutf8proc-dev libxxhash-dev libssl-dev \
               libcli11-dev
 DEPS_RUN   := $(DEPS_BUILD) curl perl
-DEPS_TEST  := $(DEPS_RUN) libio-socket-ssl-perl nghttp2-client openssl
+DEPS_TEST  := $(DEPS_RUN) libio-socket-ssl-perl nghttp2-client openssl lmdb-utils
 DEPS_ALL   := $(DEPS_TEST) clang clang-format clang-tidy cppcheck libclang-rt-14-dev gcovr wrk mandoc
 
 # $(call need,PACKAGES): a recipe line; does nothing if all are installed

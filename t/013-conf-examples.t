@@ -20,17 +20,20 @@ my $t;
 # addresses, which become %%PORT1%%, … in their order; in a whole configuration the first is %%PORT%%.
 sub example {
     my ($text, %part) = @_;
+    my $files = delete $part{files};
     if ($t) {
         ok $t->quit, 'nginx ends';
         is join('', $t->complaints), '', 'without complaints';
     }
     $t = Scim->new(%part);
     $t->write_file($_, slurp($_)) for names();
+    $files->($t->{dir}) if $files;
     my $n = $text =~ /^http \{/m ? 0 : 1;
     $text =~ s/^load_module .*$//mg;
     $text =~ s{/var/lib/nginx/scim}{$t->{dir}/store}g;
-    $text =~ s{/var/log/nginx}{$t->{dir}}g;
-    $text =~ s/127\.0\.0\.1:\d+/'127.0.0.1:%%PORT' . $n++ . '%%'/ge;
+    $text =~ s{/var/log/nginx|/etc/nginx/conf\.d|/etc/nginx}{$t->{dir}}g;
+    my %port;
+    $text =~ s/(?:(?<=listen )443|127\.0\.0\.1:\d+)/$port{$&} \/\/= '127.0.0.1:%%PORT' . $n++ . '%%'/ge;
     $text =~ s/^http \{/http { %%HTTP%%/m ? $t->conf("%%MAIN%%\n$text") : $t->conf(undef, http => $text);
     my ($exit, $said) = $t->check;
     ok $exit == 0 && $said !~ /\[(?:warn|emerg)\]/, 'nginx -t' or diag $said;
@@ -127,7 +130,86 @@ my %try = (
         my @lines = logged('scim.log', qr/"token":"okta".*"status":200|"status":200.*"token":"okta"/);
         is join(' ', sort keys %{ { map { $_->{token} => 1 } grep length $_->{token}, @lines } }), 'entra okta', 'the log names the tokens';
     },
+    'production-tls.conf' => sub {
+        my $text = slurp('production-tls.conf');
+        # rates that the last requests exceed and the others do not
+        $text =~ s/burst=200/burst=60/;
+        example($text, files => \&certificate)->served($users, port => 1, tls => 1);
+        my $token = $t->token($t->tenant('acme'), label => 'entra');
+        my $client = $t->client(port => 1, tls => 1, token => $token);
+        my $r = $client->request(POST => $users, body => $Scim::json->encode(Scim::user('ada')) . ' ' x 2_000_000);
+        is_user $r, 201, 'a large request over TLS';
+        is $r->{headers}{location}, "https://id.example.com$users/$r->{json}{id}", 'at the public address';
+        is_error $client->request(POST => $users, body => ' ' x (17 << 20)), 413, '', qr/client_max_body_size/, 'a body that is too large';
+
+        my $raw = sub {
+            my $stranger = $t->client(port => 1, tls => 1);
+            $stranger->write($_[0]) or diag $stranger->{error};
+            return $stranger->receive;
+        };
+        my $host = 'Host: id.example.com';
+        is_error $raw->("GET $users\x01 HTTP/1.1\r\n$host\r\n\r\n"), 400, '', qr/not valid HTTP/, 'a bad request line';
+        is_error $raw->("nonsense\r\n\r\n"), 400, '', qr/not valid HTTP/, 'none at all';
+        is_error $raw->("GET $users HTTP/1.1\r\n\r\n"), 400, '', qr/not valid HTTP/, 'no Host';
+        is_error $raw->("GET $users?filter=" . 'x' x 40_000 . " HTTP/1.1\r\n$host\r\n\r\n"), 414, '',
+            qr/request line is longer than large_client_header_buffers/, 'a long request line';
+        is_error $raw->("GET $users HTTP/1.1\r\n$host\r\nX-Long: " . 'x' x 40_000 . "\r\n\r\n"), 431, '',
+            qr/headers are larger than large_client_header_buffers/, 'a long header';
+        is_error $raw->("TRACE $users HTTP/1.1\r\n$host\r\n\r\n"), 405, '', qr/method/, 'TRACE';
+        is_error $t->request(GET => $users, port => 1), 400, '', qr/plain HTTP/, 'plain HTTP';
+        is_error $client->request(GET => '/Users'), 404, '', qr{base URL is https://id\.example\.com/scim/v2 }, 'another address';
+        is $client->request(GET => '/scim-error')->{status}, 404, 'which is nobody\'s to ask for';
+        is_error $client->request(GET => '/scim/v2/Nothing'), 404, '', qr/\w/, 'in its location the module says it';
+
+        my @answers = $client->pipeline(map [GET => "$users?count=0"], 1 .. 200);
+        my ($limited) = grep $_->{status} == 429, @answers;
+        is_error $limited, 429, '', qr/limit/, 'a burst of one token';
+        cmp_ok scalar(grep $_->{status} == 200, @answers), '>', 40, 'which has more than strangers have';
+        like $limited->{headers}{'retry-after'} // 'none', qr/^[1-9]\d*\z/, 'with Retry-After';
+        $client = $t->client(port => 1, tls => 1, token => 'guess');
+        @answers = $client->pipeline(map [GET => $users], 1 .. 60);
+        is join(' ', sort keys %{ { map { $_->{status} => 1 } @answers } }), '401 429', 'strangers are slowed down';
+        is $t->request(GET => "$users?count=0", port => 1, tls => 1, token => $t->token('acme', label => 'okta'))->{status}, 200,
+            'and another token is served';
+        my @lines = logged('scim.log', qr/"status":431/);
+        is scalar(grep $_->{bad}, @lines), 0, 'the log has all of them';
+    },
+    'multi-tenant.conf' => sub {
+        example(slurp('multi-tenant.conf'))->served($users, port => 1);
+        my %token = map { $_ => $t->token($t->tenant($_)) } qw(acme globex);
+        my $ask = sub {
+            my ($tenant, $port, $path, %headers) = @_;
+            return $t->request(GET => $path, port => $port, token => $token{$tenant}, headers => \%headers);
+        };
+        my $r = $t->request(POST => $users, port => 1, token => $token{acme}, json => Scim::user('ada'));
+        is_user $r, 201, 'a user of one tenant';
+        my $id = $r->{json}{id};
+        my $base = 'https://id.example.com';
+        for (
+            ['one URL for all', 1, '', {}, "$base/scim/v2", 404],
+            ['by path', 1, '/t/acme', {}, "$base/t/acme/scim/v2", 403],
+            ['by host', 1, '', { Host => 'acme.scim.example.com' }, 'https://acme.scim.example.com/scim/v2', 403],
+            ['by header', 2, '', { 'X-Tenant' => 'acme' }, "$base/scim/v2", 403],
+        ) {
+            my ($name, $port, $prefix, $headers, $url, $others) = @$_;
+            $r = $ask->('acme', $port, "$prefix$users/$id", %$headers);
+            is_user $r, 200, "$name: the tenant's user";
+            is $r->{headers}{location}, "$url/Users/$id", 'at its address';
+            is $ask->('globex', $port, "$prefix$users/$id", %$headers)->{status}, $others, 'another tenant does not see it';
+        }
+        is $ask->('acme', 2, $users)->{status}, 403, 'without the header nobody is let in';
+        is $ask->('globex', 1, $users, Host => 'globex.scim.example.com')->{json}{totalResults}, 0, 'the other has its own URL';
+    },
 );
+
+# The certificate that a configuration names.
+sub certificate {
+    my ($dir) = @_;
+    my ($exit, $out, $err) = $t->run('', qw(openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=id.example.com -days 2),
+        '-keyout', "$dir/id.example.com.key", '-out', "$dir/id.example.com.pem");
+    $exit == 0 or die $err;
+    return;
+}
 
 for my $name (names()) {
     note $name;

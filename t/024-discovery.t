@@ -55,16 +55,17 @@ for my $feature ([patch => PATCH => "$users/$one"], [bulk => POST => '/scim/v2/B
     my $status = $c->request($method => $path, json => {})->{status};
     is $config->{$name}{supported}, $status == 501 ? $false : $true, "$name is announced if it is not 501";
 }
-is_deeply $config->{$_}, { supported => $false }, "no $_" for qw(changePassword sort);
+is_deeply $config->{$_}, { supported => $false }, "no $_" for qw(changePassword);
+is_deeply $config->{sort}, { supported => $true }, 'lists can be sorted';
 is join(' ', sort grep defined && !/\D/, @{ $config->{bulk} }{qw(maxOperations maxPayloadSize)}), '0 0', 'limits of bulk';
 
 # --- ResourceTypes
 
 my $types = get '/ResourceTypes';
 is_deeply [@$types{qw(schemas totalResults startIndex itemsPerPage)}],
-    [['urn:ietf:params:scim:api:messages:2.0:ListResponse'], 1, 1, 1], 'a list';
+    [['urn:ietf:params:scim:api:messages:2.0:ListResponse'], 2, 1, 2], 'a list';
 my $type = get '/ResourceTypes/User';
-is_deeply $types->{Resources}, [$type], 'of what can be read alone';
+is_deeply $types->{Resources}, [$type, get '/ResourceTypes/Group'], 'of what can be read alone';
 is_deeply $type, {
     schemas => ["$core:ResourceType"], id => 'User', name => 'User', description => $type->{description}, endpoint => '/Users',
     schema => $user, schemaExtensions => [{ schema => $enterprise, required => $false }],
@@ -75,7 +76,7 @@ is $c->request(GET => "/scim/v2$_->{endpoint}")->{status}, 200, "$_->{endpoint} 
 
 my $schemas = get '/Schemas';
 my %schema = map { $_->{id} => $_ } @{ $schemas->{Resources} };
-is_deeply [sort keys %schema], [sort $user, $enterprise, map "$core:$_", qw(ResourceType Schema ServiceProviderConfig)],
+is_deeply [sort keys %schema], [sort $user, $enterprise, map "$core:$_", qw(Group ResourceType Schema ServiceProviderConfig)],
     'every schema there is, and no message';
 for my $urn (sort keys %schema) {
     is_deeply get("/Schemas/$urn"), $schema{$urn}, 'read alone';

@@ -91,7 +91,7 @@ is $c->request(GET => '/re/x/scim/Users')->{status}, 200, 'a regular expression 
 is_error $c->request(GET => '/re/x/Users'), 404, '', qr{not below "/re/x/scim", the path of this server's SCIM base URL}, 'beside it';
 is_error $c->request($_->[0] => "/scim/v2/$_->[1]"), 501, '', $_->[2], "$_->[0] $_->[1]" for (
     [GET => 'Me', qr/\/Me is not supported/], [POST => 'Bulk', qr/\/Bulk is not supported/]);
-for my $case ([$base, 'GET, HEAD, POST', qw(PUT DELETE OPTIONS PROPFIND FOO)], [$nobody, 'GET, HEAD, PUT, DELETE', qw(POST COPY)]) {
+for my $case ([$base, 'GET, HEAD, POST', qw(PUT DELETE OPTIONS PROPFIND FOO)], [$nobody, 'GET, HEAD, PUT, PATCH, DELETE', qw(POST COPY)]) {
     my ($path, $allow, @methods) = @$case;
     for my $method (@methods) {
         my $r = $c->request($method => $path);

@@ -10,7 +10,7 @@ namespace {
 
 // What this server can do. Turn a line on together with the code that does it, never before:
 // clients believe this.
-constexpr bool supports_patch = false;
+constexpr bool supports_patch = true;
 constexpr bool supports_bulk = false;
 constexpr bool supports_filter = true;
 constexpr bool supports_change_password = false;

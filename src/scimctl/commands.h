@@ -30,6 +30,19 @@ struct GetArguments {
 };
 int get(const Globals &globals, const GetArguments &arguments);
 
+struct FindArguments {
+    std::string tenant, type = "User", filter, attributes, base_url;
+    uint64_t count = 100;
+};
+int find(const Globals &globals, const FindArguments &arguments);
+
+struct LogArguments {
+    std::string tenant, since;  // `since` as it was typed
+    bool failed = false, follow = false;
+    size_t limit = 100;
+};
+int log(const Globals &globals, const LogArguments &arguments);
+
 int verify(const Globals &globals);
 
 }  // namespace scim::scimctl

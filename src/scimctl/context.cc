@@ -110,6 +110,10 @@ int fail(const Globals &globals, const Error &error) {
     return fail(globals, error.status == 503 ? exit_store : exit_refused, error.detail);
 }
 
+void note(const Globals &globals, std::string_view text) {
+    if (!globals.json) write_line(stderr, "scimctl: " + std::string(text));
+}
+
 bool print(const Globals &globals, std::string_view text) {
     if (write_line(stdout, text)) return true;
     fail(globals, exit_store, std::string("cannot write the result: ") + std::strerror(errno));
@@ -175,6 +179,11 @@ std::optional<int64_t> parse_time(std::string_view text, int64_t now) {
     auto microseconds = parse_datetime(full);
     if (!microseconds) return std::nullopt;
     return *microseconds / 1000;
+}
+
+std::optional<int64_t> parse_past(std::string_view text, int64_t now) {
+    if (auto duration = parse_duration(text)) return now - *duration;
+    return parse_time(text, now);
 }
 
 std::optional<int64_t> parse_duration(std::string_view text) {

@@ -31,6 +31,9 @@ int fail(const Globals &globals, ExitCode code, std::string_view text);
 // The exit code follows from the status: 503 is the store's fault.
 int fail(const Globals &globals, const Error &error);
 
+// What is not the result, but worth knowing: one line on stderr, none with --json.
+void note(const Globals &globals, std::string_view text);
+
 // A result on stdout: `text`, or with --json the row. False if it could not be written, which is
 // said on stderr.
 bool print(const Globals &globals, std::string_view text, const store::RowWriter &row);
@@ -56,6 +59,8 @@ std::string time_text(int64_t milliseconds);
 // A dateTime ("2026-11-21T10:00:00Z"), a date ("2026-11-21": its first moment, UTC) or a time from
 // now ("90d"): milliseconds since 1970. Nothing if it is none of them.
 std::optional<int64_t> parse_time(std::string_view text, int64_t now);
+// The same, but a duration counts backwards from now ("90m").
+std::optional<int64_t> parse_past(std::string_view text, int64_t now);
 // "90d", "24h", "30m", "10s", "2w": milliseconds.
 std::optional<int64_t> parse_duration(std::string_view text);
 

@@ -2,7 +2,7 @@
 
 #include "scim/id.h"
 #include "scimctl/commands.h"
-#include "service/read.h"
+#include "scimctl/reading.h"
 
 namespace scim::scimctl {
 
@@ -11,33 +11,17 @@ int get(const Globals &globals, const GetArguments &arguments) {
     if (store == nullptr) return exit_store;
     service::Session session(*store);
     service::Snapshot snapshot(session);
-    if (auto usable = snapshot.usable(); !usable) return fail(globals, usable.error());
-    auto actor = session.authenticator.anonymous(snapshot.txn, arguments.tenant, store::scope_read);
-    if (!actor)
-        return actor.error().status == 503
-                   ? fail(globals, actor.error())
-                   : fail(globals, exit_refused, "there is no tenant " + quoted(arguments.tenant));
-    const TypeView *type = snapshot.catalog()->type_by_name(arguments.type);
-    if (type == nullptr) type = snapshot.catalog()->type_by_endpoint(arguments.type);
-    if (type == nullptr)
-        return fail(globals, exit_refused, "there is no resource type " + quoted(arguments.type));
+    auto actor = reader_of(session, snapshot, arguments.tenant);
+    if (!actor) return fail(globals, actor.error());
+    auto type = type_named(*snapshot.catalog(), arguments.type);
+    if (!type) return fail(globals, type.error());
     // What is no id would be read as another address.
     if (!parse_id(arguments.id))
         return fail(globals, exit_refused, quoted(arguments.id) + " is not the id of a resource");
-    service::Settings settings;
-    service::Request request;
-    std::string path = type->type.endpoint + "/" + arguments.id;
-    std::string_view base_url = arguments.base_url;
-    while (!base_url.empty() && base_url.back() == '/') base_url.remove_suffix(1);
-    request.method = service::Method::get;
-    request.path = path;
-    request.base_url = base_url;
-    request.settings = &settings;
-    request.now = now();
-    service::Response response;
-    auto outcome = service::read(snapshot, **actor, request, response);
-    if (!outcome) return fail(globals, outcome.error());
-    return print(globals, response.body) ? exit_ok : exit_store;
+    auto body = read_as_server(snapshot, **actor, (*type)->type.endpoint + "/" + arguments.id, {},
+                               arguments.base_url);
+    if (!body) return fail(globals, body.error());
+    return print(globals, *body) ? exit_ok : exit_store;
 }
 
 }  // namespace scim::scimctl

@@ -12,8 +12,9 @@ namespace scim::scimctl {
 namespace {
 
 const char description[] =
-    "scimctl manages the tenants and tokens of an nginx-scim store, shows its resources and checks "
-    "it. It may be used "
+    "scimctl manages the tenants and tokens of an nginx-scim store, shows its resources and its "
+    "log, "
+    "and checks it. It may be used "
     "while nginx runs. As root it takes the uid of the store's owner.";
 const char footer[] =
     "Exit status: 0 done; 1 refused, not found, or verify found a problem; 2 wrong usage; 3 the "
@@ -105,6 +106,37 @@ void declare_token(CLI::App &app, const Globals &globals, Run &chosen) {
     add_new(rotate);
 }
 
+void declare_find(CLI::App &app, const Globals &globals, Run &chosen) {
+    auto typed = std::make_shared<FindArguments>();
+    CLI::App *c =
+        command(app, "find", "List the resources that a filter matches, one line each: id and name",
+                chosen, [=, &globals] { return find(globals, *typed); });
+    c->add_option("--tenant", typed->tenant, "The tenant")->required();
+    c->add_option("--type", typed->type, "User, Group, …")->capture_default_str();
+    c->add_option("--count", typed->count, "How many at most")
+        ->check(CLI::Range(uint64_t(1), uint64_t(100000)))
+        ->capture_default_str();
+    c->add_option("--attributes", typed->attributes,
+                  "Show these of each, as JSON: userName,emails.value");
+    c->add_option("--base-url", typed->base_url, "What meta.location and $ref begin with");
+    c->add_option("FILTER", typed->filter, "As in RFC 7644: 'userName eq \"ada\"'")->required();
+}
+
+void declare_log(CLI::App &app, const Globals &globals, Run &chosen) {
+    auto typed = std::make_shared<LogArguments>();
+    CLI::App *c =
+        command(app, "log", "Show what was changed and what was refused, the last at the end",
+                chosen, [=, &globals] { return log(globals, *typed); });
+    c->add_option("--tenant", typed->tenant, "The tenant")->required();
+    c->add_option("--since", typed->since,
+                  "Nothing older: 90m, 2d, 2026-11-21 or 2026-11-21T10:00:00Z");
+    c->add_flag("--failed", typed->failed, "Only what was refused");
+    c->add_flag("--follow", typed->follow, "Go on with what comes, until interrupted");
+    c->add_option("--limit", typed->limit, "At most the last so many")
+        ->check(CLI::Range(size_t(1), size_t(100000)))
+        ->capture_default_str();
+}
+
 void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
     auto typed = std::make_shared<GetArguments>();
     CLI::App *get_command = command(app, "get", "Show a resource as the server would", chosen,
@@ -114,6 +146,8 @@ void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
                             "What meta.location and $ref begin with");
     get_command->add_option("TYPE", typed->type, "User, Group, …")->required();
     get_command->add_option("ID", typed->id, "The resource's id")->required();
+    declare_find(app, globals, chosen);
+    declare_log(app, globals, chosen);
     command(app, "verify",
             "Check every record, index row, membership and counter against each other", chosen,
             [&globals] { return verify(globals); });

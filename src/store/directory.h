@@ -159,7 +159,8 @@ class DirectoryWriter : public Directory {
 // A refused write, for `scimctl log`: a bounded ring a tenant.
 struct Refusal {
     TenantNumber tenant = 0;
-    int64_t time = 0;  // milliseconds
+    int64_t time = 0;       // milliseconds
+    uint32_t sequence = 0;  // among those of this time; given by add_refusal()
     uint32_t actor = 0;
     RequestId request{};
     std::string operation, resource_type, resource_id;

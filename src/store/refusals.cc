@@ -74,6 +74,7 @@ std::vector<Refusal> list_refusals(Txn &txn, TenantNumber tenant, size_t limit) 
         Refusal refusal;
         refusal.tenant = tenant;
         refusal.time = int64_t(read_be(cursor.key().data() + 4, 8));
+        refusal.sequence = uint32_t(read_be(cursor.key().data() + 12, 4));
         refusal.actor = uint32_t(row.number("actor"));
         refusal.request = unhex(row.text("request"));
         refusal.operation = row.text("operation");

@@ -46,7 +46,7 @@ static void test_service_provider_config() {
         const char *path, *value;
     } const members[] = {
         {"schemas", R"(["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"])"},
-        {"patch", R"({"supported":false})"},
+        {"patch", R"({"supported":true})"},
         {"bulk", R"({"supported":false,"maxOperations":0,"maxPayloadSize":0})"},
         {"filter", R"({"supported":true,"maxResults":1000})"},
         {"changePassword", R"({"supported":false})"},

@@ -38,12 +38,12 @@ void test_methods(const Catalog &catalog) {
     auto at = [&](std::string_view path) { return *parse_target(catalog, path); };
     is(table(at("/Users")), "0 0 405 405 405 405 GET, HEAD, POST", "a collection");
     const std::string one = "/Users/00000000-0000-4000-8000-000000000001";
-    is(table(at(one)), "0 405 0 501 0 405 GET, HEAD, PUT, DELETE", "a resource");
+    is(table(at(one)), "0 405 0 0 0 405 GET, HEAD, PUT, PATCH, DELETE", "a resource");
     is(table(at("/Schemas")), "0 405 405 405 405 405 GET, HEAD", "discovery");
     is(table(at("/Me")), "501 501 501 501 501 501 GET, HEAD", "/Me");
     is(table(at("/Bulk")), "501 501 501 501 501 501 POST", "/Bulk");
-    is(table(at("/Users/.search")), "501 501 501 501 501 501 POST", "/.search");
-    is(table(at("")), "501 501 501 501 501 501 GET, HEAD", "the root");
+    is(table(at("/Users/.search")), "405 0 405 405 405 405 POST", "/.search");
+    is(table(at("")), "0 405 405 405 405 405 GET, HEAD", "the root");
     auto refused = check_method(Method::put, at("/Users"));
     ok(!refused && refused.error().detail.find("PUT is not possible here") == 0, "in words");
 

@@ -274,13 +274,88 @@ void test_tokens(Env &env) {
            [=](WriteTxn &txn) { txn.put(Db::tokens, "x", "{}"); });
 }
 
-void test_rest(Env &env) {
-    damage(env, "a member without its membership", {"has no counterpart in memberships"},
-           [](WriteTxn &txn) { txn.del(Db::memberships, member_key(1, id_of(2), id_of(50))); });
+void test_members(Env &env) {
+    const std::string row =
+        "tenant 2 group " + to_string(id_of(50)) + " member " + to_string(id_of(1)) + ": ";
+    const std::string member = member_key(2, id_of(50), id_of(1)),
+                      membership = member_key(2, id_of(1), id_of(50)),
+                      position = member_key(2, id_of(1), Id{});
+    damage(env, "a member without its membership",
+           {"members: " + row + "the row has no counterpart in memberships"},
+           [=](WriteTxn &txn) { txn.del(Db::memberships, membership); });
     damage(env, "a membership without its member",
-           {"memberships: tenant 1 group " + to_string(id_of(50)) + " member " +
-            to_string(id_of(2)) + ": the row has no counterpart in members"},
-           [](WriteTxn &txn) { txn.del(Db::members, member_key(1, id_of(50), id_of(2))); });
+           {"memberships: " + row + "the row has no counterpart in members"},
+           [=](WriteTxn &txn) { txn.del(Db::members, member); });
+    damage(env, "a row that cannot be read", {"members: " + row + "the row cannot be read"},
+           [=](WriteTxn &txn) { txn.put(Db::members, member, "x"); });
+    damage(env, "another epoch on the other side",
+           {"members: " + row + "its counterpart in memberships has another epoch"},
+           [=](WriteTxn &txn) { txn.put(Db::memberships, membership, number(2, 4)); });
+    auto put_epoch = [=](WriteTxn &txn, uint32_t epoch) {
+        txn.put(Db::members, member, encode_member({1, epoch}));
+        txn.put(Db::memberships, membership, number(epoch, 4));
+    };
+    damage(env, "a later epoch", {"members: " + row + "its epoch is later than the group's"},
+           [=](WriteTxn &txn) { put_epoch(txn, 2); });
+    damage(env, "a dead row without a job",
+           {"members: " + row + "the row is dead, and no job will take it away"},
+           [=](WriteTxn &txn) { put_epoch(txn, 0); });
+    damage(env, "a member that does not exist", {"there is no such User"}, [=](WriteTxn &txn) {
+        const Id nobody = id_of(99);
+        txn.del(Db::members, member);
+        txn.del(Db::memberships, membership);
+        txn.del(Db::memberships, position);
+        MemberChange change{{{nobody, 1}}, {}, 1, 0};
+        put_group(txn, 2, 50, change, false);
+    });
+    damage(env, "no position", {"members: " + row + "the position of the member's last change"},
+           [=](WriteTxn &txn) { txn.del(Db::memberships, position); });
+    damage(env, "a position beyond the last",
+           {"memberships: tenant 2 member " + to_string(id_of(1)) + ": its last change is not one"},
+           [=](WriteTxn &txn) { txn.put(Db::memberships, position, number(3, 8)); });
+    damage(env, "a job that cannot be read", {"jobs: 0178: the row cannot be read"},
+           [](WriteTxn &txn) { txn.put(Db::jobs, "\1x", "x"); });
+}
+
+// Rows that died at once are gone when sweep() says so, and the group's next members are not.
+void test_sweep(Env &env) {
+    {
+        WriteTxn txn(env);
+        put_group(txn, 2, 50, {{}, {}, 2, 1}, false);
+        put_group(txn, 2, 50, {{{id_of(1), 1}}, {}, 2, 0}, false);
+        put_group(txn, 2, 51, {{{id_of(1), 1}, {id_of(50), 2}}, {}, 1, 0});
+        put_group(txn, 2, 51, {{}, {}, 2, 1}, false);
+        ok(txn.commit() == Errc::ok, "two groups emptied, one filled again");
+    }
+    sound(env, "dead rows with their jobs are sound");
+    Reader reader(env);
+    {
+        ReadTxn txn(reader);
+        Directory directory(txn, 2);
+        Members members(directory);
+        ok(members.contains(id_of(50), 2, id_of(1)), "alive");
+        ok(!members.contains(id_of(51), 2, id_of(1)), "dead");
+        is(members.count(id_of(51), 2, 10), 0u, "nobody is counted");
+        is(members.position(2, id_of(50)), 6u, "the job says when");
+        ok(has_dead_rows(txn), "there is something to do");
+    }
+    int steps = 0;
+    for (bool more = true; more && steps < 10; steps++) {
+        WriteTxn txn(env);
+        more = sweep(txn, 1);
+        ok(txn.commit() == Errc::ok, "a step");
+    }
+    sound(env, "swept is sound");
+    ReadTxn txn(reader);
+    Directory directory(txn, 2);
+    Members members(directory);
+    ok(!has_dead_rows(txn), "nothing is left to do");
+    is(txn.entries(Db::members), 1u, "but the living row");
+    ok(members.contains(id_of(50), 2, id_of(1)), "which is there");
+    is(members.position(2, id_of(50)), 6u, "the time of the others' death is kept");
+}
+
+void test_rest(Env &env) {
     damage(env, "a counter of refusals",
            {"meta: tenant 1 refusals: the counter is 5, but there are 1"},
            [](WriteTxn &txn) { txn.put(Db::meta, refusal_count_key(1), number(5, 8)); });
@@ -366,9 +441,7 @@ int main() {
         Digest digest{};
         digest[0] = 1;
         add_token(txn, token, digest);
-        txn.put(Db::members, member_key(acme, id_of(50), id_of(2)), "x");
-        txn.put(Db::memberships, member_key(acme, id_of(2), id_of(50)), "x");
-        txn.put(Db::memberships, member_key(acme, id_of(2), Id{}), "x");
+        put_group(txn, other, 50, {{{id_of(1), 1}}, {}, 1, 0});
         Refusal refusal;
         refusal.tenant = acme;
         refusal.time = 5;
@@ -380,20 +453,23 @@ int main() {
         Reader reader(env);
         ReadTxn txn(reader);
         auto report = verify(txn);
-        ok(report.tenants == 2 && report.tokens == 1 && report.resources == 4 &&
-               report.changes == 4,
+        ok(report.tenants == 2 && report.tokens == 1 && report.resources == 5 &&
+               report.changes == 5,
            "counted");
         ok(report.memberships == 1 && report.refusals == 1 && report.removing == 0 &&
                report.unswept_rows == 0,
            "counted, too");
-        is(report.index_rows, 16u, "userName, externalId and two e-mails of four users");
+        is(report.index_rows, 17u,
+           "userName, externalId and two e-mails of four users, a group's displayName");
     }
     test_records(env, acme);
     test_index(env, acme);
     test_changes(env, acme);
     test_tenants(env, acme);
     test_tokens(env);
+    test_members(env);
     test_rest(env);
+    test_sweep(env);
     store.reset();
     test_epochs(dir.path);
     return tap::done();

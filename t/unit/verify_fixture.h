@@ -9,6 +9,7 @@
 #include "store/bytes.h"
 #include "store/directory.h"
 #include "store/format.h"
+#include "store/members.h"
 #include "store/verify.h"
 
 using namespace scim;
@@ -57,6 +58,36 @@ void put_user(WriteTxn &txn, TenantNumber tenant, uint8_t n, const std::string &
     edit.after = index_values(*catalog, type, resource.leaves);
     edit.change.time = header.modified;
     edit.change.operation = is_new ? Operation::create : Operation::replace;
+    edit.change.type = type.number;
+    edit.change.id = edit.id;
+    directory.apply(edit);
+}
+
+// A Group of these members, or the same with others.
+void put_group(WriteTxn &txn, TenantNumber tenant, uint8_t n, const MemberChange &members,
+               bool is_new = true) {
+    auto catalog = catalog_of(txn);
+    const TypeView &type = *catalog->group_type();
+    DirectoryWriter directory(txn, tenant);
+    Report report;
+    auto body = parse_json(R"({"displayName":"g)" + std::to_string(n) + "\"}", {});
+    Resource resource = std::move(*read_resource(type, body->get(), false, report));
+    ResourceEdit edit;
+    edit.type = type.number;
+    edit.id = id_of(n);
+    edit.is_new = is_new;
+    edit.position = directory.position().position + 1;
+    RecordHeader header;
+    header.version = edit.position;
+    header.created = 1000;
+    header.modified = 1000 + int64_t(edit.position);
+    header.member_epoch = members.epoch;
+    edit.record = encode_record(header, *catalog, type, resource);
+    edit.after = index_values(*catalog, type, resource.leaves);
+    if (!is_new) edit.before = edit.after;
+    edit.members = members;
+    edit.change.time = header.modified;
+    edit.change.operation = is_new ? Operation::create : Operation::patch;
     edit.change.type = type.number;
     edit.change.id = edit.id;
     directory.apply(edit);

@@ -1,0 +1,93 @@
+// scimctl find: the resources that a filter matches, as the server would list them.
+
+#include "scim/json.h"
+#include "scimctl/commands.h"
+#include "scimctl/reading.h"
+
+namespace scim::scimctl {
+
+namespace {
+
+// RFC 3986 2.3: everything but unreserved characters is escaped.
+void append_parameter(std::string &args, std::string_view name, std::string_view value) {
+    constexpr std::string_view unreserved =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    if (!args.empty()) args += '&';
+    args.append(name);
+    args += '=';
+    for (char c : value) {
+        if (unreserved.find(c) != std::string_view::npos) {
+            args += c;
+            continue;
+        }
+        args += '%';
+        args += "0123456789ABCDEF"[uint8_t(c) >> 4];
+        args += "0123456789ABCDEF"[uint8_t(c) & 15];
+    }
+}
+
+std::string query_of(const FindArguments &arguments) {
+    std::string args;
+    append_parameter(args, "filter", arguments.filter);
+    append_parameter(args, "count", std::to_string(arguments.count));
+    if (!arguments.attributes.empty()) append_parameter(args, "attributes", arguments.attributes);
+    return args;
+}
+
+std::string name_of(const json_t *resource) {
+    for (const char *attribute : {"userName", "displayName"})
+        if (const json_t *name = json_object_get(resource, attribute); json_is_string(name))
+            return quoted(text_of(name));
+    return {};
+}
+
+// One line a resource: its id and name, or with --attributes what was asked for.
+std::string as_text(const json_t *list, bool whole) {
+    std::string text;
+    size_t i;
+    json_t *resource;
+    json_array_foreach(json_object_get(list, "Resources"), i, resource) {
+        if (i > 0) text += '\n';
+        if (whole) {
+            write_value(text, resource);
+            continue;
+        }
+        text.append(text_of(json_object_get(resource, "id")));
+        if (std::string name = name_of(resource); !name.empty()) text += "  " + name;
+    }
+    return text;
+}
+
+}  // namespace
+
+int find(const Globals &globals, const FindArguments &arguments) {
+    auto store = open_store(globals, Access::read);
+    if (store == nullptr) return exit_store;
+    service::Session session(*store);
+    Result<std::string> body = std::string();
+    {
+        service::Snapshot snapshot(session);
+        auto actor = reader_of(session, snapshot, arguments.tenant);
+        if (!actor) return fail(globals, actor.error());
+        auto type = type_named(*snapshot.catalog(), arguments.type);
+        if (!type) return fail(globals, type.error());
+        body = read_as_server(snapshot, **actor, (*type)->type.endpoint, query_of(arguments),
+                              arguments.base_url);
+    }
+    if (!body) return fail(globals, body.error());
+    if (globals.json) return print(globals, *body) ? exit_ok : exit_store;
+    // Our own writing: as large as it is.
+    json_error_t why;
+    Json list(json_loadb(body->data(), body->size(), 0, &why));
+    if (list == nullptr) return fail(globals, exit_store, std::string("no list: ") + why.text);
+    std::string text = as_text(list.get(), !arguments.attributes.empty());
+    if (!text.empty() && !print(globals, text)) return exit_store;
+    size_t shown = json_array_size(json_object_get(list.get(), "Resources"));
+    auto total = json_integer_value(json_object_get(list.get(), "totalResults"));
+    if (uint64_t(total) > shown)
+        note(globals, std::to_string(shown) + " of " + std::to_string(total) +
+                          " are shown; --count shows more");
+    return exit_ok;
+}
+
+}  // namespace scim::scimctl

@@ -1,0 +1,222 @@
+// scimctl log: what was changed in a tenant and what was refused, in order of time.
+//
+// Nothing is printed while a snapshot is open: who reads slowly must not keep pages from being used
+// again.
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+#include "scimctl/commands.h"
+#include "scimctl/log_view.h"
+#include "scimctl/reading.h"
+
+namespace scim::scimctl {
+
+namespace {
+
+constexpr int poll_interval = 500;       // milliseconds
+constexpr size_t changes_a_look = 1000;  // of a snapshot, while following
+
+volatile std::sig_atomic_t interrupted = 0;
+
+void interrupt(int) { interrupted = 1; }
+
+// A signal ends a write that nobody reads, too: no SA_RESTART.
+void catch_signals() {
+    struct sigaction action = {};
+    action.sa_handler = interrupt;
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, nullptr);
+}
+
+// False when it is time to end: a signal came, or nobody reads any more.
+bool wait_for_more() {
+    pollfd out{STDOUT_FILENO, 0, 0};
+    if (!interrupted) poll(&out, 1, poll_interval);
+    return !interrupted && (out.revents & (POLLERR | POLLHUP | POLLNVAL)) == 0;
+}
+
+using RefusalKey = std::pair<int64_t, uint32_t>;
+RefusalKey key_of(const store::Refusal &refusal) { return {refusal.time, refusal.sequence}; }
+
+struct Found {
+    std::vector<std::string> lines;
+    bool more = false;  // there is more that was not looked at
+};
+
+class LogReader {
+  public:
+    LogReader(const Globals &globals, const LogArguments &arguments, service::Store &store,
+              int64_t since)
+        : globals_(globals), arguments_(arguments), store_(store), session_(store), since_(since) {}
+
+    // The last of the log. `more`: there are older ones.
+    Result<Found> last();
+    // What came since the call before. `more`: call again at once.
+    Result<Found> next();
+
+  private:
+    struct Entry {
+        int64_t time;
+        const store::LoggedChange *change;
+        const store::Refusal *refusal;
+    };
+    Outcome check(service::Snapshot &snapshot) const;
+    // Refusals are stored with the next change that their worker commits: one may be older than
+    // what was shown before it.
+    std::vector<store::Refusal> unseen(service::Snapshot &snapshot);
+    static std::vector<Entry> in_order(const std::vector<store::LoggedChange> &changes,
+                                       const std::vector<store::Refusal> &refusals);
+    Result<Found> shown(service::Snapshot &snapshot, const std::vector<Entry> &entries) const;
+
+    const Globals &globals_;
+    const LogArguments &arguments_;
+    service::Store &store_;
+    service::Session session_;
+    int64_t since_;
+    store::TenantNumber tenant_ = 0;
+    uint64_t txn_ = 0;  // the snapshot that was read to its end
+    store::LogPlace place_;
+    std::vector<RefusalKey> seen_;
+};
+
+Outcome LogReader::check(service::Snapshot &snapshot) const {
+    if (auto usable = snapshot.usable(); !usable) return usable;
+    if (!store_.env().in_place())
+        return Error{503, ScimType::none, "the store was replaced by another; start again", 0};
+    auto tenant = store::find_tenant(snapshot.txn, tenant_);
+    if (tenant && tenant->state == store::TenantState::active) return Done{};
+    return Error{404, ScimType::none, "the tenant " + quoted(arguments_.tenant) + " was removed",
+                 0};
+}
+
+std::vector<store::Refusal> LogReader::unseen(service::Snapshot &snapshot) {
+    auto refusals = store::list_refusals(snapshot.txn, tenant_, store::refusals_per_tenant);
+    std::vector<RefusalKey> keys;
+    for (const store::Refusal &refusal : refusals) keys.push_back(key_of(refusal));
+    auto known = [&](const store::Refusal &refusal) {
+        return std::binary_search(seen_.begin(), seen_.end(), key_of(refusal));
+    };
+    refusals.erase(std::remove_if(refusals.begin(), refusals.end(), known), refusals.end());
+    std::sort(keys.begin(), keys.end());
+    seen_ = std::move(keys);
+    return refusals;
+}
+
+std::vector<LogReader::Entry> LogReader::in_order(const std::vector<store::LoggedChange> &changes,
+                                                  const std::vector<store::Refusal> &refusals) {
+    std::vector<Entry> entries;
+    for (const auto &change : changes) entries.push_back({change.change.time, &change, nullptr});
+    for (auto refusal = refusals.rbegin(); refusal != refusals.rend(); ++refusal)
+        entries.push_back({refusal->time, nullptr, &*refusal});
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const Entry &a, const Entry &b) { return a.time < b.time; });
+    return entries;
+}
+
+Result<Found> LogReader::shown(service::Snapshot &snapshot,
+                               const std::vector<Entry> &entries) const {
+    Found found;
+    LogView view(snapshot, tenant_, globals_.json);
+    for (const Entry &entry : entries)
+        found.lines.push_back(entry.change != nullptr ? view.show(*entry.change)
+                                                      : view.show(*entry.refusal));
+    if (snapshot.txn.good()) return found;
+    return Error{503, ScimType::none,
+                 "the log cannot be read: " + std::string(to_string(snapshot.txn.error())), 0};
+}
+
+Result<Found> LogReader::last() {
+    service::Snapshot snapshot(session_);
+    auto actor = reader_of(session_, snapshot, arguments_.tenant);
+    if (!actor) return actor.error();
+    tenant_ = (*actor)->tenant;
+    store::Directory directory(snapshot.txn, tenant_);
+    // All of this position is seen.
+    place_ = {directory.position().position, UINT16_MAX};
+    txn_ = snapshot.txn.id();
+    // One more than is shown tells that there are more.
+    size_t limit = arguments_.limit + 1;
+    std::vector<store::LoggedChange> changes;
+    if (!arguments_.failed) changes = store::last_changes(directory, limit, since_);
+    std::reverse(changes.begin(), changes.end());
+    auto refusals = unseen(snapshot);
+    auto old = [&](const store::Refusal &refusal) { return refusal.time < since_; };
+    refusals.erase(std::remove_if(refusals.begin(), refusals.end(), old), refusals.end());
+    auto entries = in_order(changes, refusals);
+    bool more = entries.size() > arguments_.limit;
+    if (more) entries.erase(entries.begin(), entries.end() - ptrdiff_t(arguments_.limit));
+    auto found = shown(snapshot, entries);
+    if (found) found->more = more;
+    return found;
+}
+
+Result<Found> LogReader::next() {
+    service::Snapshot snapshot(session_);
+    if (auto checked = check(snapshot); !checked) return checked.error();
+    if (snapshot.txn.id() == txn_) return Found{};
+    store::Directory directory(snapshot.txn, tenant_);
+    std::vector<store::LoggedChange> changes;
+    if (!arguments_.failed) changes = store::changes_after(directory, place_, changes_a_look);
+    if (!changes.empty()) place_ = changes.back().place;
+    bool more = changes.size() == changes_a_look;
+    if (!more) txn_ = snapshot.txn.id();
+    auto found = shown(snapshot, in_order(changes, unseen(snapshot)));
+    if (found) found->more = more;
+    return found;
+}
+
+bool write_lines(const std::vector<std::string> &lines) {
+    for (const std::string &line : lines)
+        if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() ||
+            std::fputc('\n', stdout) == EOF)
+            return false;
+    return std::fflush(stdout) == 0;
+}
+
+int unwritten(const Globals &globals, bool follow) {
+    if (follow && (interrupted || errno == EPIPE)) return exit_ok;
+    return fail(globals, exit_store,
+                std::string("cannot write the result: ") + std::strerror(errno));
+}
+
+}  // namespace
+
+int log(const Globals &globals, const LogArguments &arguments) {
+    int64_t since = INT64_MIN;
+    if (!arguments.since.empty()) {
+        auto parsed = parse_past(arguments.since, now());
+        if (!parsed)
+            return fail(globals, exit_usage,
+                        "--since: " + quoted(arguments.since) +
+                            " is no time; write 90m, 2d, 2026-11-21 or 2026-11-21T10:00:00Z");
+        since = *parsed;
+    }
+    auto store = open_store(globals, Access::read);
+    if (store == nullptr) return exit_store;
+    if (arguments.follow) catch_signals();
+    LogReader reader(globals, arguments, *store, since);
+    auto found = reader.last();
+    if (!found) return fail(globals, found.error());
+    if (!write_lines(found->lines)) return unwritten(globals, arguments.follow);
+    if (found->more && !arguments.since.empty())
+        note(globals,
+             "only the last " + std::to_string(arguments.limit) + " are shown; --limit shows more");
+    found->more = false;
+    while (arguments.follow && (found->more || wait_for_more())) {
+        found = reader.next();
+        if (!found) return fail(globals, found.error());
+        if (!write_lines(found->lines)) return unwritten(globals, true);
+    }
+    return exit_ok;
+}
+
+}  // namespace scim::scimctl

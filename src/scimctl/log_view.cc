@@ -1,0 +1,202 @@
+#include "scimctl/log_view.h"
+
+#include "scim/id.h"
+#include "scimctl/context.h"
+
+namespace scim::scimctl {
+
+namespace {
+
+constexpr uint64_t named_members = 5;  // more are counted
+
+bool is_group(const Catalog &catalog, TypeNumber type) {
+    return catalog.group_type() != nullptr && catalog.group_type()->number == type;
+}
+
+std::string padded(std::string_view text, size_t width) {
+    std::string out(text);
+    if (out.size() < width) out.resize(width, ' ');
+    return out;
+}
+
+void append_word(std::string &line, std::string_view word) {
+    if (word.empty()) return;
+    line += "  ";
+    line.append(word);
+}
+
+void add_text(store::RowWriter &row, std::string_view key, std::string_view value) {
+    if (!value.empty()) row.text(key, value);
+}
+
+}  // namespace
+
+LogView::LogView(service::Snapshot &snapshot, store::TenantNumber tenant, bool json)
+    : catalog_(*snapshot.catalog()), directory_(snapshot.txn, tenant), json_(json) {
+    for (auto &entry : store::list_tokens(snapshot.txn, tenant))
+        labels_[entry.token.number] = entry.token.label;
+}
+
+std::string LogView::show(const store::LoggedChange &change) {
+    return json_ ? change_json(change) : change_line(change);
+}
+
+std::string LogView::show(const store::Refusal &refusal) {
+    return json_ ? refusal_json(refusal) : refusal_line(refusal);
+}
+
+std::string LogView::label(uint32_t token) const {
+    auto found = labels_.find(token);
+    return found != labels_.end() ? found->second : std::string();
+}
+
+std::string LogView::attribute_name(TypeNumber type, AttrNumber attr) const {
+    if (const TypeView *view = catalog_.type_by_number(type))
+        if (const Attr *declared = view->by_number(attr)) return declared->path;
+    // It is not declared any more.
+    for (const auto &row : catalog_.rows().attrs)
+        if (row.number == attr) return row.schema.empty() ? row.path : row.schema + ':' + row.path;
+    return '#' + std::to_string(attr);
+}
+
+std::string LogView::name(const TypeView &type, const Id &id) {
+    auto record = directory_.record(type.number, id);
+    if (!record) return {};
+    for (std::string_view path : {"userName", "displayName"}) {
+        const Attr *attr = type.find_core(path);
+        std::string text;
+        if (attr != nullptr && read_string(record->first(attr->number), text)) return text;
+    }
+    return {};
+}
+
+std::string LogView::name(const Id &id) {
+    for (const auto &type : catalog_.types())
+        if (std::string found = name(*type, id); !found.empty()) return found;
+    return {};
+}
+
+std::string LogView::name(const store::Refusal &refusal) {
+    const TypeView *type = catalog_.type_by_name(refusal.resource_type);
+    auto id = parse_id(refusal.resource_id);
+    return type != nullptr && id ? name(*type, *id) : std::string();
+}
+
+// Few by their names, many by their number: ` +"ada" +"bob"`, ` -1500`.
+void LogView::append_members(std::string &out, char sign, const std::vector<Id> &ids,
+                             uint64_t count) {
+    if (count > named_members) {
+        out += ' ';
+        out += sign + std::to_string(count);
+        return;
+    }
+    for (const Id &id : ids) {
+        std::string text = name(id);
+        out += ' ';
+        out += sign + (text.empty() ? scim::to_string(id) : quoted(text));
+    }
+}
+
+std::string LogView::members_line(const store::LoggedChange &change) {
+    if (!change.change.emptied && change.added == 0 && change.removed == 0) return {};
+    std::string out = "members:";
+    if (change.change.emptied) out += " emptied";
+    append_members(out, '+', change.change.added, change.added);
+    append_members(out, '-', change.change.removed, change.removed);
+    return out;
+}
+
+std::string LogView::change_line(const store::LoggedChange &logged) {
+    const store::Change &change = logged.change;
+    const TypeView *type = catalog_.type_by_number(change.type);
+    std::string line = time_text(change.time);
+    append_word(line, padded(to_string(change.operation), 7));
+    append_word(line, type != nullptr ? type->type.name : "?");
+    append_word(line, scim::to_string(change.id));
+    if (type != nullptr)
+        if (std::string text = name(*type, change.id); !text.empty())
+            append_word(line, quoted(text));
+    // The members speak for themselves.
+    std::string attributes, members = members_line(logged);
+    for (AttrNumber attr : change.attrs)
+        if (members.empty() || type == nullptr || type->members == nullptr ||
+            attr != type->members->number)
+            attributes += (attributes.empty() ? "" : ", ") + attribute_name(change.type, attr);
+    append_word(line, attributes);
+    append_word(line, members);
+    if (std::string by = label(change.actor); !by.empty()) append_word(line, "by " + quoted(by));
+    append_word(line, "request " + service::request_text(change.request));
+    return line;
+}
+
+std::string LogView::refusal_line(const store::Refusal &refusal) {
+    std::string line = time_text(refusal.time);
+    append_word(line, "refused");
+    append_word(line, refusal.operation);
+    append_word(line, refusal.resource_type);
+    if (!refusal.resource_id.empty())
+        append_word(line, parse_id(refusal.resource_id) ? refusal.resource_id
+                                                        : quoted(refusal.resource_id));
+    if (std::string text = name(refusal); !text.empty()) append_word(line, quoted(text));
+    if (std::string by = label(refusal.actor); !by.empty()) append_word(line, "by " + quoted(by));
+    append_word(line, "request " + service::request_text(refusal.request));
+    append_word(line, std::to_string(refusal.status));
+    if (!refusal.scim_type.empty()) line += ' ' + refusal.scim_type;
+    return line + ": " + refusal.detail;
+}
+
+void LogView::append_members_json(std::string &out, const std::vector<Id> &ids) {
+    out += '[';
+    for (const Id &id : ids) {
+        store::RowWriter row;
+        row.text("id", scim::to_string(id));
+        add_text(row, "name", name(id));
+        if (out.back() != '[') out += ',';
+        out += row.done();
+    }
+    out += ']';
+}
+
+std::string LogView::change_json(const store::LoggedChange &logged) {
+    const store::Change &change = logged.change;
+    const TypeView *type = catalog_.type_by_number(change.type);
+    store::RowWriter row;
+    row.text("kind", "change").text("time", time_text(change.time));
+    row.number("position", int64_t(logged.place.position));
+    row.text("operation", to_string(change.operation));
+    if (type != nullptr) add_text(row, "resourceType", type->type.name);
+    row.text("id", scim::to_string(change.id));
+    if (type != nullptr) add_text(row, "name", name(*type, change.id));
+    std::vector<std::string> attributes;
+    for (AttrNumber attr : change.attrs) attributes.push_back(attribute_name(change.type, attr));
+    row.texts("attributes", attributes);
+    if (is_group(catalog_, change.type)) {
+        row.boolean("emptied", change.emptied);
+        row.number("membersAdded", int64_t(logged.added));
+        row.number("membersRemoved", int64_t(logged.removed));
+        append_members_json(row.member("added"), change.added);
+        append_members_json(row.member("removed"), change.removed);
+    }
+    if (change.actor != 0) row.number("tokenNumber", change.actor);
+    add_text(row, "token", label(change.actor));
+    row.text("requestId", service::request_text(change.request));
+    return row.done();
+}
+
+std::string LogView::refusal_json(const store::Refusal &refusal) {
+    store::RowWriter row;
+    row.text("kind", "refusal").text("time", time_text(refusal.time));
+    row.text("operation", refusal.operation);
+    add_text(row, "resourceType", refusal.resource_type);
+    add_text(row, "id", refusal.resource_id);
+    add_text(row, "name", name(refusal));
+    row.number("status", refusal.status);
+    add_text(row, "scimType", refusal.scim_type);
+    row.text("detail", refusal.detail);
+    if (refusal.actor != 0) row.number("tokenNumber", refusal.actor);
+    add_text(row, "token", label(refusal.actor));
+    row.text("requestId", service::request_text(refusal.request));
+    return row.done();
+}
+
+}  // namespace scim::scimctl
