@@ -67,7 +67,8 @@ sub ask {
     my $r = $a->request($method, "$base$path", %o);
     my $seen = join ' ', $r->{status}, $r->{body} // '', %{ $r->{headers} };
     my $said = $path . (exists $o{json} ? $Scim::json->encode($o{json}) : '');
-    for my $word ($said =~ /($sent|globex[\w@.%-]*|[\w.%-]*secret\.example)/gi) { $seen =~ s/\Q$word\E//g }
+    $said =~ s/%(..)/chr hex $1/ge;
+    for my $word ($said =~ /($sent|globex[\w@.-]*|[\w.-]*secret\.example)/gi) { $seen =~ s/\Q$word\E//g }
     $count{tries}++;
     if ($seen =~ $secret) {
         $count{leaks}++;
