@@ -70,7 +70,7 @@ class LogReader {
         const store::Refusal *refusal;
     };
     Outcome check(service::Snapshot &snapshot) const;
-    // Refusals are stored with the next change that their worker commits: one may be older than
+    // Refusals are stored later than they are answered, with a change that their worker commits: one may be older than
     // what was shown before it.
     std::vector<store::Refusal> unseen(service::Snapshot &snapshot);
     static std::vector<Entry> in_order(const std::vector<store::LoggedChange> &changes,
