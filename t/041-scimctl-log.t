@@ -146,8 +146,9 @@ my ($anonymous) = grep +($_->{name} // '') eq 'taken', @log;
 ok !exists $anonymous->{token} && !exists $anonymous->{tokenNumber}, 'what was done without a token has none';
 is_deeply [map $_->{time}, @log], [sort map $_->{time}, @log], 'in order of time';
 
-is_error $c->request(POST => $users, json => Scim::user('taken')), 409, 'uniqueness', qr/taken/, 'a refusal that no change follows';
-ok $t->wait_for(sub { @{[acme('--failed')]} == 4 }), 'is stored, too';
+my $late = $t->client(token => $t->token($t->tenant('late')));
+is_error $late->request(POST => $users, json => Scim::user(7)), 400, 'invalidValue', qr/userName/, 'a refusal that no change follows';
+ok $t->wait_for(sub { my @lines = said(qw(log --tenant late --failed)); @lines == 1 }), 'is stored, too';
 
 # --- how much
 
