@@ -236,6 +236,14 @@ cmp_ok scalar @acme, '>', 300, 'acme has its lines';
 my @wrong = grep { "$_->{detail} $_->{dialect}" =~ s/$sent|globex\w*|\w*@?secret\.example//gri =~ $secret } @acme;
 is scalar @wrong, 0, 'none names what is globex\'s' or diag explain \@wrong;
 
+$a->request(PATCH => "$base/Users/$mine", json => ops({ op => 'replace', path => 'title', value => 'Last' }));
+my ($exit, $out, $err) = $t->scimctl(qw(log --tenant acme.example --limit 10000 --json));
+is $exit, 0, 'scimctl log' or diag $err;
+@wrong = grep { s/$sent|globex-only\@secret\.example|globexonly|urn:globex\S*//gri =~ $secret } split /\n/, $out;
+is "@wrong", '', 'says nothing of globex but what acme sent itself';
+($exit, $out) = $t->scimctl(qw(log --tenant globex.example --limit 10000 --json));
+unlike $out, qr/$mine|$my_group|acme/, 'nor globex\'s of acme';
+
 # --- a tenant that goes takes nothing of the other's with it, and leaves nothing behind
 
 is +($t->scimctl(qw(tenant remove globex.example --yes)))[0], 0, 'globex is removed';
