@@ -123,7 +123,7 @@ is scalar @{ +(acme(qw(--limit 1)))[0]{added} }, 100, 'which names a hundred';
 is $c->request(PUT => "$groups/$crowd", json => group('Crowd'))->{status}, 200, 'a large group is emptied';
 like +(said(qw(log --tenant acme --limit 1)))[0], qr/  replace  Group  $crowd  "Crowd"  members: emptied$by/, 'and says so';
 
-# --- refusals, which are stored with the next change
+# --- refusals, which are stored with the next change, or soon
 
 my $off = $t->client;
 is $off->request(POST => '/off/Users', json => Scim::user("taken"))->{status}, 201, 'without a token';
@@ -145,6 +145,9 @@ is_deeply [sort map $_->{kind}, @log[-5 .. -1]], [qw(change change refusal refus
 my ($anonymous) = grep +($_->{name} // '') eq 'taken', @log;
 ok !exists $anonymous->{token} && !exists $anonymous->{tokenNumber}, 'what was done without a token has none';
 is_deeply [map $_->{time}, @log], [sort map $_->{time}, @log], 'in order of time';
+
+is_error $c->request(POST => $users, json => Scim::user('taken')), 409, 'uniqueness', qr/taken/, 'a refusal that no change follows';
+ok $t->wait_for(sub { @{[acme('--failed')]} == 4 }), 'is stored, too';
 
 # --- how much
 

@@ -237,11 +237,48 @@ static void errors() {
     refused("seat[pin pr]", 6, "never returned");
     refused("seat[value pr].pin pr", 16, "never returned");
     refused("seat.pin eq null", 1, "never returned");
-    for (const char *name : {"groups", "groups.value", "manager.displayName"})
-        refused(std::string(name) + " pr", 1, "is computed when a resource is sent");
-    refused("groups[value eq \"x\"]", 1, "is computed");
-    refused("manager.$ref pr", 1, ":manager.$ref\" is computed");
-    refused("manager[displayName eq \"x\"]", 9, "is computed");
+    refused("serial pr", 1,
+            "\"urn:example:acme:2.0:User:serial\" is computed when a resource is sent");
+    for (const char *text :
+         {"groups pr", "groups.value pr", "groups eq \"x\"", "groups.$ref pr",
+          "groups[value eq \"x\" and display co \"y\"]", "manager.displayName pr",
+          "manager.$ref pr", "manager[displayName eq \"x\"]"})
+        ok(bool(parse(text)), text);
+
+    diag("what a filter needs to see");
+    auto needs = [](std::string_view text, bool rows, bool walks) {
+        auto filter = parse(text);
+        ok(filter && filter->needs_rows() == rows && filter->walks_rows() == walks, text);
+    };
+    needs("userName pr and manager eq \"x\"", false, false);
+    needs("groups pr", true, false);
+    needs("not (groups eq \"x\" or groups ne null)", true, false);
+    needs("groups[value eq \"x\"]", true, false);
+    needs("groups[not (value eq \"x\")]", true, true);
+    needs("groups.display eq \"x\"", true, true);
+    needs("groups[type eq \"x\"]", true, true);
+    needs("manager.displayName eq \"x\"", true, false);
+    auto filter = parse("emails[type pr] or title pr");
+    auto sees = [&](const char *path) {
+        return filter->stored().includes(user().find(path)->number);
+    };
+    ok(filter && sees("emails.type") && sees("emails.value") && sees("title") &&
+           !sees("name.givenName"),
+       "all parts of an element, and what terms speak of");
+
+    diag("names that a type lacks, where several types are asked");
+    auto lenient = [](std::string_view text) {
+        Report report;
+        return Filter::parse(user(), text, FilterLimits(), false, report, UnknownNames::no_value);
+    };
+    auto lacking =
+        lenient("members eq \"x\" or Nothing.at eq 1 or more[a pr and (b eq true)].c pr");
+    ok(lacking && lacking->unknown() == std::vector<std::string>{"members", "Nothing.at", "more",
+                                                                 "more.a", "more.b", "more.c"},
+       "are known to be unknown");
+    ok(!lenient("members eq") && !lenient("members like 1") && !lenient("members[a[b pr]]") &&
+           !lenient("members gt null") && !lenient("active eq \"maybe\""),
+       "and what is malformed is refused all the same");
 
     diag("operators that do not fit (S-78)");
     refused("active gt true", 8, "\"gt\" does not apply to \"active\", which is of type boolean");

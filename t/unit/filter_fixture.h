@@ -35,6 +35,7 @@ inline constexpr std::string_view acme_schema = R"({
     {"name": "ranks", "type": "integer", "multiValued": true},
     {"name": "words", "type": "string", "multiValued": true},
     {"name": "pin", "type": "string", "multiValued": false, "mutability": "writeOnly", "returned": "never"},
+    {"name": "serial", "type": "string", "multiValued": false, "mutability": "readOnly"},
     {"name": "seat", "type": "complex", "multiValued": true, "subAttributes": [
       {"name": "value", "type": "string", "multiValued": false},
       {"name": "floor", "type": "integer", "multiValued": false},

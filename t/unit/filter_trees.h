@@ -96,13 +96,20 @@ inline constexpr Known attributes[] = {
     {acme, "seat", "floor", Type::integer},
     {acme, "seat", "tags", Type::string},
     {"", "id", "", Type::string, Matching::exact, true},
+    {"", "groups", "value", Type::string, Matching::exact, true},
+    {"", "groups", "display", Type::string, Matching::folded, true},
+    {"", "groups", "type", Type::string, Matching::folded, true},
     {"", "meta", "created", Type::date_time, Matching::exact, true},
     {"", "meta", "resourceType", Type::string, Matching::exact, true},
 };
 struct Complex {
     const char *extension, *top;
 };
-inline constexpr Complex complexes[] = {{"", "name"}, {"", "emails"}, {acme, "seat"}};
+inline constexpr Complex complexes[] = {
+    {"", "name"}, {"", "emails"}, {acme, "seat"}, {"", "groups"}};
+
+// The ids that a literal may be, if a test has some.
+inline std::vector<std::string> known_ids;
 
 inline bool same(const char *a, const char *b) { return std::string_view(a) == b; }
 
@@ -151,7 +158,7 @@ inline Json random_user() {
                             is_list(known) ? random_list(known.type) : random_value(known.type));
     }
     for (const Complex &complex : complexes) {
-        if (chance(4)) continue;
+        if (chance(4) || same(complex.top, "groups")) continue;
         json_t *value = nullptr;
         if (same(complex.top, "name")) {
             value = random_parts(complex, false);
@@ -209,8 +216,10 @@ inline void random_literal(Tree &tree, Type type) {
     tree.number.decimal = pick(decimals);
     tree.time = pick(times);
     tree.text = type == Type::binary ? pick(base64) : chance(3) ? pick(words) : pick(texts);
-    if (tree.known && same(tree.known->top, "id") && chance(2))
-        tree.text = "0192f7a0-0000-7000-8000-0123456789ab";
+    bool is_id = tree.known && (same(tree.known->top, "id") || same(tree.known->top, "groups"));
+    if (is_id && chance(2))
+        tree.text = known_ids.empty() ? "0192f7a0-0000-7000-8000-0123456789ab"
+                                      : known_ids[below(known_ids.size())];
     if (tree.known && same(tree.known->sub, "resourceType") && chance(2)) tree.text = "User";
 }
 
