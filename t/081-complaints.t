@@ -236,7 +236,7 @@ unlike $t->log, qr/\Q$_\E/, 'no token in the log' for map substr($_, 5, 40), $to
 
 # --- and scimctl log, which the documentation points to, tells the tenant's administrator the same, and nothing of another's
 
-$c->request(POST => $users, json => person('one more'));    # refusals are stored together with the next change
+$c->request(POST => $users, json => person('one more'));    # which stores the refusals before it
 my ($exit, $out, $err) = $t->scimctl(qw(log --tenant acme --failed --limit 1000 --json));
 is $exit, 0, 'scimctl log --failed' or diag $err;
 my %logged = map { $_->{requestId} => $_ } map $Scim::json->decode($_), split /\n/, $out;
