@@ -13,6 +13,8 @@ DIR     ?= build/run
 DAEMON  ?=
 NO_DEPS ?=
 WERROR  ?= -Werror
+TIME    ?= 60
+FUZZ    ?= $(sort $(patsubst t/fuzz/%.cc,%,$(wildcard t/fuzz/*.cc)))
 PREFIX  ?= /usr
 
 MAKEFLAGS += --no-print-directory
@@ -67,6 +69,13 @@ coverage: | need-all ## line coverage of scim, store and service by the tests; f
 	    --exclude-unreachable-branches --txt build/coverage/summary.txt --html-details build/coverage/index.html \
 	    --fail-under-line 90 --print-summary build/coverage; status=$$?; cat build/coverage/summary.txt; exit $$status
 
+fuzz: $(FUZZ:%=build/fuzz/%) ## run the fuzz targets for TIME=60 seconds each; FUZZ=patch for one
+	@for f in $(FUZZ); do mkdir -p build/fuzz/corpus/$$f; \
+	    build/fuzz/$$f -max_total_time=$(TIME) -max_len=16384 -timeout=10 -rss_limit_mb=2048 -dict=t/fuzz/scim.dict \
+	        -print_final_stats=1 -artifact_prefix=build/fuzz/$$f- build/fuzz/corpus/$$f t/fuzz/corpus/$$f \
+	        >build/fuzz/$$f.log 2>&1 || { tail -n 60 build/fuzz/$$f.log; exit 1; }; \
+	    echo "fuzz $$f: $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$$f.log) inputs"; done
+
 bench: build | need-all ## measure (bench/run); BENCH='arguments'
 	bench/run $(BENCH)
 
@@ -84,7 +93,7 @@ install: build ## into DESTDIR; loads nothing by itself
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: help deps build run stop test check sanitize coverage bench install clean
+.PHONY: help deps build run stop test check sanitize coverage fuzz bench install clean
 
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -151,11 +160,23 @@ $(B)/unit/%.o: t/unit/%.cc | need-build
 $(B)/unit/%.t: $(B)/unit/%.o $(B)/libscim.a
 	$(CXX) $(flags_$(FLAVOUR)) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# Fuzz targets are of clang's own; src/scim is all they need.
+fuzz_cxx := clang++ -std=c++17 -Wall -Wextra -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+            -fno-sanitize-recover=undefined -Isrc -It -MMD -MP
+fuzz_obj := $(patsubst src/%.cc,build/fuzz/obj/%.o,$(wildcard src/scim/*.cc))
+
+build/fuzz/obj/%.o: src/%.cc | need-all
+	@mkdir -p $(@D)
+	$(fuzz_cxx) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+build/fuzz/%: t/fuzz/%.cc $(fuzz_obj)
+	$(fuzz_cxx) -fsanitize=fuzzer -MF build/fuzz/obj/$*.d -o $@ $^ -ljansson -lutf8proc
+
 # What store tests change behind the server's back.
 $(B)/poke: t/tools/poke.cc $(B)/libscim.a
 	$(compile) -MF $(B)/obj/poke.d -o $@ $< $(LDFLAGS) $(B)/libscim.a $(LIBS)
 
--include $(wildcard $(B)/obj/*.d $(B)/obj/*/*.d $(B)/unit/*.d)
+-include $(wildcard $(B)/obj/*.d $(B)/obj/*/*.d $(B)/unit/*.d build/fuzz/obj/*.d build/fuzz/obj/*/*.d)
 
 # What the tests are told. The module runs under Debian's nginx; the sanitizer's runtime is preloaded into that.
 test_env = TEST_NGINX_BINARY=$(NGINX_BINARY) TEST_NGINX_MODULE=$(abspath $(B)/objs/$(MODULE).so) \

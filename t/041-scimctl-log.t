@@ -123,7 +123,7 @@ is scalar @{ +(acme(qw(--limit 1)))[0]{added} }, 100, 'which names a hundred';
 is $c->request(PUT => "$groups/$crowd", json => group('Crowd'))->{status}, 200, 'a large group is emptied';
 like +(said(qw(log --tenant acme --limit 1)))[0], qr/  replace  Group  $crowd  "Crowd"  members: emptied$by/, 'and says so';
 
-# --- refusals, which are stored with the next change
+# --- refusals, which are stored with the next change, or soon
 
 my $off = $t->client;
 is $off->request(POST => '/off/Users', json => Scim::user("taken"))->{status}, 201, 'without a token';
@@ -145,6 +145,10 @@ is_deeply [sort map $_->{kind}, @log[-5 .. -1]], [qw(change change refusal refus
 my ($anonymous) = grep +($_->{name} // '') eq 'taken', @log;
 ok !exists $anonymous->{token} && !exists $anonymous->{tokenNumber}, 'what was done without a token has none';
 is_deeply [map $_->{time}, @log], [sort map $_->{time}, @log], 'in order of time';
+
+my $late = $t->client(token => $t->token($t->tenant('late')));
+is_error $late->request(POST => $users, json => Scim::user(7)), 400, 'invalidValue', qr/userName/, 'a refusal that no change follows';
+ok $t->wait_for(sub { my @lines = said(qw(log --tenant late --failed)); @lines == 1 }), 'is stored, too';
 
 # --- how much
 

@@ -29,6 +29,27 @@ sub play {
     return;
 }
 
+# The checks hold of what they should, and of nothing else.
+sub judge_the_judge {
+    my $player = Scim::Interop->new(base => 'http://localhost/x', token => 't', dialect => 1);
+    my $r = { body => '{"n":1}', headers => { location => '/Users/1', 'x-scim-dialect' => 'op-case, bare-value' },
+        json => { n => 1, s => '1', t => JSON::PP::true, z => undef, e => [], o => { a => 1, b => [2, 3] },
+            l => [{ a => 'x', b => 'y' }, { a => 'z' }] } };
+    my %checks = (
+        1 => ['/n 1', '/s "1"', '/t true', '/o/b/1 3', '/l/1/a "z"', '/z absent', '/e absent', '/q absent', '/l size 2', '/n number',
+            '/l has {"a": "x"}', '/l has [{"a": "z"}, {"b": "y"}]', '/o has {"b": [3]}', '/l lacks {"a": "y"}', '/s ~ ^1$', 'Location ~ 1$',
+            'body ~ "n"', 'Retry-After absent', 'dialect op-case', '/n => kept', '/n <kept>', '/e []'],
+        '' => ['/n "1"', '/s 1', '/t "true"', '/t 1', '/z 0', '/q null', '/n absent', '/l absent', '/l size 1', '/n size 1', '/s number',
+            '/l has {"a": "y"}', '/l has [{"a": "x"}, {"a": "y"}]', '/o has {"b": [4]}', '/o has {"a": "1"}', '/l lacks {"a": "z"}', '/s ~ 2',
+            '/q ~ .', 'Location absent', 'Location ~ ^1', 'dialect op', 'dialect none', '/q => kept', '/l/2/a "z"', '/o {"a": 1}'],
+    );
+    for my $holds (sort keys %checks) {
+        my @wrong = grep { ($player->_holds(Scim::Interop::_check($_, 1), $r) eq '') ne $holds } @{ $checks{$holds} };
+        is "@wrong", '', $holds ? 'checks that hold' : 'checks that do not';
+    }
+    return;
+}
+
 if (defined $base) {
     defined $token or BAIL_OUT('usage: t/080-interop.t BASE TOKEN [FILE …]');
     play(default => base => $base, token => $token);
@@ -42,6 +63,7 @@ my $t = Scim->new(workers => 2, http => 'scim_store main %%DIR%%/store;', server
     location /scim/v2/ { scim main; }
     location /rfc/v2/ { scim main; scim_profile rfc; }
 EOS
+judge_the_judge();
 my $tenant = $t->seed('acme');
 $t->start->served('/scim/v2/Users', token => $tenant);
 my $at = 'http://127.0.0.1:' . $t->port;

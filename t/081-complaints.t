@@ -234,6 +234,19 @@ unlike $all, qr/MDB_|lmdb|\.cc\b|data\.mdb|\Q$t->{dir}\E|std::/i, 'no insides';
 unlike $all, qr/y{60}/, 'no more than 64 bytes of what was sent';
 unlike $t->log, qr/\Q$_\E/, 'no token in the log' for map substr($_, 5, 40), $token, $foreign, $reader, $expired, $revoked;
 
+# --- and scimctl log, which the documentation points to, tells the tenant's administrator the same, and nothing of another's
+
+$c->request(POST => $users, json => person('one more'));    # which stores the refusals before it
+my ($exit, $out, $err) = $t->scimctl(qw(log --tenant acme --failed --limit 1000 --json));
+is $exit, 0, 'scimctl log --failed' or diag $err;
+my %logged = map { $_->{requestId} => $_ } map $Scim::json->decode($_), split /\n/, $out;
+my %shown = map { /"scimType":"(?:uniqueness|noTarget|invalidValue|invalidPath|mutability)","detail":"(.*) \(request (\w+)\)"/s ? ($2 => $1) : () } @bodies;
+cmp_ok scalar keys %shown, '>', 15, 'of the writes that were refused';
+is join("\n", map $shown{$_}, grep !$logged{$_}, sort keys %shown), '', 'each is in it, by the request id of its answer';
+unlike $out, qr/globex|theirs|their-secret-user/, 'and no other tenant';
+unlike $out, qr/\Q$_\E/, 'nor a token' for map substr($_, 5, 40), $token, $foreign, $reader;
+unlike $out, qr/y{60}/, 'nor more than 64 bytes of what was sent';
+
 # A password is not echoed, whatever is wrong with it or beside it.
 for my $body (person('pw', password => { a => 'hunter2hunter2' }), person('', password => 'hunter2hunter2'),
     person('pw', password => ['hunter2hunter2'])) {

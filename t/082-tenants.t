@@ -67,7 +67,8 @@ sub ask {
     my $r = $a->request($method, "$base$path", %o);
     my $seen = join ' ', $r->{status}, $r->{body} // '', %{ $r->{headers} };
     my $said = $path . (exists $o{json} ? $Scim::json->encode($o{json}) : '');
-    for my $word ($said =~ /($sent|globex[\w@.%-]*|[\w.%-]*secret\.example)/gi) { $seen =~ s/\Q$word\E//g }
+    $said =~ s/%(..)/chr hex $1/ge;
+    for my $word ($said =~ /($sent|globex[\w@.-]*|[\w.-]*secret\.example)/gi) { $seen =~ s/\Q$word\E//g }
     $count{tries}++;
     if ($seen =~ $secret) {
         $count{leaks}++;
@@ -167,6 +168,14 @@ counts Users => $_, 1 for @one;
 counts Groups => $_, 0 for 'displayName eq "GlobexOnly"', "members.value eq \"$theirs\"", "members eq \"$other\"", 'displayName sw "Globex"',
     "id eq \"$their_group\"", 'displayName ne "Staff"';
 counts Groups => $_, 1 for 'displayName eq "staff"', 'externalId eq "g-1"', "members.value eq \"$mine\"", 'displayName pr';
+my $search = 'urn:ietf:params:scim:api:messages:2.0:SearchRequest';
+for my $case (['/Users', $nobody[0], 0], ['/Users', 'userName pr', 1], ['/Groups', 'displayName pr', 1], ['', 'meta.created pr', 2],
+    ['', "id eq \"$theirs\" or id eq \"$only\"", 0], ['', "id eq \"$mine\" or id eq \"$their_group\"", 1]) {
+    my ($path, $filter, $expected) = @$case;
+    my $r = ask(POST => "$path/.search", json => { schemas => [$search], filter => $filter, sortBy => 'meta.created' });
+    is $r->{json}{totalResults}, $expected, "$path/.search: $filter finds $expected" or diag $r->{body};
+    is ask(GET => "$path/?filter=" . encoded($filter))->{json}{totalResults}, $expected, 'by GET, too' if $path eq '';
+}
 ask(GET => '/Users?filter=' . encoded($_)) for 'globex eq', 'userName eq "globex', 'globexAttribute eq "x"', "urn:globex:User:a eq 1";
 
 # --- what has no tenant, and what is not there
@@ -234,6 +243,14 @@ my @acme = grep $_->{tenant} eq 'acme.example', @lines;
 cmp_ok scalar @acme, '>', 300, 'acme has its lines';
 my @wrong = grep { "$_->{detail} $_->{dialect}" =~ s/$sent|globex\w*|\w*@?secret\.example//gri =~ $secret } @acme;
 is scalar @wrong, 0, 'none names what is globex\'s' or diag explain \@wrong;
+
+$a->request(PATCH => "$base/Users/$mine", json => ops({ op => 'replace', path => 'title', value => 'Last' }));
+my ($exit, $out, $err) = $t->scimctl(qw(log --tenant acme.example --limit 10000 --json));
+is $exit, 0, 'scimctl log' or diag $err;
+@wrong = grep { s/$sent|globex-only\@secret\.example|globexonly|urn:globex\S*//gri =~ $secret } split /\n/, $out;
+is "@wrong", '', 'says nothing of globex but what acme sent itself';
+($exit, $out) = $t->scimctl(qw(log --tenant globex.example --limit 10000 --json));
+unlike $out, qr/$mine|$my_group|acme/, 'nor globex\'s of acme';
 
 # --- a tenant that goes takes nothing of the other's with it, and leaves nothing behind
 

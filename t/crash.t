@@ -19,7 +19,7 @@ srand $seed;
 my $t = Scim->new(workers => 3, events => 'worker_connections 1024;', http => 'scim_store main %%DIR%%/store;',
     server => 'keepalive_requests 200; location /scim/v2/ { scim main; }');
 my $token = $t->seed('acme');
-my $users = '/scim/v2/Users';
+my ($users, $groups) = ('/scim/v2/Users', '/scim/v2/Groups');
 $t->start->served($users, token => $token);
 
 # --- what clients do
@@ -32,16 +32,19 @@ sub content { my ($name, $revision) = @_;
     return Scim::user($name, displayName => $text, active => rand() < 0.5 ? JSON::PP::true : JSON::PP::false,
         name => { familyName => "f$revision" }, emails => [{ value => "$revision\@$name.example", type => 'work' }]) }
 
-# [weight, whether it suits, the request, what the thing is afterwards, the status that says so]. Here is room for PATCH and
-# for groups: a thing's path is /Users/id, a group could be another kind of thing with operations of its own.
+# [weight, whether it suits, the request, what the thing is afterwards, the status that says so]
 my @operations = (
     [1, sub { !$_[0]{id} }, sub { [POST => $users, json => $_[1]] }, sub { $Scim::json->encode($_[1]) }, 201],
     [3, sub { $_[0]{id} }, sub { [PUT => "$users/$_[0]{id}", json => $_[1]] }, sub { $Scim::json->encode($_[1]) }, 200],
+    [2, sub { $_[0]{id} }, sub { [PATCH => "$users/$_[0]{id}", json => patch({ op => 'replace', value => $_[1] })] },
+        sub { $Scim::json->encode($_[1]) }, 200],
     [1, sub { $_[0]{id} }, sub { [DELETE => "$users/$_[0]{id}"] }, sub { '' }, 204],
 );
 
+sub patch { return { schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations => [@_] } }
+
 # What the server shows, as `can` has it.
-sub shown { my %user = %{ $_[0] }; delete @user{qw(id meta)}; return $Scim::json->encode(\%user) }
+sub shown { my %user = %{ $_[0] }; delete @user{qw(id meta groups)}; return $Scim::json->encode(\%user) }
 
 # A thing as a filter finds it; sets its id, and says what is wrong, if anything.
 sub look { my ($client, $thing) = @_;
@@ -77,7 +80,26 @@ sub act { my ($client, $thing, $count) = @_;
     return "$thing->{name}: unexpected $r->{status} $r->{body}";
 }
 
+# One change of a client's own group: somebody comes or goes, now and then everybody goes. `in` says who is a member, nothing
+# where no answer said so.
+sub act_on_group { my ($client, $group, $count) = @_;
+    my $who = $group->{anchors}[rand @{ $group->{anchors} }];
+    my ($operation, @changed) = rand() < 0.05 ? ({ op => 'remove', path => 'members' }, map { ($_ => 0) } @{ $group->{anchors} })
+        : rand() < 0.6 ? ({ op => 'add', path => 'members', value => [{ value => $who }] }, $who => 1)
+        : ({ op => 'remove', path => qq(members[value eq "$who"]) }, $who => 0);
+    my $status = $client->request(PATCH => "$groups/$group->{id}", json => patch($operation))->{status};
+    $count->{$status}++;
+    my %changed = @changed;
+    $group->{in}{$_} = $status == 204 ? $changed{$_} : undef for keys %changed;
+    return $status =~ /^(?:0|204|503)$/ ? () : "group $group->{id}: $status";
+}
+
 sub acknowledged { my (%count) = @_; return $count{200} + $count{201} + $count{204} }
+
+# A group for each client, with users that nobody deletes.
+my @anchors = map $t->request(POST => $users, token => $token, json => Scim::user("anchor$_"))->{json}{id}, 1 .. 8;
+my @groups = map +{ anchors => \@anchors, in => { map { $_ => 0 } @anchors },
+    id => $t->request(POST => $groups, token => $token, json => { displayName => "group$_" })->{json}{id} }, 1 .. $clients;
 
 my $progress = "$t->{dir}/progress";    # a byte for each acknowledged write
 my $running = $t->launch($clients, $clients, sub {
@@ -90,11 +112,13 @@ my $running = $t->launch($clients, $clients, sub {
     while (!-e "$t->{dir}/enough" && @wrong < 5) {
         my $thing = $things[rand @things];
         my $before = acknowledged(%count);
-        push @wrong, rand() < 0.1 ? look($client, $thing) : act($client, $thing, \%count);
+        my $chance = rand;
+        push @wrong, $chance < 0.1 ? look($client, $thing)
+            : $chance < 0.3 ? act_on_group($client, $groups[$i], \%count) : act($client, $thing, \%count);
         syswrite $note, '.' if acknowledged(%count) > $before;
     }
     $t->write_file('enough', '');    # for the others, if this one has given up
-    return { things => \@things, wrong => \@wrong, count => \%count };
+    return { things => \@things, group => $groups[$i], wrong => \@wrong, count => \%count };
 }, token => $token);
 
 # --- what happens meanwhile
@@ -118,9 +142,10 @@ my $stopped = !eval {
 diag $@ if $stopped;
 ok !$stopped, "$kills kills, $reloads reloads, 1 upgrade, and writes went on";
 $t->write_file('enough', '');
-my (@things, @wrong, %count);
+my (@things, @filled, @wrong, %count);
 for my $result ($t->collect($running)) {
     push @things, @{ $result->{things} // [] };
+    push @filled, $result->{group} // ();
     push @wrong, @{ $result->{wrong} // [$result->{error}] };
     $count{$_} += $result->{count}{$_} for keys %{ $result->{count} // {} };
 }
@@ -142,7 +167,13 @@ is join("\n", @wrong), '', @things . " names are as they were acknowledged ($dou
 my @alive = grep $_->{id}, @things;
 @wrong = grep { shown($client->request(GET => "$users/$_->{id}")->{json} // {}) ne $_->{can}[0] } @alive;
 is join(' ', map $_->{name}, @wrong), '', 'and so they are by their ids (' . @alive . ')';
-is $client->request(GET => "$users?count=0")->{json}{totalResults}, @alive, 'there are no others';
+is $client->request(GET => "$users?count=0")->{json}{totalResults}, @alive + @anchors, 'there are no others';
+@wrong = ();
+for my $group (@filled) {
+    my %is = map { $_->{value} => 1 } @{ $client->request(GET => "$groups/$group->{id}")->{json}{members} // [] };
+    push @wrong, grep { my $in = $group->{in}{$_}; defined $in && $in != ($is{$_} // 0) } @anchors;
+}
+is "@wrong", '', @filled . ' groups have the members that were acknowledged';
 @wrong = ();
 for my $thing (@alive) {
     my $r = $client->request(POST => $users, json => Scim::user($thing->{name}));

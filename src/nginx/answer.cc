@@ -45,12 +45,14 @@ bool add_headers(ngx_http_request_t *r, const service::Response &response) {
 void log_refusal(ngx_http_request_t *r, const service::Response &response) {
     const service::Facts &facts = response.facts;
     ngx_uint_t level = response.status >= 500 ? NGX_LOG_ERR : NGX_LOG_WARN;
-    ngx_log_error(level, r->connection->log, 0, "scim: %V answered with %ui%s%V: %V",
+    const std::string request = service::request_text(request_id(r));
+    ngx_log_error(level, r->connection->log, 0, "scim: %V answered with %ui%s%V: %V (request %V)",
                   static_cast<const ngx_str_t *>(
                       Printable(facts.operation.empty() ? "request" : facts.operation)),
                   ngx_uint_t(response.status), facts.scim_type == ScimType::none ? "" : " ",
                   static_cast<const ngx_str_t *>(Printable(to_string(facts.scim_type))),
-                  static_cast<const ngx_str_t *>(Printable(facts.detail)));
+                  static_cast<const ngx_str_t *>(Printable(facts.detail)),
+                  static_cast<const ngx_str_t *>(Printable(request)));
 }
 
 }  // namespace

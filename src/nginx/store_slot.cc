@@ -6,7 +6,7 @@ namespace scim::nginx {
 
 namespace {
 
-constexpr ngx_msec_t retry_time = 1000, sweep_pause = 10;
+constexpr ngx_msec_t retry_time = 1000, chores_pause = 10, refusals_pause = 1000;
 
 // A batch that an exception ended has no answers of its own.
 void refuse_all(std::vector<std::unique_ptr<PendingRequest>> &batch) {
@@ -21,7 +21,7 @@ StoreSlot::StoreSlot(const StoreConf &conf, const MainConf &main, ngx_cycle_t *c
     : conf_(conf), main_(main), log_(cycle->log) {
     owner_.nobody.fd = ngx_socket_t(-1);
     owner_.slot = this;
-    for (ngx_event_t *timer : {&retry_, &sweep_}) {
+    for (ngx_event_t *timer : {&retry_, &chores_}) {
         timer->data = &owner_;
         timer->log = log_;
         timer->cancelable = 1;
@@ -30,7 +30,7 @@ StoreSlot::StoreSlot(const StoreConf &conf, const MainConf &main, ngx_cycle_t *c
 
 StoreSlot::~StoreSlot() {
     if (retry_.timer_set) ngx_del_timer(&retry_);
-    if (sweep_.timer_set) ngx_del_timer(&sweep_);
+    if (chores_.timer_set) ngx_del_timer(&chores_);
     close();
 }
 
@@ -111,7 +111,7 @@ void StoreSlot::serve() {
     problem_.clear();
     logged_.clear();
     // What another worker, or the time before, has left.
-    if (writer_->has_dead_rows()) sweep_later(retry_time);
+    plan_chores();
 }
 
 bool StoreSlot::submit_write(std::unique_ptr<PendingRequest> &request) {
@@ -148,36 +148,45 @@ void StoreSlot::batch_done(service::BatchOutcome outcome) {
     if (!queue_.empty() && session_ != nullptr) start_batch();
     worker_idle();
     for (auto &request : finished) finish_request(*request, log_);
-    if (!writing_ && session_ != nullptr && writer_->has_dead_rows()) sweep_later(sweep_pause);
+    plan_chores();
 }
 
-void StoreSlot::sweep_later(ngx_msec_t delay) {
-    if (ngx_exiting || sweep_.timer_set) return;
-    sweep_.handler = [](ngx_event_t *ev) {
-        guarded_void(ev->log, [&] { static_cast<TimerOwner *>(ev->data)->slot->start_sweep(); });
+// Refusals wait a little for a commit that takes them along.
+void StoreSlot::plan_chores() {
+    if (writing_ || session_ == nullptr) return;
+    switch (writer_->chores()) {
+        case service::Writer::Chores::none: return;
+        case service::Writer::Chores::refusals: return do_chores_after(refusals_pause);
+        case service::Writer::Chores::dead_rows: return do_chores_after(chores_pause);
+    }
+}
+
+void StoreSlot::do_chores_after(ngx_msec_t delay) {
+    if (ngx_exiting || chores_.timer_set) return;
+    chores_.handler = [](ngx_event_t *ev) {
+        guarded_void(ev->log, [&] { static_cast<TimerOwner *>(ev->data)->slot->do_chores(); });
     };
-    ngx_add_timer(&sweep_, delay);
+    ngx_add_timer(&chores_, delay);
 }
 
 // Background work: it stays off the write lock at least as long as it held it, and lets requests
 // go first.
-void StoreSlot::start_sweep() {
+void StoreSlot::do_chores() {
     if (session_ == nullptr || store_->state() != service::Store::State::ready) return;
-    if (writing_) return sweep_later(sweep_pause);
+    if (writing_) return do_chores_after(chores_pause);
     auto more = std::make_shared<bool>(false);
     ngx_msec_t begun = ngx_current_msec;
     writing_ = true;
     worker_busy();
     auto done = [this, more, begun] {
         writing_ = false;
-        if (*more) sweep_later(std::max(sweep_pause, ngx_current_msec - begun));
+        if (*more) do_chores_after(std::max(chores_pause, ngx_current_msec - begun));
         if (!queue_.empty() && session_ != nullptr) start_batch();
         worker_idle();
         if (reopen_) reopen();
     };
-    if (!writer_task_.post(
-            main_.write_pool, [this, more] { *more = writer_->sweep(); }, done))
-        done();
+    auto run = [this, more] { *more = writer_->do_chores(); };
+    if (!writer_task_.post(main_.write_pool, run, done)) done();
 }
 
 bool StoreSlot::submit_read(std::unique_ptr<PendingRequest> &request) {

@@ -88,8 +88,9 @@ class StoreSlot {
     void start_batch();
     void batch_done(service::BatchOutcome outcome);
     void start_read(std::unique_ptr<PendingRequest> request);
-    void sweep_later(ngx_msec_t delay);
-    void start_sweep();
+    void plan_chores();
+    void do_chores_after(ngx_msec_t delay);
+    void do_chores();
     void close();
     void serve();
     void retry_later();
@@ -126,7 +127,7 @@ class StoreSlot {
         StoreSlot *slot;
     };
     TimerOwner owner_{};
-    ngx_event_t retry_{}, sweep_{};
+    ngx_event_t retry_{}, chores_{};
 };
 
 // NULL in processes that serve no requests.

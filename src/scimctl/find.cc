@@ -58,32 +58,33 @@ std::string as_text(const json_t *list, bool whole) {
     return text;
 }
 
+// The ListResponse; the snapshot it is read from is closed.
+Result<std::string> list_of(service::Store &store, const FindArguments &arguments) {
+    service::Session session(store);
+    service::Snapshot snapshot(session);
+    auto actor = reader_of(session, snapshot, arguments.tenant);
+    if (!actor) return actor.error();
+    auto type = type_named(*snapshot.catalog(), arguments.type);
+    if (!type) return type.error();
+    return read_as_server(snapshot, **actor, (*type)->type.endpoint, query_of(arguments),
+                          arguments.base_url);
+}
+
 }  // namespace
 
 int find(const Globals &globals, const FindArguments &arguments) {
     auto store = open_store(globals, Access::read);
     if (store == nullptr) return exit_store;
-    service::Session session(*store);
-    Result<std::string> body = std::string();
-    {
-        service::Snapshot snapshot(session);
-        auto actor = reader_of(session, snapshot, arguments.tenant);
-        if (!actor) return fail(globals, actor.error());
-        auto type = type_named(*snapshot.catalog(), arguments.type);
-        if (!type) return fail(globals, type.error());
-        body = read_as_server(snapshot, **actor, (*type)->type.endpoint, query_of(arguments),
-                              arguments.base_url);
-    }
+    auto body = list_of(*store, arguments);
     if (!body) return fail(globals, body.error());
     if (globals.json) return print(globals, *body) ? exit_ok : exit_store;
     // Our own writing: as large as it is.
-    json_error_t why;
-    Json list(json_loadb(body->data(), body->size(), 0, &why));
-    if (list == nullptr) return fail(globals, exit_store, std::string("no list: ") + why.text);
-    std::string text = as_text(list.get(), !arguments.attributes.empty());
+    auto list = parse_json(*body, JsonLimits{64, body->size()});
+    if (!list) return fail(globals, exit_store, "no list: " + list.error().detail);
+    std::string text = as_text(list->get(), !arguments.attributes.empty());
     if (!text.empty() && !print(globals, text)) return exit_store;
-    size_t shown = json_array_size(json_object_get(list.get(), "Resources"));
-    auto total = json_integer_value(json_object_get(list.get(), "totalResults"));
+    size_t shown = json_array_size(json_object_get(list->get(), "Resources"));
+    auto total = json_integer_value(json_object_get(list->get(), "totalResults"));
     if (uint64_t(total) > shown)
         note(globals, std::to_string(shown) + " of " + std::to_string(total) +
                           " are shown; --count shows more");

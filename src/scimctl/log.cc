@@ -70,7 +70,7 @@ class LogReader {
         const store::Refusal *refusal;
     };
     Outcome check(service::Snapshot &snapshot) const;
-    // Refusals are stored with the next change that their worker commits: one may be older than
+    // Refusals are stored later than they are answered, with a change that their worker commits: one may be older than
     // what was shown before it.
     std::vector<store::Refusal> unseen(service::Snapshot &snapshot);
     static std::vector<Entry> in_order(const std::vector<store::LoggedChange> &changes,
@@ -101,6 +101,7 @@ Outcome LogReader::check(service::Snapshot &snapshot) const {
 std::vector<store::Refusal> LogReader::unseen(service::Snapshot &snapshot) {
     auto refusals = store::list_refusals(snapshot.txn, tenant_, store::refusals_per_tenant);
     std::vector<RefusalKey> keys;
+    keys.reserve(refusals.size());
     for (const store::Refusal &refusal : refusals) keys.push_back(key_of(refusal));
     auto known = [&](const store::Refusal &refusal) {
         return std::binary_search(seen_.begin(), seen_.end(), key_of(refusal));
@@ -114,6 +115,7 @@ std::vector<store::Refusal> LogReader::unseen(service::Snapshot &snapshot) {
 std::vector<LogReader::Entry> LogReader::in_order(const std::vector<store::LoggedChange> &changes,
                                                   const std::vector<store::Refusal> &refusals) {
     std::vector<Entry> entries;
+    entries.reserve(changes.size() + refusals.size());
     for (const auto &change : changes) entries.push_back({change.change.time, &change, nullptr});
     for (auto refusal = refusals.rbegin(); refusal != refusals.rend(); ++refusal)
         entries.push_back({refusal->time, nullptr, &*refusal});

@@ -25,6 +25,7 @@ Result<std::string> read_as_server(service::Snapshot &snapshot, const service::A
                                    std::string_view base_url) {
     service::Settings settings;
     settings.max_results = most_results;
+    settings.max_scan = INT64_MAX;  // whoever types it can interrupt it
     service::Request request;
     while (!base_url.empty() && base_url.back() == '/') base_url.remove_suffix(1);
     request.method = service::Method::get;

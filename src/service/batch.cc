@@ -197,15 +197,18 @@ void Writer::answer(Job &job, store::ReadTxn &txn) {
     render_resource(response.body, rendering, command.id, *record, plan.version);
 }
 
-bool Writer::has_dead_rows() {
+Writer::Chores Writer::chores() {
     Snapshot snapshot(session_);
-    return store::has_dead_rows(snapshot.txn);
+    if (store::has_dead_rows(snapshot.txn)) return Chores::dead_rows;
+    return refusals_.empty() ? Chores::none : Chores::refusals;
 }
 
-bool Writer::sweep() {
+bool Writer::do_chores() {
     constexpr size_t rows = 500;  // some milliseconds
     store::WriteTxn txn(store_.env());
     bool more = store::sweep(txn, rows);
+    note_refusals(txn);
+    refusals_.clear();  // best effort
     return txn.commit() == store::Errc::ok && more;
 }
 

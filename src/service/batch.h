@@ -43,10 +43,12 @@ class Writer {
     // Answers every job. Blocks: for the write lock and the disk. For one thread.
     BatchOutcome run(const std::vector<Job *> &jobs);
 
-    // Rows of groups that were deleted or emptied at once (store/members.h): sweep() takes some away
-    // and says whether there are more. Blocks for the write lock; holds it for some milliseconds.
-    bool has_dead_rows();
-    bool sweep();
+    // What is left for a quiet moment: dead rows of groups (store/members.h), and refusals that no
+    // commit has taken along. do_chores() does some of it and says whether there is more; it waits
+    // for the write lock and holds it for some milliseconds.
+    enum class Chores : uint8_t { none, refusals, dead_rows };
+    Chores chores();
+    bool do_chores();
 
     // Why the last batch failed, for the log; empty if it did not.
     const std::string &problem() const { return problem_; }

@@ -19,15 +19,23 @@ Error unreadable(store::Txn &txn) {
 
 constexpr size_t loop_body = 64 * 1024;  // bytes of a SearchRequest that the event loop parses
 
-// A group's members are rendered one by one; so many are left to a thread.
-constexpr size_t loop_members = 500;
+// A group's members and a user's groups are rendered one by one; so many are left to a thread.
+constexpr size_t loop_references = 500;
 
-bool shows_members(const TypeView &type, const Projection &projection) {
-    return type.members != nullptr && projection.shows_any(*type.members);
+bool shows_references(const TypeView &type, const Projection &projection) {
+    return (type.members != nullptr && projection.shows_any(*type.members)) ||
+           (type.groups != nullptr && projection.shows_any(*type.groups));
 }
 
-size_t count_members(store::Directory &directory, const Id &id, const store::RecordView &record) {
-    return store::Members(directory).count(id, record.header().member_epoch, loop_members + 1);
+// Counted up to one more than the event loop renders.
+size_t count_references(store::Directory &directory, const TypeView &type, const Id &id,
+                        const store::RecordView &record) {
+    store::Members members(directory);
+    if (type.members != nullptr)
+        return members.count(id, record.header().member_epoch, loop_references + 1);
+    size_t count = 0;
+    members.each_membership(id, [&](const Id &, uint32_t) { return ++count <= loop_references; });
+    return count;
 }
 
 Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Request &request,
@@ -48,8 +56,8 @@ Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Requ
         response.status = 304;
         return Reading::answered;
     }
-    if (patience == Patience::event_loop && shows_members(*target.type, *projection) &&
-        count_members(directory, *target.id, *record) > loop_members)
+    if (patience == Patience::event_loop && shows_references(*target.type, *projection) &&
+        count_references(directory, *target.type, *target.id, *record) > loop_references)
         return Reading::deferred;
     response.status = 200;
     Rendering rendering{*snapshot.catalog(), *target.type, request.base_url, *projection,
@@ -72,17 +80,18 @@ class PageWriter {
             {*snapshot_.catalog(), type, request_.base_url, projection, directory_});
     }
 
-    bool shows_members(size_t type) const {
-        return service::shows_members(renderings_[type].type, renderings_[type].projection);
+    bool shows_references(size_t type) const {
+        return service::shows_references(renderings_[type].type, renderings_[type].projection);
     }
     // False if rendering these takes longer than the event loop has.
     bool is_short(const std::vector<Hit> &hits) {
-        size_t members = 0;
+        size_t references = 0;
         for (const Hit &hit : hits) {
-            if (!shows_members(hit.type)) continue;
-            auto record = directory_.record(renderings_[hit.type].type.number, hit.id);
-            if (record) members += count_members(directory_, hit.id, *record);
-            if (members > loop_members) return false;
+            if (!shows_references(hit.type)) continue;
+            const TypeView &type = renderings_[hit.type].type;
+            auto record = directory_.record(type.number, hit.id);
+            if (record) references += count_references(directory_, type, hit.id, *record);
+            if (references > loop_references) return false;
         }
         return true;
     }
@@ -174,7 +183,7 @@ Result<Reading> read_list(Snapshot &snapshot, const Actor &actor, const Request 
         writer.add_type(*search.types()[i], (*projections)[i]);
     const Page &page = search.page();
     uint64_t total = 0;
-    if (search.is_plain() && target.type != nullptr && !(on_loop && writer.shows_members(0))) {
+    if (search.is_plain() && target.type != nullptr && !(on_loop && writer.shows_references(0))) {
         total = directory.count(target.type->number);
         if (page.start <= total) writer.add_range(page.start - 1, page.count);
     } else {

@@ -2,13 +2,15 @@
 //
 //     poke DIR meta NAME          prints a value of `meta`
 //     poke DIR meta NAME VALUE    sets it
+//     poke DIR count members|jobs prints how many rows there are
 //     poke DIR hold               takes the write lock, prints "held", and lets it go when a byte
-//     or the end comes from stdin
+//                                 or the end comes from stdin
 //
 // Exit code 1 and a sentence on stderr if that fails.
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -38,6 +40,13 @@ static int print_meta(Env &env, const char *name) {
     return 0;
 }
 
+static int print_count(Env &env, const char *name) {
+    Reader reader(env);
+    ReadTxn txn(reader);
+    std::printf("%ju\n", uintmax_t(txn.entries(*name == 'm' ? Db::members : Db::jobs)));
+    return txn.good() ? 0 : fail(std::string(to_string(txn.error())));
+}
+
 static int hold(Env &env) {
     WriteTxn txn(env);
     if (!txn.good()) return fail(std::string(to_string(txn.error())));
@@ -58,6 +67,7 @@ int main(int argc, char **argv) {
     Errc code = env->open_databases();
     if (code != Errc::ok) return fail(std::string(to_string(code)));
     if (std::strcmp(argv[2], "hold") == 0) return hold(*env);
+    if (std::strcmp(argv[2], "count") == 0 && argc == 4) return print_count(*env, argv[3]);
     return argc > 4   ? set_meta(*env, argv[3], argv[4])
            : argc > 3 ? print_meta(*env, argv[3])
                       : fail("which value?");

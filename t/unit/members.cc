@@ -3,7 +3,7 @@
 
 #include "scim/members.h"
 
-#include <chrono>
+#include <ctime>
 
 #include "patch_fixture.h"
 
@@ -86,15 +86,14 @@ void bounds() {
         many += (i ? ",{\"value\":\"" : "[{\"value\":\"") + text + "\"}";
     }
     Json json = must(parse_json("{\"m\":" + many + "]}", JsonLimits()));
-    auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     Report report;
     Dialect dialect(false, report);
     MemberReader reader(20000, dialect);
     auto ids = must(reader.read(json_object_get(json.get(), "m"), MemberReader::Unknown::refuse));
     sort_members(ids);
-    double ms =
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-    ok(ids.size() == 20000 && ms < 500, "20,000 members in " + std::to_string(ms) + " ms");
+    const double ms = 1000.0 * double(std::clock() - start) / CLOCKS_PER_SEC;
+    ok(ids.size() == 20000 && ms < 1000, "20,000 members in " + std::to_string(ms) + " ms");
     ok(!reader.read(json_object_get(json.get(), "m"), MemberReader::Unknown::refuse),
        "a reader counts all that it reads");
 }
