@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# eq on an indexed attribute finds what it should, however the client wrote and encoded it; what is malformed or not
-# indexed is refused with a sentence.
+# A filter finds what it should, by index, membership or a search through all, however the client wrote and encoded it;
+# what is malformed or would look at too much is refused with a sentence.
 
 use strict;
 use warnings;
@@ -11,8 +11,12 @@ use Scim;
 use Scim::Check;
 
 my $user = $Scim::Check::user_urn;
-my $t = Scim->new(http => 'scim_store main %%DIR%%/store;', server => 'location /scim/v2/ { scim main; }');
-my $c = $t->client(token => $t->seed('acme'));
+my $t = Scim->new(http => 'scim_store main %%DIR%%/store;', server => <<'EOS');
+    location /scim/v2/ { scim main; }
+    location /few/ { scim main; scim_max_scan 4; }
+EOS
+my $token = $t->seed('acme');
+my $c = $t->client(token => $token);
 $t->start;
 my $base = '/scim/v2/Users';
 
@@ -102,12 +106,103 @@ finds 'userName+eq+"%D0%BA%D0%9E%D0%9D%D0%AC"', "\x{41a}\x{43e}\x{43d}\x{44c}";
 finds 'userName+eq+"' . 'L' x 2000 . '"', $long;
 finds 'userName+eq+"' . 'L' x 2001 . '"';
 
+# --- without an index, and what is computed
+
+sub encode { my ($text) = @_; utf8::encode($text); return $text =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger }
+
+$c = $t->client(token => $t->token($t->tenant('other')));
+create userName => "p$_", title => $_ > 3 ? 'Boss' : "t$_", active => $_ % 2 ? JSON::PP::true : JSON::PP::false,
+    ($_ > 1 ? (nickName => "n$_") : ()),
+    emails => [{ value => "p$_\@example.com", type => 'work' }, { value => "h$_\@home.example", type => 'home' }] for 1 .. 5;
+my @five = @{ is_list($c, $base, 5, 5, 'five users')->{Resources} };
+my ($p1, $p2, $p3) = map $_->{id}, @five;
+my $enterprise = $Scim::Check::enterprise_urn;
+create userName => 'p6', $enterprise => { manager => { value => $p1 } };
+sub group {
+    my ($name, @members) = @_;
+    my $r = $c->request(POST => '/scim/v2/Groups', json => { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'],
+        displayName => $name, members => [map +{ value => $_ }, @members] });
+    is $r->{status}, 201, "group $name" or diag $r->{body};
+    return $r->{json}{id};
+}
+my $staff = group('Staff', $p1, $p2);
+my $board = group('Board', $p2);
+my $empty = group('Empty');
+my $all = group('All', $staff);
+
+my $location = $five[0]{meta}{location};
+my $version = $c->request(GET => "$base/$p2")->{headers}{etag};
+finds(encode($_->[0]), @$_[1 .. $#$_]) for (
+    ['title eq "boss"', qw(p4 p5)], ['title co "OS"', qw(p4 p5)], ['title ne "boss"', qw(p1 p2 p3 p6)],
+    ['nickName pr', qw(p2 p3 p4 p5)], ['not (nickName pr)', qw(p1 p6)], ['nickName eq null', qw(p1 p6)],
+    ['userName sw "P"', qw(p1 p2 p3 p4 p5 p6)], ['userName ge "p2" and userName lt "p4"', qw(p2 p3)],
+    ['userName gt "p5"', 'p6'], ['userName le "p1"', 'p1'], ['emails.value sw "H"', qw(p1 p2 p3 p4 p5)],
+    ['userName eq "p1" or userName eq "p5" or userName eq "p5"', qw(p1 p5)], ['userName eq "p1" or title eq "t2"', qw(p1 p2)],
+    ['active eq true and title sw "t"', qw(p1 p3)], ['emails[type eq "work" and value co "3@"]', 'p3'],
+    ['emails[type eq "home" and value co "3@e"]'], [qq{id eq "$p2"}, 'p2'], [qq{id eq "$p2" or id eq "$p1"}, qw(p1 p2)],
+    [qq{id eq "$p2" and title eq "t1"}], ['id eq "no id"'], [qq{id gt "$p3"}, qw(p4 p5 p6)],
+    ["schemas eq \"$enterprise\"", 'p6'], ["schemas eq \"$user\"", qw(p1 p2 p3 p4 p5 p6)], ['meta.resourceType eq "Group"'],
+    ['meta.created gt "2020-01-01T00:00:00Z"', qw(p1 p2 p3 p4 p5 p6)], ['meta.lastModified lt "2020-01-01T00:00:00Z"'],
+    ["meta.location eq \"$location\"", 'p1'], ['meta.version eq "' . $version =~ s/"/\\"/gr . '"', 'p2'],
+    ['groups pr', qw(p1 p2)], ['not (groups pr)', qw(p3 p4 p5 p6)], ['groups eq null', qw(p3 p4 p5 p6)],
+    ["groups eq \"$staff\"", qw(p1 p2)], ["groups.value eq \"$board\"", 'p2'], ["groups[value eq \"$board\"]", 'p2'],
+    ["groups ne \"$board\"", qw(p1 p3 p4 p5 p6)], ["groups eq \"$empty\""], ["groups eq \"$all\""], ['groups eq "none"'],
+    ['groups.display eq "STAFF"', qw(p1 p2)], ['groups[display eq "board" and type eq "direct"]', 'p2'],
+    ["groups[display eq \"board\" and value eq \"$staff\"]"], ["groups.\$ref ew \"/Groups/$board\"", 'p2'],
+    ["groups eq \"$staff\" and groups eq \"$board\"", 'p2'], ["groups eq \"$staff\" and title eq \"t1\"", 'p1'],
+    ["manager eq \"$p1\"", 'p6'], ["$enterprise:manager.value eq \"$p1\"", 'p6'], ['manager.displayName eq "P1"', 'p6'],
+    ["manager[value eq \"$p1\" and displayName eq \"p1\"]", 'p6'], ["manager[displayName eq \"p2\"]"],
+    ["id eq \"$p2\" and manager eq \"$p1\""]);
+
+# Groups that a filter finds, by name.
+sub finds_groups {
+    my ($filter, @names) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $query = 'filter=' . encode($filter) . '&excludedAttributes=members';
+    my $json = is_list($c, "/scim/v2/Groups?$query", scalar @names, scalar @names, $filter);
+    is_deeply [sort map $_->{displayName}, @{ $json->{Resources} }], [sort @names], 'finds ' . (@names || 'none');
+    is scalar(grep exists $_->{members}, @{ $json->{Resources} }), 0, 'without members';
+}
+finds_groups @$_ for (
+    ["members eq \"$p2\"", qw(Staff Board)], ["members.value eq \"$p1\"", 'Staff'], ["members[value eq \"$p1\"]", 'Staff'],
+    ["id eq \"$staff\" and members eq \"$p1\"", 'Staff'], ["id eq \"$board\" and members eq \"$p1\""],
+    ['members pr', qw(Staff Board All)], ['not (members pr)', 'Empty'], ['members.type eq "Group"', 'All'],
+    ['members.display eq "p2"', qw(Staff Board)], ['members.display eq "staff"', 'All'], ["members ne \"$p1\"", qw(Board All Empty)],
+    ['displayName sw "b"', 'Board'], ['displayName eq "staff" or displayName eq "ALL"', qw(Staff All)],
+    ["members.value eq \"$p1\" or members.value eq \"$staff\"", qw(Staff All)]);
+
+# Membership moves what is found, and so does the end of a member or a group.
+$c->request(PUT => "/scim/v2/Groups/$board", json => { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'],
+    displayName => 'Board', members => [{ value => $p3 }] });
+finds encode("groups eq \"$board\""), 'p3';
+$c->request(DELETE => "/scim/v2/Groups/$staff");
+finds encode("groups eq \"$staff\"");
+finds encode('groups pr'), 'p3';
+$c->request(DELETE => "$base/$p3");
+finds_groups 'members pr';
+
+# --- pages of what is found
+
+is_deeply [map $_->{userName}, @{ is_list($c, "$base?filter=userName+sw+%22p%22&startIndex=2&count=2", 5, 2, 'a page')->{Resources} }],
+    [qw(p2 p4)], 'of what is found';
+is_list $c, "$base?filter=title+pr&count=0", 4, 0, 'how many';
+is_list $c, "$base?filter=title+pr&startIndex=9", 4, 0, 'behind the end';
+
+# --- too much to look at
+
+for my $case (['title eq "x"', qr/an index on title would help, or a condition with eq on one of userName, externalId, emails\.value/],
+    ['title co "x"', qr/; a condition with eq on one of userName/]) {
+    is_error $c->request(GET => "/few/Users?filter=" . encode($case->[0])), 400, 'tooMany',
+        qr/look at more than scim_max_scan \(4\) resources.*$case->[1]/, "scim_max_scan and $case->[0]";
+}
+is_error $c->request(GET => '/few/Users?sortBy=title'), 400, 'tooMany', qr/scim_max_scan/, 'sorting, too';
+is $c->request(GET => "/few/Users?filter=$_")->{status}, 200, $_ for 'userName+eq+%22p1%22', 'userName+eq+%22p1%22+and+title+co+%22x%22';
+is $c->request(GET => "/few/Groups?filter=members+pr")->{status}, 200, 'what there are few of';
+$c = $t->client(token => $token);
+
 # --- refused
 
-my $unindexed = qr/needs a search through all resources.*use eq on one of userName, externalId, emails\.value/;
 is_error $c->request(GET => "$base?filter=$_->[0]"), 400, 'invalidFilter', $_->[1], "filter=$_->[0]" for (
-    (map [$_, $unindexed], 'title+eq+"x"', 'userName+sw+"user"', 'userName+pr', 'not+(userName+eq+"a")',
-        'userName+eq+"a"+or+title+eq+"b"', 'userName+eq+null', 'emails[type+eq+"work"]'),
     ['', qr/Query parameter "filter" is empty/],
     ['+', qr/Query parameter "filter" is empty/],
     ['userName+eq+%22%ff%22', qr/not valid UTF-8/],

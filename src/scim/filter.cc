@@ -462,8 +462,10 @@ void Filter::note_attributes(const TypeView &type) {
         bool is_equality = node.op == FilterOp::eq || node.op == FilterOp::ne;
         bool is_look_up = to_null || (is_equality && node.attr->def->name == "value");
         walks_rows_ |= is_term && top && (top == type.groups || top == type.members) && !is_look_up;
-        stored_.add(node.attr->number);
-        for (const Attr *part : node.attr->subs) stored_.add(part->number);
+        needs_version_ |= node.attr->parent == type.meta && node.attr->def->name == "version";
+        if (!node.attr->computed) stored_.add(node.attr->number);
+        for (const Attr *part : node.attr->subs)
+            if (!part->computed) stored_.add(part->number);
     }
 }
 

@@ -149,6 +149,7 @@ class Filter {
     // The stored attributes, by number, whose leaves it has to see.
     const AttrSet &stored() const { return stored_; }
     bool needs_rows() const { return needs_rows_; }
+    bool needs_version() const { return needs_version_; }
     // True if answering may walk through all groups or members of a resource.
     bool walks_rows() const { return walks_rows_; }
     // The paths that this type lacks, as they were written.
@@ -162,7 +163,7 @@ class Filter {
     uint32_t root_ = 0;
     size_t terms_ = 0;
     AttrSet stored_;
-    bool needs_rows_ = false, walks_rows_ = false;
+    bool needs_rows_ = false, walks_rows_ = false, needs_version_ = false;
     std::vector<std::string> unknown_;
 };
 

@@ -86,7 +86,12 @@ class AttrSet {
     void add(uint16_t rank) { bits_[rank >> 6] |= uint64_t(1) << (rank & 63); }
     void remove(uint16_t rank) { bits_[rank >> 6] &= ~(uint64_t(1) << (rank & 63)); }
     bool has(uint16_t rank) const { return bits_[rank >> 6] >> (rank & 63) & 1; }
-    // The same of a number for which there may be no place.
+    bool empty() const {
+        for (uint64_t word : bits_)
+            if (word != 0) return false;
+        return true;
+    }
+    // has(), of a number for which there may be no place.
     bool includes(uint16_t n) const { return size_t(n >> 6) < bits_.size() && has(n); }
 
   private:

@@ -27,10 +27,7 @@ class Search::Side {
         : search_(search),
           type_(type),
           computed_(*search.snapshot_.catalog(), type, search.request_.base_url, search.directory_),
-          prefix_(std::string(search.request_.base_url) + type.type.endpoint + '/') {
-        const Attr *version = TypeView::find_sub(*type.meta, "version");
-        if (version != nullptr) version_ = version->number;
-    }
+          prefix_(std::string(search.request_.base_url) + type.type.endpoint + '/') {}
 
     void sort_by(const Attr *attr) { keys_.emplace(type_, attr); }
     void plan(Patience patience);
@@ -53,7 +50,7 @@ class Search::Side {
     const TypeView &type_;
     Computed computed_;
     std::string prefix_;
-    AttrNumber version_ = no_attr;
+    bool needs_version_ = false;
     std::optional<SortKeys> keys_;
     std::optional<QueryPlan> plan_;
     AttrSet wanted_;  // numbers
@@ -73,6 +70,7 @@ void Search::Side::plan(Patience patience) {
         plan_.emplace(QueryPlan::scan(catalog, type_, search_.directory_));
     wanted_ = filter ? filter->stored() : AttrSet(type_.numbers_end());
     if (keys_) keys_->note_attributes(wanted_);
+    needs_version_ = (filter && filter->needs_version()) || (keys_ && keys_->needs_version());
 }
 
 uint64_t Search::Side::work() const {
@@ -94,7 +92,7 @@ bool Search::Side::matches(const Id &id, const store::RecordView &record) {
     subject_.computed = &computed_;
     subject_.id = id;
     subject_.version = header.version;
-    if (wanted_.includes(version_))
+    if (needs_version_)
         subject_.version =
             version_of(*search_.snapshot_.catalog(), type_, search_.directory_, id, record);
     subject_.created = header.created;

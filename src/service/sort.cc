@@ -75,7 +75,7 @@ SortKeys::SortKeys(const TypeView &type, const Attr *attr) : type_(type), attr_(
 }
 
 void SortKeys::note_attributes(AttrSet &numbers) const {
-    if (attr_ != nullptr) numbers.add(attr_->number);
+    if (attr_ != nullptr && !attr_->computed) numbers.add(attr_->number);
     if (primary_ != nullptr) numbers.add(primary_->number);
 }
 

@@ -35,6 +35,10 @@ class SortKeys {
     void note_attributes(AttrSet &numbers) const;
     bool needs_rows() const { return attr_ != nullptr && is_of_rows(type_, *attr_); }
 
+    bool needs_version() const {
+        return attr_ != nullptr && attr_->parent == type_.meta && attr_->def->name == "version";
+    }
+
     // Appends the key. False if the resource has no value. `subject.leaves` are in canonical order.
     bool append_key(const FilterSubject &subject, std::string &out);
 

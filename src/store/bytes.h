@@ -70,6 +70,7 @@ class ByteReader {
         return result;
     }
     bool failed() const { return failed_; }
+    size_t left() const { return size_t(end_ - at_); }
     bool at_end() const { return at_ == end_; }
 
   private:

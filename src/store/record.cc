@@ -53,29 +53,52 @@ std::string encode_table(const std::vector<Leaf> &leaves, const std::vector<Exte
 // Walks a leaf table. next() is false at the end and at the first leaf that does not fit.
 class TableReader {
   public:
-    TableReader(Bytes table, Bytes data) : in_(table), data_(data) {}
+    TableReader(Bytes table, Bytes data)
+        : at_(reinterpret_cast<const uint8_t *>(table.data())),
+          end_(at_ + table.size()),
+          data_(data) {}
 
     bool next(Leaf &leaf) {
-        if (in_.at_end()) return false;
-        uint64_t head = in_.varint() / 2, gap = in_.varint(), length = in_.varint();
+        if (at_ == end_) return false;
+        uint64_t head, gap, length;
+        // As a rule each is one byte: a search through all resources spends its time here.
+        if (end_ - at_ >= 3 && ((at_[0] | at_[1] | at_[2]) & 0x80) == 0) {
+            head = at_[0];
+            gap = at_[1];
+            length = at_[2];
+            at_ += 3;
+        } else if (!read_long(head, gap, length)) {
+            return good_ = false;
+        }
+        head /= 2;
+        const uint64_t element_step = head % 3;
         int64_t attr = attr_ + unzigzag(head / 3);
-        good_ = !in_.failed() && attr > 0 && attr <= UINT16_MAX && gap <= data_.size() - end_ &&
-                length <= data_.size() - end_ - gap;
-        if (!good_) return false;
-        if (head % 3 != 0) element_ = head % 3 == 1 ? element_ + 1 : 0;
+        const uint64_t left = data_.size() - end_of_last_;
+        if (attr <= 0 || attr > UINT16_MAX || gap > left || length > left - gap)
+            return good_ = false;
+        if (element_step != 0) element_ = element_step == 1 ? element_ + 1 : 0;
         attr_ = attr;
-        leaf = {AttrNumber(attr), element_, data_.substr(end_ + gap, length)};
-        end_ += gap + length;
+        leaf = {AttrNumber(attr), element_, {data_.data() + end_of_last_ + gap, size_t(length)}};
+        end_of_last_ += gap + length;
         return true;
     }
     bool good() const { return good_; }
 
   private:
-    ByteReader in_;
+    bool read_long(uint64_t &head, uint64_t &gap, uint64_t &length) {
+        ByteReader in({reinterpret_cast<const char *>(at_), size_t(end_ - at_)});
+        head = in.varint();
+        gap = in.varint();
+        length = in.varint();
+        at_ = end_ - in.left();
+        return !in.failed();
+    }
+
+    const uint8_t *at_, *end_;
     Bytes data_;
     int64_t attr_ = 0;
     uint32_t element_ = 0;
-    size_t end_ = 0;
+    size_t end_of_last_ = 0;
     bool good_ = true;
 };
 
@@ -184,6 +207,7 @@ bool RecordView::leaves(std::vector<Leaf> &out) const {
 }
 
 bool RecordView::leaves(std::vector<Leaf> &out, const AttrSet &wanted) const {
+    if (wanted.empty()) return true;
     TableReader table(table_, data_);
     Leaf leaf;
     while (table.next(leaf))

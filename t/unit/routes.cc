@@ -72,6 +72,15 @@ void test_writes(const Catalog &catalog) {
     request.path = "/Users";
     ok(wants_body(catalog, request, writer), "a body is asked for");
     ok(!wants_body(catalog, request, reader), "not of one who may not write");
+    request.path = "/Groups/.search";
+    ok(wants_body(catalog, request, reader), "a search only reads");
+    reader.scopes = 0;
+    ok(!wants_body(catalog, request, reader), "but that it must be allowed to");
+    for (const char *path : {"/.search", "/Users/.search", "/v2/Users//.search/"})
+        ok(is_search(Method::post, path), path);
+    ok(!is_search(Method::get, "/.search") && !is_search(Method::post, "/Users") &&
+           !is_search(Method::post, ".search") && !is_search(Method::post, "/Users.search"),
+       "what is no search");
     request.path = "/Nothing";
     ok(!wants_body(catalog, request, writer), "not for no endpoint");
     request.path = "/Schemas";

@@ -1,0 +1,115 @@
+#!/usr/bin/perl
+# Lists are in the order that sortBy and sortOrder ask for (RFC 7644 3.4.2.3), on every page of them, filtered or not.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Scim;
+use Scim::Check;
+
+my $enterprise = $Scim::Check::enterprise_urn;
+my $t = Scim->new(http => 'scim_store main %%DIR%%/store;', server => <<'EOS');
+    location /scim/v2/ { scim main; }
+    location /rfc/ { scim main; scim_profile rfc; }
+EOS
+my $c = $t->client(token => $t->seed('acme'));
+$t->start;
+my $base = '/scim/v2/Users';
+
+sub create {
+    my (@user) = @_;
+    my $r = $c->request(POST => $base, json => Scim::user(@user));
+    is $r->{status}, 201, 'a user' or diag $r->{body};
+    return $r->{json}{id};
+}
+
+# Made in this order, which is that of their ids.
+my $delta = create 'delta', title => "\x{e4}rger", name => { familyName => 'Z' }, $enterprise => { department => 'b' };
+create 'Alpha', title => 'apfel', externalId => 'b', emails => [{ value => 'z@x', type => 'home' }, { value => 'a@x', primary => JSON::PP::true }];
+create 'charlie', title => 'Zebra', externalId => 'a', active => JSON::PP::false, emails => [{ value => 'B@x' }, { value => 'y@x' }];
+create 'bravo', externalId => 'B', name => { familyName => 'a' }, emails => [{ type => 'work', value => 'c@x' }],
+    $enterprise => { department => 'A', manager => { value => $delta } };
+my @made = qw(delta Alpha charlie bravo);
+
+# The users in the order that a query asks for.
+sub sorted {
+    my ($query, @users) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $json = is_list($c, "$base?$query", 4, scalar @users, $query);
+    is_deeply [map $_->{userName}, @{ $json->{Resources} }], \@users, "@users";
+}
+
+sorted '', @made;
+sorted 'sortBy=', @made;
+sorted 'sortOrder=descending', @made;
+sorted 'sortBy=userName', qw(Alpha bravo charlie delta);
+sorted 'sortby=USERNAME&sortorder=Descending', qw(delta charlie bravo Alpha);
+sorted 'sortBy=urn:ietf:params:scim:schemas:core:2.0:User:userName&sortOrder=ascending', qw(Alpha bravo charlie delta);
+
+# Without case, with no language's rules; what has no value comes last, in descending order first (S-90, S-91).
+sorted 'sortBy=title', qw(Alpha charlie delta bravo);
+sorted 'sortBy=title&sortOrder=descending', qw(bravo delta charlie Alpha);
+# caseExact: by code points.
+sorted 'sortBy=externalId', qw(bravo charlie Alpha delta);
+# Equal ones by id, whichever way.
+sorted 'sortBy=active', qw(charlie delta Alpha bravo);
+sorted 'sortBy=active&sortOrder=descending', qw(delta Alpha bravo charlie);
+sorted 'sortBy=name.familyName', qw(bravo delta Alpha charlie);
+sorted "sortBy=$enterprise:department", qw(bravo delta Alpha charlie);
+sorted 'sortBy=department', qw(bravo delta Alpha charlie);
+# The primary element, else the first; a complex attribute by its value.
+sorted "sortBy=$_", qw(Alpha charlie bravo delta) for qw(emails.value emails);
+sorted 'sortBy=meta.created', @made;
+sorted 'sortBy=id&sortOrder=descending', reverse @made;
+sorted 'sortBy=meta.lastModified&sortOrder=descending', reverse @made;
+$c->request(PUT => "$base/$delta", json => Scim::user('delta', title => "\x{e4}rger"));
+sorted 'sortBy=meta.lastModified&sortOrder=descending', qw(delta bravo charlie Alpha);
+sorted 'sortBy=manager.displayName', qw(bravo delta Alpha charlie);
+
+# Pages
+sorted 'sortBy=userName&count=2', qw(Alpha bravo);
+sorted 'sortBy=userName&count=2&startIndex=2', qw(bravo charlie);
+sorted 'sortBy=userName&startIndex=4', 'delta';
+sorted 'sortBy=userName&startIndex=5';
+sorted 'sortBy=title&sortOrder=descending&count=1&startIndex=2', 'delta';
+sorted 'sortBy=title&count=0';
+is_deeply [map $_->{userName}, @{ is_list($c, "$base?filter=title+pr&sortBy=userName&sortOrder=descending&count=2", 3, 2, 'filtered')->{Resources} }],
+    [qw(delta charlie)], 'and sorted';
+
+# Groups, by what is computed, too
+$c->request(POST => '/scim/v2/Groups', json => { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'],
+    displayName => $_->[0], members => [{ value => $_->[1] }] }) for ['two', $delta];
+sorted 'sortBy=groups.display', @made;
+sorted 'sortBy=groups', @made;
+
+# Refused
+is_error $c->request(GET => "$_->[0]?$_->[1]"), 400, $_->[2], $_->[3], $_->[1] for (
+    [$base, 'sortBy=nothing', 'invalidPath', qr/"sortBy" is "nothing", which no attribute of User is called/],
+    [$base, 'sortBy=name', 'invalidPath', qr/"name", which has parts/],
+    [$base, 'sortBy=password', 'invalidPath', qr/never returned/],
+    [$base, 'sortBy=userName&sortOrder=up', 'invalidValue', qr/"sortOrder" is "up", expected "ascending" or "descending"/],
+    ['/rfc/Users', 'sortBy=department', 'invalidPath', qr/no attribute of User/]);
+
+# --- enough of them for the read pool
+
+my $token = $t->token($t->tenant('many'));
+my $many = $t->client(token => $token);
+my $count = 2600;
+$t->concurrently(8, $count, sub {
+    my ($i, $client) = @_;
+    return { status => $client->request(POST => $base, token => $token,
+        json => Scim::user(sprintf('%04d', $i * 7919 % $count), title => 't' . $i % 3))->{status} };
+});
+my @names = map sprintf('%04d', $_), 0 .. $count - 1;
+my $page = is_list $many, "$base?sortBy=userName&startIndex=1001&count=1000&attributes=userName", $count, 1000, 'a page of many';
+is_deeply [map $_->{userName}, @{ $page->{Resources} }], [@names[1000 .. 1999]], 'in order';
+$page = is_list $many, "$base?sortBy=userName&sortOrder=descending&startIndex=2591&attributes=userName", $count, 10, 'the last ones';
+is_deeply [map $_->{userName}, @{ $page->{Resources} }], [reverse @names[0 .. 9]], 'in order';
+my @by_title = map { my $first = 1 + $_ * 650; @{ is_list($many,
+    "$base?sortBy=title&count=650&startIndex=$first&attributes=title", $count, 650, "from $first")->{Resources} } } 0 .. 3;
+is_deeply [map $_->{title}, @by_title], [sort map $_->{title}, @by_title], 'pages follow each other';
+is scalar(keys %{ { map { $_->{id} => 1 } @by_title } }), $count, 'and nobody is on two of them';
+
+$t->finish;
