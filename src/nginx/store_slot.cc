@@ -145,7 +145,8 @@ void StoreSlot::batch_done(service::BatchOutcome outcome) {
                       conf_.path.c_str(), writer_->problem().c_str());
     if (outcome == service::BatchOutcome::reopen) reopen();
     // The next batch is on its way before the answers of this one are written.
-    if (!queue_.empty() && session_ != nullptr) start_batch();
+    if (chores_due_) do_chores();
+    if (!writing_ && !queue_.empty() && session_ != nullptr) start_batch();
     worker_idle();
     for (auto &request : finished) finish_request(*request, log_);
     plan_chores();
@@ -162,7 +163,11 @@ void StoreSlot::plan_chores() {
 }
 
 void StoreSlot::do_chores_after(ngx_msec_t delay) {
-    if (ngx_exiting || chores_.timer_set) return;
+    if (ngx_exiting) return;
+    if (chores_.timer_set) {
+        if (delay >= refusals_pause) return;
+        ngx_del_timer(&chores_);  // dead rows do not wait for as long as refusals do
+    }
     chores_.handler = [](ngx_event_t *ev) {
         guarded_void(ev->log, [&] { static_cast<TimerOwner *>(ev->data)->slot->do_chores(); });
     };
@@ -172,8 +177,8 @@ void StoreSlot::do_chores_after(ngx_msec_t delay) {
 // Background work: it stays off the write lock at least as long as it held it, and lets requests
 // go first.
 void StoreSlot::do_chores() {
-    if (session_ == nullptr || store_->state() != service::Store::State::ready) return;
-    if (writing_) return do_chores_after(chores_pause);
+    chores_due_ = writing_;
+    if (writing_ || session_ == nullptr || store_->state() != service::Store::State::ready) return;
     auto more = std::make_shared<bool>(false);
     ngx_msec_t begun = ngx_current_msec;
     writing_ = true;

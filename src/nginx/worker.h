@@ -104,6 +104,7 @@ class StoreSlot {
     std::unique_ptr<service::Writer> writer_;
     std::string problem_, logged_;
     bool declaring_ = false, writing_ = false, reopen_ = false;
+    bool chores_due_ = false;  // between two batches, so that a busy store is tidied, too
 
     WriteQueue queue_;
     std::vector<std::unique_ptr<PendingRequest>> batch_;

@@ -190,7 +190,10 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
     return plan;
 }
 
-// The groups that a deleted resource leaves show one member less from then on.
+// Each group is a part of the change, and parts are numbered by 16 bits.
+constexpr size_t groups_left_max = 60000;
+
+// The groups that a deleted resource leaves show one member less from then on: another version.
 void leave_groups(const Command &command, store::Directory &directory, store::ResourceEdit &edit) {
     const TypeView *groups = command.catalog->group_type();
     if (groups == nullptr) return;
@@ -199,7 +202,7 @@ void leave_groups(const Command &command, store::Directory &directory, store::Re
         groups->number, command.id, [&](const Id &group, const store::RecordView &record) {
             edit.groups.emplace_back(
                 group, store::restamp_record(record.bytes(), edit.position, edit.change.time));
-            return true;
+            return edit.groups.size() < groups_left_max;
         });
 }
 

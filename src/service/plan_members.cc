@@ -51,15 +51,15 @@ Outcome add_joined(const Command &command, store::Directory &directory, const st
     return Done{};
 }
 
-// The members by id, or nothing if they are more than `limit`.
+// The members by id, or nothing if the rows to look at, dead ones included, are more than `limit`.
 std::optional<std::vector<Id>> members_up_to(store::Members &members, const Id &group,
                                              uint32_t epoch, size_t limit) {
+    if (members.rows(group, limit + 1) > limit) return std::nullopt;
     std::vector<Id> ids;
     members.each_member(group, epoch, nullptr, [&](const Id &id, TypeNumber) {
         ids.push_back(id);
-        return ids.size() <= limit;
+        return true;
     });
-    if (ids.size() > limit) return std::nullopt;
     return ids;
 }
 

@@ -28,11 +28,9 @@ bool shows_references(const TypeView &type, const Projection &projection) {
 }
 
 // Counted up to one more than the event loop renders.
-size_t count_references(store::Directory &directory, const TypeView &type, const Id &id,
-                        const store::RecordView &record) {
+size_t count_references(store::Directory &directory, const TypeView &type, const Id &id) {
     store::Members members(directory);
-    if (type.members != nullptr)
-        return members.count(id, record.header().member_epoch, loop_references + 1);
+    if (type.members != nullptr) return members.rows(id, loop_references + 1);
     size_t count = 0;
     members.each_membership(id, [&](const Id &, uint32_t) { return ++count <= loop_references; });
     return count;
@@ -57,7 +55,7 @@ Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Requ
         return Reading::answered;
     }
     if (patience == Patience::event_loop && shows_references(*target.type, *projection) &&
-        count_references(directory, *target.type, *target.id, *record) > loop_references)
+        count_references(directory, *target.type, *target.id) > loop_references)
         return Reading::deferred;
     response.status = 200;
     Rendering rendering{*snapshot.catalog(), *target.type, request.base_url, *projection,
@@ -89,8 +87,7 @@ class PageWriter {
         for (const Hit &hit : hits) {
             if (!shows_references(hit.type)) continue;
             const TypeView &type = renderings_[hit.type].type;
-            auto record = directory_.record(type.number, hit.id);
-            if (record) references += count_references(directory_, type, hit.id, *record);
+            references += count_references(directory_, type, hit.id);
             if (references > loop_references) return false;
         }
         return true;

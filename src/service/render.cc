@@ -238,7 +238,7 @@ uint64_t version_of(const Catalog &catalog, const TypeView &type, store::Directo
                     const Id &id, const store::RecordView &record) {
     uint64_t version = record.header().version;
     if (type.groups == nullptr || catalog.group_type() == nullptr) return version;
-    return std::max(version, store::Members(directory).position(catalog.group_type()->number, id));
+    return std::max(version, store::Members(directory).position(id));
 }
 
 bool render_resource(std::string &out, const Rendering &r, const Id &id,

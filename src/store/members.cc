@@ -8,9 +8,14 @@ namespace {
 
 constexpr char sweep_kind = 0x01;
 
-std::string job_key(TenantNumber tenant, const Id &group, uint32_t epoch) {
+std::string job_prefix(TenantNumber tenant) {
     std::string key(1, sweep_kind);
     append_be(key, tenant, 4);
+    return key;
+}
+
+std::string job_key(TenantNumber tenant, const Id &group, uint32_t epoch) {
+    std::string key = job_prefix(tenant);
     key.append(bytes_of(group));
     append_be(key, epoch, 4);
     return key;
@@ -50,9 +55,7 @@ struct Job {
     uint64_t position = 0;
 };
 
-std::optional<Job> first_job(Txn &txn) {
-    Cursor cursor(txn, Db::jobs);
-    if (!cursor.seek(Bytes(&sweep_kind, 1)) || cursor.key().front() != sweep_kind) return {};
+std::optional<Job> job_at(Txn &txn, const Cursor &cursor) {
     if (cursor.key().size() != sweep_job_key_size) {
         txn.fail(Errc::damaged);
         return {};
@@ -60,6 +63,12 @@ std::optional<Job> first_job(Txn &txn) {
     const char *key = cursor.key().data();
     return Job{TenantNumber(read_be(key + 1, 4)), id_at(cursor.key(), 5),
                uint32_t(read_be(key + 5 + id_size, 4)), position_of(cursor.value())};
+}
+
+std::optional<Job> first_job(Txn &txn) {
+    Cursor cursor(txn, Db::jobs);
+    if (!cursor.seek(Bytes(&sweep_kind, 1)) || cursor.key().front() != sweep_kind) return {};
+    return job_at(txn, cursor);
 }
 
 // The first members whose rows of the job's epoch are still there.
@@ -97,7 +106,7 @@ bool Members::contains(const Id &group, uint32_t epoch, const Id &member) {
     return row && row->epoch == epoch;
 }
 
-uint64_t Members::position(TypeNumber group_type, const Id &member) {
+uint64_t Members::position(const Id &member) {
     Txn &txn = directory_.txn();
     TenantNumber tenant = directory_.tenant();
     Bytes bytes;
@@ -105,13 +114,15 @@ uint64_t Members::position(TypeNumber group_type, const Id &member) {
     if (txn.get(Db::memberships, member_key(tenant, member, Id{}), bytes))
         position = position_of(bytes);
     if (position == 0 || !has_dead_rows(txn)) return position;
-    // A row that has died since says so by its job alone.
-    each_membership(member, [&](const Id &group, uint32_t epoch) {
-        auto record = directory_.record(group_type, group);
-        bool alive = record && record->header().member_epoch == epoch;
-        if (!alive) position = std::max(position, died_at(group, epoch));
-        return true;
-    });
+    // A row that has died since says so by its job alone. Jobs are few.
+    std::string prefix = job_prefix(tenant);
+    Cursor jobs(txn, Db::jobs);
+    for (bool more = jobs.seek(prefix); more && starts_with(jobs.key(), prefix);
+         more = jobs.next()) {
+        auto job = job_at(txn, jobs);
+        if (job && contains(job->group, job->epoch, member))
+            position = std::max(position, job->position);
+    }
     return position;
 }
 
@@ -121,9 +132,9 @@ uint64_t Members::died_at(const Id &group, uint32_t epoch) {
     return known ? position_of(bytes) : 0;
 }
 
-size_t Members::count(const Id &group, uint32_t epoch, size_t limit) {
+size_t Members::rows(const Id &group, size_t limit) {
     size_t count = 0;
-    each_member(group, epoch, nullptr, [&](const Id &, TypeNumber) { return ++count < limit; });
+    each_row(group, nullptr, [&](const Id &, const MemberRow &) { return ++count < limit; });
     return count;
 }
 

@@ -40,8 +40,8 @@ class Members {
     bool contains(const Id &group, uint32_t epoch, const Id &member);
 
     // Position of the last change of a member's groups, 0 if it never had any: with the version it
-    // makes a User's ETag. `group_type`: the type whose resources have members.
-    uint64_t position(TypeNumber group_type, const Id &member);
+    // makes a User's ETag.
+    uint64_t position(const Id &member);
 
     // `each(group, record)` for the living groups of a member, by id; false stops.
     template <class Each>
@@ -57,6 +57,14 @@ class Members {
     // given; false stops.
     template <class Each>
     void each_member(const Id &group, uint32_t epoch, const Id *after, Each &&each) {
+        each_row(group, after, [&](const Id &member, const MemberRow &row) {
+            return row.epoch != epoch || each(member, row.type);
+        });
+    }
+
+    // `each(member, row)` for every row of a group, living or dead, likewise.
+    template <class Each>
+    void each_row(const Id &group, const Id *after, Each &&each) {
         std::string prefix = members_prefix(directory_.tenant(), group);
         Cursor cursor(directory_.txn(), Db::members);
         bool more = cursor.seek(after != nullptr ? prefix + std::string(bytes_of(*after)) : prefix);
@@ -64,8 +72,8 @@ class Members {
             Id member = id_at(cursor.key(), prefix.size());
             auto row = decode_member(cursor.value());
             if (!row) return directory_.txn().fail(Errc::damaged);
-            if (row->epoch != epoch || (after != nullptr && member == *after)) continue;
-            if (!each(member, row->type)) return;
+            if (after != nullptr && member == *after) continue;
+            if (!each(member, *row)) return;
         }
     }
 
@@ -86,8 +94,9 @@ class Members {
     // The position at which a group's rows of this epoch died; 0 if no job says so.
     uint64_t died_at(const Id &group, uint32_t epoch);
 
-    // The living members of a group, counted up to `limit`.
-    size_t count(const Id &group, uint32_t epoch, size_t limit);
+    // The rows of a group, dead ones included, counted up to `limit`: what it takes to list its
+    // members.
+    size_t rows(const Id &group, size_t limit);
 
   private:
     Directory &directory_;
