@@ -64,6 +64,7 @@ refused 'parts of a simple one', attribute(subAttributes => [{ name => 'x' }]), 
 refused 'a complex part', attribute(type => 'complex', subAttributes => [{ name => 'x', type => 'complex' }]),
     qr/Attribute "badge\.x": a sub-attribute cannot be complex/;
 refused 'a unique boolean', attribute(type => 'boolean', uniqueness => 'server'), qr/a boolean is never unique/;
+refused 'a unique attribute', attribute(uniqueness => 'server'), qr/"badge" of ".*" has "uniqueness": "server", which is not supported/;
 refused 'a secret that is returned', attribute(mutability => 'writeOnly', returned => 'default'),
     qr/a writeOnly attribute is never returned/;
 refused 'a schema that is built in', schema(id => $user), qr/The schema "\Q$user\E" is defined already/;

@@ -243,7 +243,7 @@ my $odd = "a&b + 100% #?\x{f6}";
 create($users, Scim::user("$_", externalId => $odd)) for 'one', 'two', 'three';
 utf8::encode($odd);
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --count 2), qq(externalId eq "$odd"));
-is join(' ', $out =~ /"(\w+)"/g), 'one two', 'every character of a filter arrives';
+is scalar(() = $out =~ /"(?:one|two|three)"/g), 2, 'every character of a filter arrives';
 is "$exit $err", "0 scimctl: 2 of 3 are shown; --count shows more\n", '--count';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme), 'userName eq');
 ok $exit == 1 && $out eq '' && $err =~ /^scimctl: /, 'a bad filter' or diag "$exit $out$err";

@@ -123,6 +123,23 @@ Outcome check_endpoints(const std::vector<ResourceType> &types) {
 
 }  // namespace
 
+namespace {
+
+// S-43: what is published is enforced, and only the built-in unique attributes have an index that
+// could enforce it.
+Outcome check_uniqueness(const std::string &urn, const std::vector<Attribute> &attributes) {
+    for (const Attribute &a : attributes) {
+        if (a.uniqueness != Uniqueness::none)
+            return refused("The attribute " + quoted(a.name) + " of " + quoted(urn) +
+                           " has \"uniqueness\": \"" + std::string(to_string(a.uniqueness)) +
+                           "\", which is not supported in schemas of your own: use \"none\".");
+        if (auto r = check_uniqueness(urn, a.sub_attributes); !r) return r;
+    }
+    return Done{};
+}
+
+}  // namespace
+
 Result<Declaration> make_declaration(uint64_t generation,
                                      const std::vector<Definition> &definitions) {
     Declaration d{generation, builtin_schemas(), builtin_resource_types()};
@@ -134,6 +151,8 @@ Result<Declaration> make_declaration(uint64_t generation,
         }
         if (find_schema(d.schemas, def.schema.id))
             return refused("The schema " + quoted(def.schema.id) + " is defined already.");
+        auto enforced = check_uniqueness(def.schema.id, def.schema.attributes);
+        if (!enforced) return enforced.error();
         d.schemas.push_back(def.schema);
     }
     for (size_t i = builtin; i < d.schemas.size(); i++)
