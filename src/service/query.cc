@@ -53,7 +53,12 @@ class Search::Side {
     bool needs_version_ = false;
     std::optional<SortKeys> keys_;
     std::optional<QueryPlan> plan_;
-    AttrSet wanted_;  // numbers
+    void note_behind();
+
+    // Numbers: of what the leaves are needed, and of what stands behind it in a record that was
+    // written under this catalog.
+    AttrSet wanted_, behind_;
+    const AttrSet none_;
     std::vector<Leaf> leaves_;
     FilterSubject subject_;
 };
@@ -70,7 +75,19 @@ void Search::Side::plan(Patience patience) {
         plan_.emplace(QueryPlan::scan(catalog, type_, search_.directory_));
     wanted_ = filter ? filter->stored() : AttrSet(type_.numbers_end());
     if (keys_) keys_->note_attributes(wanted_);
+    note_behind();
     needs_version_ = (filter && filter->needs_version()) || (keys_ && keys_->needs_version());
+}
+
+// Canonical order is that of the top attributes first.
+void Search::Side::note_behind() {
+    auto top_rank = [](const Attr &attr) { return attr.parent ? attr.parent->rank : attr.rank; };
+    uint16_t last = 0;
+    for (const Attr &attr : type_.attrs)
+        if (wanted_.includes(attr.number)) last = std::max(last, top_rank(attr));
+    behind_ = AttrSet(type_.numbers_end());
+    for (const Attr &attr : type_.attrs)
+        if (top_rank(attr) > last) behind_.add(attr.number);
 }
 
 uint64_t Search::Side::work() const {
@@ -80,13 +97,14 @@ uint64_t Search::Side::work() const {
 
 bool Search::Side::matches(const Id &id, const store::RecordView &record) {
     leaves_.clear();
-    if (!record.leaves(leaves_, wanted_)) {
+    const store::RecordHeader &header = record.header();
+    bool in_order = header.epoch == search_.snapshot_.catalog()->epoch();
+    if (!record.leaves(leaves_, wanted_, in_order ? behind_ : none_)) {
         search_.directory_.txn().fail(store::Errc::damaged);
         return false;
     }
     canonical_order(type_, leaves_);
     computed_.look_at(id, record);
-    const store::RecordHeader &header = record.header();
     subject_.type = &type_;
     subject_.leaves = &leaves_;
     subject_.computed = &computed_;

@@ -107,11 +107,7 @@ Access Planner::of_id(const FilterNode &term, Kind kind) {
 
 // What is true of some element is true of its terms, each by itself.
 Access Planner::of_element(const FilterNode &element) {
-    if (element.attr == nullptr) return nothing();
-    Access access = choose(element.left);
-    if (access.kind == Kind::scan) return access;
-    access.exact &= filter_.node(element.left).kind == NodeKind::term;
-    return access;
+    return element.attr == nullptr ? nothing() : choose(element.left);
 }
 
 // Two ranges of one attribute, if it has one value.

@@ -58,7 +58,7 @@ class TableReader {
           end_(at_ + table.size()),
           data_(data) {}
 
-    bool next(Leaf &leaf) {
+    [[gnu::always_inline]] bool next(Leaf &leaf) {
         if (at_ == end_) return false;
         uint64_t head, gap, length;
         // As a rule each is one byte: a search through all resources spends its time here.
@@ -85,7 +85,7 @@ class TableReader {
     bool good() const { return good_; }
 
   private:
-    bool read_long(uint64_t &head, uint64_t &gap, uint64_t &length) {
+    [[gnu::noinline]] bool read_long(uint64_t &head, uint64_t &gap, uint64_t &length) {
         ByteReader in({reinterpret_cast<const char *>(at_), size_t(end_ - at_)});
         head = in.varint();
         gap = in.varint();
@@ -206,12 +206,15 @@ bool RecordView::leaves(std::vector<Leaf> &out) const {
     return table.good();
 }
 
-bool RecordView::leaves(std::vector<Leaf> &out, const AttrSet &wanted) const {
+bool RecordView::leaves(std::vector<Leaf> &out, const AttrSet &wanted,
+                        const AttrSet &behind) const {
     if (wanted.empty()) return true;
     TableReader table(table_, data_);
     Leaf leaf;
-    while (table.next(leaf))
+    while (table.next(leaf)) {
+        if (behind.includes(leaf.attr)) return true;
         if (wanted.includes(leaf.attr)) out.push_back(leaf);
+    }
     return table.good();
 }
 

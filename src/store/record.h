@@ -85,8 +85,9 @@ class RecordView {
     Bytes bytes() const { return bytes_; }  // the whole record
     // The leaves in stored order, hidden ones last, appended; false if the table is damaged.
     bool leaves(std::vector<Leaf> &out) const;
-    // Only those of `wanted` attributes, a set of numbers.
-    bool leaves(std::vector<Leaf> &out, const AttrSet &wanted) const;
+    // Only those of `wanted` attributes. An attribute of `behind` ends the walk: it stands behind
+    // all that are wanted. Both are sets of numbers.
+    bool leaves(std::vector<Leaf> &out, const AttrSet &wanted, const AttrSet &behind) const;
     // The text of an attribute's first leaf, empty if there is none.
     Bytes first(AttrNumber attr) const;
 

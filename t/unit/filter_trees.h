@@ -108,8 +108,9 @@ struct Complex {
 inline constexpr Complex complexes[] = {
     {"", "name"}, {"", "emails"}, {acme, "seat"}, {"", "groups"}};
 
-// The ids that a literal may be, if a test has some.
+// The ids that a literal may be, if a test has some; the groups' are the last.
 inline std::vector<std::string> known_ids;
+inline size_t known_groups = 0;
 
 inline bool same(const char *a, const char *b) { return std::string_view(a) == b; }
 
@@ -219,7 +220,9 @@ inline void random_literal(Tree &tree, Type type) {
     bool is_id = tree.known && (same(tree.known->top, "id") || same(tree.known->top, "groups"));
     if (is_id && chance(2))
         tree.text = known_ids.empty() ? "0192f7a0-0000-7000-8000-0123456789ab"
-                                      : known_ids[below(known_ids.size())];
+                    : same(tree.known->top, "id")
+                        ? known_ids[below(known_ids.size())]
+                        : known_ids[known_ids.size() - 1 - below(known_groups)];
     if (tree.known && same(tree.known->sub, "resourceType") && chance(2)) tree.text = "User";
 }
 
