@@ -111,14 +111,9 @@ bool Computed::append_display(const Other &other) {
         if (!found) return false;
         record = &*found;
     }
-    for (const char *name : {"displayName", "userName"}) {
-        const Attr *attr = other.type->find_core(name);
-        store::Bytes json = attr != nullptr ? record->first(attr->number) : store::Bytes();
-        if (json.empty()) continue;
-        text_ += json;
-        return true;
-    }
-    return false;
+    store::Bytes json = display_of(*other.type, *record);
+    text_ += json;
+    return !json.empty();
 }
 
 }  // namespace scim::service

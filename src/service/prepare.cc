@@ -1,21 +1,11 @@
 #include "scim/json.h"
 #include "service/command.h"
+#include "service/content_type.h"
 #include "service/routes.h"
 
 namespace scim::service {
 
 namespace {
-
-// RFC 7644 3.8; a missing type is common on real requests and harmless (S-48).
-Outcome check_content_type(std::string_view type) {
-    std::string_view media = type.substr(0, type.find(';'));
-    while (!media.empty() && media.back() == ' ') media.remove_suffix(1);
-    if (media.empty() || ascii_iequals(media, "application/scim+json") ||
-        ascii_iequals(media, "application/json"))
-        return Done{};
-    return Error{415, ScimType::none,
-                 "the body is " + quoted(media) + "; send Content-Type: application/scim+json", 0};
-}
 
 // A resource that was never said to be inactive is active: Okta and Entra expect to read it back.
 void default_active(const TypeView &type, Resource &resource) {

@@ -88,16 +88,6 @@ bool may_copy(const Rendering &r, const store::RecordHeader &header) {
 
 // The computed attributes
 
-// The name of a resource as a reference to it shows it: JSON, or empty. A group has a displayName, a
-// user may.
-store::Bytes display_of(const TypeView &type, const store::RecordView &record) {
-    const Attr *display = type.find_core("displayName");
-    store::Bytes name = display != nullptr ? record.first(display->number) : store::Bytes();
-    if (!name.empty()) return name;
-    const Attr *user_name = type.find_core("userName");
-    return user_name != nullptr ? record.first(user_name->number) : store::Bytes();
-}
-
 // One element of `groups` or `members`: what it refers to, by the names of its parts.
 struct Reference {
     const TypeView *type;
@@ -233,6 +223,14 @@ bool write_body(std::string &out, const Rendering &r, std::vector<Leaf> &leaves)
 }
 
 }  // namespace
+
+store::Bytes display_of(const TypeView &type, const store::RecordView &record) {
+    const Attr *display = type.find_core("displayName");
+    store::Bytes name = display != nullptr ? record.first(display->number) : store::Bytes();
+    if (!name.empty()) return name;
+    const Attr *user_name = type.find_core("userName");
+    return user_name != nullptr ? record.first(user_name->number) : store::Bytes();
+}
 
 uint64_t version_of(const Catalog &catalog, const TypeView &type, store::Directory &directory,
                     const Id &id, const store::RecordView &record) {

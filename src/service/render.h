@@ -22,6 +22,10 @@ struct Rendering {
     store::Directory &directory;
 };
 
+// The name of a resource as a reference to it shows it, JSON: its displayName, or its userName;
+// empty if it has neither.
+store::Bytes display_of(const TypeView &type, const store::RecordView &record);
+
 // The position of the last change of what the resource shows: of its record, or of its groups.
 uint64_t version_of(const Catalog &catalog, const TypeView &type, store::Directory &directory,
                     const Id &id, const store::RecordView &record);
