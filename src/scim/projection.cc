@@ -93,20 +93,23 @@ void exclude(const TypeView &type, AttrSet &shown, std::string_view name) {
         if (attr.extension == bit && !attr.parent) remove_with_parts(shown, attr);
 }
 
-// A type that stores what is not shown by default has no body to copy: what is never returned must
-// not slip out with it.
-bool is_whole(const TypeView &type, const AttrSet &shown) {
+bool shows_all_stored(const TypeView &type, const AttrSet &shown) {
     for (const Attr &attr : type.attrs)
-        if (attr.stored() && !(shown.has(attr.rank) && shown_by_default(attr))) return false;
+        if (attr.stored() && !shown.has(attr.rank)) return false;
     return true;
 }
 
 }  // namespace
 
+// A type that stores what is not shown by default has no body to copy: what is never returned must
+// not slip out with it.
 Projection::Projection(const TypeView &type) : shown_(type.attrs.size()) {
-    for (const Attr &attr : type.attrs)
-        if (shown_by_default(attr)) shown_.add(attr.rank);
-    whole_ = is_whole(type, shown_);
+    for (const Attr &attr : type.attrs) {
+        if (shown_by_default(attr))
+            shown_.add(attr.rank);
+        else if (attr.stored())
+            whole_ = false;
+    }
 }
 
 Result<Projection> Projection::parse(const TypeView &type,
@@ -126,7 +129,7 @@ Result<Projection> Projection::parse(const TypeView &type,
     } else if (all_but) {
         while (!excluded->empty()) exclude(type, p.shown_, next_name(*excluded));
     }
-    p.whole_ = is_whole(type, p.shown_);
+    if (some || all_but) p.whole_ = p.whole_ && shows_all_stored(type, p.shown_);
     return p;
 }
 
