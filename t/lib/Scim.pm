@@ -146,9 +146,11 @@ sub run {
     return ($status & 127 ? 128 + ($status & 127) : $status >> 8, map { seek $_, 0, 0; local $/; <$_> // '' } $out, $err);
 }
 
-# nginx -t: (exit code, what it said)
+# nginx -t: (exit code, what it said). Leaks are not looked for: nginx loses its first pool when it refuses a configuration,
+# with or without the module.
 sub check {
     my ($self) = @_;
+    local $ENV{ASAN_OPTIONS} = join ':', grep length, $ENV{ASAN_OPTIONS} // '', 'detect_leaks=0';
     my ($exit, $out, $err) = $self->run('', _nginx(), '-t', '-p', $self->{dir},
         '-c', "$self->{dir}/nginx.conf", '-e', 'stderr');
     return ($exit, $out . $err);
