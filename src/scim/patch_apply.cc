@@ -2,6 +2,7 @@
 // changed, and put together again; nothing else is looked at, and no JSON is parsed.
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_set>
 #include <utility>
 
@@ -39,7 +40,7 @@ class PatchApplication {
     using Targets = std::vector<size_t>;  // places of elements
 
     void take_apart();
-    void put_together();
+    Outcome put_together();
 
     Outcome make(const PatchStep &step);
     void whole(const PatchStep &step, Slot &slot);
@@ -87,8 +88,7 @@ Outcome PatchApplication::run() {
                                "]: " + std::move(r.error().detail);
             return r;
         }
-    put_together();
-    return Done{};
+    return put_together();
 }
 
 void PatchApplication::take_apart() {
@@ -112,13 +112,14 @@ void PatchApplication::take_apart() {
     }
 }
 
-void PatchApplication::put_together() {
+Outcome PatchApplication::put_together() {
     auto touched = [&](const Leaf &leaf) {
         const Attr *attr = type_.by_number(leaf.attr);
         return attr && attr->stored() && places_[top_of(*attr).rank];
     };
-    std::vector<Leaf> &leaves = resource_.leaves;
-    leaves.erase(std::remove_if(leaves.begin(), leaves.end(), touched), leaves.end());
+    std::vector<Leaf> leaves;
+    std::remove_copy_if(resource_.leaves.begin(), resource_.leaves.end(),
+                        std::back_inserter(leaves), touched);
     for (const Slot &slot : slots_) {
         std::unordered_set<Element, ElementHash> seen;
         uint32_t place = 0;
@@ -129,7 +130,10 @@ void PatchApplication::put_together() {
             place++;
         }
     }
-    canonical_order(type_, leaves);
+    if (auto r = check_bytes("the resource", bytes_of(leaves)); !r) return r;
+    resource_.leaves = std::move(leaves);
+    canonical_order(type_, resource_.leaves);
+    return Done{};
 }
 
 Outcome PatchApplication::make(const PatchStep &step) {
@@ -170,25 +174,31 @@ Outcome PatchApplication::list(const PatchStep &step, Slot &slot) {
         return remove_all(step, slot, all);
     }
     if (step.op == PatchOp::replace) slot.elements.clear();
-    for (Element &element : elements(step.values)) {
-        auto equal = [&](const Element &other) { return other == element; };
-        if (step.op == PatchOp::add &&
-            std::any_of(slot.elements.begin(), slot.elements.end(), equal))
-            continue;
-        for (Leaf &leaf : element.leaves) leaf.json = resource_.keep(leaf.json);
+    std::vector<Element> more = elements(step.values);
+    Present present(slot.elements, more.size());
+    work_.note(slot.elements.size() + more.size());
+    for (Element &element : more) {
+        if (step.op == PatchOp::add && present.has(element)) continue;
         slot.elements.push_back(std::move(element));
         const Leaf *primary = slot.primary ? slot.elements.back().find(*slot.primary) : nullptr;
-        if (primary && primary->json == "true") claim_primary(slot, slot.elements.size() - 1);
+        // One may be, so that this happens once.
+        const bool claims = primary && primary->json == "true";
+        if (claims) claim_primary(slot, slot.elements.size() - 1);
+        present.note_last(claims);
     }
+    if (auto r = work_.check(); !r) return r;
     return check_size(step, slot);
 }
 
 Outcome PatchApplication::check_size(const PatchStep &step, const Slot &slot) const {
-    if (slot.elements.size() <= max_elements) return Done{};
-    return bad_request(ScimType::invalid_value, "\"" + step.attr->path + "\" would have " +
-                                                    std::to_string(slot.elements.size()) +
-                                                    " elements; " + std::to_string(max_elements) +
-                                                    " are allowed.");
+    const std::string what = "\"" + step.attr->path + "\"";
+    if (slot.elements.size() > max_elements)
+        return bad_request(ScimType::invalid_value,
+                           what + " would have " + std::to_string(slot.elements.size()) +
+                               " elements; " + std::to_string(max_elements) + " are allowed.");
+    size_t bytes = 0;
+    for (const Element &element : slot.elements) bytes += bytes_of(element.leaves);
+    return check_bytes(what, bytes);
 }
 
 // S-119
@@ -231,7 +241,8 @@ Outcome PatchApplication::selected(const PatchStep &step, Slot &slot) {
     auto gone = [](const Element &element) { return element.leaves.empty(); };
     slot.elements.erase(std::remove_if(slot.elements.begin(), slot.elements.end(), gone),
                         slot.elements.end());
-    return Done{};
+    if (auto r = work_.check(); !r) return r;
+    return check_size(step, slot);
 }
 
 bool PatchApplication::sets_primary(const Slot &slot, const LeafRange &range) const {
@@ -288,14 +299,18 @@ void PatchApplication::set(PatchOp op, Element &element, const Leaf &value) {
         };
         std::vector<Leaf> &leaves = element.leaves;
         leaves.insert(std::find_if(leaves.begin(), leaves.end(), after),
-                      {value.attr, 0, resource_.keep(value.json)});
+                      {value.attr, 0, value.json});
     } else if (op == PatchOp::add && attr.parent && attr.def->multi_valued) {
+        // Made anew for each element, and kept.
+        work_.note(1 + leaf->json.size() + value.json.size());
+        if (work_.too_much()) return;
         std::vector<std::string_view> all = values_of(leaf->json);
+        std::unordered_set<std::string_view> seen(all.begin(), all.end());
         for (std::string_view one : values_of(value.json))
-            if (!std::count(all.begin(), all.end(), one)) all.push_back(one);
+            if (seen.insert(one).second) all.push_back(one);
         leaf->json = resource_.keep(array_of(all));
-    } else if (leaf->json != value.json) {
-        leaf->json = resource_.keep(value.json);
+    } else {
+        leaf->json = value.json;
     }
 }
 
@@ -334,6 +349,7 @@ void PatchApplication::remove_part(const PatchStep &step, Element &element) {
         if (comparable(part, leaf->json) == comparable(part, listed)) element.remove(part);
         return;
     }
+    work_.note(leaf->json.size() + listed.size());
     std::unordered_set<std::string> going;
     for (std::string_view one : values_of(listed)) going.insert(comparable(part, one));
     std::vector<std::string_view> left;

@@ -52,6 +52,31 @@ Outcome PatchWork::check() const {
                  "this request has too much to compare; send it in several requests.", 0};
 }
 
+// Present
+
+Present::Present(const std::vector<Element> &all, size_t questions)
+    : all_(all), indexed_(questions > 16) {
+    note_all();
+}
+
+void Present::note_all() {
+    places_.clear();
+    for (size_t i = 0; indexed_ && i < all_.size(); i++) note(i);
+}
+
+void Present::note_last(bool others) {
+    if (others)
+        note_all();
+    else if (indexed_)
+        note(all_.size() - 1);
+}
+
+bool Present::has(const Element &element) const {
+    if (!indexed_) return std::find(all_.begin(), all_.end(), element) != all_.end();
+    auto [from, to] = places_.equal_range(element.key());
+    return std::any_of(from, to, [&](const auto &place) { return all_[place.second] == element; });
+}
+
 // Texts
 
 std::vector<std::string_view> values_of(std::string_view array) {

@@ -50,6 +50,25 @@ class PatchWork {
     size_t done_ = 0;
 };
 
+// Which elements a growing list has: by looking at each if few are asked for, by an index otherwise.
+class Present {
+  public:
+    // `all` must outlive it; only note_last() may follow a change.
+    Present(const std::vector<Element> &all, size_t questions);
+
+    bool has(const Element &element) const;
+    // The last element is new; `others` may have changed as well.
+    void note_last(bool others);
+
+  private:
+    void note(size_t i) { places_.emplace(all_[i].key(), i); }
+    void note_all();
+
+    const std::vector<Element> &all_;
+    const bool indexed_;
+    std::unordered_multimap<size_t, size_t> places_;  // by key
+};
+
 // The values in the text of a multi-valued part, which is an array of simple ones.
 std::vector<std::string_view> values_of(std::string_view array);
 std::string array_of(const std::vector<std::string_view> &values);  // empty if there are none

@@ -125,10 +125,94 @@ void listed() {
             too_much, "long texts that have to be folded");
 }
 
+void bytes() {
+    auto photos = [](int n, const std::string &more) {
+        return "\"photos\":[" +
+               many(size_t(n), ",",
+                    [&](int i) {
+                        return R"({"value":"p)" + std::to_string(i) + more + R"(","type":"t)" +
+                               std::to_string(i) + "\"}";
+                    }) +
+               "]";
+    };
+    const std::string photo(200000, 'p');
+    auto replace = [](const std::string &path, const std::string &value) {
+        return R"({"op":"replace","path":")" + path + R"(","value":")" + value + "\"}";
+    };
+    refused(patched(photos(1500, ""), replace("photos.value", photo)),
+            "413: Operations[0]: \"photos\" would have 3000", "one value in all elements");
+    Applied got = patched(photos(80, ""), replace("photos.value", photo));
+    ok(got.text.size() > 16000000 && has(got.text, "\"type\":\"t79\""), "below 16 MiB it is done");
+    // Two attributes, neither of which is too large.
+    refused(patched(photos(50, ""), replace("photos.value", photo) + "," +
+                                        R"({"op":"add","path":"ims","value":[)" +
+                                        many(120, ",",
+                                             [](int i) {
+                                                 return R"({"value":")" + std::string(60000, 'i') +
+                                                        std::to_string(i) + "\"}";
+                                             }) +
+                                        "]}"),
+            "413: the resource would have 17", "all attributes together");
+    // Each adds to what the one before has made.
+    auto adds = [](int n) {
+        return many(size_t(n), ",", [](int i) {
+            return R"({"op":"add","path":"urn:example:acme:2.0:User:seat.tags","value":[)" +
+                   many(2000, ",",
+                        [&](int j) {
+                            return "\"" + std::to_string(i) + "-" + std::to_string(j) + "\"";
+                        }) +
+                   "]}";
+        });
+    };
+    const std::string seats =
+        R"("urn:example:acme:2.0:User":{"seat":[)" +
+        many(100, ",", [](int i) { return R"({"value":")" + std::to_string(i) + "\"}"; }) + "]}";
+    refused(patched(seats, adds(60)), "413: Operations[", "values of a part");
+    got = patched(R"("urn:example:acme:2.0:User":{"seat":[{"value":"0"}]})", adds(20));
+    ok(has(got.text, "\"19-1999\""), "of one element: done");
+    quick(got, "40,000 values of a part");
+    Report report;
+    std::string body = R"({"userName":"u",)" + photos(85, photo) + "}";
+    JsonLimits limits;
+    Json json = must(parse_json(body, limits));
+    auto resource = read_resource(user(), json.get(), false, report);
+    ok(!resource && has(words(resource.error()), "413: the resource would have 170") &&
+           has(words(resource.error()), " bytes; 16 MiB are allowed."),
+       "POST and PUT, too");
+}
+
+void additions() {
+    auto emails = [](int from, int n) {
+        return "[" +
+               many(size_t(n), ",",
+                    [&](int i) { return R"({"value":")" + std::to_string(from + i) + "\"}"; }) +
+               "]";
+    };
+    auto add = [&](int from, int n) {
+        return R"({"op":"add","path":"emails","value":)" + emails(from, n) + "}";
+    };
+    const std::string before = "\"emails\":" + emails(0, 9000);
+    Applied got = patched(before, many(8, ",", [&](int) { return add(1000, 9000); }));
+    is(std::count(got.text.begin(), got.text.end(), '{'), 10000, "each is added once");
+    ok(got.milliseconds < 1000, "8 times 9,000 in " + std::to_string(got.milliseconds) + " ms");
+    got = patched(before, add(5000, 5000) + "," + add(9999, 2));
+    ok(has(got.text, "invalidValue: Operations[1]: \"emails\" would have 10001 elements"),
+       "no more than are allowed");
+    got = patched(R"("emails":[{"value":"a","primary":true},{"value":"b"}])",
+                  R"({"op":"add","path":"emails","value":[{"value":"b","primary":true},)"
+                  R"({"value":"a","primary":false},{"value":"b"},)" +
+                      emails(0, 20).substr(1) + "}");
+    ok(has(got.text, R"("emails":[{"value":"a","primary":false},{"value":"b"},)"
+                     R"({"value":"b","primary":true},{"value":"0"},)"),
+       "what has lost its primary is found");
+}
+
 }  // namespace
 
 int main() {
     filters();
     listed();
+    bytes();
+    additions();
     return tap::done();
 }
