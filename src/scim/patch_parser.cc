@@ -361,7 +361,15 @@ Outcome PatchParser::change(const Source &from, Path path, std::string_view text
                      0};
     auto step = reader_.read(from.op, std::move(path), text, value);
     if (!step) return step.error();
-    if (*step) add(from, std::move(**step));
+    if (!*step) return Done{};
+    // A leaver must not become one who is neither active nor inactive; PUT keeps it, too.
+    const Attr &attr = *(*step)->attr;
+    if ((*step)->op == PatchOp::remove && &attr == type_.find_core("active") &&
+        attr.def->type == Type::boolean) {
+        dialect_.report().rewrote("active-kept");
+        return Done{};
+    }
+    add(from, std::move(**step));
     return Done{};
 }
 

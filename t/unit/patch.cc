@@ -152,6 +152,21 @@ void complex() {
             "a number for a string");
 }
 
+// A leaver who is neither active nor inactive could come back.
+void active() {
+    for (const std::string &operation :
+         {op("remove", "active"), op("replace", "active", "null"), op("replace", "ACTIVE", "[]"),
+          op("replace", "", R"({"active":null})")})
+        for (bool strict : {false, true}) {
+            is(patched(R"("active":false)", operation, strict), R"("active":false)",
+               "active is kept: " + operation);
+            is(summary, "active-kept", "and that is reported");
+        }
+    rfc(R"("active":false)", op("add", "active", "null"), R"("active":false)", "add of null");
+    is(patched(R"("active":false)", op("remove", "active") + "," + op("add", "active", "true")),
+       R"("active":true)", "what follows counts");
+}
+
 void without_path() {
     rfc(R"("title":"S","nickName":"N")", op("replace", "", R"({"title":"T","active":false})"),
         R"("nickName":"N","title":"T","active":false)", "replace without path");
@@ -669,6 +684,7 @@ void speed() {
 int main() {
     singular();
     complex();
+    active();
     without_path();
     multi_valued();
     filtered();
