@@ -1,5 +1,8 @@
 // From the body of a PATCH to steps: the message, its operations, and which attributes they name.
 
+#include <algorithm>
+#include <iterator>
+
 #include "scim/dialect.h"
 #include "scim/members.h"
 #include "scim/patch.h"
@@ -395,11 +398,22 @@ Outcome PatchParser::members(const Source &from, const Path &path, const json_t 
     return Done{};
 }
 
-// Listed ones only: nothing but the absence of a value means all.
+// Listed ones only: nothing but the absence of a value means all. Of those that a filter selects the
+// listed ones, or all if there is no list.
 Result<std::vector<Id>> PatchParser::removed_members(const Path &path, const json_t *value) {
-    if (path.member_ids) return members_.read(*path.member_ids, MemberReader::Unknown::skip);
-    if (auto r = dialect_.remove_with_value(); !r) return r.error();
-    return members_.read(value, MemberReader::Unknown::skip);
+    if (!path.member_ids || is_assigned(value))
+        if (auto r = dialect_.remove_with_value(); !r) return r.error();
+    if (!path.member_ids) return members_.read(value, MemberReader::Unknown::skip);
+    auto selected = members_.read(*path.member_ids, MemberReader::Unknown::skip);
+    if (!selected || !is_assigned(value)) return selected;
+    auto listed = members_.read(value, MemberReader::Unknown::skip);
+    if (!listed) return listed;
+    std::vector<Id> both;
+    sort_members(*selected);
+    sort_members(*listed);
+    std::set_intersection(selected->begin(), selected->end(), listed->begin(), listed->end(),
+                          std::back_inserter(both));
+    return both;
 }
 
 }  // namespace scim

@@ -594,6 +594,16 @@ void groups() {
     ok(has(members(op("remove", "members", list("31")), true),
            "invalidValue: Operations[0].value: "),
        "refused");
+    // Of those that the path selects the listed ones.
+    is(members(op("remove", selected('3'), list("31"))), "-3", "remove by a path and values");
+    is(summary, "remove-with-value", "reported");
+    is(members(op("remove", selected('3'), list("1"))), "(empty)", "another is listed");
+    is(members(op("remove", selected('3'), "null")), "-3", "null beside a filter says nothing");
+    is(members(op("remove", selected('3'), "[]")), "-3", "nor does []");
+    is(summary, "", "neither is reported");
+    ok(has(members(op("remove", selected('3'), list("3")), true),
+           "invalidValue: Operations[0].value: "),
+       "refused");
     is(members(op("remove", "members", "[]")), "(empty)", "[] is nobody");
     is(members(op("remove", "members", "null")), "(empty)", "null is nobody");
     is(members(op("remove", "members", "\"" + id_text('5') + "\"")), "-5", "a bare id");
