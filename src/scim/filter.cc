@@ -107,17 +107,6 @@ bool key_matches(FilterOp op, std::string_view key, std::string_view wanted) {
     }
 }
 
-bool is_ascii(std::string_view text) {
-    uint64_t seen = 0, word;
-    size_t i = 0;
-    for (; text.size() - i >= sizeof word; i += sizeof word) {
-        std::memcpy(&word, text.data() + i, sizeof word);
-        seen |= word;
-    }
-    for (; i < text.size(); i++) seen |= uint8_t(text[i]);
-    return (seen & 0x8080808080808080) == 0;
-}
-
 // The key of an ASCII text is its lower case, whether folded or a userName (text.cc).
 bool ascii_key_is(std::string_view text, std::string_view key) {
     return text.size() == key.size() &&

@@ -2,64 +2,18 @@
 // changed, and put together again; nothing else is looked at, and no JSON is parsed.
 
 #include <algorithm>
-#include <functional>
-#include <map>
-#include <optional>
+#include <iterator>
 #include <unordered_set>
 #include <utility>
 
-#include "scim/datetime.h"
-#include "scim/json.h"
 #include "scim/patch.h"
-#include "scim/text.h"
+#include "scim/patch_element.h"
 
 namespace scim {
 
 namespace {
 
-// Elements asked by filters, times the terms of the filter: what keeps a request for the worst of
-// resources below half a second.
-constexpr size_t max_comparisons = 20'000'000;
-
 const Attr &top_of(const Attr &attr) { return attr.parent ? *attr.parent : attr; }
-
-// One element of an attribute, or a whole attribute that is not multi-valued. Parts are in order.
-struct Element {
-    std::vector<Leaf> leaves;
-    mutable size_t hash = 0;  // 0: not yet known
-
-    bool operator==(const Element &other) const {
-        if (key() != other.key() || leaves.size() != other.leaves.size()) return false;
-        return std::equal(
-            leaves.begin(), leaves.end(), other.leaves.begin(),
-            [](const Leaf &a, const Leaf &b) { return a.attr == b.attr && a.json == b.json; });
-    }
-
-    size_t key() const {
-        if (hash) return hash;
-        for (const Leaf &leaf : leaves)
-            hash = hash * 31 + leaf.attr + std::hash<std::string_view>()(leaf.json);
-        return hash |= 1;
-    }
-
-    const Leaf *find(AttrNumber attr) const {
-        for (const Leaf &leaf : leaves)
-            if (leaf.attr == attr) return &leaf;
-        return nullptr;
-    }
-    Leaf *find(const Attr &attr) {
-        return const_cast<Leaf *>(std::as_const(*this).find(attr.number));
-    }
-
-    void remove(const Attr &attr) {
-        if (Leaf *leaf = find(attr)) leaves.erase(leaves.begin() + (leaf - leaves.data()));
-        hash = 0;
-    }
-};
-
-struct ElementHash {
-    size_t operator()(const Element &e) const { return e.key(); }
-};
 
 struct Slot {
     const Attr *attr = nullptr;
@@ -71,76 +25,6 @@ const Attr *primary_of(const Attr &attr) {
     const Attr *part = attr.def->multi_valued ? TypeView::find_sub(attr, "primary") : nullptr;
     return part && part->def->type == Type::boolean && !part->def->multi_valued ? part : nullptr;
 }
-
-// The values in the text of a multi-valued part, which is an array of simple ones.
-std::vector<std::string_view> values_of(std::string_view array) {
-    std::vector<std::string_view> out;
-    bool quoted = false;
-    size_t start = 1;
-    for (size_t i = 1; i < array.size(); i++) {
-        if (array[i] == '"') quoted = !quoted;
-        if (quoted && array[i] == '\\') i++;
-        if (quoted || (array[i] != ',' && array[i] != ']')) continue;
-        out.push_back(array.substr(start, i - start));
-        start = i + 1;
-    }
-    return out;
-}
-
-std::string array_of(const std::vector<std::string_view> &values) {
-    std::string out;
-    for (std::string_view value : values) {
-        out += out.empty() ? '[' : ',';
-        out += value;
-    }
-    return out.empty() ? out : out + "]";
-}
-
-// One text for all values that a filter would call equal. Of a multi-valued part: one of its values.
-std::string comparable(const Attr &attr, std::string_view json) {
-    std::string text;
-    if (!read_string(json, text)) return std::string(json);
-    if (attr.def->type == Type::date_time)
-        if (auto time = parse_datetime(text)) return std::to_string(*time);
-    return key_of(attr.matching, text);
-}
-
-// Elements that are to go, each known by the parts that were sent of it.
-class Listed {
-  public:
-    Listed(const TypeView &type, const std::vector<Element> &elements) : type_(type) {
-        for (const Element &element : elements) {
-            std::vector<AttrNumber> parts;
-            for (const Leaf &leaf : element.leaves) parts.push_back(leaf.attr);
-            std::string key = *key_of_parts(element, parts);
-            by_parts_[std::move(parts)].insert(std::move(key));
-        }
-    }
-
-    bool contains(const Element &element) const {
-        return std::any_of(by_parts_.begin(), by_parts_.end(), [&](const auto &listed) {
-            auto key = key_of_parts(element, listed.first);
-            return key && listed.second.count(*key);
-        });
-    }
-
-  private:
-    // Nothing if the element lacks one of them.
-    std::optional<std::string> key_of_parts(const Element &element,
-                                            const std::vector<AttrNumber> &parts) const {
-        std::string out;
-        for (AttrNumber number : parts) {
-            const Leaf *leaf = element.find(number);
-            if (!leaf) return std::nullopt;
-            const std::string text = comparable(*type_.by_number(number), leaf->json);
-            out += std::to_string(text.size()) + ':' + text;
-        }
-        return out;
-    }
-
-    const TypeView &type_;
-    std::map<std::vector<AttrNumber>, std::unordered_set<std::string>> by_parts_;
-};
 
 }  // namespace
 
@@ -156,7 +40,7 @@ class PatchApplication {
     using Targets = std::vector<size_t>;  // places of elements
 
     void take_apart();
-    void put_together();
+    Outcome put_together();
 
     Outcome make(const PatchStep &step);
     void whole(const PatchStep &step, Slot &slot);
@@ -164,7 +48,7 @@ class PatchApplication {
     Outcome selected(const PatchStep &step, Slot &slot);
     Outcome select(const PatchStep &step, const Slot &slot, Targets &targets);
 
-    void remove_all(const PatchStep &step, Slot &slot, const Targets &targets);
+    Outcome remove_all(const PatchStep &step, Slot &slot, const Targets &targets);
     void remove_part(const PatchStep &step, Element &element);
     Outcome create(const PatchStep &step, Slot &slot);
     void change(const PatchStep &step, Element &element);
@@ -188,7 +72,7 @@ class PatchApplication {
     Report &report_;
     std::vector<Slot> slots_;
     std::vector<uint16_t> places_;  // by rank: in slots_, from 1; 0 for what is not touched
-    size_t comparisons_ = 0;
+    PatchWork work_;
 };
 
 Outcome Patch::apply(const TypeView &type, Resource &resource, Report &report) const {
@@ -204,8 +88,7 @@ Outcome PatchApplication::run() {
                                "]: " + std::move(r.error().detail);
             return r;
         }
-    put_together();
-    return Done{};
+    return put_together();
 }
 
 void PatchApplication::take_apart() {
@@ -229,13 +112,14 @@ void PatchApplication::take_apart() {
     }
 }
 
-void PatchApplication::put_together() {
+Outcome PatchApplication::put_together() {
     auto touched = [&](const Leaf &leaf) {
         const Attr *attr = type_.by_number(leaf.attr);
         return attr && attr->stored() && places_[top_of(*attr).rank];
     };
-    std::vector<Leaf> &leaves = resource_.leaves;
-    leaves.erase(std::remove_if(leaves.begin(), leaves.end(), touched), leaves.end());
+    std::vector<Leaf> leaves;
+    std::remove_copy_if(resource_.leaves.begin(), resource_.leaves.end(),
+                        std::back_inserter(leaves), touched);
     for (const Slot &slot : slots_) {
         std::unordered_set<Element, ElementHash> seen;
         uint32_t place = 0;
@@ -246,7 +130,10 @@ void PatchApplication::put_together() {
             place++;
         }
     }
-    canonical_order(type_, leaves);
+    if (auto r = check_bytes("the resource", bytes_of(leaves)); !r) return r;
+    resource_.leaves = std::move(leaves);
+    canonical_order(type_, resource_.leaves);
+    return Done{};
 }
 
 Outcome PatchApplication::make(const PatchStep &step) {
@@ -284,29 +171,34 @@ Outcome PatchApplication::list(const PatchStep &step, Slot &slot) {
     if (step.op == PatchOp::remove) {
         Targets all(slot.elements.size());
         for (size_t i = 0; i < all.size(); i++) all[i] = i;
-        remove_all(step, slot, all);
-        return Done{};
+        return remove_all(step, slot, all);
     }
     if (step.op == PatchOp::replace) slot.elements.clear();
-    for (Element &element : elements(step.values)) {
-        auto equal = [&](const Element &other) { return other == element; };
-        if (step.op == PatchOp::add &&
-            std::any_of(slot.elements.begin(), slot.elements.end(), equal))
-            continue;
-        for (Leaf &leaf : element.leaves) leaf.json = resource_.keep(leaf.json);
+    std::vector<Element> more = elements(step.values);
+    Present present(slot.elements, more.size());
+    work_.note(slot.elements.size() + more.size());
+    for (Element &element : more) {
+        if (step.op == PatchOp::add && present.has(element)) continue;
         slot.elements.push_back(std::move(element));
         const Leaf *primary = slot.primary ? slot.elements.back().find(*slot.primary) : nullptr;
-        if (primary && primary->json == "true") claim_primary(slot, slot.elements.size() - 1);
+        // One may be, so that this happens once.
+        const bool claims = primary && primary->json == "true";
+        if (claims) claim_primary(slot, slot.elements.size() - 1);
+        present.note_last(claims);
     }
+    if (auto r = work_.check(); !r) return r;
     return check_size(step, slot);
 }
 
 Outcome PatchApplication::check_size(const PatchStep &step, const Slot &slot) const {
-    if (slot.elements.size() <= max_elements) return Done{};
-    return bad_request(ScimType::invalid_value, "\"" + step.attr->path + "\" would have " +
-                                                    std::to_string(slot.elements.size()) +
-                                                    " elements; " + std::to_string(max_elements) +
-                                                    " are allowed.");
+    const std::string what = "\"" + step.attr->path + "\"";
+    if (slot.elements.size() > max_elements)
+        return bad_request(ScimType::invalid_value,
+                           what + " would have " + std::to_string(slot.elements.size()) +
+                               " elements; " + std::to_string(max_elements) + " are allowed.");
+    size_t bytes = 0;
+    for (const Element &element : slot.elements) bytes += bytes_of(element.leaves);
+    return check_bytes(what, bytes);
 }
 
 // S-119
@@ -323,12 +215,12 @@ void PatchApplication::claim_primary(Slot &slot, size_t winner) {
 // ---- Elements that a filter selects, or all of which a part is meant ----
 
 Outcome PatchApplication::select(const PatchStep &step, const Slot &slot, Targets &targets) {
-    if (step.filter) comparisons_ += slot.elements.size() * step.filter->filter.terms();
-    if (comparisons_ > max_comparisons)
-        return Error{413, ScimType::none,
-                     "the filters of this request have too many elements to compare; send it in "
-                     "several requests.",
-                     0};
+    work_.note(slot.elements.size() * (step.filter ? step.filter->filter.terms() : 1));
+    for (size_t i = 0; i < slot.elements.size() && step.filter && !work_.too_much(); i++)
+        for (const Leaf &leaf : slot.elements[i].leaves)
+            for (const Attr *attr : step.filter->compared)
+                if (attr->number == leaf.attr) work_.note_text(*attr, leaf.json);
+    if (auto r = work_.check(); !r) return r;
     for (size_t i = 0; i < slot.elements.size(); i++) {
         const std::vector<Leaf> &leaves = slot.elements[i].leaves;
         if (!step.filter || step.filter->filter.matches_element(type_, leaves.data(),
@@ -341,10 +233,7 @@ Outcome PatchApplication::select(const PatchStep &step, const Slot &slot, Target
 Outcome PatchApplication::selected(const PatchStep &step, Slot &slot) {
     Targets targets;
     if (auto r = select(step, slot, targets); !r) return r;
-    if (step.op == PatchOp::remove) {
-        remove_all(step, slot, targets);
-        return Done{};
-    }
+    if (step.op == PatchOp::remove) return remove_all(step, slot, targets);
     if (targets.empty()) return create(step, slot);
     for (size_t i : targets) change(step, slot.elements[i]);
     // One may be the primary, whatever the filter selects.
@@ -352,7 +241,8 @@ Outcome PatchApplication::selected(const PatchStep &step, Slot &slot) {
     auto gone = [](const Element &element) { return element.leaves.empty(); };
     slot.elements.erase(std::remove_if(slot.elements.begin(), slot.elements.end(), gone),
                         slot.elements.end());
-    return Done{};
+    if (auto r = work_.check(); !r) return r;
+    return check_size(step, slot);
 }
 
 bool PatchApplication::sets_primary(const Slot &slot, const LeafRange &range) const {
@@ -409,30 +299,42 @@ void PatchApplication::set(PatchOp op, Element &element, const Leaf &value) {
         };
         std::vector<Leaf> &leaves = element.leaves;
         leaves.insert(std::find_if(leaves.begin(), leaves.end(), after),
-                      {value.attr, 0, resource_.keep(value.json)});
+                      {value.attr, 0, value.json});
     } else if (op == PatchOp::add && attr.parent && attr.def->multi_valued) {
+        // Made anew for each element, and kept.
+        work_.note(1 + leaf->json.size() + value.json.size());
+        if (work_.too_much()) return;
         std::vector<std::string_view> all = values_of(leaf->json);
+        std::unordered_set<std::string_view> seen(all.begin(), all.end());
         for (std::string_view one : values_of(value.json))
-            if (!std::count(all.begin(), all.end(), one)) all.push_back(one);
+            if (seen.insert(one).second) all.push_back(one);
         leaf->json = resource_.keep(array_of(all));
-    } else if (leaf->json != value.json) {
-        leaf->json = resource_.keep(value.json);
+    } else {
+        leaf->json = value.json;
     }
 }
 
 // ---- Removing ----
 
-void PatchApplication::remove_all(const PatchStep &step, Slot &slot, const Targets &targets) {
+Outcome PatchApplication::remove_all(const PatchStep &step, Slot &slot, const Targets &targets) {
     std::vector<Element> &all = slot.elements;
     if (step.part) {
-        for (size_t i : targets) remove_part(step, all[i]);
+        for (size_t i : targets) {
+            remove_part(step, all[i]);
+            if (auto r = work_.check(); !r) return r;
+        }
+    } else if (!step.listed) {
+        for (size_t i : targets) all[i].leaves.clear();
     } else {
-        const Listed listed(type_, step.listed ? elements(step.values) : std::vector<Element>());
-        for (size_t i : targets)
-            if (!step.listed || listed.contains(all[i])) all[i].leaves.clear();
+        Listed listed(type_, elements(step.values), work_);
+        for (size_t i : targets) {
+            if (listed.contains(all[i])) all[i].leaves.clear();
+            if (auto r = work_.check(); !r) return r;
+        }
     }
     auto gone = [](const Element &element) { return element.leaves.empty(); };
     all.erase(std::remove_if(all.begin(), all.end(), gone), all.end());
+    return Done{};
 }
 
 void PatchApplication::remove_part(const PatchStep &step, Element &element) {
@@ -441,10 +343,13 @@ void PatchApplication::remove_part(const PatchStep &step, Element &element) {
     if (!leaf) return;
     if (!step.listed) return element.remove(part);
     const std::string_view listed = value(step.values.first).json;
+    work_.note_text(part, leaf->json);
+    work_.note_text(part, listed);
     if (!part.def->multi_valued) {
         if (comparable(part, leaf->json) == comparable(part, listed)) element.remove(part);
         return;
     }
+    work_.note(leaf->json.size() + listed.size());
     std::unordered_set<std::string> going;
     for (std::string_view one : values_of(listed)) going.insert(comparable(part, one));
     std::vector<std::string_view> left;

@@ -1,5 +1,8 @@
 // From the body of a PATCH to steps: the message, its operations, and which attributes they name.
 
+#include <algorithm>
+#include <iterator>
+
 #include "scim/dialect.h"
 #include "scim/members.h"
 #include "scim/patch.h"
@@ -361,7 +364,15 @@ Outcome PatchParser::change(const Source &from, Path path, std::string_view text
                      0};
     auto step = reader_.read(from.op, std::move(path), text, value);
     if (!step) return step.error();
-    if (*step) add(from, std::move(**step));
+    if (!*step) return Done{};
+    // A leaver must not become one who is neither active nor inactive; PUT keeps it, too.
+    const Attr &attr = *(*step)->attr;
+    if ((*step)->op == PatchOp::remove && &attr == type_.find_core("active") &&
+        attr.def->type == Type::boolean) {
+        dialect_.report().rewrote("active-kept");
+        return Done{};
+    }
+    add(from, std::move(**step));
     return Done{};
 }
 
@@ -387,11 +398,22 @@ Outcome PatchParser::members(const Source &from, const Path &path, const json_t 
     return Done{};
 }
 
-// Listed ones only: nothing but the absence of a value means all.
+// Listed ones only: nothing but the absence of a value means all. Of those that a filter selects the
+// listed ones, or all if there is no list.
 Result<std::vector<Id>> PatchParser::removed_members(const Path &path, const json_t *value) {
-    if (path.member_ids) return members_.read(*path.member_ids, MemberReader::Unknown::skip);
-    if (auto r = dialect_.remove_with_value(); !r) return r.error();
-    return members_.read(value, MemberReader::Unknown::skip);
+    if (!path.member_ids || is_assigned(value))
+        if (auto r = dialect_.remove_with_value(); !r) return r.error();
+    if (!path.member_ids) return members_.read(value, MemberReader::Unknown::skip);
+    auto selected = members_.read(*path.member_ids, MemberReader::Unknown::skip);
+    if (!selected || !is_assigned(value)) return selected;
+    auto listed = members_.read(value, MemberReader::Unknown::skip);
+    if (!listed) return listed;
+    std::vector<Id> both;
+    sort_members(*selected);
+    sort_members(*listed);
+    std::set_intersection(selected->begin(), selected->end(), listed->begin(), listed->end(),
+                          std::back_inserter(both));
+    return both;
 }
 
 }  // namespace scim

@@ -48,6 +48,7 @@ PatchStepReader::Step PatchStepReader::read(PatchOp op, Path path, std::string_v
         filter->filter = std::move(*path.filter);
         filter->path = text;
         describe(*filter);
+        note_compared(*filter);
         step.filter = std::move(filter);
     }
     if (op == PatchOp::remove) return removal(std::move(step), value);
@@ -89,6 +90,23 @@ void PatchStepReader::describe(PatchFilter &out) {
     out.describes =
         out.describes && filter.matches_element(type_, leaves_.data() + out.element.first,
                                                 leaves_.data() + out.element.last);
+}
+
+void PatchStepReader::note_compared(PatchFilter &out) {
+    std::vector<uint32_t> left{out.filter.node(out.filter.root()).left};
+    while (!left.empty()) {
+        const FilterNode &node = out.filter.node(left.back());
+        left.pop_back();
+        if (node.kind != FilterNode::Kind::term) {
+            left.push_back(node.left);
+            if (node.kind == FilterNode::Kind::conjunction ||
+                node.kind == FilterNode::Kind::disjunction)
+                left.push_back(node.right);
+        } else if (node.attr && node.op != FilterOp::pr &&
+                   node.value.kind != FilterValue::Kind::null) {
+            out.compared.push_back(node.attr);
+        }
+    }
 }
 
 // add and replace

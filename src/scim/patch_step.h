@@ -28,8 +28,9 @@ struct LeafRange {
 // The brackets of a path.
 struct PatchFilter {
     Filter filter;
-    std::string path;                  // as it was sent
-    std::vector<const Attr *> pinned;  // parts that an eq term holds every match to
+    std::string path;                    // as it was sent
+    std::vector<const Attr *> pinned;    // parts that an eq term holds every match to
+    std::vector<const Attr *> compared;  // parts whose text is looked at, one a term
     // The filter is of eq terms alone: `element` are the parts of the element that they describe.
     bool describes = false;
     LeafRange element;
@@ -63,6 +64,7 @@ class PatchStepReader {
     Outcome new_values(PatchStep &step, const json_t *value, bool &unassigns);
     Step removal(PatchStep step, const json_t *value);
     void describe(PatchFilter &filter);
+    void note_compared(PatchFilter &filter);
 
     const TypeView &type_;
     Dialect &dialect_;

@@ -17,8 +17,6 @@ bool is_letter(char c) {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
 // RFC 7643 2.1, and "$ref".
 bool is_name(std::string_view s) {
     if (!s.empty() && s[0] == '$') s.remove_prefix(1);
@@ -49,6 +47,7 @@ class PathParser {
     Result<bool> unknown(std::string_view path);
     Outcome brackets(size_t end);
     Outcome member_brackets(size_t end);
+    bool member_id(const Filter &filter, uint32_t index);
     Result<bool> part(std::string_view name);
     Result<size_t> closing_bracket(size_t open) const;
     Error wrong(size_t at, std::string sentence, ScimType type = ScimType::invalid_path) const;
@@ -203,40 +202,50 @@ Outcome PathParser::brackets(size_t end) {
     return Done{};
 }
 
+// The id of the one member that a node holds true for: `value eq "…"`, with or without what its type
+// is, which an id says as well. False for anything else.
+bool PathParser::member_id(const Filter &filter, uint32_t index) {
+    std::vector<std::string> &ids = *path_.member_ids;
+    const size_t before = ids.size();
+    std::vector<uint32_t> left{index};
+    while (!left.empty()) {
+        const FilterNode &node = filter.node(left.back());
+        left.pop_back();
+        if (node.kind == FilterNode::Kind::conjunction) {
+            left.insert(left.end(), {node.right, node.left});
+            continue;
+        }
+        std::string text;
+        if (node.kind != FilterNode::Kind::term || node.op != FilterOp::eq || !node.attr ||
+            node.value.kind != FilterValue::Kind::key || !read_string(node.value.json, text))
+            return false;
+        if (node.attr->def->name == "value")
+            ids.push_back(std::move(text));
+        else if (node.attr->def->name != "type" ||
+                 !(ascii_iequals(text, "User") || ascii_iequals(text, "Group")))
+            return false;
+    }
+    return ids.size() == before + 1;
+}
+
 // `value eq "…" or value eq "…"`
 Outcome PathParser::member_brackets(size_t end) {
-    std::string_view rest = text_.substr(0, end - 1);
-    rest.remove_prefix(rest.find('[') + 1);
-    auto take_blanks = [&] {
-        const size_t before = rest.size();
-        while (!rest.empty() && is_blank(rest[0])) rest.remove_prefix(1);
-        return rest.size() < before;
-    };
-    auto take = [&](std::string_view word) {
-        if (!ascii_iequals(rest.substr(0, word.size()), word)) return false;
-        rest.remove_prefix(word.size());
-        return true;
-    };
-    auto refused = [&] {
-        return wrong(end - 1 - rest.size(),
-                     "members are selected by value alone, expected members[value eq \"…\"]",
-                     ScimType::invalid_filter);
-    };
-    std::vector<std::string> &ids = path_.member_ids.emplace();
-    for (;;) {
-        take_blanks();
-        if (!take("value") || !take_blanks() || !take("eq")) return refused();
-        take_blanks();
-        size_t close = 1;
-        while (close < rest.size() && rest[close] != '"') close += rest[close] == '\\' ? 2 : 1;
-        if (rest.empty() || rest[0] != '"' || close >= rest.size() ||
-            !read_string(rest.substr(0, close + 1), ids.emplace_back()))
-            return refused();
-        rest.remove_prefix(close + 1);
-        if (!take_blanks() || rest.empty()) break;
-        if (!take("or") || rest.empty() || !is_blank(rest[0])) return refused();
+    auto filter = Filter::parse(type_, text_.substr(0, end), limits_.filter, dialect_.strict(),
+                                dialect_.report());
+    if (!filter) return filter.error();
+    path_.member_ids.emplace();
+    std::vector<uint32_t> left{filter->node(filter->root()).left};
+    while (!left.empty()) {
+        const uint32_t index = left.back();
+        const FilterNode &node = filter->node(index);
+        left.pop_back();
+        if (node.kind == FilterNode::Kind::disjunction)
+            left.insert(left.end(), {node.right, node.left});
+        else if (!member_id(*filter, index))
+            return wrong(text_.find('[') + 1,
+                         "members are selected by value alone, expected members[value eq \"…\"]",
+                         ScimType::invalid_filter);
     }
-    if (!rest.empty()) return refused();
     return Done{};
 }
 

@@ -45,6 +45,7 @@ Result<Resource> Reader::read(const json_t *body) {
         if (auto r = values_.attribute(attr, members_[attr.rank]); !r) return r.error();
     }
     if (auto r = members_of_group(); !r) return r.error();
+    if (auto r = check_bytes("the resource", bytes_of(out_.leaves)); !r) return r.error();
     return std::move(out_);
 }
 

@@ -28,6 +28,12 @@ const Leaf *Resource::find(AttrNumber attr) const {
     return nullptr;
 }
 
+Outcome check_bytes(const std::string &what, size_t bytes) {
+    if (bytes <= max_resource_bytes) return Done{};
+    return Error{413, ScimType::none,
+                 what + " would have " + std::to_string(bytes) + " bytes; 16 MiB are allowed.", 0};
+}
+
 // Report
 
 namespace {

@@ -74,6 +74,18 @@ Result<Resource> read_resource(const TypeView &type, const json_t *body, bool st
 // if the extension is required or present.
 Outcome check_required(const TypeView &type, const Resource &resource);
 
+// All values of a resource together.
+constexpr size_t max_resource_bytes = 16 * 1024 * 1024;
+
+inline size_t bytes_of(const std::vector<Leaf> &leaves) {
+    size_t bytes = 0;
+    for (const Leaf &leaf : leaves) bytes += leaf.json.size();
+    return bytes;
+}
+
+// 413 if `what`, which has `bytes`, is larger than a resource may be.
+Outcome check_bytes(const std::string &what, size_t bytes);
+
 // Where a leaf's text stands in what write_members() wrote.
 struct Extent {
     size_t offset = 0, length = 0;

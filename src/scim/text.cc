@@ -123,6 +123,17 @@ bool is_precis_username(std::string_view utf8) {
 
 bool is_utf8(std::string_view bytes) { return utf8_prefix(bytes) == bytes.size(); }
 
+bool is_ascii(std::string_view text) {
+    uint64_t seen = 0, word;
+    size_t i = 0;
+    for (; text.size() - i >= sizeof word; i += sizeof word) {
+        std::memcpy(&word, text.data() + i, sizeof word);
+        seen |= word;
+    }
+    for (; i < text.size(); i++) seen |= uint8_t(text[i]);
+    return (seen & 0x8080808080808080) == 0;
+}
+
 std::string_view unicode_version() { return utf8proc_unicode_version(); }
 
 std::string ascii_lower(std::string_view s) {

@@ -31,6 +31,7 @@ std::string key_of(Matching matching, std::string_view utf8);
 bool is_precis_username(std::string_view utf8);
 
 bool is_utf8(std::string_view bytes);
+bool is_ascii(std::string_view bytes);
 
 // "15.0.0": of the tables the keys are made with.
 std::string_view unicode_version();

@@ -152,6 +152,21 @@ void complex() {
             "a number for a string");
 }
 
+// A leaver who is neither active nor inactive could come back.
+void active() {
+    for (const std::string &operation :
+         {op("remove", "active"), op("replace", "active", "null"), op("replace", "ACTIVE", "[]"),
+          op("replace", "", R"({"active":null})")})
+        for (bool strict : {false, true}) {
+            is(patched(R"("active":false)", operation, strict), R"("active":false)",
+               "active is kept: " + operation);
+            is(summary, "active-kept", "and that is reported");
+        }
+    rfc(R"("active":false)", op("add", "active", "null"), R"("active":false)", "add of null");
+    is(patched(R"("active":false)", op("remove", "active") + "," + op("add", "active", "true")),
+       R"("active":true)", "what follows counts");
+}
+
 void without_path() {
     rfc(R"("title":"S","nickName":"N")", op("replace", "", R"({"title":"T","active":false})"),
         R"("nickName":"N","title":"T","active":false)", "replace without path");
@@ -579,6 +594,16 @@ void groups() {
     ok(has(members(op("remove", "members", list("31")), true),
            "invalidValue: Operations[0].value: "),
        "refused");
+    // Of those that the path selects the listed ones.
+    is(members(op("remove", selected('3'), list("31"))), "-3", "remove by a path and values");
+    is(summary, "remove-with-value", "reported");
+    is(members(op("remove", selected('3'), list("1"))), "(empty)", "another is listed");
+    is(members(op("remove", selected('3'), "null")), "-3", "null beside a filter says nothing");
+    is(members(op("remove", selected('3'), "[]")), "-3", "nor does []");
+    is(summary, "", "neither is reported");
+    ok(has(members(op("remove", selected('3'), list("3")), true),
+           "invalidValue: Operations[0].value: "),
+       "refused");
     is(members(op("remove", "members", "[]")), "(empty)", "[] is nobody");
     is(members(op("remove", "members", "null")), "(empty)", "null is nobody");
     is(members(op("remove", "members", "\"" + id_text('5') + "\"")), "-5", "a bare id");
@@ -669,6 +694,7 @@ void speed() {
 int main() {
     singular();
     complex();
+    active();
     without_path();
     multi_valued();
     filtered();

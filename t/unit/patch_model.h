@@ -243,7 +243,8 @@ class Resource {
             if (remove && !(now && matches(now.get(), op.filter))) return now;
             if (!remove) return changed_element(op, std::move(now), good);
         }
-        if (remove && whole) return Json();
+        // Nobody is neither active nor inactive.
+        if (remove && whole) return op.attr->name == "active" ? std::move(now) : Json();
         if (!op.attr->complex) return copy(value);
         if (!now) now.reset(json_object());
         if (!whole) {

@@ -164,17 +164,39 @@ void members() {
     is(read(group(), "MEMBERS[ VALUE  EQ\"a\" ]", true), "members[a]", "blanks and case");
     is(read(group(), "members[value eq \"a\\\"]\" or value eq \"b\" OR Value eq \"c\"].display"),
        "members[a\"]][b][c].display", "several");
+    const std::string uuid = "0192f7a0-0000-7000-8000-00000000000a";
+    is(read(group(), "members[value eq " + uuid + "]"), "members[" + uuid + "]+bare-word",
+       "without quotes");
+    is(read(group(), "members[value eq bob or value eq 7]"), "members[bob][7]+bare-word",
+       "other words and numbers");
+    is(read(group(), "members[(value eq \"a\")]", true), "members[a]", "in parentheses");
+    is(read(group(), "members[((value eq \"a\" or value eq \"b\") or (value eq \"c\"))]", true),
+       "members[a][b][c]", "in several");
+    is(read(group(), "members[value eq \"a\" and type eq \"User\"]", true), "members[a]",
+       "with its type");
+    is(read(group(), "members[type eq \"group\" and value eq \"a\" or value eq \"b\"]", true),
+       "members[a][b]", "either way round");
     for (const char *text :
-         {"members[type eq \"User\"]", "members[value ne \"a\"]", "members[value pr]", "members[]",
-          "members[value eq \"a\" and type eq \"User\"]", "members[value eq a]",
-          "members[value eq \"a\" or]", "members[value eq \"a\" orvalue eq \"b\"]",
-          "members[value eq \"a\"or value eq \"b\"]", "members[value eq \"\\x\"]"}) {
+         {"members[type eq \"User\"]", "members[value ne \"a\"]", "members[value pr]",
+          "members[value eq \"a\" and type eq \"Device\"]", "members[value eq null]",
+          "members[value eq \"a\" and type ne \"User\"]", "members[not (value eq \"a\")]",
+          "members[value eq \"a\" and value eq \"b\"]", "members[display eq \"a\"]",
+          "members[value eq \"a\" and display eq \"b\"]",
+          "members[value eq \"a\" or type eq \"User\"]",
+          "members[(value eq \"a\" or value eq \"b\") and type eq \"User\"]"}) {
         std::string got = read(group(), text);
-        if (!ok(has(got, "invalidFilter: ") && has(got, "members are selected by value"), text))
+        if (!ok(has(got, "invalidFilter: The path \"members[") &&
+                    has(got, "at character 9: members are selected by value"),
+                text))
             diag(got);
     }
-    ok(has(read(group(), "members[value eq \"a\" and x]"), "at character 22: "),
-       "with the position");
+    for (const char *text :
+         {"members[]", "members[value eq \"a\" or]", "members[value eq \"a\" orvalue eq \"b\"]",
+          "members[value eq \"\\x\"]", "members[colour eq \"a\"]"}) {
+        std::string got = read(group(), text);
+        if (!ok(has(got, "invalidFilter: The filter is wrong at character "), text)) diag(got);
+    }
+    ok(has(read(group(), "members[value eq a]", true), "invalidFilter: "), "a bare word: refused");
 }
 
 }  // namespace

@@ -1,0 +1,171 @@
+#include "scim/patch_element.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "scim/datetime.h"
+#include "scim/json.h"
+#include "scim/text.h"
+
+namespace scim {
+
+// Elements
+
+bool Element::operator==(const Element &other) const {
+    if (key() != other.key() || leaves.size() != other.leaves.size()) return false;
+    return std::equal(
+        leaves.begin(), leaves.end(), other.leaves.begin(),
+        [](const Leaf &a, const Leaf &b) { return a.attr == b.attr && a.json == b.json; });
+}
+
+size_t Element::key() const {
+    if (hash) return hash;
+    for (const Leaf &leaf : leaves)
+        hash = hash * 31 + leaf.attr + std::hash<std::string_view>()(leaf.json);
+    return hash |= 1;
+}
+
+const Leaf *Element::find(AttrNumber attr) const {
+    for (const Leaf &leaf : leaves)
+        if (leaf.attr == attr) return &leaf;
+    return nullptr;
+}
+
+void Element::remove(const Attr &attr) {
+    if (Leaf *leaf = find(attr)) leaves.erase(leaves.begin() + (leaf - leaves.data()));
+    hash = 0;
+}
+
+// Work
+
+void PatchWork::note_text(const Attr &attr, std::string_view json) {
+    // Measured: lower-casing takes 0.3 ns a byte, normalising and folding 60 to 150.
+    if (attr.matching == Matching::exact || is_ascii(json))
+        note(1 + json.size() / 16);
+    else
+        note(20 + json.size() * 5);
+}
+
+Outcome PatchWork::check() const {
+    if (!too_much()) return Done{};
+    return Error{413, ScimType::none,
+                 "this request has too much to compare; send it in several requests.", 0};
+}
+
+// Present
+
+Present::Present(const std::vector<Element> &all, size_t questions)
+    : all_(all), indexed_(questions > 16) {
+    note_all();
+}
+
+void Present::note_all() {
+    places_.clear();
+    for (size_t i = 0; indexed_ && i < all_.size(); i++) note(i);
+}
+
+void Present::note_last(bool others) {
+    if (others)
+        note_all();
+    else if (indexed_)
+        note(all_.size() - 1);
+}
+
+bool Present::has(const Element &element) const {
+    if (!indexed_) return std::find(all_.begin(), all_.end(), element) != all_.end();
+    auto [from, to] = places_.equal_range(element.key());
+    return std::any_of(from, to, [&](const auto &place) { return all_[place.second] == element; });
+}
+
+// Texts
+
+std::vector<std::string_view> values_of(std::string_view array) {
+    std::vector<std::string_view> out;
+    bool quoted = false;
+    size_t start = 1;
+    for (size_t i = 1; i < array.size(); i++) {
+        if (array[i] == '"') quoted = !quoted;
+        if (quoted && array[i] == '\\') i++;
+        if (quoted || (array[i] != ',' && array[i] != ']')) continue;
+        out.push_back(array.substr(start, i - start));
+        start = i + 1;
+    }
+    return out;
+}
+
+std::string array_of(const std::vector<std::string_view> &values) {
+    std::string out;
+    for (std::string_view value : values) {
+        out += out.empty() ? '[' : ',';
+        out += value;
+    }
+    return out.empty() ? out : out + "]";
+}
+
+std::string comparable(const Attr &attr, std::string_view json) {
+    std::string text;
+    if (!read_string(json, text)) return std::string(json);
+    if (attr.def->type == Type::date_time)
+        if (auto time = parse_datetime(text)) return std::to_string(*time);
+    return key_of(attr.matching, text);
+}
+
+// Listed
+
+Listed::Listed(const TypeView &type, const std::vector<Element> &elements, PatchWork &work)
+    : type_(type), work_(work) {
+    for (const Element &element : elements) {
+        std::vector<AttrNumber> parts;
+        std::string key;
+        for (const Leaf &leaf : element.leaves) {
+            if (work.too_much()) return;  // for the caller to say
+            parts.push_back(leaf.attr);
+            append_number(key, number_of(leaf, true));
+        }
+        by_parts_[std::move(parts)].insert(std::move(key));
+    }
+}
+
+void Listed::append_number(std::string &key, uint32_t number) {
+    key.append(reinterpret_cast<const char *>(&number), sizeof number);
+}
+
+uint32_t Listed::number_of(const Leaf &leaf, bool is_new) {
+    auto texts = texts_.find(leaf.attr);
+    if (texts == texts_.end()) {
+        if (!is_new) return 0;
+        texts = texts_.emplace(leaf.attr, Texts()).first;
+    }
+    const Attr &attr = *type_.by_number(leaf.attr);
+    work_.note_text(attr, leaf.json);
+    std::string text = comparable(attr, leaf.json);
+    if (is_new)
+        return texts->second.emplace(std::move(text), uint32_t(texts->second.size() + 1))
+            .first->second;
+    auto found = texts->second.find(text);
+    return found == texts->second.end() ? 0 : found->second;
+}
+
+bool Listed::contains(const Element &element) {
+    numbers_.clear();
+    for (const Leaf &leaf : element.leaves)
+        if (uint32_t number = number_of(leaf, false)) numbers_.emplace_back(leaf.attr, number);
+    if (numbers_.empty()) return false;
+    std::string key;
+    for (const auto &[parts, keys] : by_parts_) {
+        work_.note(parts.size());
+        key.clear();
+        // Both are in the order of the parts.
+        auto next = numbers_.begin();
+        for (AttrNumber part : parts) {
+            next = std::find_if(next, numbers_.end(),
+                                [&](const auto &one) { return one.first == part; });
+            if (next == numbers_.end()) break;
+            append_number(key, next->second);
+        }
+        if (next != numbers_.end() && keys.count(key)) return true;
+    }
+    return false;
+}
+
+}  // namespace scim

@@ -1,0 +1,103 @@
+#pragma once
+// Elements of a multi-valued attribute while a PATCH changes them: how they are the same, which of
+// them a list of values means, and what finding that out may cost. Of use to patch.h alone.
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "scim/catalog.h"
+#include "scim/resource.h"
+#include "scim/result.h"
+
+namespace scim {
+
+// One element of an attribute, or a whole attribute that is not multi-valued. Parts are in order.
+struct Element {
+    std::vector<Leaf> leaves;
+    mutable size_t hash = 0;  // 0: not yet known
+
+    bool operator==(const Element &other) const;
+    size_t key() const;
+    const Leaf *find(AttrNumber attr) const;
+    Leaf *find(const Attr &attr) {
+        return const_cast<Leaf *>(std::as_const(*this).find(attr.number));
+    }
+    void remove(const Attr &attr);
+};
+
+struct ElementHash {
+    size_t operator()(const Element &e) const { return e.key(); }
+};
+
+// What a PATCH has cost, in comparisons of a short text, some 25 ns each. The bound keeps the worst
+// of requests for the worst of resources at half a second.
+class PatchWork {
+  public:
+    void note(size_t comparisons) { done_ += comparisons; }
+    // A leaf is made comparable: long ones take longer, and those that have to be folded much more.
+    void note_text(const Attr &attr, std::string_view json);
+
+    bool too_much() const { return done_ > most; }
+    Outcome check() const;  // 413
+
+  private:
+    static constexpr size_t most = 20'000'000;
+    size_t done_ = 0;
+};
+
+// Which elements a growing list has: by looking at each if few are asked for, by an index otherwise.
+class Present {
+  public:
+    // `all` must outlive it; only note_last() may follow a change.
+    Present(const std::vector<Element> &all, size_t questions);
+
+    bool has(const Element &element) const;
+    // The last element is new; `others` may have changed as well.
+    void note_last(bool others);
+
+  private:
+    void note(size_t i) { places_.emplace(all_[i].key(), i); }
+    void note_all();
+
+    const std::vector<Element> &all_;
+    const bool indexed_;
+    std::unordered_multimap<size_t, size_t> places_;  // by key
+};
+
+// The values in the text of a multi-valued part, which is an array of simple ones.
+std::vector<std::string_view> values_of(std::string_view array);
+std::string array_of(const std::vector<std::string_view> &values);  // empty if there are none
+
+// One text for all values that a filter would call equal. Of a multi-valued part: one of its values.
+std::string comparable(const Attr &attr, std::string_view json);
+
+// Elements that are to go, each known by the parts that were sent of it.
+class Listed {
+  public:
+    // `type` and `work`, where its cost is noted, must outlive it.
+    Listed(const TypeView &type, const std::vector<Element> &elements, PatchWork &work);
+
+    // True if all parts that were sent of one of them are in `element`. Takes time for its leaves
+    // once, and for the sets of parts that there are.
+    bool contains(const Element &element);
+
+  private:
+    using Texts = std::unordered_map<std::string, uint32_t>;
+
+    // A value by a number of its own, so that its text is looked at once; 0 for one not listed.
+    uint32_t number_of(const Leaf &leaf, bool is_new);
+    static void append_number(std::string &key, uint32_t number);
+
+    const TypeView &type_;
+    PatchWork &work_;
+    std::map<AttrNumber, Texts> texts_;
+    std::map<std::vector<AttrNumber>, std::unordered_set<std::string>> by_parts_;
+    std::vector<std::pair<AttrNumber, uint32_t>> numbers_;  // of the element that is looked at
+};
+
+}  // namespace scim
