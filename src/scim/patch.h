@@ -14,7 +14,7 @@
 //
 // Beyond the RFC, reported, and refused under scim_profile rfc: op and names in any case (op-case,
 // operations-case), no or a single Operations element (operations-empty, single-value), a path that
-// is null or "" (empty-path), paths as names in a value without path (path-in-value), readOnly
+// is null or "" (empty-path) or the URN of the type's own schema (core-urn), paths as names in a value without path (path-in-value), readOnly
 // attributes in it (read-only-value), remove with the values to be removed (remove-with-value), a
 // filter that matches nothing and says by its eq terms what the new element is (created-element);
 // and what path.h, members.h and dialect.h say of paths and values.
