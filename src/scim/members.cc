@@ -29,8 +29,8 @@ class Strangers {
         std::string more = count_ > max_named
                                ? " and " + std::to_string(count_ - max_named) + " more"
                                : std::string();
-        return invalid_value("\"members\": there is no User or Group with the id " + names_ + more +
-                             ".");
+        // In the words of the planner, which finds those that could exist.
+        return invalid_value("members: there is no User or Group with the id " + names_ + more);
     }
 
   private:

@@ -94,6 +94,8 @@ class PatchParser {
     Outcome operation(size_t i, const json_t *object);
     Result<PatchOp> op_of(const json_t *object);
     Result<std::string_view> path_of(const json_t *object);
+    bool is_core_urn(std::string_view name) const { return ascii_iequals(name, type_.type.schema); }
+    Outcome core_urn();
     Result<const json_t *> get(const json_t *object, const char *name);
 
     Outcome without_path(const Source &from, const json_t *value);
@@ -235,6 +237,14 @@ Result<PatchOp> PatchParser::op_of(const json_t *object) {
                        "must be \"add\", \"replace\" or \"remove\", not " + got + ".");
 }
 
+// The URN of the type's own schema means the resource itself.
+Outcome PatchParser::core_urn() {
+    return dialect_.deviation(
+        "core-urn",
+        "\"" + type_.type.schema + "\" is no attribute; for several of them the path is left out.",
+        ScimType::invalid_path);
+}
+
 // Empty if there is none.
 Result<std::string_view> PatchParser::path_of(const json_t *object) {
     auto path = get(object, "path");
@@ -243,6 +253,10 @@ Result<std::string_view> PatchParser::path_of(const json_t *object) {
     if (!json_is_null(*path) && !json_is_string(*path))
         return bad_request(ScimType::invalid_path,
                            "must be a string, not " + std::string(kind_of(*path)) + ".");
+    if (json_is_string(*path) && is_core_urn(text_of(*path))) {
+        if (auto r = core_urn(); !r) return r.error();
+        return std::string_view();
+    }
     if (json_string_length(*path) > 0) return text_of(*path);
     if (auto r =
             dialect_.deviation("empty-path", "must be the path of an attribute, or be left out.",
@@ -274,6 +288,10 @@ Outcome PatchParser::key(const Source &from, std::string_view name, const json_t
         return change(from, std::move(path), name, value);
     }
     if (int bit = type_.find_extension(name); bit >= 0) return extension(from, bit, value);
+    if (is_core_urn(name)) {
+        auto r = core_urn();
+        return r ? without_path(from, value) : r;
+    }
     return path_key(from, name, value);
 }
 

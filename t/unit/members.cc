@@ -64,8 +64,8 @@ void refusals() {
             "\"members[0].type\" must be \"User\" or \"Group\"");
     refused("[" + member('1', R"(,"type":7)") + "]", "\"members[0].type\"");
     refused("[{\"value\":\"7\"}," + member('1') + ",{\"value\":\"x y\"}]",
-            "there is no User or Group with the id \"7\", \"x y\".");
-    refused(R"(["a","b","c","d","e","f","g"])", "\"a\", \"b\", \"c\", \"d\", \"e\" and 2 more.");
+            "invalidValue: members: there is no User or Group with the id \"7\", \"x y\"");
+    refused(R"(["a","b","c","d","e","f","g"])", "\"a\", \"b\", \"c\", \"d\", \"e\" and 2 more");
     refused("[{\"value\":\"0192F7A0-0000-7000-8000-00000000000a\"}]", "there is no User or Group");
     refused("[\"" + id_text('1') + "\"]", "\"members[0]\" must be an object", true);
     refused(member('1'), "\"members\" must be an array, not an object", true);

@@ -215,6 +215,20 @@ void without_path() {
             "empty-path", "invalidPath", "path null");
     dialect("", R"({"op":"replace","path":"","value":{"title":"T"}})", R"("title":"T")",
             "empty-path", "invalidPath", "an empty path");
+    // The URN of the core schema is the resource itself.
+    const std::string core = "urn:ietf:params:scim:schemas:core:2.0:User";
+    dialect(R"("title":"S")", op("replace", core, R"({"title":"T","active":false})"),
+            R"("title":"T","active":false)", "core-urn", "invalidPath", "the core URN as path");
+    dialect(R"("title":"S")",
+            op("add", "", R"({"URN:ietf:params:scim:schemas:core:2.0:user":{"title":"T"}})"),
+            R"("title":"T")", "core-urn", "invalidPath", "as a key");
+    is(patched("", op("add", core, R"({"id":"x","title":"T"})")), R"("title":"T")",
+       "what is readOnly is ignored in its value");
+    refused("", op("remove", core), "noTarget: Operations[0]: ", "the resource is not removed");
+    refused("", op("replace", core, "null"),
+            "invalidValue: Operations[0].value: ", "nor is it null");
+    refused("", op("replace", "", "{\"" + core + "\":5}"),
+            "invalidValue: Operations[0].value: ", "nor a number");
     dialect("",
             op("replace", "", R"({"id":"x","schemas":["y"],"meta":{},"groups":[],"title":"T"})"),
             R"("title":"T")", "read-only-value", "mutability",
@@ -628,7 +642,7 @@ void groups() {
     }
     ok(has(members(op("replace", selected('1'), "{}")), "mutability: "), "members are not changed");
     ok(has(members(op("add", "members", R"([{"value":"bogus"}])")),
-           "invalidValue: Operations[0].value: \"members\": there is no User or Group with the id "
+           "invalidValue: Operations[0].value: members: there is no User or Group with the id "
            "\"bogus\""),
        "an unknown member");
     ok(has(members(op("add", "members", "[{}]")),
