@@ -188,8 +188,9 @@ struct Answer {
     bool is_long = false;
 };
 
-Answer ask(Population &population, const Query &query, std::vector<const char *> types = {"User"},
-           uint64_t max_scan = 1000000, Patience patience = Patience::thread) {
+Answer ask(Population &population, const Query &query,
+           const std::vector<const char *> &types = {"User"}, uint64_t max_scan = 1000000,
+           Patience patience = Patience::thread) {
     Settings settings;
     settings.max_scan = max_scan;
     settings.filter.length = 1 << 20;
@@ -200,6 +201,7 @@ Answer ask(Population &population, const Query &query, std::vector<const char *>
     Snapshot snapshot(population.session());
     store::Directory directory(snapshot.txn, population.tenant());
     std::vector<const TypeView *> views;
+    views.reserve(types.size());
     for (const char *type : types) views.push_back(snapshot.catalog()->type_by_name(type));
     Search search(snapshot, directory, request, query, views);
     Report report;
@@ -336,6 +338,7 @@ std::vector<Id> naive_sorted(const Population &population, const Known &known, b
         return descending ? sign > 0 : sign < 0;
     });
     std::vector<Id> ids;
+    ids.reserve(all.size());
     for (const Person *person : all) ids.push_back(person->id);
     return ids;
 }
@@ -495,7 +498,7 @@ void members(Population &population) {
         };
     };
     auto is_full = [](const Group &group) { return !group.members.empty() || group.holds_first; };
-    auto negated = [](Test test) { return [test](const Group &g) { return !test(g); }; };
+    auto negated = [](const Test &test) { return [test](const Group &g) { return !test(g); }; };
     group_filter(population, "members eq \"" + id + "\"", has(n));
     group_filter(population, "members.value eq \"" + id + "\"", has(n));
     group_filter(population, "members[value eq \"" + id + "\"]", has(n));
