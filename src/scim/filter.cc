@@ -127,7 +127,7 @@ class Evaluation {
     Evaluation(const Filter &filter, const FilterSubject &subject, Buffers &buffers)
         : filter_(filter), subject_(subject), type_(*subject.type), buffers_(buffers) {}
 
-    bool satisfies(uint32_t index, Leaves leaves) const;
+    bool satisfies(uint32_t index, const Leaves &leaves) const;
 
   private:
     bool some_element(const FilterNode &element, Leaves leaves) const;
@@ -166,7 +166,7 @@ class Evaluation {
 };
 
 // Recursion is as deep as the filter's parentheses: chains lean to the right.
-bool Evaluation::satisfies(uint32_t index, Leaves leaves) const {
+bool Evaluation::satisfies(uint32_t index, const Leaves &leaves) const {
     for (;;) {
         const FilterNode &node = filter_.node(index);
         switch (node.kind) {

@@ -275,7 +275,7 @@ void agree(Population &population, size_t cases) {
         std::vector<Id> expected = naive_ids(population, tree);
         some += !expected.empty() && expected.size() < user_count;
         std::string way = answer.plan.substr(std::min<size_t>(6, answer.plan.size()));
-        way = way.substr(0, way.find_first_of(",("));
+        way.erase(std::min(way.size(), way.find_first_of(",(")));
         ways[way.substr(0, way.find(' ') == way.npos ? way.npos : way.rfind(' '))]++;
         if (answer.why.empty() && answer.total == expected.size() && answer.page == expected)
             continue;
