@@ -453,8 +453,8 @@ void long_values(Population &population) {
         std::string text(text_of(value)), json;
         write_string(json, text);
         std::string row = *store::index_value(*user().find("externalId"), json);
-        for (std::string literal : {text, text.substr(0, 336), text.substr(0, 335), row,
-                                    text.substr(0, 350) + "y", text.substr(0, 336) + "0"})
+        for (const std::string &literal : {text, text.substr(0, 336), text.substr(0, 335), row,
+                                           text.substr(0, 350) + "y", text.substr(0, 336) + "0"})
             for (FilterOp op : {FilterOp::eq, FilterOp::sw, FilterOp::gt, FilterOp::ge,
                                 FilterOp::lt, FilterOp::le}) {
                 Tree tree;
