@@ -129,6 +129,8 @@ for my $case ([429, qr/too many requests/], [503, qr/a limit of nginx's configur
 }
 is_error $c->request(GET => "$base?return=$_->[0]"), $_->[0], '', $_->[1], "return $_->[0]" for (
     [418, qr/nginx refused the request/], [500, qr/failed inside nginx/], [502, qr/failed inside nginx/]);
+is_error $c->request(GET => $base, headers => [Host => $_]), 400, '', qr/has characters that no URL has/,
+    "Host: $_ would end a string in meta.location" for ('x","y":"', 'x\\');
 $r = $c->request(GET => '/own/Users');
 is $r->{body}, 'sorry', 'an error_page in the location itself counts';
 my $raw = $t->client;

@@ -24,6 +24,14 @@ Error unavailable(const StoreSlot *slot) {
                                                                                              : 10)};
 }
 
+// What clients put into Host, and into the URI that scim_base_url is made of, comes back in the
+// URLs of answers: it must not end a JSON string there.
+bool is_url(std::string_view text) {
+    for (char c : text)
+        if (uint8_t(c) <= ' ' || c == '"' || c == '\\' || c == 0x7f) return false;
+    return true;
+}
+
 // The URL in front of the endpoints and the path behind it. 404 if the request's URI is not below
 // the base URL's path.
 Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
@@ -86,6 +94,11 @@ Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf
 Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     auto based = find_base(r, lcf, ctx);
     if (!based) return based.error();
+    if (!is_url(view(ctx.base_url)))
+        return Error{400, ScimType::none,
+                     "the base URL of this request has characters that no URL has: they came with "
+                     "its Host header or path",
+                     0};
     ngx_str_t tenant = ngx_null_string;
     if (lcf.tenant != NULL && ngx_http_complex_value(r, lcf.tenant, &tenant) != NGX_OK)
         throw std::bad_alloc();

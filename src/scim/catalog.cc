@@ -249,6 +249,7 @@ class CatalogBuilder {
     Result<Attr *> add(const Origin &from, const Attribute &def, Attr *parent);
     void name(const Attr &attr);
     void note_index(Attr &attr) const;
+    void note_sets();
 
     Catalog &catalog_;
     const CatalogRows &rows_;
@@ -341,6 +342,7 @@ Outcome CatalogBuilder::add_type(const CatalogRows::TypeRow &row) {
     if (auto r = add_extensions(row); !r) return r;
     if (auto r = add_top({}, common.back()); !r) return r;
 
+    note_sets();
     view_->schemas = view_->find("schemas");
     view_->id = view_->find("id");
     view_->external_id = view_->find("externalId");
@@ -424,6 +426,18 @@ void CatalogBuilder::name(const Attr &attr) {
     if (attr.extension < 0)
         view_->by_path_.emplace(ascii_lower(view_->type.schema) + ":" + path, &attr);
     view_->by_path_.emplace(std::move(path), &attr);
+}
+
+void CatalogBuilder::note_sets() {
+    const AttrSet none(view_->attrs.size());
+    view_->shown_by_default = view_->shown_always = view_->stored = none;
+    for (const Attr &attr : view_->attrs) {
+        if (attr.stored()) view_->stored.add(attr.rank);
+        if (attr.shown_by_default()) view_->shown_by_default.add(attr.rank);
+        if (!attr.shown_always()) continue;
+        view_->shown_always.add(attr.rank);
+        if (attr.parent) view_->shown_always.add(attr.parent->rank);
+    }
 }
 
 // An index that is being dropped helps nobody any more,

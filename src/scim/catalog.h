@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "scim/attr_set.h"
 #include "scim/schema.h"
 #include "scim/text.h"
 
@@ -89,6 +90,16 @@ struct Attr {
         return def->returned == Returned::never || def->mutability == Mutability::write_only ||
                (parent && parent->never_returned());
     }
+    // Shown to a client that asks for nothing (RFC 7643 7, "returned").
+    bool shown_by_default() const {
+        return !never_returned() && is_default(*def) && (!parent || is_default(*parent->def));
+    }
+    // Shown whatever a client asks for. A part that is always returned stays away with a complex
+    // attribute that is returned on request only.
+    bool shown_always() const { return def->returned == Returned::always && shown_by_default(); }
+    static bool is_default(const Attribute &def) {
+        return def.returned == Returned::by_default || def.returned == Returned::always;
+    }
     bool stored() const { return !computed && !discarded && def->type != Type::complex; }
 };
 
@@ -123,6 +134,9 @@ class TypeView {
     const Attr *members = nullptr;  // of a Group: rows of the store, never leaves of a record
     const Attr *groups = nullptr;   // of a User: made from those rows
     const Attr *manager = nullptr;  // of a User: its $ref and displayName are made when it is sent
+
+    // By rank: what Attr says of each. A complex attribute is shown always if a part of it is.
+    AttrSet shown_by_default, shown_always, stored;
 
   private:
     friend class Catalog;

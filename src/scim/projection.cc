@@ -4,22 +4,6 @@ namespace scim {
 
 namespace {
 
-bool is_default(const Attribute &def) {
-    return def.returned == Returned::by_default || def.returned == Returned::always;
-}
-
-// Shown to a client that asks for nothing.
-bool shown_by_default(const Attr &attr) {
-    return !attr.never_returned() && is_default(*attr.def) &&
-           (!attr.parent || is_default(*attr.parent->def));
-}
-
-// Shown whatever a client asks for. A part that is always returned stays away with a complex
-// attribute that is returned on request only.
-bool shown_always(const Attr &attr) {
-    return attr.def->returned == Returned::always && shown_by_default(attr);
-}
-
 // The next of comma-separated names, without the blanks around it; moves `rest` on.
 std::string_view next_name(std::string_view &rest) {
     const size_t comma = rest.find(',');
@@ -39,7 +23,7 @@ void add_with_parts(AttrSet &shown, const Attr &attr) {
     if (attr.never_returned()) return;
     shown.add(attr.rank);
     for (const Attr *sub : attr.subs)
-        if (!sub->never_returned() && is_default(*sub->def)) shown.add(sub->rank);
+        if (!sub->never_returned() && Attr::is_default(*sub->def)) shown.add(sub->rank);
 }
 
 void add_part(AttrSet &shown, const Attr &part) {
@@ -52,18 +36,10 @@ void add_part(AttrSet &shown, const Attr &part) {
 }
 
 // A complex attribute is shown as long as a part of it is.
-void add_always(const TypeView &type, AttrSet &shown) {
-    for (const Attr &attr : type.attrs) {
-        if (!shown_always(attr)) continue;
-        shown.add(attr.rank);
-        if (attr.parent) shown.add(attr.parent->rank);
-    }
-}
-
 void remove_with_parts(AttrSet &shown, const Attr &attr) {
-    bool stays = shown_always(attr);
+    bool stays = attr.shown_always();
     for (const Attr *sub : attr.subs) {
-        if (shown_always(*sub))
+        if (sub->shown_always())
             stays = true;
         else
             shown.remove(sub->rank);
@@ -79,7 +55,7 @@ void include(const TypeView &type, AttrSet &shown, std::string_view name) {
     const int bit = type.find_extension(name);
     if (bit < 0) return;  // unknown (S-103)
     for (const Attr &attr : type.attrs)
-        if (attr.extension == bit && shown_by_default(attr)) shown.add(attr.rank);
+        if (attr.extension == bit && attr.shown_by_default()) shown.add(attr.rank);
 }
 
 void exclude(const TypeView &type, AttrSet &shown, std::string_view name) {
@@ -93,24 +69,10 @@ void exclude(const TypeView &type, AttrSet &shown, std::string_view name) {
         if (attr.extension == bit && !attr.parent) remove_with_parts(shown, attr);
 }
 
-bool shows_all_stored(const TypeView &type, const AttrSet &shown) {
-    for (const Attr &attr : type.attrs)
-        if (attr.stored() && !shown.has(attr.rank)) return false;
-    return true;
-}
-
 }  // namespace
 
-// A type that stores what is not shown by default has no body to copy: what is never returned must
-// not slip out with it.
-Projection::Projection(const TypeView &type) : shown_(type.attrs.size()) {
-    for (const Attr &attr : type.attrs) {
-        if (shown_by_default(attr))
-            shown_.add(attr.rank);
-        else if (attr.stored())
-            whole_ = false;
-    }
-}
+Projection::Projection(const TypeView &type)
+    : shown_(type.shown_by_default), whole_(type.stored.is_within(shown_)) {}
 
 Result<Projection> Projection::parse(const TypeView &type,
                                      std::optional<std::string_view> attributes,
@@ -123,13 +85,12 @@ Result<Projection> Projection::parse(const TypeView &type,
     Projection p(type);
     if (some) {
         p.asked_ = true;
-        p.shown_ = AttrSet(type.attrs.size());
-        add_always(type, p.shown_);
+        p.shown_ = type.shown_always;
         while (!attributes->empty()) include(type, p.shown_, next_name(*attributes));
     } else if (all_but) {
         while (!excluded->empty()) exclude(type, p.shown_, next_name(*excluded));
     }
-    if (some || all_but) p.whole_ = p.whole_ && shows_all_stored(type, p.shown_);
+    p.whole_ = type.stored.is_within(p.shown_);
     return p;
 }
 

@@ -25,8 +25,7 @@ class Projection {
                                     std::optional<std::string_view> attributes,
                                     std::optional<std::string_view> excluded);
 
-    // True if every stored attribute that is returned by default is shown and no other: a stored
-    // body may be copied.
+    // True if everything that is stored is shown: a body may be copied as it is stored.
     bool whole() const { return whole_; }
     bool shows(const Attr &attr) const { return shown_.has(attr.rank); }
     // True if any part of a complex attribute (or a simple one) is shown.
@@ -37,7 +36,7 @@ class Projection {
 
   private:
     AttrSet shown_;
-    bool whole_ = true;
+    bool whole_;
     bool asked_ = false;
 };
 

@@ -91,25 +91,6 @@ struct Extent {
     size_t offset = 0, length = 0;
 };
 
-// A set of attributes by rank.
-class AttrSet {
-  public:
-    explicit AttrSet(size_t ranks = 0) : bits_((ranks + 63) / 64) {}
-    void add(uint16_t rank) { bits_[rank >> 6] |= uint64_t(1) << (rank & 63); }
-    void remove(uint16_t rank) { bits_[rank >> 6] &= ~(uint64_t(1) << (rank & 63)); }
-    bool has(uint16_t rank) const { return bits_[rank >> 6] >> (rank & 63) & 1; }
-    bool empty() const {
-        for (uint64_t word : bits_)
-            if (word != 0) return false;
-        return true;
-    }
-    // has(), of a number for which there may be no place.
-    bool includes(uint16_t n) const { return size_t(n >> 6) < bits_.size() && has(n); }
-
-  private:
-    std::vector<uint64_t> bits_;
-};
-
 // The members of the JSON object that the leaves describe, canonical, without the braces:
 // `"userName":"a","name":{"familyName":"b"},"urn:…":{"department":"c"}`. Leaves that are
 // not declared in `type` are left out, and so are those not in `shown` if it is given.

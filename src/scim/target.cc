@@ -45,6 +45,7 @@ using Segments = std::vector<std::string_view>;
 
 Segments split_path(std::string_view path) {
     Segments all;
+    all.reserve(4);  // /v2/Users/{id} and what is too much
     for (size_t at = 0; at < path.size();) {
         size_t end = std::min(path.find('/', at), path.size());
         if (end > at) all.push_back(path.substr(at, end - at));
@@ -261,9 +262,12 @@ std::optional<std::string_view> decode(std::string_view raw, std::string &out) {
     return {};
 }
 
-const Parameter *find_parameter(std::string_view raw_name) {
-    std::string name;
-    if (decode(raw_name, name)) return nullptr;
+const Parameter *find_parameter(std::string_view name) {
+    std::string decoded;
+    if (name.find_first_of("%+") != name.npos) {
+        if (decode(name, decoded)) return nullptr;
+        name = decoded;
+    }
     for (const Parameter &p : parameters)
         if (ascii_iequals(p.name, name)) return &p;
     return nullptr;

@@ -186,7 +186,7 @@ void Writer::answer(Job &job, store::ReadTxn &txn) {
     if (plan.record.empty()) return;
     auto record = store::RecordView::parse(plan.record);
     response.etag = etag_of(plan.version);
-    response.location = location_of(*command.type, job.request.base_url, command.id);
+    append_location(response.location, *command.type, job.request.base_url, command.id);
     if (job.prepared->quiet) {
         response.status = 204;
         return;

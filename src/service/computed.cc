@@ -96,7 +96,9 @@ bool Computed::append_part(const Attr &part, const Other &other) {
         return true;
     }
     if (name == "$ref" && other.type != nullptr) {
-        write_string(text_, location_of(*other.type, base_url_, other.id));
+        std::string url;
+        append_location(url, *other.type, base_url_, other.id);
+        write_string(text_, url);
         return true;
     }
     return false;

@@ -49,7 +49,7 @@ Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Requ
     uint64_t version =
         version_of(*snapshot.catalog(), *target.type, directory, *target.id, *record);
     response.etag = etag_of(version);
-    response.location = location_of(*target.type, request.base_url, *target.id);
+    append_location(response.location, *target.type, request.base_url, *target.id);
     if (!request.if_none_match.empty() && etag_listed(request.if_none_match, response.etag)) {
         response.status = 304;
         return Reading::answered;

@@ -22,14 +22,6 @@ void append_version(std::string &out, uint64_t version) {
     out += '"';
 }
 
-void append_location(std::string &out, const TypeView &type, std::string_view base_url,
-                     const Id &id) {
-    out += base_url;
-    out += type.type.endpoint;
-    out += '/';
-    append_id(out, id);
-}
-
 // An extension is listed exactly when one of its attributes is there (S-31).
 void append_schemas(std::string &out, const TypeView &type, uint32_t extensions) {
     out += "{\"schemas\":[\"";
@@ -179,9 +171,14 @@ Parts manager_parts(const Rendering &r, store::Bytes value) {
     if (!record) return parts;
     for (const Attr *part : r.type.manager->subs) {
         if (!part->computed || !r.projection.shows(*part)) continue;
-        std::string json = part->def->name == "$ref"
-                               ? '"' + location_of(r.type, r.base_url, *id) + '"'
-                               : std::string(display_of(r.type, *record));
+        std::string json;
+        if (part->def->name == "$ref") {
+            json += '"';
+            append_location(json, r.type, r.base_url, *id);
+            json += '"';
+        } else {
+            json = display_of(r.type, *record);
+        }
         if (!json.empty()) parts.emplace_back(part, std::move(json));
     }
     return parts;
@@ -271,10 +268,12 @@ std::string etag_of(uint64_t version) {
     return out;
 }
 
-std::string location_of(const TypeView &type, std::string_view base_url, const Id &id) {
-    std::string out;
-    append_location(out, type, base_url, id);
-    return out;
+void append_location(std::string &out, const TypeView &type, std::string_view base_url,
+                     const Id &id) {
+    out += base_url;
+    out += type.type.endpoint;
+    out += '/';
+    append_id(out, id);
 }
 
 bool etag_listed(std::string_view header, std::string_view etag) {

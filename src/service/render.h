@@ -38,7 +38,9 @@ bool render_resource(std::string &out, const Rendering &rendering, const Id &id,
 
 // W/"17": the version of RFC 7644 3.14, weak because a projection has the same.
 std::string etag_of(uint64_t version);
-std::string location_of(const TypeView &type, std::string_view base_url, const Id &id);
+// Appends the URL of a resource.
+void append_location(std::string &out, const TypeView &type, std::string_view base_url,
+                     const Id &id);
 
 // RFC 9110 13.1: true if `header` is "*" or lists `etag`, compared weakly (S-152). Tags without
 // quotes are taken as they stand: clients copy them by hand.

@@ -185,9 +185,9 @@ void ways_of_being_returned() {
     std::string everything;
     for (const Attr &attr : other.attrs) everything += attr.path + ",";
     auto q = Projection::parse(other, everything, std::nullopt);
-    ok(q->shows(*other.find("urn:example:r:2.0:User:r")) && !q->whole(),
-       "more than the default is no body as it is stored");
-    ok(!Projection(type).whole(),
+    ok(q->shows(*other.find("urn:example:r:2.0:User:r")) && q->whole(),
+       "everything is a body as it is stored");
+    ok(!Projection(other).whole() && !Projection(type).whole(),
        "no stored body is copied that could hold what is never returned");
 }
 
