@@ -95,26 +95,35 @@ my $urn = 'urn:acme:params:scim:schemas:extension:acme:2.0:User';
 $t->write_file('acme.json', $Scim::json->encode({ id => $urn, attributes => [{ name => 'badge' }] }));
 my $with = "$main scim_schema %%DIR%%/acme.json;";
 
-# Reloads with another configuration while nobody may write: both workers find something to declare, and wait.
+# Reloads with another configuration while nobody may write: both workers find something to declare, and wait. They read
+# what is there meanwhile; a write waits for what is declared.
 sub reload_both {
-    my ($name, $http) = @_;
+    my ($name, $http, $published) = @_;
     $t->conf(undef, http => $http);
-    my ($lock, %told, %served) = $t->hold_lock;
+    my ($lock, @old) = ($t->hold_lock, $t->workers);
+    my (%read, %served);
     $t->reload(gone => 1);
+    my $schema = sub { $t->request(GET => "/scim/v2/Schemas/$urn", token => $token) };
     ok $t->wait_for(sub {
-        my $r = get($users);
-        my $says = $r->{json}{detail} // '';
-        $told{ $r->{headers}{'x-pid'} } = $says if $r->{status} == 503 && ($r->{headers}{'retry-after'} // '') =~ /^[1-9]\d*$/;
-        return keys %told == 2;
-    }), "$name: both workers are about to declare";
-    is scalar(grep !/^the directory is being prepared/, values %told), 0, "$name: and say so";
+        my $r = $schema->();
+        $read{ $r->{headers}{'x-pid'} }{ $r->{status} } = 1;
+        return keys %read == 2;
+    }), "$name: both workers are there";
+    is_deeply [map { join ' ', sort keys %$_ } values %read], [($published ? 404 : 200) x 2],
+        "$name: and show what was declared before";
+    my ($client) = create("while $name");
+    ok $t->wait_for(sub { $t->bodies == 1 }), "$name: a write waits";
     $t->release($lock);
-    ok $t->wait_for(sub { my $r = get($users); $served{ $r->{headers}{'x-pid'} } = 1 if $r->{status} == 200; keys %served == 2 }),
-        "$name: both serve";
-    is join(' ', sort keys %served), join(' ', sort keys %told), "$name: without a restart";
+    all_created $name, $client;
+    ok $t->wait_for(sub {
+        my $r = $schema->();
+        $served{ $r->{headers}{'x-pid'} } = 1 if $r->{status} == ($published ? 200 : 404);
+        return keys %served == 2;
+    }), "$name: both show what is declared now";
+    is join(' ', sort keys %served), join(' ', sort keys %read), "$name: without a restart";
 }
 
-reload_both 'a new schema', $with;
+reload_both 'a new schema', $with, 1;
 is get("/scim/v2/Schemas/$urn")->{json}{attributes}[0]{name}, 'badge', 'it is published';
 my $body = { %{ Scim::user('ada') }, $urn => { badge => 'B-1' } };
 push @{ $body->{schemas} }, $urn;
@@ -124,14 +133,14 @@ is_deeply $r->{json}{$urn}, { badge => 'B-1' }, 'shows it';
 push @created, $r->{json};
 my $ada = "$users/$r->{json}{id}";
 
-reload_both 'without it', $main;
+reload_both 'without it', $main, 0;
 is get("/scim/v2/Schemas/$urn")->{status}, 404, 'it is not published';
 my $hidden = get($ada);
 ok !exists $hidden->{json}{$urn}, 'its values are hidden';
 is_deeply $hidden->{json}{schemas}, [$Scim::Check::user_urn], 'its name, too';
 is $t->request(PUT => $ada, token => $token, json => Scim::user('ada', title => 'Countess'))->{status}, 200, 'a replace';
 
-reload_both 'with it again', $with;
+reload_both 'with it again', $with, 1;
 is_deeply get($ada)->{json}{$urn}, { badge => 'B-1' }, 'they are shown again, as they were';
 is get($ada)->{json}{title}, 'Countess', 'with what came meanwhile';
 all_there 'schemas';

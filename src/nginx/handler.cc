@@ -137,6 +137,7 @@ void body_ready(ngx_http_request_t *r) {
 // The writer refuses what needs no body to be refused, and notes it;
 // here only the client is spared the sending.
 bool wants_body(ngx_http_request_t *r, const LocConf &lcf, const Ctx &ctx, StoreSlot &slot) {
+    if (slot.preparing()) return true;  // the catalog to come decides
     service::Snapshot snapshot(*slot.session());
     return !snapshot.usable() ||
            service::wants_body(*snapshot.catalog(), request_of(r, lcf, ctx), *ctx.actor);

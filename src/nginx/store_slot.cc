@@ -78,9 +78,11 @@ void StoreSlot::open() {
     }
 }
 
-// Waits for the write lock, so not here: init_process must not wait for another process.
+// Waits for the write lock, so not here: init_process must not wait for another process. Meanwhile
+// a store that is not new is read as it is, and writes wait for what is declared.
 void StoreSlot::declare() {
     problem_ = "store \"" + conf_.path + "\" is being prepared";
+    if (store_->readable()) session_ = std::make_unique<service::Session>(*store_);
     auto result = std::make_shared<std::pair<bool, std::string>>();
     service::Store *store = store_.get();
     declaring_ = writer_task_.post(
@@ -94,14 +96,14 @@ void StoreSlot::declare() {
 void StoreSlot::declared(bool good, const std::string &why) {
     declaring_ = false;
     worker_idle();
+    if (closing_) return shut();
     if (good) return serve();
     log_problem(why);
-    close();
-    retry_later();
+    shut();
 }
 
 void StoreSlot::serve() {
-    session_ = std::make_unique<service::Session>(*store_);
+    if (session_ == nullptr) session_ = std::make_unique<service::Session>(*store_);
     writer_ = std::make_unique<service::Writer>(*store_);
     if (!store_->warning().empty())
         ngx_log_error(NGX_LOG_WARN, log_, 0, "scim: %s", store_->warning().c_str());
@@ -110,13 +112,14 @@ void StoreSlot::serve() {
                       conf_.path.c_str());
     problem_.clear();
     logged_.clear();
+    if (!queue_.empty()) return start_batch();
     // What another worker, or the time before, has left.
     plan_chores();
 }
 
 bool StoreSlot::submit_write(std::unique_ptr<PendingRequest> &request) {
     if (!queue_.push(request)) return false;
-    if (!writing_) start_batch();
+    if (!writing_ && !declaring_) start_batch();
     return true;
 }
 
@@ -154,7 +157,7 @@ void StoreSlot::batch_done(service::BatchOutcome outcome) {
 
 // Refusals wait a little for a commit that takes them along.
 void StoreSlot::plan_chores() {
-    if (writing_ || session_ == nullptr) return;
+    if (writing_ || declaring_ || session_ == nullptr) return;
     switch (writer_->chores()) {
         case service::Writer::Chores::none: return;
         case service::Writer::Chores::refusals: return do_chores_after(refusals_pause);
@@ -188,7 +191,7 @@ void StoreSlot::do_chores() {
         if (*more) do_chores_after(std::max(chores_pause, ngx_current_msec - begun));
         if (!queue_.empty() && session_ != nullptr) start_batch();
         worker_idle();
-        if (reopen_) reopen();
+        if (closing_) shut();
     };
     auto run = [this, more] { *more = writer_->do_chores(); };
     if (!writer_task_.post(main_.write_pool, run, done)) done();
@@ -233,7 +236,7 @@ void StoreSlot::start_read(std::unique_ptr<PendingRequest> request) {
         }
         worker_idle();
         finish_request(*request, log_);
-        if (reopen_) reopen();
+        if (closing_) shut();
     };
     if (lane->task.post(main_.read_pool, run, done)) return;
     lane->request->outcome = Error{503, ScimType::none, "too many long reads are waiting", 1};
@@ -243,25 +246,30 @@ void StoreSlot::start_read(std::unique_ptr<PendingRequest> request) {
 // LMDB after a failed meta page write:
 // every transaction says so until the environment is opened anew.
 void StoreSlot::reopen() {
+    if (closing_) return;
+    problem_ = logged_ = "store \"" + conf_.path + "\" is being reopened";
+    ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" must be reopened", conf_.path.c_str());
+    shut();
+}
+
+// Refuses what waits; closes the store when nothing uses it any more, and tries again later.
+void StoreSlot::shut() {
+    closing_ = true;
     session_.reset();
-    reopen_ = true;
-    problem_ = "store \"" + conf_.path + "\" is being reopened";
-    Error error{503, ScimType::none, "the directory is being reopened", 1};
+    Error error{503, ScimType::none, "the directory cannot be served now", 1};
     while (!queue_.empty())
         for (auto &request : queue_.take_batch()) {
             service::refuse(request->job.response, error, request->job.request.id);
             finish_request(*request, log_);
         }
-    if (writing_ || reading_ != 0) return;
-    reopen_ = false;
     while (!reads_.empty()) {
         reads_.front()->outcome = error;
         finish_request(*reads_.front(), log_);
         reads_.pop_front();
     }
+    if (declaring_ || writing_ || reading_ != 0) return;
+    closing_ = false;
     close();
-    logged_ = problem_;
-    ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" must be reopened", conf_.path.c_str());
     retry_later();
 }
 

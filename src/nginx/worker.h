@@ -76,7 +76,10 @@ class StoreSlot {
     bool read_only() const { return store_ && store_->state() == service::Store::State::read_only; }
     bool idle() const { return !declaring_ && !writing_ && queue_.empty() && reading_ == 0; }
 
-    // A read found the environment unusable: reopen it when nothing uses it any more.
+    // True while writes wait for what the configuration declares.
+    bool preparing() const { return declaring_; }
+
+    // The environment is unusable: it is opened anew when nothing uses it any more.
     void reopen();
     // Once a minute: dead readers, and whether the file is still in place.
     void tend();
@@ -91,6 +94,7 @@ class StoreSlot {
     void plan_chores();
     void do_chores_after(ngx_msec_t delay);
     void do_chores();
+    void shut();
     void close();
     void serve();
     void retry_later();
@@ -103,7 +107,7 @@ class StoreSlot {
     std::unique_ptr<service::Session> session_;
     std::unique_ptr<service::Writer> writer_;
     std::string problem_, logged_;
-    bool declaring_ = false, writing_ = false, reopen_ = false;
+    bool declaring_ = false, writing_ = false, closing_ = false;
     bool chores_due_ = false;  // between two batches, so that a busy store is tidied, too
 
     WriteQueue queue_;

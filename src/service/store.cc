@@ -55,6 +55,7 @@ bool Store::examine(std::string &why) {
         why = "store \"" + env_->directory() + "\": " + wanted.error().detail;
         return false;
     }
+    readable_ = true;
     if (rows->unicode != unicode_version())
         warning_ = "store \"" + env_->directory() + "\" was made with Unicode " + rows->unicode +
                    ", this build has " + std::string(unicode_version()) +

@@ -3,6 +3,7 @@
 // writes; what the configuration wants beyond what is there is declared later, on a thread that may
 // wait for the write lock.
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -41,14 +42,16 @@ class Store {
     static std::unique_ptr<Store> open(Options options, std::string &why);
 
     State state() const { return state_; }
+    // True if what is there may be read, declared or not: a store that is not new.
+    bool readable() const { return readable_; }
     store::Env &env() { return *env_; }
     // A sentence for the log about a Unicode version or format that is not this build's; empty if
     // there is none.
     const std::string &warning() const { return warning_; }
 
     // Creates databases, gate and catalog rows as the declaration asks. Waits for the write lock.
-    // False, and a sentence in `why`, if it fails; the store stays undeclared. REQUIRES: state() is
-    // undeclared, so nobody else uses the store.
+    // False, and a sentence in `why`, if it fails; the store stays undeclared. Others may read
+    // meanwhile if the store was readable(). REQUIRES: state() is undeclared.
     bool declare(std::string &why);
 
   private:
@@ -56,7 +59,8 @@ class Store {
 
     Options options_;
     std::unique_ptr<store::Env> env_;
-    State state_ = State::undeclared;
+    std::atomic<State> state_{State::undeclared};  // declare() may run beside readers
+    bool readable_ = false;
     std::string warning_;
 };
 
