@@ -73,6 +73,9 @@ is_error $c->request(POST => "$base/Groups", json => group('Ghosts', $ada, $nobo
 is_error $c->request(POST => "$base/Groups", json => group('Ghosts', 'xyz')), 400, 'invalidValue', qr/xyz/, 'also what is no id';
 is_error patch("/Groups/$staff", { op => 'add', path => 'members', value => [{ value => $nobody }] }), 400, 'invalidValue', qr/$nobody/,
     'by PATCH, too';
+is_error patch("/Groups/$staff", { op => 'add', path => 'displayName', value => 'Crew' },
+    { op => 'add', path => 'members', value => [{ value => $eve }, { value => $nobody }] }), 400, 'invalidValue',
+    qr/Operations\[1\]\.value: members: there is no User or Group with the id "$nobody"/, 'the operation is named';
 is members($staff), set($ada, $bob), 'and nothing has happened';
 
 # --- PATCH

@@ -130,8 +130,8 @@ void MemberLog::clear() {
     log_.clear();
 }
 
-void MemberLog::note(const std::vector<Id> &ids, bool added) {
-    for (const Id &id : ids) log_.push_back({id, added});
+void MemberLog::note(const std::vector<Id> &ids, bool added, size_t operation) {
+    for (const Id &id : ids) log_.push_back({id, added, operation});
 }
 
 MemberEdits MemberLog::edits() const {
@@ -142,10 +142,12 @@ MemberEdits MemberLog::edits() const {
     out.clear = clear_;
     for (size_t i = 0; i < log.size(); i++) {
         if (i + 1 < log.size() && log[i + 1].id == log[i].id) continue;  // not the last word
-        if (log[i].added)
+        if (log[i].added) {
             out.add.push_back(log[i].id);
-        else if (!clear_)
+            out.operations.push_back(log[i].operation);
+        } else if (!clear_) {
             out.remove.push_back(log[i].id);
+        }
     }
     return out;
 }

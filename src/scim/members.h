@@ -49,6 +49,8 @@ class MemberReader {
 struct MemberEdits {
     bool clear = false;
     std::vector<Id> add, remove;  // sorted, disjoint; `remove` is empty if `clear`
+    // Of a PATCH: the place in Operations that each of `add` comes from.
+    std::vector<size_t> operations;
 
     bool empty() const { return !clear && add.empty() && remove.empty(); }
 };
@@ -57,16 +59,17 @@ struct MemberEdits {
 class MemberLog {
   public:
     void clear();
-    void add(const std::vector<Id> &ids) { note(ids, true); }
-    void remove(const std::vector<Id> &ids) { note(ids, false); }
+    void add(const std::vector<Id> &ids, size_t operation) { note(ids, true, operation); }
+    void remove(const std::vector<Id> &ids, size_t operation) { note(ids, false, operation); }
     MemberEdits edits() const;
 
   private:
     struct Entry {
         Id id;
         bool added;
+        size_t operation;
     };
-    void note(const std::vector<Id> &ids, bool added);
+    void note(const std::vector<Id> &ids, bool added, size_t operation);
 
     bool clear_ = false;
     std::vector<Entry> log_;

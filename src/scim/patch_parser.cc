@@ -410,9 +410,9 @@ Outcome PatchParser::members(const Source &from, const Path &path, const json_t 
     if (!ids) return ids.error();
     if (from.op == PatchOp::replace) edits_.clear();
     if (from.op == PatchOp::remove)
-        edits_.remove(*ids);
+        edits_.remove(*ids, from.operation);
     else
-        edits_.add(*ids);
+        edits_.add(*ids, from.operation);
     return Done{};
 }
 

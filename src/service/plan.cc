@@ -144,7 +144,7 @@ Result<Plan> plan_create(const Command &command, store::Directory &directory) {
         constexpr uint32_t first_epoch = 1;
         auto members =
             plan_members(command, directory, first_epoch,
-                         {false, command.resource.members.value_or(std::vector<Id>()), {}});
+                         {false, command.resource.members.value_or(std::vector<Id>()), {}, {}});
         if (!members) return members.error();
         plan.edit.members = std::move(*members);
     }

@@ -20,25 +20,33 @@ std::vector<const TypeView *> member_types(const Catalog &catalog, const TypeVie
     return types;
 }
 
-Error unknown_members(const std::vector<Id> &unknown) {
+// Where the request names a member.
+std::string place_of(const Id &id, const MemberEdits &edits) {
+    if (edits.operations.empty()) return "members";
+    auto at = std::lower_bound(edits.add.begin(), edits.add.end(), id) - edits.add.begin();
+    return "Operations[" + std::to_string(edits.operations[size_t(at)]) + "].value: members";
+}
+
+Error unknown_members(const std::vector<Id> &unknown, const MemberEdits &edits) {
     std::string names;
     for (size_t i = 0; i < unknown.size() && i < named_max; i++)
         names += (i == 0 ? "\"" : ", \"") + scim::to_string(unknown[i]) + '"';
     if (unknown.size() > named_max)
         names += " and " + std::to_string(unknown.size() - named_max) + " more";
-    return bad_request(ScimType::invalid_value,
-                       "members: there is no User or Group with the id " + names);
+    return bad_request(
+        ScimType::invalid_value,
+        place_of(unknown[0], edits) + ": there is no User or Group with the id " + names);
 }
 
 // Those of `ids` that join: they must exist, and their rows say what they are.
 Outcome add_joined(const Command &command, store::Directory &directory, const std::vector<Id> &ids,
-                   store::MemberChange &change) {
+                   const MemberEdits &edits, store::MemberChange &change) {
     auto types = member_types(*command.catalog, *command.type);
     std::vector<Id> unknown;
     for (const Id &id : ids) {
         if (id == command.id)
             return bad_request(ScimType::invalid_value,
-                               "members: the group cannot be a member of itself");
+                               place_of(id, edits) + ": the group cannot be a member of itself");
         auto type = std::find_if(types.begin(), types.end(), [&](const TypeView *candidate) {
             return directory.exists(candidate->number, id);
         });
@@ -47,7 +55,7 @@ Outcome add_joined(const Command &command, store::Directory &directory, const st
         else
             change.joined.emplace_back(id, (*type)->number);
     }
-    if (!unknown.empty()) return unknown_members(unknown);
+    if (!unknown.empty()) return unknown_members(unknown, edits);
     return Done{};
 }
 
@@ -105,7 +113,7 @@ Result<store::MemberChange> plan_members(const Command &command, store::Director
         std::remove_copy_if(edits.add.begin(), edits.add.end(), std::back_inserter(joining),
                             is_member);
     }
-    auto joined = add_joined(command, directory, joining, change);
+    auto joined = add_joined(command, directory, joining, edits, change);
     if (!joined) return joined.error();
     return change;
 }
