@@ -39,7 +39,8 @@ MDB_dbi resources, indexes, changes, meta;
 
 std::vector<Put> puts_of(const store::ResourceEdit &edit) {
     std::vector<Put> puts;
-    puts.push_back({&resources, store::resource_key(tenant, edit.type, edit.id), edit.record});
+    puts.push_back(
+        {&resources, std::string(store::resource_key(tenant, edit.type, edit.id)), edit.record});
     for (const auto &[index, value] : edit.after)
         puts.push_back(
             {&indexes, store::index_key(tenant, edit.type, index->attr, value, edit.id), {}});

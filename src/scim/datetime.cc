@@ -98,12 +98,30 @@ int offset_seconds(Scanner &in) {
     return sign * (hours * 3600 + minutes * 60);
 }
 
-// `value` in `digits` digits, then `end`.
-void append_number(std::string &out, int value, int digits, char end) {
-    char buffer[5];
-    for (int i = digits; i-- > 0; value /= 10) buffer[i] = char('0' + value % 10);
-    buffer[digits] = end;
-    out.append(buffer, size_t(digits) + 1);
+struct Date {
+    int year, month, day;
+};
+
+// The date `days` after 0001-01-01. Counted in years that begin with March: then the leap day is the
+// last, and the lengths of the months before it repeat every five, 153 days.
+Date date_of(int64_t days) {
+    constexpr int days_from_march = 306;  // 0000-03-01 to 0001-01-01
+    const int64_t since = days + days_from_march;
+    const int era = int(since / days_in_400_years), day_of_era = int(since % days_in_400_years);
+    const int year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    const int day_of_year = day_of_era - (year_of_era * 365 + year_of_era / 4 - year_of_era / 100);
+    const int month = (day_of_year * 5 + 2) / 153;  // 0: March
+    const bool is_next_year = month >= 10;
+    return {era * 400 + year_of_era + is_next_year, is_next_year ? month - 9 : month + 3,
+            day_of_year - (month * 153 + 2) / 5 + 1};
+}
+
+// `value` in `digits` digits, then `end`; returns what is behind them.
+char *put_number(char *out, int value, int digits, char end) {
+    for (int i = digits; i-- > 0; value /= 10) out[i] = char('0' + value % 10);
+    out[digits] = end;
+    return out + digits + 1;
 }
 
 }  // namespace
@@ -136,19 +154,16 @@ void append_datetime(std::string &out, int64_t milliseconds) {
     int64_t days = milliseconds / 1000 / seconds_a_day;
     int seconds = int(milliseconds / 1000 % seconds_a_day);
 
-    int year = 1 + int(days * 400 / days_in_400_years);  // right, or one off
-    while (days_before_year(year) > days) year--;
-    while (days_before_year(year + 1) <= days) year++;
-    int day = int(days - days_before_year(year)), month = 1;
-    while (day >= days_in(year, month)) day -= days_in(year, month++);
-
-    append_number(out, year, 4, '-');
-    append_number(out, month, 2, '-');
-    append_number(out, day + 1, 2, 'T');
-    append_number(out, seconds / 3600, 2, ':');
-    append_number(out, seconds / 60 % 60, 2, ':');
-    append_number(out, seconds % 60, 2, '.');
-    append_number(out, int(milliseconds % 1000), 3, 'Z');
+    const Date date = date_of(days);
+    char text[sizeof "0001-01-01T00:00:00.000Z" - 1];
+    char *end = put_number(text, date.year, 4, '-');
+    end = put_number(end, date.month, 2, '-');
+    end = put_number(end, date.day, 2, 'T');
+    end = put_number(end, seconds / 3600, 2, ':');
+    end = put_number(end, seconds / 60 % 60, 2, ':');
+    end = put_number(end, seconds % 60, 2, '.');
+    put_number(end, int(milliseconds % 1000), 3, 'Z');
+    out.append(text, sizeof text);
 }
 
 }  // namespace scim

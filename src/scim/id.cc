@@ -8,11 +8,16 @@ namespace {
 // Where a hyphen stands before the byte of this number.
 bool is_group_start(size_t byte) { return byte == 4 || byte == 6 || byte == 8 || byte == 10; }
 
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return -1;
+constexpr char digits[] = "0123456789abcdef";
+
+// The value of a digit by its character, -1 for any other.
+constexpr std::array<int8_t, 256> make_hex_values() {
+    std::array<int8_t, 256> values{};
+    for (int8_t &value : values) value = -1;
+    for (int i = 0; i < 16; i++) values[uint8_t(digits[i])] = int8_t(i);
+    return values;
 }
+constexpr std::array<int8_t, 256> hex_values = make_hex_values();
 
 }  // namespace
 
@@ -26,7 +31,6 @@ Id make_id(int64_t milliseconds, const std::array<uint8_t, 10> &random) {
 }
 
 void append_id(std::string &out, const Id &id) {
-    constexpr char digits[] = "0123456789abcdef";
     char text[id_text_size];
     char *end = text;
     for (size_t i = 0; i < id.size(); i++) {
@@ -50,7 +54,7 @@ std::optional<Id> parse_id(std::string_view text) {
     size_t at = 0;
     for (size_t i = 0; i < id.size(); i++) {
         if (is_group_start(i) && text[at++] != '-') return std::nullopt;
-        int high = hex_value(text[at]), low = hex_value(text[at + 1]);
+        int high = hex_values[uint8_t(text[at])], low = hex_values[uint8_t(text[at + 1])];
         if (high < 0 || low < 0) return std::nullopt;
         id[i] = uint8_t(high << 4 | low);
         at += 2;

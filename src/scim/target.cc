@@ -262,9 +262,15 @@ std::optional<std::string_view> decode(std::string_view raw, std::string &out) {
     return {};
 }
 
+bool is_encoded(std::string_view raw) {
+    for (char c : raw)
+        if (c == '%' || c == '+') return true;
+    return false;
+}
+
 const Parameter *find_parameter(std::string_view name) {
     std::string decoded;
-    if (name.find_first_of("%+") != name.npos) {
+    if (is_encoded(name)) {
         if (decode(name, decoded)) return nullptr;
         name = decoded;
     }

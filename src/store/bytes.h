@@ -10,7 +10,9 @@
 namespace scim::store {
 
 inline void append_be(std::string &out, uint64_t value, int bytes) {
-    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) out += char(value >> shift & 0xff);
+    char text[8];
+    for (int i = bytes; i-- > 0; value >>= 8) text[i] = char(value & 0xff);
+    out.append(text, size_t(bytes));
 }
 
 // REQUIRES: `in` has `bytes` bytes.
@@ -21,7 +23,9 @@ inline uint64_t read_be(const char *in, int bytes) {
 }
 
 inline void append_le(std::string &out, uint64_t value, int bytes) {
-    for (int i = 0; i < bytes; i++) out += char(value >> i * 8 & 0xff);
+    char text[8];
+    for (int i = 0; i < bytes; i++, value >>= 8) text[i] = char(value & 0xff);
+    out.append(text, size_t(bytes));
 }
 
 inline uint64_t read_le(const char *in, int bytes) {

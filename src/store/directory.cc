@@ -200,7 +200,7 @@ void DirectoryWriter::apply(const ResourceEdit &edit) {
     apply_members(write_, tenant_, edit);
     for (const auto &[group, record] : edit.groups)
         write_.put(Db::resources, resource_key(tenant_, edit.group_type, group), record);
-    std::string key = resource_key(tenant_, edit.type, edit.id);
+    Key key = resource_key(tenant_, edit.type, edit.id);
     if (edit.record.empty()) {
         write_.del(Db::resources, key);
         add_count(edit.type, -1);

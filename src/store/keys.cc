@@ -97,12 +97,8 @@ std::string resource_prefix(TenantNumber tenant, TypeNumber type) {
     return key;
 }
 
-std::string resource_key(TenantNumber tenant, TypeNumber type, const Id &id) {
-    std::string key;
-    key.reserve(22);
-    append_be(key, tenant, 4);
-    append_be(key, type, 2);
-    return key.append(bytes_of(id));
+Key resource_key(TenantNumber tenant, TypeNumber type, const Id &id) {
+    return Key().number(tenant, 4).number(type, 2).id(id);
 }
 
 std::string index_prefix(TenantNumber tenant, TypeNumber type, AttrNumber attr) {
@@ -128,17 +124,12 @@ std::optional<IndexTail> index_tail(Bytes key) {
     return IndexTail{key.substr(index_prefix_size, end - index_prefix_size), id_at(key, end + 1)};
 }
 
-std::string members_prefix(TenantNumber tenant, const Id &first) {
-    std::string key;
-    key.reserve(4 + 2 * id_size);
-    append_be(key, tenant, 4);
-    return key.append(bytes_of(first));
+Key members_prefix(TenantNumber tenant, const Id &first) {
+    return Key().number(tenant, 4).id(first);
 }
 
-std::string member_key(TenantNumber tenant, const Id &first, const Id &second) {
-    std::string key = tenant_prefix(tenant);
-    key.append(bytes_of(first));
-    return key.append(bytes_of(second));
+Key member_key(TenantNumber tenant, const Id &first, const Id &second) {
+    return members_prefix(tenant, first).id(second);
 }
 
 std::string change_key(TenantNumber tenant, uint64_t position, uint16_t part) {

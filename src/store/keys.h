@@ -27,6 +27,7 @@
 // them is fixed, too.
 
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,8 +45,28 @@ constexpr size_t index_digest_prefix = index_value_max - 64;  // of the string i
 constexpr size_t index_prefix_size = 8;                       // tenant, type, attr
 constexpr size_t id_size = 16;
 
+// A key of fixed size, for what every request looks up: nothing is allocated.
+class Key {
+  public:
+    operator Bytes() const { return {bytes_, size_}; }
+    Key &number(uint64_t value, int bytes) {
+        for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
+            bytes_[size_++] = char(value >> shift & 0xff);
+        return *this;
+    }
+    Key &id(const Id &id) {
+        std::memcpy(bytes_ + size_, id.data(), id_size);
+        size_ += id_size;
+        return *this;
+    }
+
+  private:
+    char bytes_[4 + 2 * id_size];
+    size_t size_ = 0;
+};
+
 std::string resource_prefix(TenantNumber tenant, TypeNumber type);
-std::string resource_key(TenantNumber tenant, TypeNumber type, const Id &id);
+Key resource_key(TenantNumber tenant, TypeNumber type, const Id &id);
 
 // The value part of an index key for a leaf's canonical JSON text; nothing if the text is not a
 // value of the attribute's type (which only damage can bring about).
@@ -64,8 +85,8 @@ struct IndexTail {
 std::optional<IndexTail> index_tail(Bytes key);
 
 // All rows of `members` of a group, or of `memberships` of a member.
-std::string members_prefix(TenantNumber tenant, const Id &first);
-std::string member_key(TenantNumber tenant, const Id &first, const Id &second);
+Key members_prefix(TenantNumber tenant, const Id &first);
+Key member_key(TenantNumber tenant, const Id &first, const Id &second);
 std::string change_key(TenantNumber tenant, uint64_t position, uint16_t part);
 std::string refusal_key(TenantNumber tenant, int64_t time, uint32_t sequence);
 std::string tenant_prefix(TenantNumber tenant);

@@ -168,7 +168,7 @@ bool sweep(WriteTxn &txn, size_t rows) {
     for (const Id &member : dead) {
         txn.del(Db::members, member_key(job->tenant, job->group, member));
         txn.del(Db::memberships, member_key(job->tenant, member, job->group));
-        std::string key = member_key(job->tenant, member, Id{});
+        Key key = member_key(job->tenant, member, Id{});
         Bytes bytes;
         uint64_t last = txn.get(Db::memberships, key, bytes) ? position_of(bytes) : 0;
         txn.put(Db::memberships, key, position_text(std::max(last, job->position)));

@@ -92,8 +92,8 @@ int main() {
     test_texts();
     test_times();
     test_tails();
-    ok(resource_key(1, 1, Id{}) < resource_key(1, 2, Id{}) &&
-           resource_key(1, 2, Id{}) < resource_key(2, 1, Id{}),
+    ok(Bytes(resource_key(1, 1, Id{})) < Bytes(resource_key(1, 2, Id{})) &&
+           Bytes(resource_key(1, 2, Id{})) < Bytes(resource_key(2, 1, Id{})),
        "tenant before type before id");
     return tap::done();
 }
