@@ -5,8 +5,9 @@
 namespace scim {
 namespace {
 
-// Where a hyphen stands before the byte of this number.
-bool is_group_start(size_t byte) { return byte == 4 || byte == 6 || byte == 8 || byte == 10; }
+// Where the two digits of each byte stand, and the four hyphens.
+constexpr uint8_t byte_places[] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+constexpr uint8_t hyphen_places[] = {8, 13, 18, 23};
 
 constexpr char digits[] = "0123456789abcdef";
 
@@ -32,11 +33,10 @@ Id make_id(int64_t milliseconds, const std::array<uint8_t, 10> &random) {
 
 void append_id(std::string &out, const Id &id) {
     char text[id_text_size];
-    char *end = text;
+    for (size_t place : hyphen_places) text[place] = '-';
     for (size_t i = 0; i < id.size(); i++) {
-        if (is_group_start(i)) *end++ = '-';
-        *end++ = digits[id[i] >> 4];
-        *end++ = digits[id[i] & 15];
+        text[byte_places[i]] = digits[id[i] >> 4];
+        text[byte_places[i] + 1] = digits[id[i] & 15];
     }
     out.append(text, sizeof text);
 }
@@ -50,14 +50,14 @@ std::string to_string(const Id &id) {
 
 std::optional<Id> parse_id(std::string_view text) {
     if (text.size() != id_text_size) return std::nullopt;
+    for (size_t place : hyphen_places)
+        if (text[place] != '-') return std::nullopt;
     Id id;
-    size_t at = 0;
     for (size_t i = 0; i < id.size(); i++) {
-        if (is_group_start(i) && text[at++] != '-') return std::nullopt;
-        int high = hex_values[uint8_t(text[at])], low = hex_values[uint8_t(text[at + 1])];
+        const char *at = text.data() + byte_places[i];
+        int high = hex_values[uint8_t(at[0])], low = hex_values[uint8_t(at[1])];
         if (high < 0 || low < 0) return std::nullopt;
         id[i] = uint8_t(high << 4 | low);
-        at += 2;
     }
     return id;
 }

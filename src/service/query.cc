@@ -55,8 +55,8 @@ class Search::Side {
     std::optional<QueryPlan> plan_;
     void note_behind();
 
-    // Numbers: of what the leaves are needed, and of what stands behind it in a record that was
-    // written under this catalog.
+    // Numbers: of what the leaves are needed, and, for a scan, of what stands behind it in a record
+    // that was written under this catalog.
     AttrSet wanted_, behind_;
     const AttrSet none_;
     std::vector<Leaf> leaves_;
@@ -75,7 +75,8 @@ void Search::Side::plan(Patience patience) {
         plan_.emplace(QueryPlan::scan(catalog, type_, search_.directory_));
     wanted_ = filter ? filter->stored() : AttrSet(type_.numbers_end());
     if (keys_) keys_->note_attributes(wanted_);
-    note_behind();
+    behind_ = AttrSet(type_.numbers_end());
+    if (plan_->is_scan()) note_behind();
     needs_version_ = (filter && filter->needs_version()) || (keys_ && keys_->needs_version());
 }
 
@@ -85,7 +86,6 @@ void Search::Side::note_behind() {
     uint16_t last = 0;
     for (const Attr &attr : type_.attrs)
         if (wanted_.includes(attr.number)) last = std::max(last, top_rank(attr));
-    behind_ = AttrSet(type_.numbers_end());
     for (const Attr &attr : type_.attrs)
         if (top_rank(attr) > last) behind_.add(attr.number);
 }
