@@ -454,7 +454,8 @@ void long_values(Population &population) {
         write_string(json, text);
         std::string row = *store::index_value(*user().find("externalId"), json);
         for (const std::string &literal : {text, text.substr(0, 336), text.substr(0, 335), row,
-                                           text.substr(0, 350) + "y", text.substr(0, 336) + "0"})
+                                           text.substr(0, 350) + "y", text.substr(0, 336) + "0"}) {
+            if (!is_utf8(literal)) continue;  // cut within a character
             for (FilterOp op : {FilterOp::eq, FilterOp::sw, FilterOp::gt, FilterOp::ge,
                                 FilterOp::lt, FilterOp::le}) {
                 Tree tree;
@@ -466,9 +467,14 @@ void long_values(Population &population) {
                 std::string filter = "externalId " + std::string(to_string(op)) + " " + json;
                 std::vector<Id> expected = naive_ids(population, tree);
                 found += expected.size();
-                if (ask(population, query_of(filter)).page == expected) continue;
-                if (wrong++ == 0) diag(filter);
+                Answer answer = ask(population, query_of(filter));
+                if (answer.page == expected) continue;
+                if (wrong++ == 0)
+                    diag(filter + " by " + answer.plan + " " + answer.why + ": " +
+                         std::to_string(answer.page.size()) + ", expected " +
+                         std::to_string(expected.size()));
             }
+        }
     }
     ok(wrong == 0 && found > 0, "long values");
 }
@@ -522,7 +528,7 @@ void members(Population &population) {
                  [](const Group &group) { return group.holds_first; });
     std::string name;
     write_string(name, population.groups[0].name);
-    group_filter(population, "members.display eq " + name,
+    group_filter(population, "members[type eq \"Group\" and display eq " + name + "]",
                  [](const Group &group) { return group.holds_first; });
     group_filter(population, "members eq \"nobody\"", [](const Group &) { return false; });
     group_filter(population, "members eq \"" + id + "\" or members eq \"" + to_string(first) + "\"",
