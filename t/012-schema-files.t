@@ -39,20 +39,20 @@ conf_bad $t, 'for a store that is not', qr{there is no "scim_store other" in .*n
 conf_bad $t, 'without a store', qr{"scim_schema" needs a "scim_store" in .*nginx\.conf:\d+},
     http => 'scim_schema %%DIR%%/schema.json;';
 
-refused 'an empty file', '', qr/schema\.json": This cannot be read: /;
-refused 'no JSON', "{\n  \"id\": x }", qr/This cannot be read: .*line 2, column 9/;
-refused 'an array', '[]', qr/This cannot be read: .*must be a JSON object/;
+refused 'an empty file', '', qr/schema\.json": this cannot be read: /;
+refused 'no JSON', "{\n  \"id\": x }", qr/this cannot be read: .*line 2, column 9/;
+refused 'an array', '[]', qr/this cannot be read: .*must be a JSON object/;
 refused 'too large', '{"id":"' . 'x' x (1 << 20) . '"}', qr/it is larger than 1 MiB/;
 refused 'neither', {}, qr/neither a Schema nor a ResourceType, expected an object with "attributes" or with "endpoint"/;
-refused 'no id', { attributes => [{ name => 'badge' }] }, qr/The schema: "id" is missing, expected the URN of the schema/;
-refused 'no URN', schema(id => 'acme'), qr/The schema: "id" is "acme", expected the URN/;
+refused 'no id', { attributes => [{ name => 'badge' }] }, qr/the schema: "id" is missing, expected the URN of the schema/;
+refused 'no URN', schema(id => 'acme'), qr/the schema: "id" is "acme", expected the URN/;
 refused 'no attributes', schema(attributes => []), qr/"attributes" is missing or empty, expected at least one/;
 refused 'attributes of no array', schema(attributes => {}), qr/"attributes" is an object, expected an array of objects/;
 refused 'an attribute of no object', schema(attributes => [1]), qr/Element 0 of "attributes": expected an object, found a number/;
 refused 'no name', schema(attributes => [{}]), qr/Element 0 of "attributes": "name" is missing/;
-refused 'a bad name', attribute(name => 'my badge'), qr/Attribute "my badge": this cannot be a name/;
-refused 'a name twice', schema(attributes => [{ name => 'a' }, { name => 'A' }]), qr/Attribute "A": the name occurs twice/;
-refused "a bad $_->[0]", attribute(@$_[0, 1]), qr/Attribute "badge": "$_->[0]" is $_->[2]/ for (
+refused 'a bad name', attribute(name => 'my badge'), qr/attribute "my badge": this cannot be a name/;
+refused 'a name twice', schema(attributes => [{ name => 'a' }, { name => 'A' }]), qr/attribute "A": the name occurs twice/;
+refused "a bad $_->[0]", attribute(@$_[0, 1]), qr/attribute "badge": "$_->[0]" is $_->[2]/ for (
     [type => 'text', qr/"text", expected one of string, boolean, decimal,/],
     [mutability => 'rw', qr/"rw", expected one of readOnly, readWrite, immutable, writeOnly/],
     [returned => 'no', qr/"no", expected one of always, never, default, request/],
@@ -62,19 +62,19 @@ refused "a bad $_->[0]", attribute(@$_[0, 1]), qr/Attribute "badge": "$_->[0]" i
 refused 'a complex one without parts', attribute(type => 'complex'), qr/"subAttributes" is missing or empty/;
 refused 'parts of a simple one', attribute(subAttributes => [{ name => 'x' }]), qr/"subAttributes" belong to a complex attribute/;
 refused 'a complex part', attribute(type => 'complex', subAttributes => [{ name => 'x', type => 'complex' }]),
-    qr/Attribute "badge\.x": a sub-attribute cannot be complex/;
+    qr/attribute "badge\.x": a sub-attribute cannot be complex/;
 refused 'a unique boolean', attribute(type => 'boolean', uniqueness => 'server'), qr/a boolean is never unique/;
 refused 'a unique attribute', attribute(uniqueness => 'server'), qr/"badge" of ".*" has "uniqueness": "server", which is not supported/;
 refused 'a secret that is returned', attribute(mutability => 'writeOnly', returned => 'default'),
     qr/a writeOnly attribute is never returned/;
-refused 'a schema that is built in', schema(id => $user), qr/The schema "\Q$user\E" is defined already/;
+refused 'a schema that is built in', schema(id => $user), qr/the schema "\Q$user\E" is defined already/;
 refused 'a schema of nothing', schema(id => 'urn:acme:Thing'), qr/"urn:acme:Thing" extends no resource type/;
 my $type = { name => 'Device', endpoint => '/Devices', schema => 'urn:acme:Device' };
-refused 'a type of no schema', $type, qr/The resource type "Device" uses the schema "urn:acme:Device", which is not defined/;
+refused 'a type of no schema', $type, qr/the resource type "Device" uses the schema "urn:acme:Device", which is not defined/;
 refused "a type with the endpoint $_", { %$type, endpoint => $_ }, qr/"endpoint" is "\Q$_\E", / for qw(Devices /a/b /Schemas /v2);
-refused 'a taken endpoint', { %$type, endpoint => '/users', schema => $user }, qr{The endpoint "/users" .* is taken};
+refused 'a taken endpoint', { %$type, endpoint => '/users', schema => $user }, qr{the endpoint "/users" .* is taken};
 refused 'another User', { name => 'User', endpoint => '/People', schema => $user },
-    qr{The resource type "User" has the endpoint "/Users"};
+    qr{the resource type "User" has the endpoint "/Users"};
 
 # --- a good one
 

@@ -82,10 +82,10 @@ is_user post(json => { %$bob, userName => 'set' }, headers => { 'X-HTTP-Method-O
 is_error $c->request(GET => "/scim/v2/$_->[0]"), 404, '', $_->[1], "GET $_->[0]" for (
     ['Users/bob', qr/there is no User with the id "bob"/], ['users', qr/no endpoint "\/users": did you mean "\/Users"\?/],
     ['User', qr/did you mean "\/Users"\?/], ['Userz', qr/no endpoint "\/Userz".*\/ResourceTypes lists/],
-    ['Users.search', qr/A slash is missing in "\/Users\.search": did you mean "\/Users\/\.search"\?/],
-    ['v2Users', qr/A slash is missing .* did you mean "\/v2\/Users"\?/], ['Users/a/b', qr/nothing below "\/Users\/a"/],
+    ['Users.search', qr/a slash is missing in "\/Users\.search": did you mean "\/Users\/\.search"\?/],
+    ['v2Users', qr/a slash is missing .* did you mean "\/v2\/Users"\?/], ['Users/a/b', qr/nothing below "\/Users\/a"/],
     ['Schemas/nope', qr/no schema "nope" here/], ['x/Users', qr/part of the base URL .* twice: did you mean "\/Users"\?/], ['%3Cscript%3E', qr/"\/<script>"/]);
-is_error $c->request(GET => '/scim/v2/v1/Users'), 400, 'invalidVers', qr/Version "v1" of the protocol is not served/, 'a version';
+is_error $c->request(GET => '/scim/v2/v1/Users'), 400, 'invalidVers', qr/version "v1" of the protocol is not served/, 'a version';
 is $c->request(GET => "/scim/v2/$_")->{status}, 200, $_ for 'v2/Users', '/Users/', 'Users?filter=userName+eq+"bob"';
 is $c->request(GET => '/re/x/scim/Users')->{status}, 200, 'a regular expression with scim_base_url';
 is_error $c->request(GET => '/re/x/Users'), 404, '', qr{not below "/re/x/scim", the path of this server's SCIM base URL}, 'beside it';

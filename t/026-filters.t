@@ -203,8 +203,8 @@ $c = $t->client(token => $token);
 # --- refused
 
 is_error $c->request(GET => "$base?filter=$_->[0]"), 400, 'invalidFilter', $_->[1], "filter=$_->[0]" for (
-    ['', qr/Query parameter "filter" is empty/],
-    ['+', qr/Query parameter "filter" is empty/],
+    ['', qr/query parameter "filter" is empty/],
+    ['+', qr/query parameter "filter" is empty/],
     ['userName+eq+%22%ff%22', qr/not valid UTF-8/],
     ['userName+eq+%2', qr/broken escape "%2"/],
     ['userName+eq+"a%00"', qr/U\+0000/],

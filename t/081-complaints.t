@@ -78,7 +78,7 @@ refused 'no value', [PATCH => $path, json => ops($title, { op => 'Add', path => 
     400, 'invalidValue', qr/^Operations\[1\].*"value" is missing.*nickName/;
 refused 'remove without a path', [PATCH => $path, json => ops({ op => 'remove' })], 400, 'noTarget', qr/^Operations\[0\].*"path"/;
 refused 'a malformed path', [PATCH => $path, json => ops($title, { op => 'Replace', path => 'emails[type eq', value => 'x' })],
-    400, 'invalidPath', qr/^Operations\[1\]\.path: The path "emails\[type eq" is wrong at character \d+: expected/;
+    400, 'invalidPath', qr/^Operations\[1\]\.path: the path "emails\[type eq" is wrong at character \d+: expected/;
 refused 'a path that selects nothing', [PATCH => $path, json => ops({ op => 'Replace', path => 'emails[type ne "work"].value', value => 'x' })],
     400, 'noTarget', qr/^Operations\[0\].*emails\[type ne/;
 refused 'a read-only attribute', [PATCH => $path, json => ops({ op => 'Replace', path => 'id', value => 'x' })],
@@ -88,7 +88,7 @@ refused 'a required one', [PATCH => $path, json => ops({ op => 'Remove', path =>
 refused 'no userName', [POST => $users, json => { schemas => [$user], displayName => 'x' }], 400, 'invalidValue',
     qr/"userName" is required and has no value/;
 refused 'no Operations', [PATCH => $path, json => { schemas => [$patch], active => JSON::PP::false }], 400, 'invalidSyntax',
-    qr/A PATCH must have "Operations".*a whole resource is sent with PUT/;
+    qr/a PATCH must have "Operations".*a whole resource is sent with PUT/;
 refused 'SCIM 1.1', [POST => $users, json => { schemas => ['urn:scim:schemas:core:1.0'], userName => 'x' }], 400, 'invalidSyntax',
     qr/SCIM 1\.1; this server speaks SCIM 2\.0/;
 refused 'a bad filter', [GET => "$users?filter=userName+is+\"x\""], 400, 'invalidFilter', qr/wrong at character \d+.*expected/;

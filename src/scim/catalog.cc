@@ -260,7 +260,7 @@ class CatalogBuilder {
 namespace {
 
 Error broken(std::string detail) {
-    return Error{500, ScimType::none, "The catalog is damaged: " + std::move(detail) + ".", 0};
+    return Error{500, ScimType::none, "the catalog is damaged: " + std::move(detail), 0};
 }
 
 template <class Rows>

@@ -52,9 +52,9 @@ Outcome add_type(std::vector<ResourceType> &types, const ResourceType &added) {
         return Done{};
     }
     if (known->endpoint != added.endpoint || !ascii_iequals(known->schema, added.schema))
-        return refused("The resource type " + quoted(added.name) + " has the endpoint " +
+        return refused("the resource type " + quoted(added.name) + " has the endpoint " +
                        quoted(known->endpoint) + " and the schema " + quoted(known->schema) +
-                       " already; a second definition can only add extensions.");
+                       " already; a second definition can only add extensions");
     for (const SchemaExtension &e : added.extensions) {
         auto same = std::find_if(known->extensions.begin(), known->extensions.end(),
                                  [&](const auto &k) { return ascii_iequals(k.schema, e.schema); });
@@ -75,9 +75,9 @@ Outcome attach(std::vector<ResourceType> &types, const Schema &schema) {
         t.extensions.push_back({schema.id, false});
         return Done{};
     }
-    return refused("The schema " + quoted(schema.id) +
+    return refused("the schema " + quoted(schema.id) +
                    " extends no resource type: end its URN in \":User\" or another type's name, or "
-                   "name it in a ResourceType.");
+                   "name it in a ResourceType");
 }
 
 // A part that is complex has no place in a resource (E8415);
@@ -86,10 +86,10 @@ Outcome check_flat(const Schema &schema, const ResourceType &type) {
     for (const Attribute &a : schema.attributes)
         for (const Attribute &sub : a.sub_attributes)
             if (sub.type == Type::complex)
-                return refused("The resource type " + quoted(type.name) +
+                return refused("the resource type " + quoted(type.name) +
                                " cannot use the schema " + quoted(schema.id) +
                                ", whose attribute " + quoted(a.name + "." + sub.name) +
-                               " is complex.");
+                               " is complex");
     return Done{};
 }
 
@@ -100,11 +100,11 @@ Outcome check_schemas_of(const ResourceType &type, const std::vector<Schema> &sc
     for (std::string_view urn : urns) {
         const Schema *schema = find_schema(schemas, urn);
         if (!schema)
-            return refused("The resource type " + quoted(type.name) + " uses the schema " +
-                           quoted(urn) + ", which is not defined.");
+            return refused("the resource type " + quoted(type.name) + " uses the schema " +
+                           quoted(urn) + ", which is not defined");
         if (!seen.insert(ascii_lower(urn)).second)
-            return refused("The resource type " + quoted(type.name) + " uses the schema " +
-                           quoted(urn) + " twice.");
+            return refused("the resource type " + quoted(type.name) + " uses the schema " +
+                           quoted(urn) + " twice");
         if (auto r = check_flat(*schema, type); !r) return r;
     }
     return Done{};
@@ -115,8 +115,8 @@ Outcome check_endpoints(const std::vector<ResourceType> &types) {
     for (const ResourceType &t : types) {
         // Endpoints that differ by case alone would be a trap for whoever writes clients.
         if (!taken.insert(ascii_lower(t.endpoint)).second)
-            return refused("The endpoint " + quoted(t.endpoint) + " of the resource type " +
-                           quoted(t.name) + " is taken.");
+            return refused("the endpoint " + quoted(t.endpoint) + " of the resource type " +
+                           quoted(t.name) + " is taken");
     }
     return Done{};
 }
@@ -130,9 +130,9 @@ namespace {
 Outcome check_uniqueness(const std::string &urn, const std::vector<Attribute> &attributes) {
     for (const Attribute &a : attributes) {
         if (a.uniqueness != Uniqueness::none)
-            return refused("The attribute " + quoted(a.name) + " of " + quoted(urn) +
+            return refused("the attribute " + quoted(a.name) + " of " + quoted(urn) +
                            " has \"uniqueness\": \"" + std::string(to_string(a.uniqueness)) +
-                           "\", which is not supported in schemas of your own: use \"none\".");
+                           "\", which is not supported in schemas of your own: use \"none\"");
         if (auto r = check_uniqueness(urn, a.sub_attributes); !r) return r;
     }
     return Done{};
@@ -150,7 +150,7 @@ Result<Declaration> make_declaration(uint64_t generation,
             continue;
         }
         if (find_schema(d.schemas, def.schema.id))
-            return refused("The schema " + quoted(def.schema.id) + " is defined already.");
+            return refused("the schema " + quoted(def.schema.id) + " is defined already");
         auto enforced = check_uniqueness(def.schema.id, def.schema.attributes);
         if (!enforced) return enforced.error();
         d.schemas.push_back(def.schema);
@@ -266,10 +266,10 @@ Outcome declare_types(CatalogRows &rows, const std::vector<ResourceType> &wanted
                              [&](const auto &urn) { return ascii_iequals(urn, e.schema); }))
                 bits.push_back(e.schema);
         if (bits.size() > max_extensions)
-            return refused("The resource type " + quoted(type.name) + " would have " +
+            return refused("the resource type " + quoted(type.name) + " would have " +
                            std::to_string(bits.size()) + " extensions, those of earlier " +
                            "configurations included; a type has room for " +
-                           std::to_string(max_extensions) + ".");
+                           std::to_string(max_extensions));
     }
     return Done{};
 }
@@ -293,8 +293,8 @@ class Numbering {
         std::string path = local_path(parent, def);
         if (known_.find(schema, path, def) != no_attr) return Done{};
         if (last_ == std::numeric_limits<AttrNumber>::max())
-            return refused("There is no number left for the attribute " + quoted(path) + " of " +
-                           quoted(schema) + ".");
+            return refused("there is no number left for the attribute " + quoted(path) + " of " +
+                           quoted(schema));
         rows_.attrs.push_back({++last_, std::string(schema), std::move(path), def.type,
                                def.multi_valued, def.case_exact});
         known_.add(rows_.attrs.back());

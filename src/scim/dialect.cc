@@ -33,7 +33,7 @@ Outcome Dialect::deviation(std::string_view name, std::string refusal, ScimType 
 Result<uint32_t> Dialect::schemas(const TypeView &type, const json_t *schemas) {
     auto refusal = [&](std::string rest) {
         return "\"schemas\" must be an array that contains \"" + type.type.schema + "\"" +
-               std::move(rest) + ".";
+               std::move(rest);
     };
     uint32_t extensions = 0;
     bool base = false;
@@ -54,40 +54,39 @@ Result<uint32_t> Dialect::schemas(const TypeView &type, const json_t *schemas) {
 Outcome Dialect::one_schema(const TypeView &type, const json_t *urn, uint32_t &extensions,
                             bool &base) {
     if (!json_is_string(urn))
-        return syntax("\"schemas\" must contain strings, not " + std::string(kind_of(urn)) + ".");
+        return syntax("\"schemas\" must contain strings, not " + std::string(kind_of(urn)));
     const std::string_view text = text_of(urn);
     // A client of SCIM 1.1 means other attributes by the same names,
     // so it is told and not served (2.21).
     if (has_prefix(text, scim_1_prefix))
         return syntax(quoted(text) +
                       " in \"schemas\" is SCIM 1.1; this server speaks SCIM 2.0: send \"" +
-                      type.type.schema + "\".");
+                      type.type.schema + "\"");
     const int bit = type.find_extension(text);
     const bool is_base = ascii_iequals(text, type.type.schema);
     if (!is_base && bit < 0)
-        return deviation("unknown-schema", quoted(text) + " in \"schemas\" is not a schema of " +
-                                               type.type.name + ".");
+        return deviation("unknown-schema",
+                         quoted(text) + " in \"schemas\" is not a schema of " + type.type.name);
     const bool seen = is_base ? base : (extensions >> bit & 1) != 0;
     if (is_base)
         base = true;
     else
         extensions |= uint32_t(1) << bit;
-    if (seen) return deviation("duplicate-schema", quoted(text) + " is in \"schemas\" twice.");
+    if (seen) return deviation("duplicate-schema", quoted(text) + " is in \"schemas\" twice");
     return Done{};
 }
 
 Outcome Dialect::message_schemas(std::string_view urn, const json_t *schemas) {
     const std::string wanted =
         "\"schemas\" must be an array that contains \"" + std::string(urn) + "\"";
-    if (!is_assigned(schemas)) return deviation("schemas-missing", wanted + ", and it is missing.");
+    if (!is_assigned(schemas)) return deviation("schemas-missing", wanted + ", and it is missing");
     std::optional<Elements> urns = elements(schemas);
-    if (!urns) return syntax(wanted + ", not " + std::string(kind_of(schemas)) + ".");
+    if (!urns) return syntax(wanted + ", not " + std::string(kind_of(schemas)));
     bool found = false;
     for (size_t i = 0; i < urns->size(); i++) {
         const json_t *one = (*urns)[i];
         if (!json_is_string(one))
-            return syntax("\"schemas\" must contain strings, not " + std::string(kind_of(one)) +
-                          ".");
+            return syntax("\"schemas\" must contain strings, not " + std::string(kind_of(one)));
         const std::string_view text = text_of(one);
         if (ascii_iequals(text, urn)) {
             found = true;
@@ -96,23 +95,23 @@ Outcome Dialect::message_schemas(std::string_view urn, const json_t *schemas) {
         if (has_prefix(text, scim_1_prefix))
             return syntax(quoted(text) +
                           " in \"schemas\" is SCIM 1.1; this server speaks SCIM 2.0: send \"" +
-                          std::string(urn) + "\".");
+                          std::string(urn) + "\"");
         if (auto r = deviation("unknown-schema",
-                               quoted(text) + " in \"schemas\" is not the schema of this message.");
+                               quoted(text) + " in \"schemas\" is not the schema of this message");
             !r)
             return r;
     }
-    if (!found) return deviation("schemas-incomplete", wanted + ".");
+    if (!found) return deviation("schemas-incomplete", wanted);
     return Done{};
 }
 
 Outcome Dialect::unannounced_extension(std::string_view urn) {
     return deviation("extension-not-in-schemas",
-                     "The body has an object " + quoted(urn) + ", but \"schemas\" lacks that URN.");
+                     "the body has an object " + quoted(urn) + ", but \"schemas\" lacks that URN");
 }
 
 Outcome Dialect::unknown_attribute(const TypeView &type, std::string_view path) {
-    if (strict_) return syntax(type.type.name + " has no attribute " + quoted(path) + ".");
+    if (strict_) return syntax(type.type.name + " has no attribute " + quoted(path));
     report_.ignored(path);
     return Done{};
 }
@@ -158,7 +157,7 @@ bool Dialect::bare_member() {
 
 Outcome Dialect::remove_with_value() {
     return deviation("remove-with-value",
-                     "A remove must not have a \"value\": select by a filter in the path.",
+                     "a remove must not have a \"value\": select by a filter in the path",
                      ScimType::invalid_value);
 }
 

@@ -80,9 +80,9 @@ void write_pagination(std::string &out, uint64_t max_results) {
 }
 
 Error not_found(std::string_view what, std::string_view name, std::string_view list) {
-    std::string detail = "There is no " + std::string(what) + ' ' + quoted(name) + " here; ";
+    std::string detail = "there is no " + std::string(what) + ' ' + quoted(name) + " here; ";
     detail += list;
-    detail += " lists those there are.";
+    detail += " lists those there are";
     return Error{404, ScimType::none, std::move(detail), 0};
 }
 

@@ -124,8 +124,8 @@ Result<Filter> Filter::parse(const TypeView &type, std::string_view text,
 Result<Filter> FilterParser::parse() {
     if (text_.size() > limits_.length)
         return bad_request(ScimType::invalid_filter,
-                           "The filter has " + std::to_string(text_.size()) + " bytes; " +
-                               std::to_string(limits_.length) + " are allowed.");
+                           "the filter has " + std::to_string(text_.size()) + " bytes; " +
+                               std::to_string(limits_.length) + " are allowed");
     if (size_t valid = utf8_prefix(text_); valid < text_.size())
         return wrong(valid, "the text is not UTF-8");
     skip_blanks();
@@ -459,9 +459,9 @@ std::string_view FilterParser::take_word() {
 Error FilterParser::wrong(size_t at, std::string sentence) const {
     size_t character = 1;
     for (char c : text_.substr(0, at)) character += (c & 0xc0) != 0x80;
-    return bad_request(ScimType::invalid_filter, "The filter is wrong at character " +
+    return bad_request(ScimType::invalid_filter, "the filter is wrong at character " +
                                                      std::to_string(character) + ": " +
-                                                     std::move(sentence) + ".");
+                                                     std::move(sentence));
 }
 
 Error FilterParser::expected(std::string_view what) const { return expected_at(at_, what); }

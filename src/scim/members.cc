@@ -52,9 +52,9 @@ Outcome MemberReader::count(size_t more) {
     read_ += more;
     if (read_ <= max_members_) return Done{};
     return Error{413, ScimType::none,
-                 "The request names " + std::to_string(read_) +
+                 "the request names " + std::to_string(read_) +
                      " members or more; scim_max_members (" + std::to_string(max_members_) +
-                     ") allows no more than that in one request.",
+                     ") allows no more than that in one request",
                  0};
 }
 
@@ -63,8 +63,7 @@ Result<std::vector<Id>> MemberReader::read(const json_t *value, Unknown unknown)
     if (!value || json_is_null(value)) return ids;
     const auto elements = dialect_.elements(value);
     if (!elements)
-        return invalid_value("\"members\" must be an array, not " + std::string(kind_of(value)) +
-                             ".");
+        return invalid_value("\"members\" must be an array, not " + std::string(kind_of(value)));
     if (auto r = count(elements->size()); !r) return r.error();
     ids.reserve(elements->size());
     Strangers strangers;
@@ -94,9 +93,9 @@ Result<std::string_view> MemberReader::text(const json_t *element, size_t i) {
         return invalid_value(place(i) +
                              "\" must be an object with the id of a User or Group as "
                              "\"value\", not " +
-                             std::string(kind_of(element)) + ".");
+                             std::string(kind_of(element)));
     if (json_string_length(element) == 0)
-        return invalid_value(place(i) + "\" must be the id of a User or Group; it is empty.");
+        return invalid_value(place(i) + "\" must be the id of a User or Group; it is empty");
     return text_of(element);
 }
 
@@ -112,16 +111,16 @@ Result<std::string_view> MemberReader::value_of(const json_t *object, size_t i) 
     if (type && !json_is_null(type)) {
         if (!json_is_string(type) ||
             !(ascii_iequals(text_of(type), "User") || ascii_iequals(text_of(type), "Group")))
-            return invalid_value(place(i) + ".type\" must be \"User\" or \"Group\".");
+            return invalid_value(place(i) + ".type\" must be \"User\" or \"Group\"");
     }
     if (!value || json_is_null(value))
         return invalid_value(place(i) +
-                             ".value\" must be the id of a User or Group; it is missing.");
+                             ".value\" must be the id of a User or Group; it is missing");
     if (!json_is_string(value))
         return invalid_value(place(i) + ".value\" must be a string, not " +
-                             std::string(kind_of(value)) + ".");
+                             std::string(kind_of(value)));
     if (json_string_length(value) == 0)
-        return invalid_value(place(i) + ".value\" must be the id of a User or Group; it is empty.");
+        return invalid_value(place(i) + ".value\" must be the id of a User or Group; it is empty");
     return text_of(value);
 }
 

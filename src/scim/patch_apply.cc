@@ -195,7 +195,7 @@ Outcome PatchApplication::check_size(const PatchStep &step, const Slot &slot) co
     if (slot.elements.size() > max_elements)
         return bad_request(ScimType::invalid_value,
                            what + " would have " + std::to_string(slot.elements.size()) +
-                               " elements; " + std::to_string(max_elements) + " are allowed.");
+                               " elements; " + std::to_string(max_elements) + " are allowed");
     size_t bytes = 0;
     for (const Element &element : slot.elements) bytes += bytes_of(element.leaves);
     return check_bytes(what, bytes);
@@ -257,8 +257,7 @@ Outcome PatchApplication::create(const PatchStep &step, Slot &slot) {
     const PatchFilter *filter = step.filter.get();
     const bool taken = !step.attr->def->multi_valued && !slot.elements.empty();
     if (filter && (patch_.strict_ || !filter->describes || taken))
-        return bad_request(ScimType::no_target,
-                           "nothing matches the path " + quoted(filter->path) + ".");
+        return bad_request(ScimType::no_target, "nothing matches the path " + quoted(filter->path));
     if (step.values.empty()) return Done{};
     if (filter) report_.rewrote("created-element");
     Element &element = slot.elements.emplace_back();

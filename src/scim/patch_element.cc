@@ -49,7 +49,7 @@ void PatchWork::note_text(const Attr &attr, std::string_view json) {
 Outcome PatchWork::check() const {
     if (!too_much()) return Done{};
     return Error{413, ScimType::none,
-                 "this request has too much to compare; send it in several requests.", 0};
+                 "this request has too much to compare; send it in several requests", 0};
 }
 
 // Present

@@ -60,9 +60,9 @@ Error no_operations(const json_t *body) {
                            ? "this is the form of SCIM 1.1, and this server speaks SCIM 2.0"
                            : "a whole resource is sent with PUT";
     return bad_request(ScimType::invalid_syntax,
-                       "A PATCH must have \"Operations\", an array of objects such as {\"op\": "
+                       "a PATCH must have \"Operations\", an array of objects such as {\"op\": "
                        "\"replace\", \"path\": \"active\", \"value\": false}; " +
-                           hint + ".");
+                           hint);
 }
 
 }  // namespace
@@ -135,7 +135,7 @@ Result<Patch> Patch::parse(const TypeView &type, const json_t *body, const Patch
 Result<Patch> PatchParser::parse(const json_t *body) {
     if (!json_is_object(body))
         return bad_request(ScimType::invalid_syntax,
-                           "A PATCH must be an object, not " + std::string(kind_of(body)) + ".");
+                           "a PATCH must be an object, not " + std::string(kind_of(body)));
     auto schemas = get(body, "schemas");
     if (!schemas) return schemas.error();
     if (auto r = dialect_.message_schemas(patch_op_urn, *schemas); !r) return r.error();
@@ -154,7 +154,7 @@ Result<const json_t *> PatchParser::get(const json_t *object, const char *name) 
     const json_t *value = member_of(object, name, exact);
     if (exact) return value;
     if (auto r = dialect_.deviation("operations-case",
-                                    "\"" + std::string(name) + "\" is written in this case only.");
+                                    "\"" + std::string(name) + "\" is written in this case only");
         !r)
         return r.error();
     return value;
@@ -168,17 +168,17 @@ Result<const json_t *> PatchParser::operations(const json_t *body) {
     auto elements =
         json_is_array(*list) || json_is_object(*list) ? dialect_.elements(*list) : std::nullopt;
     if (!elements)
-        return bad_request(ScimType::invalid_syntax, "\"Operations\" must be an array, not " +
-                                                         std::string(kind_of(*list)) + ".");
+        return bad_request(ScimType::invalid_syntax,
+                           "\"Operations\" must be an array, not " + std::string(kind_of(*list)));
     if (elements->size() > limits_.operations)
         return Error{413, ScimType::none,
-                     "The request has " + std::to_string(elements->size()) +
+                     "the request has " + std::to_string(elements->size()) +
                          " operations; scim_max_operations (" + std::to_string(limits_.operations) +
-                         ") allows no more than that.",
+                         ") allows no more than that",
                      0};
     if (elements->size() == 0)
         if (auto r = dialect_.deviation("operations-empty",
-                                        "\"Operations\" must have at least one element.");
+                                        "\"Operations\" must have at least one element");
             !r)
             return r.error();
     return *list;
@@ -188,8 +188,8 @@ Outcome PatchParser::operation(size_t i, const json_t *object) {
     if (!json_is_object(object))
         return in_operation(
             i, "",
-            bad_request(ScimType::invalid_syntax, "an operation must be an object, not " +
-                                                      std::string(kind_of(object)) + "."));
+            bad_request(ScimType::invalid_syntax,
+                        "an operation must be an object, not " + std::string(kind_of(object))));
     auto op = op_of(object);
     if (!op) return in_operation(i, ".op", op.error());
     auto text = path_of(object);
@@ -201,10 +201,10 @@ Outcome PatchParser::operation(size_t i, const json_t *object) {
     if (*op == PatchOp::remove && text->empty())
         return in_operation(
             i, "",
-            bad_request(ScimType::no_target, "a remove must have a \"path\" that says what goes."));
+            bad_request(ScimType::no_target, "a remove must have a \"path\" that says what goes"));
     if (*op != PatchOp::remove && !*value) {
         const std::string of = text->empty() ? "" : " for " + quoted(*text);
-        return in_operation(i, "", invalid_value("\"value\" is missing" + of + "."));
+        return in_operation(i, "", invalid_value("\"value\" is missing" + of));
     }
     if (text->empty()) {
         auto r = without_path(from, *value);
@@ -227,21 +227,21 @@ Result<PatchOp> PatchParser::op_of(const json_t *object) {
         if (!json_is_string(*op) || !ascii_iequals(text_of(*op), name)) continue;
         if (text_of(*op) != name)
             if (auto r = dialect_.deviation(
-                    "op-case", quoted(text_of(*op)) + " must be \"" + std::string(name) + "\".");
+                    "op-case", quoted(text_of(*op)) + " must be \"" + std::string(name) + "\"");
                 !r)
                 return r.error();
         return value;
     }
     const std::string got = json_is_string(*op) ? quoted(text_of(*op)) : std::string(kind_of(*op));
     return bad_request(ScimType::invalid_syntax,
-                       "must be \"add\", \"replace\" or \"remove\", not " + got + ".");
+                       "must be \"add\", \"replace\" or \"remove\", not " + got);
 }
 
 // The URN of the type's own schema means the resource itself.
 Outcome PatchParser::core_urn() {
     return dialect_.deviation(
         "core-urn",
-        "\"" + type_.type.schema + "\" is no attribute; for several of them the path is left out.",
+        "\"" + type_.type.schema + "\" is no attribute; for several of them the path is left out",
         ScimType::invalid_path);
 }
 
@@ -252,14 +252,14 @@ Result<std::string_view> PatchParser::path_of(const json_t *object) {
     if (!*path) return std::string_view();
     if (!json_is_null(*path) && !json_is_string(*path))
         return bad_request(ScimType::invalid_path,
-                           "must be a string, not " + std::string(kind_of(*path)) + ".");
+                           "must be a string, not " + std::string(kind_of(*path)));
     if (json_is_string(*path) && is_core_urn(text_of(*path))) {
         if (auto r = core_urn(); !r) return r.error();
         return std::string_view();
     }
     if (json_string_length(*path) > 0) return text_of(*path);
     if (auto r =
-            dialect_.deviation("empty-path", "must be the path of an attribute, or be left out.",
+            dialect_.deviation("empty-path", "must be the path of an attribute, or be left out",
                                ScimType::invalid_path);
         !r)
         return r.error();
@@ -271,7 +271,7 @@ Result<std::string_view> PatchParser::path_of(const json_t *object) {
 Outcome PatchParser::without_path(const Source &from, const json_t *value) {
     if (!json_is_object(value))
         return invalid_value("without a \"path\" this must be an object of attributes, not " +
-                             std::string(kind_of(value)) + ".");
+                             std::string(kind_of(value)));
     const char *name;
     size_t size;
     json_t *one;
@@ -307,7 +307,7 @@ Outcome PatchParser::path_key(const Source &from, std::string_view name, const j
     if (!path) return path.error();
     if (!*path) return Done{};
     if (auto r = dialect_.deviation("path-in-value",
-                                    quoted(name) + " is a path and belongs into \"path\".",
+                                    quoted(name) + " is a path and belongs into \"path\"",
                                     ScimType::invalid_path);
         !r)
         return r;
@@ -320,14 +320,14 @@ Outcome PatchParser::extension(const Source &from, int bit, const json_t *value)
     const std::string &urn = type_.extension_bits[size_t(bit)];
     if (from.op == PatchOp::remove) {
         if (value && !json_is_null(value))
-            return invalid_value("an extension is removed as a whole, without a \"value\".");
+            return invalid_value("an extension is removed as a whole, without a \"value\"");
         return whole_extension_goes(from, bit);
     }
     if (!is_assigned(value))
         return from.op == PatchOp::add ? Done{} : whole_extension_goes(from, bit);
     if (!json_is_object(value))
         return invalid_value("\"" + urn + "\" must be an object, not " +
-                             std::string(kind_of(value)) + ".");
+                             std::string(kind_of(value)));
     return extension_keys({from.operation, from.op, false}, bit, value);
 }
 
@@ -369,7 +369,7 @@ Outcome PatchParser::change(const Source &from, Path path, std::string_view text
     if (path.attr == type_.members) return members(from, path, value);
     const Attr &target = path.part ? *path.part : *path.attr;
     if (is_read_only(type_, target)) {
-        const std::string refusal = "\"" + target.path + "\" is readOnly and cannot be changed.";
+        const std::string refusal = "\"" + target.path + "\" is readOnly and cannot be changed";
         if (from.named) return bad_request(ScimType::mutability, refusal);
         return dialect_.deviation("read-only-value", refusal, ScimType::mutability);
     }
@@ -377,8 +377,8 @@ Outcome PatchParser::change(const Source &from, Path path, std::string_view text
     if (target.computed || target.discarded) return Done{};
     if (path.filter && ++filters_ > limits_.operations)
         return Error{413, ScimType::none,
-                     "The request has more than " + std::to_string(limits_.operations) +
-                         " paths with a filter; scim_max_operations allows no more than that.",
+                     "the request has more than " + std::to_string(limits_.operations) +
+                         " paths with a filter; scim_max_operations allows no more than that",
                      0};
     auto step = reader_.read(from.op, std::move(path), text, value);
     if (!step) return step.error();
@@ -400,7 +400,7 @@ Outcome PatchParser::members(const Source &from, const Path &path, const json_t 
     if (path.part || (path.member_ids && from.op != PatchOp::remove))
         return bad_request(ScimType::mutability,
                            "a member of a group can be added and removed, not changed: use the "
-                           "path \"members\".");
+                           "path \"members\"");
     if (from.op == PatchOp::remove && !path.member_ids && !value) {
         edits_.clear();
         return Done{};

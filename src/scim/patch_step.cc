@@ -119,7 +119,7 @@ PatchStepReader::Step PatchStepReader::assignment(PatchStep step, const json_t *
     step.values.last = leaves_.size();
     if (unassigns) {
         if (is_indispensable(step))
-            return invalid_value("\"" + step.attr->path + "\" is required and must have a value.");
+            return invalid_value("\"" + step.attr->path + "\" is required and must have a value");
         step.op = PatchOp::remove;
     } else if (step.values.empty() && step.op == PatchOp::add) {
         return Step(std::nullopt);
@@ -154,7 +154,7 @@ Outcome PatchStepReader::new_values(PatchStep &step, const json_t *value, bool &
 PatchStepReader::Step PatchStepReader::removal(PatchStep step, const json_t *value) {
     if (is_indispensable(step))
         return bad_request(ScimType::mutability,
-                           "\"" + step.attr->path + "\" is required and cannot be removed.");
+                           "\"" + step.attr->path + "\" is required and cannot be removed");
     // A value that is sent never means more than it says; of a whole attribute null is a value.
     const bool many = step.attr->def->multi_valued || (step.part && step.part->def->multi_valued);
     const bool selected = step.part || step.filter;

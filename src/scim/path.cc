@@ -62,15 +62,15 @@ class PathParser {
 Error PathParser::wrong(size_t at, std::string sentence, ScimType type) const {
     size_t character = 1;
     for (char c : text_.substr(0, at)) character += (c & 0xc0) != 0x80;
-    return bad_request(type, "The path " + quoted(text_) + " is wrong at character " +
-                                 std::to_string(character) + ": " + std::move(sentence) + ".");
+    return bad_request(type, "the path " + quoted(text_) + " is wrong at character " +
+                                 std::to_string(character) + ": " + std::move(sentence));
 }
 
 Result<std::optional<Path>> PathParser::parse() {
     if (text_.size() > limits_.length)
-        return bad_request(ScimType::invalid_path, "The path has " + std::to_string(text_.size()) +
+        return bad_request(ScimType::invalid_path, "the path has " + std::to_string(text_.size()) +
                                                        " bytes; " + std::to_string(limits_.length) +
-                                                       " are allowed.");
+                                                       " are allowed");
     const size_t open = text_.find('[');
     auto known = name(text_.substr(0, open));
     if (!known) return known.error();
@@ -126,8 +126,8 @@ Result<const Attr *> PathParser::unprefixed(std::string_view name) {
     if (!found) return found;
     if (auto r =
             dialect_.deviation("unprefixed-extension",
-                               "The path " + quoted(text_) +
-                                   " lacks the URN of an extension: send \"" + found->path + "\".",
+                               "the path " + quoted(text_) +
+                                   " lacks the URN of an extension: send \"" + found->path + "\"",
                                ScimType::invalid_path);
         !r)
         return r.error();
@@ -188,8 +188,8 @@ Outcome PathParser::brackets(size_t end) {
     if (path_.attr == type_.members) return member_brackets(end);
     if (!path_.attr->def->multi_valued)
         if (auto r = dialect_.deviation("filter-on-singular",
-                                        "The path " + quoted(text_) + " selects an element of \"" +
-                                            path_.attr->path + "\", which is not multi-valued.",
+                                        "the path " + quoted(text_) + " selects an element of \"" +
+                                            path_.attr->path + "\", which is not multi-valued",
                                         ScimType::invalid_path);
             !r)
             return r;

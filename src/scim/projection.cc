@@ -81,7 +81,7 @@ Result<Projection> Projection::parse(const TypeView &type,
     if (some && all_but)
         return bad_request(
             ScimType::invalid_value,
-            "\"attributes\" and \"excludedAttributes\" exclude each other: send one.");
+            "\"attributes\" and \"excludedAttributes\" exclude each other: send one");
     Projection p(type);
     if (some) {
         p.asked_ = true;

@@ -38,7 +38,7 @@ class Reader {
 Result<Resource> Reader::read(const json_t *body) {
     if (!json_is_object(body))
         return bad_request(ScimType::invalid_syntax,
-                           "A resource must be an object, not " + std::string(kind_of(body)) + ".");
+                           "a resource must be an object, not " + std::string(kind_of(body)));
     if (auto r = collect(body); !r) return r.error();
     for (const Attr &attr : type_.attrs) {
         if (attr.parent || !is_assigned(members_[attr.rank])) continue;
@@ -80,7 +80,7 @@ Outcome Reader::collect_extension(int bit, const json_t *object, uint32_t announ
     const std::string &urn = type_.extension_bits[size_t(bit)];
     if (!json_is_object(object))
         return bad_request(ScimType::invalid_value, "\"" + urn + "\" must be an object, not " +
-                                                        std::string(kind_of(object)) + ".");
+                                                        std::string(kind_of(object)));
     if (json_object_size(object) == 0) return Done{};
     if (!(announced >> bit & 1))
         if (auto r = dialect_.unannounced_extension(urn); !r) return r;

@@ -31,7 +31,7 @@ const Leaf *Resource::find(AttrNumber attr) const {
 Outcome check_bytes(const std::string &what, size_t bytes) {
     if (bytes <= max_resource_bytes) return Done{};
     return Error{413, ScimType::none,
-                 what + " would have " + std::to_string(bytes) + " bytes; 16 MiB are allowed.", 0};
+                 what + " would have " + std::to_string(bytes) + " bytes; 16 MiB are allowed", 0};
 }
 
 // Report
@@ -250,7 +250,7 @@ bool in_each_element(const Attr &part, const std::vector<Leaf> &leaves) {
 
 Error missing(std::string_view path) {
     return bad_request(ScimType::invalid_value,
-                       "\"" + std::string(path) + "\" is required and has no value.");
+                       "\"" + std::string(path) + "\" is required and has no value");
 }
 
 }  // namespace

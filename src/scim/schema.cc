@@ -109,7 +109,6 @@ struct Loading {
         std::string detail(where);
         detail += ": ";
         detail += what;
-        detail += '.';
         problem = bad_request(ScimType::invalid_value, std::move(detail));
     }
 };
@@ -215,7 +214,7 @@ class Keywords {
     std::string where_;
 };
 
-std::string at_attribute(std::string_view path) { return "Attribute " + quoted(path); }
+std::string at_attribute(std::string_view path) { return "attribute " + quoted(path); }
 
 std::string with_article(Type type) {
     return (type == Type::integer ? "an " : "a ") + std::string(to_string(type));
@@ -326,7 +325,7 @@ void AttributeLoader::load_parts(Keywords &in, Attribute &def, const std::string
 
 Result<Schema> load_schema(const json_t *definition) {
     Loading loading;
-    Keywords in(loading, definition, "The schema");
+    Keywords in(loading, definition, "the schema");
     Schema schema;
     schema.id = in.needed("id", is_schema_uri, "the URN of the schema");
     schema.name = in.text("name");
@@ -365,7 +364,7 @@ std::vector<SchemaExtension> load_extensions(Loading &loading, Keywords &in,
 
 Result<ResourceType> load_resource_type(const json_t *definition) {
     Loading loading;
-    Keywords in(loading, definition, "The resource type");
+    Keywords in(loading, definition, "the resource type");
     ResourceType type;
     type.name = in.needed(
         "name", [](std::string_view text) { return is_name(text, false); },
@@ -407,15 +406,15 @@ std::optional<Definition::Kind> kind_of_definition(const json_t *root) {
 Result<Definition> load_definition(std::string_view bytes) {
     Result<Json> root = parse_json(bytes, JsonLimits());
     if (!root) {
-        root.error().detail.insert(0, "This cannot be read: ");
+        root.error().detail.insert(0, "this cannot be read: ");
         return std::move(root.error());
     }
 
     std::optional<Definition::Kind> kind = kind_of_definition(root->get());
     if (!kind)
         return bad_request(ScimType::invalid_value,
-                           "This is neither a Schema nor a ResourceType, expected an object with "
-                           "\"attributes\" or with \"endpoint\".");
+                           "this is neither a Schema nor a ResourceType, expected an object with "
+                           "\"attributes\" or with \"endpoint\"");
     Definition definition;
     definition.kind = *kind;
     if (*kind == Definition::Kind::schema) {

@@ -9,8 +9,7 @@ namespace {
 Error wrong(std::string_view name, std::string_view expected, const json_t *got) {
     ScimType type = name == "filter" ? ScimType::invalid_filter : ScimType::invalid_value;
     return bad_request(type, "\"" + std::string(name) + "\" of a SearchRequest must be " +
-                                 std::string(expected) + ", not " + std::string(kind_of(got)) +
-                                 ".");
+                                 std::string(expected) + ", not " + std::string(kind_of(got)));
 }
 
 // parse_json() has seen to it that no two keys differ by case alone.
@@ -60,7 +59,7 @@ Outcome check_schemas(const json_t *body) {
         if (json_is_string(one) && ascii_iequals(text_of(one), search_request_urn)) return Done{};
     }
     return bad_request(ScimType::invalid_syntax, "\"schemas\" of the body must be [\"" +
-                                                     std::string(search_request_urn) + "\"].");
+                                                     std::string(search_request_urn) + "\"]");
 }
 
 }  // namespace
@@ -79,7 +78,7 @@ Result<Query> read_search(const json_t *body) {
     if (query.filter && query.filter->find_first_not_of(' ') == query.filter->npos)
         return bad_request(ScimType::invalid_filter,
                            "\"filter\" of a SearchRequest is empty, expected a filter such as "
-                           "userName eq \"bjensen\".");
+                           "userName eq \"bjensen\"");
     return query;
 }
 

@@ -115,16 +115,16 @@ Error unknown_endpoint(const Catalog &catalog, const Segments &segments, size_t 
     const std::string asked = slash(segments[at]);
 
     if (std::string meant = with_slash(known, segments[at]); !meant.empty())
-        return not_found("A slash is missing in " + quoted(asked) + ": " + did_you_mean(meant));
+        return not_found("a slash is missing in " + quoted(asked) + ": " + did_you_mean(meant));
     if (std::string meant = similar_endpoint(catalog, known, segments[at]); !meant.empty())
-        return not_found("There is no endpoint " + quoted(asked) + ": " + did_you_mean(meant));
+        return not_found("there is no endpoint " + quoted(asked) + ": " + did_you_mean(meant));
     for (size_t i = at + 1; i < segments.size(); i++)
         if (contains(known, segments[i]))
-            return not_found("There is no endpoint " + quoted(asked) +
+            return not_found("there is no endpoint " + quoted(asked) +
                              "; a part of the base URL seems to be in the path twice: " +
                              did_you_mean(slash(segments[i])));
-    return not_found("There is no endpoint " + quoted(asked) +
-                     " in this directory; /ResourceTypes lists those there are.");
+    return not_found("there is no endpoint " + quoted(asked) +
+                     " in this directory; /ResourceTypes lists those there are");
 }
 
 // Endpoints
@@ -137,7 +137,7 @@ struct Rest {
 };
 
 Error nothing_below(std::string_view path) {
-    return not_found("There is nothing below " + quoted(path) + ".");
+    return not_found("there is nothing below " + quoted(path));
 }
 
 Result<Target> below_type(const TypeView *type, const Rest &rest) {
@@ -151,7 +151,7 @@ Result<Target> below_type(const TypeView *type, const Rest &rest) {
     target.endpoint = name == ".search" ? Endpoint::search : Endpoint::resource;
     if (target.endpoint == Endpoint::search) return target;
     if (ascii_iequals(name, ".search"))
-        return not_found("There is no " + quoted(type->type.endpoint + slash(name)) + ": " +
+        return not_found("there is no " + quoted(type->type.endpoint + slash(name)) + ": " +
                          did_you_mean(type->type.endpoint + "/.search"));
     target.name = name;
     target.id = parse_id(name);
@@ -200,15 +200,15 @@ Result<Target> parse_target(const Catalog &catalog, std::string_view path) {
     if (segments.empty()) return Target();
     // nginx' prefix location /scim/v2 also gets /scim/v2Users.
     if (path[0] != '/')
-        return not_found("A slash is missing between the base URL and " + quoted(path) + ": " +
+        return not_found("a slash is missing between the base URL and " + quoted(path) + ": " +
                          did_you_mean(slash(path)));
 
     size_t at = 0;
     if (is_version(segments[0])) {
         if (segments[0] != "v2")
             return bad_request(ScimType::invalid_vers,
-                               "Version " + quoted(segments[0]) +
-                                   " of the protocol is not served here, expected \"v2\" or none.");
+                               "version " + quoted(segments[0]) +
+                                   " of the protocol is not served here, expected \"v2\" or none");
         if (segments.size() == 1) return Target();
         at = 1;
     }
@@ -283,8 +283,8 @@ bool is_filter(const Parameter &parameter) { return parameter.text == &Query::fi
 
 Error bad_value(const Parameter &parameter, std::string_view what) {
     ScimType type = is_filter(parameter) ? ScimType::invalid_filter : ScimType::invalid_value;
-    std::string detail = "Query parameter \"" + std::string(parameter.name) + "\" ";
-    return bad_request(type, detail.append(what).append("."));
+    std::string detail = "query parameter \"" + std::string(parameter.name) + "\" ";
+    return bad_request(type, detail.append(what));
 }
 
 Result<std::string> decode_value(const Parameter &parameter, std::string_view raw) {

@@ -35,7 +35,7 @@ struct ValueReader::Place {
 
     Error wrong(std::string_view expected, const json_t *got) const {
         return invalid_value(text() + " must be " + std::string(expected) + ", not " +
-                             std::string(kind_of(got)) + ".");
+                             std::string(kind_of(got)));
     }
 };
 
@@ -141,7 +141,7 @@ Outcome ValueReader::simple(const Attr &attr, const json_t *value) {
 Outcome ValueReader::check_size(const Attr &attr, const Elements &elements) const {
     if (elements.size() <= max_elements) return Done{};
     return invalid_value(Place{attr, {}}.text() + " has " + std::to_string(elements.size()) +
-                         " elements; " + std::to_string(max_elements) + " are allowed.");
+                         " elements; " + std::to_string(max_elements) + " are allowed");
 }
 
 Outcome ValueReader::list(const Attr &attr, const json_t *value) {
@@ -170,7 +170,7 @@ Outcome ValueReader::list(const Attr &attr, const json_t *value) {
         if (has_primary(type_, from, to)) {
             if (primary)
                 return invalid_value(Place{attr, i}.text() +
-                                     " is the second element with \"primary\": true; one may be.");
+                                     " is the second element with \"primary\": true; one may be");
             primary = true;
         }
         element_++;
@@ -265,7 +265,7 @@ Outcome ValueReader::string(const Place &place, std::string_view value) const {
     const size_t limit = photo || attr.def->type == Type::binary ? max_large_string : max_string;
     if (value.size() > limit)
         return invalid_value(place.text() + " has " + std::to_string(value.size()) + " bytes; " +
-                             std::to_string(limit) + " are allowed.");
+                             std::to_string(limit) + " are allowed");
     const bool good = attr.def->type == Type::date_time ? parse_datetime(value).has_value()
                       : attr.def->type == Type::binary  ? is_base64(value)
                                                         : true;
@@ -274,7 +274,7 @@ Outcome ValueReader::string(const Place &place, std::string_view value) const {
     const bool silent = attr.def->type == Type::binary || attr.never_returned();
     const std::string got = silent ? "" : ", not " + quoted(value);
     return invalid_value(place.text() + " must be " + std::string(expected_form(attr.def->type)) +
-                         got + ".");
+                         got);
 }
 
 }  // namespace scim

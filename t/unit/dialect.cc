@@ -78,7 +78,7 @@ void dialects() {
              "an extension nobody declared");
     rewrites("\"" + enterprise + R"(":{"department":"d"})",
              "\"" + enterprise + R"(":{"department":"d"})", "extension-not-in-schemas",
-             "invalidSyntax: The body has an object", "an extension that schemas does not name");
+             "invalidSyntax: the body has an object", "an extension that schemas does not name");
 }
 
 void managers() {
@@ -130,10 +130,10 @@ void schemas() {
         is(read(R"({"schemas":["urn:scim:schemas:core:1.0"]})", strict),
            "invalidSyntax: \"urn:scim:schemas:core:1.0\" in \"schemas\" is SCIM 1.1; this server "
            "speaks SCIM 2.0: send \"" +
-               core + "\".",
+               core + "\"",
            "SCIM 1.1 is told what to send");
         is(read(R"({"schemas":[5]})", strict),
-           "invalidSyntax: \"schemas\" must contain strings, not a number.", "no URN at all");
+           "invalidSyntax: \"schemas\" must contain strings, not a number", "no URN at all");
     }
 }
 

@@ -160,7 +160,7 @@ static void test_single(const Catalog &catalog) {
     Outcome unknown = write_schema(text, catalog, "urn:acme:none", base);
     ok(!unknown && unknown.error().status == 404, "an unknown schema is 404");
     is(unknown.error().detail,
-       "There is no schema \"urn:acme:none\" here; /Schemas lists those there are.", "and says so");
+       "there is no schema \"urn:acme:none\" here; /Schemas lists those there are", "and says so");
     ok(!write_resource_type(text, catalog, "user", base), "a resource type's name is caseExact");
     unknown = write_resource_type(text, catalog, "Device", base);
     ok(!unknown && unknown.error().status == 404, "an unknown resource type is 404");

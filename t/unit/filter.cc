@@ -43,8 +43,8 @@ static void refused(std::string_view text, size_t where, std::string_view what, 
     }
     const Error &error = filter.error();
     ok(error.status == 400 && error.type == ScimType::invalid_filter, "refused: " + name);
-    std::string start = "The filter is wrong at character " + std::to_string(where) + ": ";
-    bool good = error.detail.compare(0, start.size(), start) == 0 && error.detail.back() == '.' &&
+    std::string start = "the filter is wrong at character " + std::to_string(where) + ": ";
+    bool good = error.detail.compare(0, start.size(), start) == 0 && error.detail.back() != '.' &&
                 error.detail.find(what, start.size()) != std::string::npos;
     ok(good, "  where and why");
     if (!good) diag(error.detail);
@@ -328,7 +328,7 @@ static void limits() {
     std::string longest = "title eq \"" + std::string(8192 - 11, 'x') + "\"";
     ok(longest.size() == 8192 && parse(longest), "8,192 bytes");
     auto longer = parse(longest + " ");
-    is(longer ? "accepted" : longer.error().detail, "The filter has 8193 bytes; 8192 are allowed.",
+    is(longer ? "accepted" : longer.error().detail, "the filter has 8193 bytes; 8192 are allowed",
        "8,193 bytes");
 
     diag("hostile");

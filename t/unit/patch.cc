@@ -240,7 +240,7 @@ void without_path() {
             "attributes, not a string",
             "not an object");
     refused("", op("replace", "", R"({"emails[type eq \"work\"":"x"})"),
-            "invalidPath: Operations[0].value: The path ", "a malformed path as key");
+            "invalidPath: Operations[0].value: the path ", "a malformed path as key");
     refused("", op("replace", "", "{\"" + ent + R"(":"x"})"),
             "invalidValue: Operations[0].value: \"" + ent + "\" must be an object",
             "an extension that is no object");
@@ -498,7 +498,7 @@ void messages() {
     is(summary, "operations-empty", "no operations: reported");
     ok(has(sent(message(""), true), "invalidSyntax: "), "no operations: refused");
 
-    wrong("{}", "invalidSyntax: A PATCH must have \"Operations\"", "Operations absent");
+    wrong("{}", "invalidSyntax: a PATCH must have \"Operations\"", "Operations absent");
     wrong(R"({"title":"T"})", "a whole resource is sent with PUT", "a hint at PUT");
     wrong(R"({"members":[{"value":"x","operation":"delete"}]})", "SCIM 1.1", "a group of SCIM 1.1");
     wrong(R"({"meta":{"attributes":["title"]}})", "SCIM 1.1", "a user of SCIM 1.1");
@@ -507,7 +507,7 @@ void messages() {
           "a URN of SCIM 1.1");
     wrong(R"({"schemas":[5],"Operations":[]})", "invalidSyntax: \"schemas\" must contain strings",
           "schemas of numbers");
-    wrong(R"({"Operations":null})", "invalidSyntax: A PATCH must have", "null for Operations");
+    wrong(R"({"Operations":null})", "invalidSyntax: a PATCH must have", "null for Operations");
     wrong(R"({"Operations":"x"})", "invalidSyntax: \"Operations\" must be an array, not a string",
           "a string for Operations");
     wrong(message("5"), "invalidSyntax: Operations[0]: an operation must be an object",
@@ -520,7 +520,7 @@ void messages() {
     wrong(message(R"({"op":"add","path":5,"value":1})"),
           "invalidPath: Operations[0].path: must be a string", "a path of numbers");
     wrong(message(R"({"op":"add","path":"user name","value":1})"),
-          "invalidPath: Operations[0].path: The path \"user name\" is wrong at character 5",
+          "invalidPath: Operations[0].path: the path \"user name\" is wrong at character 5",
           "a malformed path");
     wrong(message(R"({"op":"add","path":"emails[x]","value":1})"),
           "invalidFilter: Operations[0].path: ", "a malformed filter");
@@ -529,7 +529,7 @@ void messages() {
           "noTarget: ", "remove with a null path");
     wrong(message(R"({"op":"add","path":"title"})"),
           "invalidValue: Operations[0]: \"value\" is missing for \"title\"", "no value");
-    wrong(message(R"({"op":"replace"})"), "invalidValue: Operations[0]: \"value\" is missing.",
+    wrong(message(R"({"op":"replace"})"), "invalidValue: Operations[0]: \"value\" is missing",
           "neither path nor value");
     for (const char *path : {"id", "meta", "meta.created", "groups", "groups[value eq \\\"x\\\"]",
                              "schemas", "groups.value"})
@@ -562,7 +562,7 @@ void messages() {
     limits = PatchLimits();
     limits.path = 10;
     got = patch_body(user(), "", message(op("add", "displayName", "\"x\"")), false, limits);
-    ok(has(got, "invalidPath: Operations[0].path: The path has 11 bytes"), "too long a path");
+    ok(has(got, "invalidPath: Operations[0].path: the path has 11 bytes"), "too long a path");
 }
 
 // "clear +12 -3", or the error.

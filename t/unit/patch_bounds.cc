@@ -59,7 +59,7 @@ void refused(const Applied &got, const std::string &want, const std::string &nam
     quick(got, name);
 }
 
-const std::string too_much = "this request has too much to compare; send it in several requests.";
+const std::string too_much = "this request has too much to compare; send it in several requests";
 
 void filters() {
     auto emails = [](size_t n, const std::string &display) {
@@ -177,7 +177,7 @@ void bytes() {
     Json json = must(parse_json(body, limits));
     auto resource = read_resource(user(), json.get(), false, report);
     ok(!resource && has(words(resource.error()), "413: the resource would have 170") &&
-           has(words(resource.error()), " bytes; 16 MiB are allowed."),
+           has(words(resource.error()), " bytes; 16 MiB are allowed"),
        "POST and PUT, too");
 }
 

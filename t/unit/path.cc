@@ -58,7 +58,7 @@ void names() {
     ok(has(read("department", true), "invalidPath: ") && has(read("department", true), ent),
        "refused by rfc, with the full name");
     ok(has(read("division"),
-           "invalidPath: The path \"division\" is wrong at character 1: several "),
+           "invalidPath: the path \"division\" is wrong at character 1: several "),
        "the same name in two extensions");
 }
 
@@ -115,8 +115,8 @@ void malformed() {
         if (!ok(has(got, want), "malformed: " + text)) diag(got);
     };
     wrong("", "invalidPath: ");
-    wrong("/userName", "invalidPath: The path \"/userName\" is wrong at character 1: ");
-    wrong("user name", "invalidPath: The path \"user name\" is wrong at character 5: no name");
+    wrong("/userName", "invalidPath: the path \"/userName\" is wrong at character 1: ");
+    wrong("user name", "invalidPath: the path \"user name\" is wrong at character 5: no name");
     wrong("\xc3\xa9\xc3\xa9 x", "at character 1: no name");
     wrong("abc\xc3\xa9\xc3\xa9 x", "at character 4: no name");
     wrong("name.", "invalidPath: ");
@@ -127,7 +127,7 @@ void malformed() {
     wrong("urn:x:", "invalidPath: ");
     wrong("[type eq \"work\"]", "at character 1: expected the name of an attribute");
     wrong("emails[type eq \"work\"",
-          "invalidPath: The path \"emails[type eq \"work\"\" is wrong at character 22: expected "
+          "invalidPath: the path \"emails[type eq \"work\"\" is wrong at character 22: expected "
           "\"]\"");
     wrong("emails[type eq \"work]", "at character 22: expected a double quote");
     wrong("emails[type eq \"work\"]value", "at character 23: expected \".\"");
@@ -140,7 +140,7 @@ void malformed() {
     wrong(ent + "[x eq 1]", "brackets cannot follow the URN of an extension");
     wrong("colours[", "invalidPath: ");
 
-    wrong("emails[type is \"work\"]", "invalidFilter: The filter is wrong at character 13: ");
+    wrong("emails[type is \"work\"]", "invalidFilter: the filter is wrong at character 13: ");
     wrong("emails[]", "invalidFilter: ");
     wrong("emails[0]", "invalidFilter: ");
     wrong("emails[colour eq \"red\"]", "invalidFilter: ");
@@ -150,7 +150,7 @@ void malformed() {
     limits.length = 10;
     is(read(user(), "externalId", false, limits), "externalId", "as long as is allowed");
     ok(has(read(user(), "displayName", false, limits),
-           "invalidPath: The path has 11 bytes; 10 are"),
+           "invalidPath: the path has 11 bytes; 10 are"),
        "longer");
     limits = PathLimits();
     limits.filter.terms = 1;
@@ -185,7 +185,7 @@ void members() {
           "members[value eq \"a\" or type eq \"User\"]",
           "members[(value eq \"a\" or value eq \"b\") and type eq \"User\"]"}) {
         std::string got = read(group(), text);
-        if (!ok(has(got, "invalidFilter: The path \"members[") &&
+        if (!ok(has(got, "invalidFilter: the path \"members[") &&
                     has(got, "at character 9: members are selected by value"),
                 text))
             diag(got);
@@ -194,7 +194,7 @@ void members() {
          {"members[]", "members[value eq \"a\" or]", "members[value eq \"a\" orvalue eq \"b\"]",
           "members[value eq \"\\x\"]", "members[colour eq \"a\"]"}) {
         std::string got = read(group(), text);
-        if (!ok(has(got, "invalidFilter: The filter is wrong at character "), text)) diag(got);
+        if (!ok(has(got, "invalidFilter: the filter is wrong at character "), text)) diag(got);
     }
     ok(has(read(group(), "members[value eq a]", true), "invalidFilter: "), "a bare word: refused");
 }

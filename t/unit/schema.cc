@@ -175,13 +175,13 @@ static void test_contradictions() {
     };
     for (const auto &r : refused) {
         std::string problem = problem_of(r.attributes);
-        if (!ok(contains(problem, r.named) && contains(problem, r.said) && problem.back() == '.',
+        if (!ok(contains(problem, r.named) && contains(problem, r.said) && problem.back() != '.',
                 std::string("refused: ") + r.attributes))
             diag("said: " + problem);
     }
     is(problem_of(R"({"name":"a","type":"text"})"),
-       "Attribute \"a\": \"type\" is \"text\", expected one of string, boolean, decimal, integer, "
-       "dateTime, binary, reference, complex.",
+       "attribute \"a\": \"type\" is \"text\", expected one of string, boolean, decimal, integer, "
+       "dateTime, binary, reference, complex",
        "the sentence as a whole");
 }
 
@@ -214,7 +214,7 @@ static void test_definitions() {
     };
     ok(detail("") != "loaded" && detail("[]") != "loaded" && detail("{") != "loaded",
        "what is no object is refused");
-    ok(contains(detail(R"({"id":"a","ID":"b"})"), "This cannot be read: "),
+    ok(contains(detail(R"({"id":"a","ID":"b"})"), "this cannot be read: "),
        "as is a doubled keyword");
     ok(contains(detail("{}"), "neither a Schema nor a ResourceType"), "an empty object is neither");
     ok(contains(detail(R"({"attributes":[{"name":"a"}]})"), "\"id\" is missing"), "no id");
@@ -228,13 +228,13 @@ static void test_definitions() {
        "Thing", "a schema without a name takes it from its URN");
     ok(contains(detail(R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
                            "id":"urn:a:b","attributes":[{"name":"a"}]})"),
-                "The resource type"),
+                "the resource type"),
        "`schemas` decides what a definition is");
     ok(!load_schema(nullptr) && !load_resource_type(nullptr), "nothing is not a definition");
 }
 
 static void test_resource_types() {
-    auto d = load_definition(R"({"name":"Device","description":"A thing","endpoint":"/Devices",
+    auto d = load_definition(R"({"name":"Device","description":"a thing","endpoint":"/Devices",
         "schema":"urn:acme:Device","schemaExtensions":[{"schema":"urn:acme:Radio","required":true},
         {"schema":"urn:acme:Light"}]})");
     if (!ok(bool(d), "a resource type loads")) return diag(d.error().detail);
@@ -246,7 +246,7 @@ static void test_resource_types() {
     write_resource_type(text, type);
     is(text,
        R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],"id":"Device",)"
-       R"("name":"Device","description":"A thing","endpoint":"/Devices","schema":"urn:acme:Device",)"
+       R"("name":"Device","description":"a thing","endpoint":"/Devices","schema":"urn:acme:Device",)"
        R"("schemaExtensions":[{"schema":"urn:acme:Radio","required":true},)"
        R"({"schema":"urn:acme:Light","required":false}])",
        "and is written");

@@ -103,7 +103,7 @@ static void test_hints() {
     const struct {
         std::string path, said;
     } hints[] = {
-        {"/users", "There is no endpoint \"/users\": did you mean \"/Users\"?"},
+        {"/users", "there is no endpoint \"/users\": did you mean \"/Users\"?"},
         {"/USERS/" + id_text, "did you mean \"/Users\"?"},
         {"/User", "did you mean \"/Users\"?"},
         {"/v2/users", "did you mean \"/Users\"?"},
@@ -112,21 +112,20 @@ static void test_hints() {
         {"/me", "did you mean \"/Me\"?"},
         {"/.Search", "did you mean \"/.search\"?"},
         {"/Users/.Search", "did you mean \"/Users/.search\"?"},
-        {"/v2Users", "A slash is missing in \"/v2Users\": did you mean \"/v2/Users\"?"},
+        {"/v2Users", "a slash is missing in \"/v2Users\": did you mean \"/v2/Users\"?"},
         {"/Users" + id_text, "did you mean \"/Users/" + id_text + "\"?"},
         {"/Users.search", "did you mean \"/Users/.search\"?"},
         {"Users",
-         "A slash is missing between the base URL and \"Users\": did you mean \"/Users\"?"},
+         "a slash is missing between the base URL and \"Users\": did you mean \"/Users\"?"},
         {"/scim/v2/Users", "the base URL seems to be in the path twice: did you mean \"/Users\"?"},
         {"/v2/v2/Users", "the base URL seems to be in the path twice: did you mean \"/Users\"?"},
         {"/V2/Users", "did you mean \"/Users\"?"},
         {"/Devices",
-         "There is no endpoint \"/Devices\" in this directory; /ResourceTypes lists those there "
-         "are."},
-        {"/v3/Users",
-         "Version \"v3\" of the protocol is not served here, expected \"v2\" or none."},
-        {"/Me/x", "There is nothing below \"/Me\"."},
-        {"/Users/a/b", "There is nothing below \"/Users/a\"."},
+         "there is no endpoint \"/Devices\" in this directory; /ResourceTypes lists those there "
+         "are"},
+        {"/v3/Users", "version \"v3\" of the protocol is not served here, expected \"v2\" or none"},
+        {"/Me/x", "there is nothing below \"/Me\""},
+        {"/Users/a/b", "there is nothing below \"/Users/a\""},
     };
     for (const auto &h : hints) {
         auto t = parse_target(*catalog, h.path);
@@ -189,13 +188,13 @@ static void test_decoding() {
     for (const char *bad :
          {"filter=", "filter", "filter=+%20", "filter=%zz", "filter=%", "filter=%4", "filter=a%00b",
           "filter=\xff", "filter=%C3", "filter=%ED%A0%80"})
-        ok(starts(refusal(bad), "400 invalidFilter: Query parameter \"filter\" "),
+        ok(starts(refusal(bad), "400 invalidFilter: query parameter \"filter\" "),
            "refused: " + quoted(bad));
     for (const char *bad : {"attributes=%zz", "sortBy=%00", "excludedAttributes=%ff", "count=%"})
-        ok(starts(refusal(bad), "400 invalidValue: Query parameter "), "refused: " + quoted(bad));
+        ok(starts(refusal(bad), "400 invalidValue: query parameter "), "refused: " + quoted(bad));
     is(refusal("attributes=a%zzb"),
-       "400 invalidValue: Query parameter \"attributes\" has the broken escape \"%zz\", expected "
-       "\"%\" and two hexadecimal digits.",
+       "400 invalidValue: query parameter \"attributes\" has the broken escape \"%zz\", expected "
+       "\"%\" and two hexadecimal digits",
        "the escape is shown");
 }
 
@@ -237,7 +236,7 @@ static void test_parameters() {
             is(refusal(std::string(name) + "=" + bad).substr(0, 17),
                "400 invalidValue:", std::string(name) + "=" + bad);
     is(refusal("count=abc"),
-       "400 invalidValue: Query parameter \"count\" is \"abc\", expected an integer.",
+       "400 invalidValue: query parameter \"count\" is \"abc\", expected an integer",
        "and says so");
     is(refusal("count").substr(0, 17), "400 invalidValue:", "count without a value");
 }

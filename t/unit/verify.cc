@@ -278,8 +278,8 @@ void test_members(Env &env) {
     const std::string row =
         "tenant 2 group " + to_string(id_of(50)) + " member " + to_string(id_of(1)) + ": ";
     const Key member = member_key(2, id_of(50), id_of(1)),
-                      membership = member_key(2, id_of(1), id_of(50)),
-                      position = member_key(2, id_of(1), Id{});
+              membership = member_key(2, id_of(1), id_of(50)),
+              position = member_key(2, id_of(1), Id{});
     damage(env, "a member without its membership",
            {"members: " + row + "the row has no counterpart in memberships"},
            [=](WriteTxn &txn) { txn.del(Db::memberships, membership); });
