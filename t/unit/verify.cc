@@ -6,9 +6,6 @@
 
 namespace {
 
-const char extension[] = R"({"id":"urn:x:acme:2.0:User","name":"Acme","attributes":[
-    {"name":"badge","type":"string","multiValued":false},{"name":"tags","type":"string","multiValued":true}]})";
-
 void test_records(Env &env, TenantNumber t) {
     auto edit_record = [t](const std::function<void(std::string &)> &edit, bool seal = true) {
         return [=](WriteTxn &txn) {
