@@ -8,6 +8,8 @@ namespace {
 
 constexpr ngx_msec_t retry_time = 1000, chores_pause = 10, refusals_pause = 1000;
 
+int64_t now() { return int64_t(ngx_timeofday()->sec) * 1000 + int64_t(ngx_timeofday()->msec); }
+
 // A batch that an exception ended has no answers of its own.
 void refuse_all(std::vector<std::unique_ptr<PendingRequest>> &batch) {
     Error error{503, ScimType::none, "the directory cannot be written now", 5};
@@ -66,6 +68,7 @@ void StoreSlot::open() {
     // each has its loop, its writer and its long reads.
     options.env.max_readers = unsigned(2 * main_.workers * (reads_at_once + 2)) + 64;
     options.declaration = conf_.declaration;
+    options.retention = main_.retention;
     std::string why;
     store_ = service::Store::open(std::move(options), why);
     if (store_ == nullptr) {
@@ -155,10 +158,10 @@ void StoreSlot::batch_done(service::BatchOutcome outcome) {
 // Refusals wait a little for a commit that takes them along.
 void StoreSlot::plan_chores() {
     if (writing_ || session_ == nullptr) return;
-    switch (writer_->chores()) {
+    switch (writer_->chores(now())) {
         case service::Writer::Chores::none: return;
         case service::Writer::Chores::refusals: return do_chores_after(refusals_pause);
-        case service::Writer::Chores::dead_rows: return do_chores_after(chores_pause);
+        case service::Writer::Chores::rows: return do_chores_after(chores_pause);
     }
 }
 
@@ -166,7 +169,7 @@ void StoreSlot::do_chores_after(ngx_msec_t delay) {
     if (ngx_exiting) return;
     if (chores_.timer_set) {
         if (delay >= refusals_pause) return;
-        ngx_del_timer(&chores_);  // dead rows do not wait for as long as refusals do
+        ngx_del_timer(&chores_);  // rows that must go do not wait for as long as refusals do
     }
     chores_.handler = [](ngx_event_t *ev) {
         guarded_void(ev->log, [&] { static_cast<TimerOwner *>(ev->data)->slot->do_chores(); });
@@ -190,7 +193,7 @@ void StoreSlot::do_chores() {
         worker_idle();
         if (reopen_) reopen();
     };
-    auto run = [this, more] { *more = writer_->do_chores(); };
+    auto run = [this, more, at = now()] { *more = writer_->do_chores(at); };
     if (!writer_task_.post(main_.write_pool, run, done)) done();
 }
 
@@ -275,6 +278,7 @@ void StoreSlot::tend() {
         ngx_log_error(NGX_LOG_ALERT, log_, 0,
                       "scim: \"%s/data.mdb\" was replaced or removed; restart nginx",
                       conf_.path.c_str());
+    plan_chores();  // changes grow old without a request
 }
 
 }  // namespace scim::nginx

@@ -78,7 +78,7 @@ class StoreSlot {
 
     // A read found the environment unusable: reopen it when nothing uses it any more.
     void reopen();
-    // Once a minute: dead readers, and whether the file is still in place.
+    // Once a minute: dead readers, whether the file is still in place, and what has grown old.
     void tend();
     void open();
 

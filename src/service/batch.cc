@@ -197,19 +197,34 @@ void Writer::answer(Job &job, store::ReadTxn &txn) {
     render_resource(response.body, rendering, command.id, *record, plan.version);
 }
 
-Writer::Chores Writer::chores() {
+Writer::Chores Writer::chores(int64_t now) {
     Snapshot snapshot(session_);
-    if (store::has_dead_rows(snapshot.txn)) return Chores::dead_rows;
+    if (store::has_dead_rows(snapshot.txn) || trimmer_.due(now)) return Chores::rows;
     return refusals_.empty() ? Chores::none : Chores::refusals;
 }
 
-bool Writer::do_chores() {
-    constexpr size_t rows = 500;  // some milliseconds
+// True if there is something to write. Another worker may have done it, or a batch have taken it
+// along: then the write lock is left to those who need it.
+bool Writer::look_for_chores(int64_t now) {
+    Snapshot snapshot(session_);
+    if (trimmer_.due(now)) trimmer_.look(snapshot.txn, now);
+    return store::has_dead_rows(snapshot.txn) || trimmer_.has_found() || !refusals_.empty();
+}
+
+bool Writer::do_chores(int64_t now) {
+    constexpr size_t dead_rows = 500, old_rows = 1000;  // each some milliseconds
+    if (!look_for_chores(now)) return trimmer_.due(now);
     store::WriteTxn txn(store_.env());
-    bool more = store::sweep(txn, rows);
+    if (store::has_dead_rows(txn))
+        store::sweep(txn, dead_rows);
+    else
+        trimmer_.trim(txn, old_rows);
+    bool more = store::has_dead_rows(txn);
     note_refusals(txn);
     refusals_.clear();  // best effort
-    return txn.commit() == store::Errc::ok && more;
+    if (txn.commit() == store::Errc::ok) return more || trimmer_.due(now);
+    trimmer_.stop();
+    return false;
 }
 
 }  // namespace scim::service

@@ -38,17 +38,18 @@ enum class BatchOutcome : uint8_t {
 
 class Writer {
   public:
-    explicit Writer(Store &store) : store_(store), session_(store) {}
+    explicit Writer(Store &store) : store_(store), session_(store), trimmer_(store.retention()) {}
 
     // Answers every job. Blocks: for the write lock and the disk. For one thread.
     BatchOutcome run(const std::vector<Job *> &jobs);
 
-    // What is left for a quiet moment: dead rows of groups (store/members.h), and refusals that no
-    // commit has taken along. do_chores() does some of it and says whether there is more; it waits
-    // for the write lock and holds it for some milliseconds.
-    enum class Chores : uint8_t { none, refusals, dead_rows };
-    Chores chores();
-    bool do_chores();
+    // What is left for a quiet moment: dead rows of groups (store/members.h), changes that are too
+    // old (store/retention.h), and refusals that no commit has taken along. do_chores() does some of
+    // it and says whether there is more; if there is something to write it waits for the write lock
+    // and holds it for some milliseconds. `now` in milliseconds.
+    enum class Chores : uint8_t { none, refusals, rows };
+    Chores chores(int64_t now);
+    bool do_chores(int64_t now);
 
     // Why the last batch failed, for the log; empty if it did not.
     const std::string &problem() const { return problem_; }
@@ -62,10 +63,12 @@ class Writer {
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
     void answer(Job &job, store::ReadTxn &txn);
     void note_refusals(store::WriteTxn &txn);
+    bool look_for_chores(int64_t now);
 
     Store &store_;
     Session session_;
     CatalogCache write_catalogs_;
+    store::LogTrimmer trimmer_;
     std::vector<store::Refusal> refusals_;  // best effort: ride on the next commit
     std::string problem_;
 };

@@ -10,6 +10,7 @@
 #include "service/authenticate.h"
 #include "store/format.h"
 #include "store/lmdb.h"
+#include "store/retention.h"
 
 namespace scim::service {
 
@@ -29,6 +30,7 @@ class Store {
     struct Options {
         store::EnvOptions env;
         Declaration declaration;
+        store::Retention retention;
     };
 
     enum class State : uint8_t {
@@ -42,6 +44,7 @@ class Store {
 
     State state() const { return state_; }
     store::Env &env() { return *env_; }
+    const store::Retention &retention() const { return options_.retention; }
     // A sentence for the log about a Unicode version or format that is not this build's; empty if
     // there is none.
     const std::string &warning() const { return warning_; }

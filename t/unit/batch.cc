@@ -58,6 +58,7 @@ class Client {
         return response;
     }
     Actor &actor() { return *actor_; }
+    Writer &writer() { return writer_; }
     int64_t now_ = 1000000;
 
   private:
@@ -206,6 +207,33 @@ void test_catalog_change(Client &client, Store &store) {
        "a writer follows the catalog from epoch to epoch");
 }
 
+// What a quiet moment is for, to the end; how many steps it took.
+int do_chores(Writer &writer, int64_t now) {
+    int steps = 1;
+    while (writer.do_chores(now) && steps < 100) steps++;
+    return steps;
+}
+
+void test_old_changes(Client &client, Store &store) {
+    auto changes = [&] {
+        store::Reader reader(store.env());
+        store::ReadTxn txn(reader);
+        return txn.entries(store::Db::changes);
+    };
+    client.send(Method::post, "/Users", user("old"));
+    uint64_t before = changes();
+    ok(before > 5, "changes");
+    do_chores(client.writer(), client.now_);
+    is(changes(), before, "are kept");
+    ok(client.writer().chores(client.now_) == Writer::Chores::none, "and nothing is left to do");
+    client.now_ += store.retention().age + 1;
+    ok(client.writer().chores(client.now_) == Writer::Chores::rows, "until they are old");
+    do_chores(client.writer(), client.now_);
+    is(changes(), 0u, "then they go");
+    Response after = client.send(Method::post, "/Users", user("young"));
+    is(after.etag, "W/\"" + std::to_string(before + 1) + "\"", "the next has the next position");
+}
+
 void test_full_map() {
     fixture::TempDir dir;
     auto store = fixture::open_store(dir.path, size_t(1) << 20);
@@ -255,6 +283,7 @@ int main() {
     test_revoked_on_the_way(client, *store);
     test_refusals_are_kept(client, *store);
     test_catalog_change(client, *store);
+    test_old_changes(client, *store);
     test_full_map();
     return tap::done();
 }
