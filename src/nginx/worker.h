@@ -76,6 +76,9 @@ class StoreSlot {
     bool read_only() const { return store_ && store_->state() == service::Store::State::read_only; }
     bool idle() const { return !declaring_ && !writing_ && queue_.empty() && reading_ == 0; }
 
+    // Sees to it that the uses of tokens that the loop's session has noted are written.
+    void note_uses();
+
     // A read found the environment unusable: reopen it when nothing uses it any more.
     void reopen();
     // Once a minute: dead readers, whether the file is still in place, and what has grown old.

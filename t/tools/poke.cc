@@ -2,7 +2,7 @@
 //
 //     poke DIR meta NAME          prints a value of `meta`
 //     poke DIR meta NAME VALUE    sets it
-//     poke DIR count DATABASE     prints how many rows of members, jobs or changes there are
+//     poke DIR count DATABASE     prints how many rows members, jobs, changes or local has
 //     poke DIR commit             prints the number of the last commit
 //     poke DIR log TENANT N AGE   puts N changes of 1,000 members each, 16 KB, behind a tenant's last;
 //                                 they are AGE seconds old
@@ -23,6 +23,7 @@
 #include "store/bytes.h"
 #include "store/directory.h"
 #include "store/tenants.h"
+#include "store/verify.h"
 
 using namespace scim::store;
 
@@ -50,8 +51,8 @@ static int print_meta(Env &env, const char *name) {
 static int print_count(Env &env, const char *name) {
     Reader reader(env);
     ReadTxn txn(reader);
-    Db db = *name == 'm' ? Db::members : *name == 'j' ? Db::jobs : Db::changes;
-    std::printf("%ju\n", uintmax_t(txn.entries(db)));
+    for (Db db : {Db::members, Db::jobs, Db::changes, Db::local})
+        if (database_name(db) == name) std::printf("%ju\n", uintmax_t(txn.entries(db)));
     return txn.good() ? 0 : fail(std::string(to_string(txn.error())));
 }
 
