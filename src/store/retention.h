@@ -37,7 +37,8 @@ class LogTrimmer {
     void look(Txn &txn, int64_t now);
     // True if trim() has something to do.
     bool has_found() const { return !looking_ && !heads_.empty(); }
-    // Deletes some `rows` rows, more only to end what belongs to one position.
+    // Deletes up to `rows` rows, fewer if they are of many tenants, more only to end what belongs to
+    // one position.
     void trim(WriteTxn &txn, size_t rows);
     // Ends what was begun, until it is time to look again: the store cannot be read or written.
     void stop();
