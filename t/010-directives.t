@@ -108,6 +108,21 @@ conf_bad $t, 'an unknown pool to read', qr/unknown thread pool "three"/, main =>
 conf_bad $t, 'pools twice', qr/"scim_thread_pool" directive is duplicate/, main => $pools,
     http => "$store scim_thread_pool one; scim_thread_pool two;";
 
+# --- scim_log_retention
+
+conf_good $t, "scim_log_retention $_", http => "$store scim_log_retention $_;", server => location('')
+    for '1m', '60', '90d', '100y', '90d 1m', '"1d 12h" 1048576', '2w 4g';
+conf_bad $t, "scim_log_retention $_", qr/"scim_log_retention": "\Q$_\E" is not a time from 1m to 100y/,
+    http => "$store scim_log_retention $_;" for qw(59s 59 0 101y 5300w ever -1d 90x 4g);
+conf_bad $t, "scim_log_retention 90d $_", qr/"scim_log_retention": "\Q$_\E" is not a size of 1m or more/,
+    http => "$store scim_log_retention 90d $_;" for qw(1023k 0 -1 much 12x 90d);
+conf_bad $t, 'retention twice', qr/"scim_log_retention" directive is duplicate/,
+    http => "$store scim_log_retention 90d; scim_log_retention 90d;";
+conf_bad $t, "retention $_", qr/invalid number of arguments in "scim_log_retention"/, http => "$store scim_log_retention $_;"
+    for '', '90d 4g 1';
+conf_bad $t, 'retention in a server', qr/"scim_log_retention" directive is not allowed here/, http => $store,
+    server => 'scim_log_retention 90d;';
+
 # --- nothing of this left a trace; a start makes the directory, and a test of its configuration does not touch it
 
 ok !-e "$t->{dir}/store", 'nginx -t makes no store';

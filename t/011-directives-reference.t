@@ -46,6 +46,8 @@ for my $name (sort keys %entry) {
     }
     is $line{Default}, "$name " . ($word{$name}{$default} // $default) . ';', "$name: default";
 }
+my ($days, $gib) = slurp("$root/src/store/retention.h") =~ /age = int64_t\((\d+)\) \* 24 \* 3600 \* 1000;.*size = uint64_t\((\d+)\) << 30;/s;
+like $entry{scim_log_retention}, qr/^Default: scim_log_retention ${days}d ${gib}g;$/m, 'scim_log_retention: default';
 for my $name (grep /_max_/, sort keys %entry) {
     my ($low, $high) = $entry{$name} =~ /\((\d+) to (\d+)\)/ or fail "$name: no bounds";
     my ($slot) = $name =~ /^scim_max_(\w+)$/;

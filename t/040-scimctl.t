@@ -177,7 +177,7 @@ fails 1, qr/has no token "nobody"/, qw(token revoke --tenant acme nobody);
 is join(' ', map "$_->{number}:$_->{state}", @{ said(qw(token list --tenant acme))->{tokens} }),
     '1:revoked 2:live 3:not yet valid 4:live 5:revoked 6:revoked', 'token list';
 ($exit, $out, $err) = $t->scimctl(qw(token list --tenant acme));
-like $out, qr/^Token 2 "reader" of tenant acme \(read\), expires \S+: live, created \S+\n/m, 'in words';
+like $out, qr/^Token 2 "reader" of tenant acme \(read\), expires \S+: live, created \S+, last used \S+\n/m, 'in words';
 unlike $out, qr/scim_/, 'never shows a token';
 is_deeply [map [@$_{qw(tenant state liveTokens)}, $_->{resources}{User}], @{ said(qw(tenant list))->{tenants} }],
     [['acme', 'active', 2, 1], ['other', 'active', 0, 0]], 'tenant list';

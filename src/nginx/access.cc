@@ -109,6 +109,7 @@ Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, 
     store::Errc code = store::Errc::ok;
     auto actor = authenticate(r, lcf, view(tenant), *session, code);
     if (code == store::Errc::panic) slot->reopen();
+    if (actor) slot->note_uses();
     if (!actor || lcf.auth == auth_off || lcf.tenant == NULL) return actor;
     auto agreed = service::check_tenant(**actor, view(tenant));
     if (!agreed) return agreed.error();

@@ -141,6 +141,31 @@ char *set_thread_pool(ngx_conf_t *cf, ngx_command_t *, void *) {
     return NGX_CONF_OK;
 }
 
+char *set_log_retention_guarded(ngx_conf_t *cf) {
+    MainConf *mcf = main_conf(cf);
+    if (mcf->retention_set) return const_cast<char *>("is duplicate");
+    mcf->retention_set = true;
+    auto *args = static_cast<ngx_str_t *>(cf->args->elts);
+    constexpr ngx_int_t least_age = 60, most_age = ngx_int_t(100) * 365 * 24 * 3600;
+    ngx_int_t age = ngx_parse_time(&args[1], 1);
+    if (age == NGX_ERROR || age < least_age || age > most_age)
+        return fail(cf, "\"scim_log_retention\": \"" + arg(cf, 1) +
+                            "\" is not a time from 1m to 100y, such as 90d");
+    mcf->retention.age = int64_t(age) * 1000;
+    if (cf->args->nelts == 2) return NGX_CONF_OK;
+    constexpr off_t least_size = off_t(1) << 20;
+    off_t size = ngx_parse_offset(&args[2]);
+    if (size == NGX_ERROR || size < least_size)
+        return fail(cf, "\"scim_log_retention\": \"" + arg(cf, 2) +
+                            "\" is not a size of 1m or more, such as 512m or 4g");
+    mcf->retention.size = uint64_t(size);
+    return NGX_CONF_OK;
+}
+
+char *set_log_retention(ngx_conf_t *cf, ngx_command_t *, void *) {
+    return guarded_slot(cf, set_log_retention_guarded);
+}
+
 char *set_scim(ngx_conf_t *cf, ngx_command_t *, void *conf) {
     return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
         auto *lcf = static_cast<LocConf *>(static_cast<LocConfSlots *>(conf));
@@ -389,6 +414,9 @@ ngx_command_t commands[] = {
      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
 
     {ngx_string("scim_thread_pool"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12, set_thread_pool,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+
+    {ngx_string("scim_log_retention"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12, set_log_retention,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
 
     {ngx_string("scim"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_scim, NGX_HTTP_LOC_CONF_OFFSET, 0,

@@ -36,6 +36,8 @@ struct MainConf {
     std::vector<LocConf *> locations;  // those with `scim`
     ngx_str_t write_pool_name = ngx_null_string, read_pool_name = ngx_null_string;
     ngx_thread_pool_t *write_pool = NULL, *read_pool = NULL;
+    bool retention_set = false;
+    store::Retention retention;  // of every store
     unsigned workers = 1;
     ngx_uid_t user = 0;
     ngx_gid_t group = 0;

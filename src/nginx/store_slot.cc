@@ -6,7 +6,9 @@ namespace scim::nginx {
 
 namespace {
 
-constexpr ngx_msec_t retry_time = 1000, chores_pause = 10, refusals_pause = 1000;
+constexpr ngx_msec_t retry_time = 1000, chores_pause = 10, notes_pause = 1000;
+
+int64_t now() { return int64_t(ngx_timeofday()->sec) * 1000 + int64_t(ngx_timeofday()->msec); }
 
 // A batch that an exception ended has no answers of its own.
 void refuse_all(std::vector<std::unique_ptr<PendingRequest>> &batch) {
@@ -66,6 +68,7 @@ void StoreSlot::open() {
     // each has its loop, its writer and its long reads.
     options.env.max_readers = unsigned(2 * main_.workers * (reads_at_once + 2)) + 64;
     options.declaration = conf_.declaration;
+    options.retention = main_.retention;
     std::string why;
     store_ = service::Store::open(std::move(options), why);
     if (store_ == nullptr) {
@@ -147,29 +150,35 @@ void StoreSlot::batch_done(service::BatchOutcome outcome) {
         ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" cannot be written: %s",
                       conf_.path.c_str(), writer_->problem().c_str());
     if (outcome == service::BatchOutcome::reopen) reopen();
+    // Before the next batch, or a worker that is never at rest would never plan any.
+    plan_chores();
     // The next batch is on its way before the answers of this one are written.
     if (chores_due_) do_chores();
     if (!writing_ && !queue_.empty() && session_ != nullptr) start_batch();
     worker_idle();
     for (auto &request : finished) finish_request(*request, log_);
-    plan_chores();
 }
 
-// Refusals wait a little for a commit that takes them along.
+// Notes wait a little for a commit that takes them along.
 void StoreSlot::plan_chores() {
     if (writing_ || declaring_ || session_ == nullptr) return;
-    switch (writer_->chores()) {
+    writer_->add_uses(session_->authenticator.take_uses());
+    switch (writer_->chores(now())) {
         case service::Writer::Chores::none: return;
-        case service::Writer::Chores::refusals: return do_chores_after(refusals_pause);
-        case service::Writer::Chores::dead_rows: return do_chores_after(chores_pause);
+        case service::Writer::Chores::notes: return do_chores_after(notes_pause);
+        case service::Writer::Chores::rows: return do_chores_after(chores_pause);
     }
+}
+
+void StoreSlot::note_uses() {
+    if (session_ != nullptr && session_->authenticator.has_uses()) plan_chores();
 }
 
 void StoreSlot::do_chores_after(ngx_msec_t delay) {
     if (ngx_exiting) return;
     if (chores_.timer_set) {
-        if (delay >= refusals_pause) return;
-        ngx_del_timer(&chores_);  // dead rows do not wait for as long as refusals do
+        if (delay >= notes_pause) return;
+        ngx_del_timer(&chores_);  // rows that must go do not wait for as long as notes do
     }
     chores_.handler = [](ngx_event_t *ev) {
         guarded_void(ev->log, [&] { static_cast<TimerOwner *>(ev->data)->slot->do_chores(); });
@@ -191,9 +200,10 @@ void StoreSlot::do_chores() {
         if (*more) do_chores_after(std::max(chores_pause, ngx_current_msec - begun));
         if (!queue_.empty() && session_ != nullptr) start_batch();
         worker_idle();
-        if (closing_) shut();
+        if (closing_) return shut();
+        note_uses();
     };
-    auto run = [this, more] { *more = writer_->do_chores(); };
+    auto run = [this, more, at = now()] { *more = writer_->do_chores(at); };
     if (!writer_task_.post(main_.write_pool, run, done)) done();
 }
 
@@ -283,6 +293,7 @@ void StoreSlot::tend() {
         ngx_log_error(NGX_LOG_ALERT, log_, 0,
                       "scim: \"%s/data.mdb\" was replaced or removed; restart nginx",
                       conf_.path.c_str());
+    plan_chores();  // changes grow old without a request
 }
 
 }  // namespace scim::nginx

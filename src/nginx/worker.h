@@ -79,9 +79,12 @@ class StoreSlot {
     // True while writes wait for what the configuration declares.
     bool preparing() const { return declaring_; }
 
+    // Sees to it that the uses of tokens that the loop's session has noted are written.
+    void note_uses();
+
     // The environment is unusable: it is opened anew when nothing uses it any more.
     void reopen();
-    // Once a minute: dead readers, and whether the file is still in place.
+    // Once a minute: dead readers, whether the file is still in place, and what has grown old.
     void tend();
     void open();
 

@@ -50,6 +50,8 @@ RefusalKey key_of(const store::Refusal &refusal) { return {refusal.time, refusal
 struct Found {
     std::vector<std::string> lines;
     bool more = false;  // there is more that was not looked at
+    // Set if changes that should stand before the first line have been trimmed.
+    std::optional<store::LogStart> begin;
 };
 
 class LogReader {
@@ -70,6 +72,8 @@ class LogReader {
         const store::Refusal *refusal;
     };
     Outcome check(service::Snapshot &snapshot) const;
+    // Where the log begins, if less of it is there than is asked for. `all`: what is there is shown.
+    std::optional<store::LogStart> trimmed(store::Directory &directory, bool all) const;
     // Refusals are stored later than they are answered, with a change that their worker commits: one may be older than
     // what was shown before it.
     std::vector<store::Refusal> unseen(service::Snapshot &snapshot);
@@ -136,6 +140,14 @@ Result<Found> LogReader::shown(service::Snapshot &snapshot,
                  "the log cannot be read: " + std::string(to_string(snapshot.txn.error())), 0};
 }
 
+std::optional<store::LogStart> LogReader::trimmed(store::Directory &directory, bool all) const {
+    if (arguments_.failed) return std::nullopt;
+    store::LogStart start = store::log_start(directory);
+    int64_t gone = start.time.value_or(directory.position().time);  // at the latest
+    bool wanted = arguments_.since.empty() ? all : since_ <= gone;
+    return start.trimmed() && wanted ? std::optional(start) : std::nullopt;
+}
+
 Result<Found> LogReader::last() {
     service::Snapshot snapshot(session_);
     auto actor = reader_of(session_, snapshot, arguments_.tenant);
@@ -156,8 +168,10 @@ Result<Found> LogReader::last() {
     auto entries = in_order(changes, refusals);
     bool more = entries.size() > arguments_.limit;
     if (more) entries.erase(entries.begin(), entries.end() - ptrdiff_t(arguments_.limit));
+    auto begin = trimmed(directory, !more);
     auto found = shown(snapshot, entries);
     if (found) found->more = more;
+    if (found) found->begin = begin;
     return found;
 }
 
@@ -166,6 +180,10 @@ Result<Found> LogReader::next() {
     if (auto checked = check(snapshot); !checked) return checked.error();
     if (snapshot.txn.id() == txn_) return Found{};
     store::Directory directory(snapshot.txn, tenant_);
+    // Who is slower than the trimming misses something.
+    store::LogStart start = store::log_start(directory);
+    bool missed = !arguments_.failed && start.position > place_.position + 1;
+    if (missed) place_ = {start.position - 1, UINT16_MAX};
     std::vector<store::LoggedChange> changes;
     if (!arguments_.failed) changes = store::changes_after(directory, place_, changes_a_look);
     if (!changes.empty()) place_ = changes.back().place;
@@ -173,6 +191,7 @@ Result<Found> LogReader::next() {
     if (!more) txn_ = snapshot.txn.id();
     auto found = shown(snapshot, in_order(changes, unseen(snapshot)));
     if (found) found->more = more;
+    if (found && missed) found->begin = start;
     return found;
 }
 
@@ -182,6 +201,20 @@ bool write_lines(const std::vector<std::string> &lines) {
             std::fputc('\n', stdout) == EOF)
             return false;
     return std::fflush(stdout) == 0;
+}
+
+// That changes are missing is part of the log for who reads it by machine.
+bool write_found(const Globals &globals, const Found &found) {
+    if (found.begin) {
+        store::RowWriter json;
+        json.text("kind", "begin").number("position", int64_t(found.begin->position));
+        if (found.begin->time) json.text("time", time_text(*found.begin->time));
+        if (globals.json && !write_lines({json.done()})) return false;
+        note(globals, (found.begin->time ? "the log begins at " + time_text(*found.begin->time)
+                                         : std::string("the log is empty")) +
+                          ": what was before has been trimmed (scim_log_retention)");
+    }
+    return write_lines(found.lines);
 }
 
 int unwritten(const Globals &globals, bool follow) {
@@ -208,7 +241,7 @@ int log(const Globals &globals, const LogArguments &arguments) {
     LogReader reader(globals, arguments, *store, since);
     auto found = reader.last();
     if (!found) return fail(globals, found.error());
-    if (!write_lines(found->lines)) return unwritten(globals, arguments.follow);
+    if (!write_found(globals, *found)) return unwritten(globals, arguments.follow);
     if (found->more && !arguments.since.empty())
         note(globals,
              "only the last " + std::to_string(arguments.limit) + " are shown; --limit shows more");
@@ -216,7 +249,7 @@ int log(const Globals &globals, const LogArguments &arguments) {
     while (arguments.follow && (found->more || wait_for_more())) {
         found = reader.next();
         if (!found) return fail(globals, found.error());
-        if (!write_lines(found->lines)) return unwritten(globals, true);
+        if (!write_found(globals, *found)) return unwritten(globals, true);
     }
     return exit_ok;
 }

@@ -136,12 +136,15 @@ int token_list(const Globals &globals, const TokenArguments &arguments) {
     rows += '[';
     for (const auto &entry : store::list_tokens(txn, tenant->number)) {
         store::RowWriter row;
+        int64_t used = store::last_use(txn, tenant->number, entry.token.number);
         add_token(row, entry.token, at);
+        if (used != 0) row.text("lastUsed", time_text(used));
         if (rows.back() != '[') rows += ',';
         rows += row.done();
         text += described(entry.token, tenant->name) + ": " +
                 std::string(to_string(service::state_of(entry.token, at)));
-        text += ", created " + time_text(entry.token.created) + '\n';
+        text += ", created " + time_text(entry.token.created);
+        text += ", last used " + (used != 0 ? time_text(used) : "never") + '\n';
     }
     rows += ']';
     if (!txn.good()) return fail(globals, exit_store, to_string(txn.error()));

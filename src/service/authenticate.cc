@@ -115,11 +115,19 @@ Result<ActorPtr> Authenticator::authenticate(store::Txn &txn, std::string_view a
         CRYPTO_memcmp(entry.token.data(), token->data(), token->size()) != 0) {
         auto actor = look_up(txn, *token, epoch);
         if (!actor) return actor.error();
-        entry = {std::string(*token), std::move(*actor)};
+        int64_t used = store::last_use(txn, (*actor)->tenant, (*actor)->token);
+        entry = {std::string(*token), std::move(*actor), used};
     }
     auto in_time = check_time(*entry.actor, now);
     if (!in_time) return in_time.error();
+    if (now - entry.used >= use_interval) note_use(entry, now);
     return entry.actor;
+}
+
+void Authenticator::note_use(Entry &entry, int64_t now) {
+    if (uses_.size() == uses_pending_max) return;
+    uses_.push_back({entry.actor->tenant, entry.actor->token, now});
+    entry.used = now;
 }
 
 Result<ActorPtr> Authenticator::anonymous(store::Txn &txn, std::string_view name, uint8_t scopes) {

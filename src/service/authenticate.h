@@ -3,6 +3,7 @@
 // snapshot that a request is served from does not authenticate it.
 
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "service/request.h"
@@ -20,6 +21,14 @@ class Authenticator {
     // The tenant of a location without authentication. 403 for a name that no tenant has.
     Result<ActorPtr> anonymous(store::Txn &txn, std::string_view tenant, uint8_t scopes);
 
+    // Uses of tokens that are to be recorded (store/tenants.h): where what is recorded is older than
+    // an hour. Only who was let in is noted, so that a stranger causes no write.
+    bool has_uses() const { return !uses_.empty(); }
+    std::vector<store::TokenUse> take_uses() { return std::exchange(uses_, {}); }
+
+    static constexpr int64_t use_interval = 3600 * 1000;  // milliseconds
+    static constexpr size_t uses_pending_max = 1024;      // more are noted when they come again
+
   private:
     Result<ActorPtr> look_up(store::Txn &txn, std::string_view token, uint64_t epoch);
     uint64_t epoch_of(store::Txn &txn);
@@ -29,11 +38,14 @@ class Authenticator {
     struct Entry {
         std::string token;
         ActorPtr actor;
+        int64_t used = 0;  // the last use that is recorded or noted
     };
+    void note_use(Entry &entry, int64_t now);
     static constexpr size_t slots = 1024;
     std::vector<Entry> cache_{slots};
     uint64_t txn_ = 0, epoch_ = 0;
     bool known_ = false;
+    std::vector<store::TokenUse> uses_;
 };
 
 // 403 unless the actor belongs to `tenant`.

@@ -122,8 +122,19 @@ void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<cons
     if (job.planned) apply(*job.planned, directory);
 }
 
-void Writer::note_refusals(store::WriteTxn &txn) {
+void Writer::add_uses(std::vector<store::TokenUse> uses) {
+    if (uses_.size() + uses.size() > Authenticator::uses_pending_max) return;
+    uses_.insert(uses_.end(), uses.begin(), uses.end());
+}
+
+void Writer::put_notes(store::WriteTxn &txn) {
     for (const store::Refusal &refusal : refusals_) store::add_refusal(txn, refusal);
+    for (const store::TokenUse &use : uses_) store::put_use(txn, use);
+}
+
+void Writer::drop_notes() {
+    refusals_.clear();
+    uses_.clear();
 }
 
 store::Errc Writer::attempt(Job *const *jobs, size_t count) {
@@ -141,9 +152,9 @@ store::Errc Writer::attempt(Job *const *jobs, size_t count) {
     if (!txn.good()) return txn.error();
     // What only looked needs no commit: it has seen nothing but committed state.
     if (!changes) return store::Errc::ok;
-    note_refusals(txn);
+    put_notes(txn);
     store::Errc code = txn.commit();
-    if (code == store::Errc::ok) refusals_.clear();
+    if (code == store::Errc::ok) drop_notes();
     return code;
 }
 
@@ -155,8 +166,8 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) {
     for (Job *job : jobs) {
         store::Errc mine = code;
         if (retry) {
-            // The refusals that ride along may be what does not fit.
-            refusals_.clear();
+            // What rides along may be what does not fit.
+            drop_notes();
             mine = attempt(&job, 1);
         }
         if (mine != store::Errc::ok) job->planned = unwritable(mine);
@@ -197,19 +208,34 @@ void Writer::answer(Job &job, store::ReadTxn &txn) {
     render_resource(response.body, rendering, command.id, *record, plan.version);
 }
 
-Writer::Chores Writer::chores() {
+Writer::Chores Writer::chores(int64_t now) {
     Snapshot snapshot(session_);
-    if (store::has_dead_rows(snapshot.txn)) return Chores::dead_rows;
-    return refusals_.empty() ? Chores::none : Chores::refusals;
+    if (store::has_dead_rows(snapshot.txn) || trimmer_.due(now)) return Chores::rows;
+    return has_notes() ? Chores::notes : Chores::none;
 }
 
-bool Writer::do_chores() {
-    constexpr size_t rows = 500;  // some milliseconds
+// True if there is something to write. Another worker may have done it, or a batch have taken it
+// along: then the write lock is left to those who need it.
+bool Writer::look_for_chores(int64_t now) {
+    Snapshot snapshot(session_);
+    if (trimmer_.due(now)) trimmer_.look(snapshot.txn, now);
+    return store::has_dead_rows(snapshot.txn) || trimmer_.has_found() || has_notes();
+}
+
+bool Writer::do_chores(int64_t now) {
+    constexpr size_t dead_rows = 500, old_rows = 1000;  // each some milliseconds
+    if (!look_for_chores(now)) return trimmer_.due(now);
     store::WriteTxn txn(store_.env());
-    bool more = store::sweep(txn, rows);
-    note_refusals(txn);
-    refusals_.clear();  // best effort
-    return txn.commit() == store::Errc::ok && more;
+    if (store::has_dead_rows(txn))
+        store::sweep(txn, dead_rows);
+    else
+        trimmer_.trim(txn, old_rows);
+    bool more = store::has_dead_rows(txn);
+    put_notes(txn);
+    drop_notes();
+    if (txn.commit() == store::Errc::ok) return more || trimmer_.due(now);
+    trimmer_.stop();
+    return false;
 }
 
 }  // namespace scim::service

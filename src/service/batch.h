@@ -38,17 +38,21 @@ enum class BatchOutcome : uint8_t {
 
 class Writer {
   public:
-    explicit Writer(Store &store) : store_(store), session_(store) {}
+    explicit Writer(Store &store) : store_(store), session_(store), trimmer_(store.retention()) {}
 
     // Answers every job. Blocks: for the write lock and the disk. For one thread.
     BatchOutcome run(const std::vector<Job *> &jobs);
 
-    // What is left for a quiet moment: dead rows of groups (store/members.h), and refusals that no
-    // commit has taken along. do_chores() does some of it and says whether there is more; it waits
-    // for the write lock and holds it for some milliseconds.
-    enum class Chores : uint8_t { none, refusals, dead_rows };
-    Chores chores();
-    bool do_chores();
+    // Uses of tokens, to be written like refusals. Not while a batch or chores run.
+    void add_uses(std::vector<store::TokenUse> uses);
+
+    // What is left for a quiet moment: dead rows of groups (store/members.h), changes that are too
+    // old (store/retention.h), and notes that no commit has taken along: refusals, uses of tokens. do_chores() does some of
+    // it and says whether there is more; if there is something to write it waits for the write lock
+    // and holds it for some milliseconds. `now` in milliseconds.
+    enum class Chores : uint8_t { none, notes, rows };
+    Chores chores(int64_t now);
+    bool do_chores(int64_t now);
 
     // Why the last batch failed, for the log; empty if it did not.
     const std::string &problem() const { return problem_; }
@@ -61,12 +65,18 @@ class Writer {
                   bool is_full);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
     void answer(Job &job, store::ReadTxn &txn);
-    void note_refusals(store::WriteTxn &txn);
+    bool has_notes() const { return !refusals_.empty() || !uses_.empty(); }
+    void put_notes(store::WriteTxn &txn);
+    void drop_notes();
+    bool look_for_chores(int64_t now);
 
     Store &store_;
     Session session_;
     CatalogCache write_catalogs_;
-    std::vector<store::Refusal> refusals_;  // best effort: ride on the next commit
+    store::LogTrimmer trimmer_;
+    // Notes, best effort: they ride on the next commit.
+    std::vector<store::Refusal> refusals_;
+    std::vector<store::TokenUse> uses_;
     std::string problem_;
 };
 

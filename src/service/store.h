@@ -11,6 +11,7 @@
 #include "service/authenticate.h"
 #include "store/format.h"
 #include "store/lmdb.h"
+#include "store/retention.h"
 
 namespace scim::service {
 
@@ -30,6 +31,7 @@ class Store {
     struct Options {
         store::EnvOptions env;
         Declaration declaration;
+        store::Retention retention;
     };
 
     enum class State : uint8_t {
@@ -45,6 +47,7 @@ class Store {
     // True if what is there may be read, declared or not: a store that is not new.
     bool readable() const { return readable_; }
     store::Env &env() { return *env_; }
+    const store::Retention &retention() const { return options_.retention; }
     // A sentence for the log about a Unicode version or format that is not this build's; empty if
     // there is none.
     const std::string &warning() const { return warning_; }

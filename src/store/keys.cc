@@ -163,6 +163,13 @@ std::string tenant_token_key(TenantNumber tenant, uint32_t token) {
     return key;
 }
 
+std::string token_use_key(TenantNumber tenant, uint32_t token) {
+    std::string key(1, '\x01');
+    append_be(key, tenant, 4);
+    append_be(key, token, 4);
+    return key;
+}
+
 std::string position_key(TenantNumber tenant) {
     std::string key(1, '\x01');
     append_be(key, tenant, 4);

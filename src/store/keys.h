@@ -16,6 +16,7 @@
 //     jobs          := 0x01 tenant:u32 group:16 epoch:u32
 //     changes       := tenant:u32 position:u64 part:u16
 //     refusals      := tenant:u32 time:i64 sequence:u32
+//     local         := 0x01 tenant:u32 token:u32
 //     tokens        := sha256:32
 //     tenant_tokens := tenant:u32 token:u32
 //     tenants       := 0x00 number:u32 | 0x01 name
@@ -93,9 +94,10 @@ std::string tenant_prefix(TenantNumber tenant);
 std::string tenant_number_key(TenantNumber tenant);
 std::string tenant_name_key(Bytes name);
 std::string tenant_token_key(TenantNumber tenant, uint32_t token);
-std::string position_key(TenantNumber tenant);                // meta
-std::string count_key(TenantNumber tenant, TypeNumber type);  // meta
-std::string refusal_count_key(TenantNumber tenant);           // meta
+std::string token_use_key(TenantNumber tenant, uint32_t token);  // local
+std::string position_key(TenantNumber tenant);                   // meta
+std::string count_key(TenantNumber tenant, TypeNumber type);     // meta
+std::string refusal_count_key(TenantNumber tenant);              // meta
 
 inline Id id_at(Bytes bytes, size_t offset) {
     Id id;

@@ -227,6 +227,16 @@ uint64_t Txn::entries(Db db) {
     return rc == 0 ? stat.ms_entries : 0;
 }
 
+uint64_t Txn::bytes(Db db) {
+    if (!good()) return 0;
+    MDB_stat stat;
+    int rc = mdb_stat(txn_, env_.handles_[size_t(db)], &stat);
+    if (rc != 0) fail(from_mdb(rc));
+    return rc == 0 ? (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) *
+                         uint64_t(stat.ms_psize)
+                   : 0;
+}
+
 Reader::~Reader() {
     if (txn_ != nullptr) mdb_txn_abort(txn_);
 }

@@ -137,6 +137,7 @@ class Txn {
     // False if there is no such key, or if the transaction has failed.
     bool get(Db db, Bytes key, Bytes &value);
     uint64_t entries(Db db);
+    uint64_t bytes(Db db);  // what its pages take
     void fail(Errc code) {
         if (good()) error_ = code;
     }

@@ -89,4 +89,12 @@ std::vector<LoggedChange> changes_after(Directory &directory, LogPlace place, si
     return changes;
 }
 
+LogStart log_start(Directory &directory) {
+    Cursor cursor(directory.txn(), Db::changes);
+    LoggedChange first;
+    if (cursor.seek(tenant_prefix(directory.tenant())) && read_part(directory, cursor, first))
+        return {first.place.position, first.change.time};
+    return {directory.position().position + 1, std::nullopt};
+}
+
 }  // namespace scim::store

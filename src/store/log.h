@@ -3,6 +3,7 @@
 // what the log holds: backwards from the end, or forwards from a place that was seen before.
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "store/directory.h"
@@ -29,5 +30,15 @@ std::vector<LoggedChange> last_changes(Directory &directory, size_t limit, int64
 
 // The oldest first: at most `limit` behind `place`.
 std::vector<LoggedChange> changes_after(Directory &directory, LogPlace place, size_t limit);
+
+// Where a tenant's log begins. What was before it has been trimmed (store/retention.h): who has seen
+// no position up to the one before `position` has missed something.
+struct LogStart {
+    uint64_t position = 1;        // of its first change; in an empty log, of the one to come
+    std::optional<int64_t> time;  // of that change, milliseconds; nothing if the log is empty
+
+    bool trimmed() const { return position > 1; }
+};
+LogStart log_start(Directory &directory);
 
 }  // namespace scim::store

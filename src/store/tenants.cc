@@ -141,6 +141,9 @@ bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows) {
         rows -= std::min(rows, delete_range(txn, db, prefix, rows));
         if (rows == 0) return false;
     }
+    // Of tokens that have gone by now, so that put_use() adds none behind this.
+    rows -= std::min(rows, delete_range(txn, Db::local, '\1' + prefix, rows));
+    if (rows == 0) return false;
     // A handful: whatever is left of `rows`, none may stay when the tenant goes.
     for (char kind : {'\1', '\2', '\3'}) delete_range(txn, Db::meta, kind + prefix, SIZE_MAX);
     txn.del(Db::tenants, tenant_number_key(tenant.number));
@@ -189,6 +192,21 @@ bool add_token(WriteTxn &txn, Token &token, const Digest &digest) {
 void put_token(WriteTxn &txn, const Token &token, const Digest &digest) {
     txn.put(Db::tokens, bytes_of(digest), encode(token));
     bump_auth_epoch(txn);
+}
+
+int64_t last_use(Txn &txn, TenantNumber tenant, uint32_t token) {
+    Bytes bytes;
+    if (!txn.get(Db::local, token_use_key(tenant, token), bytes) || bytes.size() != 8) return 0;
+    return int64_t(read_le(bytes.data(), 8));
+}
+
+void put_use(WriteTxn &txn, const TokenUse &use) {
+    Bytes digest;
+    if (!txn.get(Db::tenant_tokens, tenant_token_key(use.tenant, use.token), digest)) return;
+    if (last_use(txn, use.tenant, use.token) >= use.time) return;
+    std::string time;
+    append_le(time, uint64_t(use.time), 8);
+    txn.put(Db::local, token_use_key(use.tenant, use.token), time);
 }
 
 }  // namespace scim::store

@@ -72,6 +72,18 @@ std::vector<TokenEntry> list_tokens(Txn &txn, TenantNumber tenant);
 bool add_token(WriteTxn &txn, Token &token, const Digest &digest);
 void put_token(WriteTxn &txn, const Token &token, const Digest &digest);
 
+// When a token was last used on this machine: a note of this store's own (`local`), no part of what
+// another machine would be told.
+struct TokenUse {
+    TenantNumber tenant = 0;
+    uint32_t token = 0;  // its number
+    int64_t time = 0;    // milliseconds
+};
+// Milliseconds, 0: never.
+int64_t last_use(Txn &txn, TenantNumber tenant, uint32_t token);
+// Of two times the later one stays. Nothing is written about a token that has gone meanwhile.
+void put_use(WriteTxn &txn, const TokenUse &use);
+
 // How many tokens of one tenant may be live at once.
 constexpr size_t tokens_per_tenant = 64;
 

@@ -30,6 +30,7 @@ class Verifier {
     void check_tenant_name(Bytes key, Bytes value);
     void check_tokens();
     void check_tenant_tokens();
+    void check_local();
     void check_changes();
     void check_change(Bytes key, Bytes value);
     void end_of_changes();
@@ -55,6 +56,7 @@ VerifyReport Verifier::run() {
     check_tenants();
     check_tokens();
     check_tenant_tokens();
+    check_local();
     if (v_.catalog != nullptr) {
         verify_resources(v_);
         verify_members(v_);
@@ -205,6 +207,22 @@ void Verifier::check_tenant_tokens() {
             problem(Db::tenant_tokens, name,
                     "it leads to token " + std::to_string(token->number) + " of tenant " +
                         std::to_string(token->tenant));
+    });
+}
+
+void Verifier::check_local() {
+    v_.each_row(Db::local, [&](Bytes key, Bytes value) {
+        if (key[0] != 1) return;  // a later build's own
+        if (key.size() != 9 || value.size() != 8)
+            return problem(Db::local, hex_text(key), "the row cannot be read");
+        TenantNumber tenant = TenantNumber(read_be(key.data() + 1, 4));
+        uint32_t number = uint32_t(read_be(key.data() + 5, 4));
+        if (!v_.is_active(Db::local, tenant)) return;
+        Bytes digest;
+        if (!v_.txn.get(Db::tenant_tokens, tenant_token_key(tenant, number), digest))
+            problem(Db::local,
+                    "tenant " + std::to_string(tenant) + " token " + std::to_string(number),
+                    "it was used, but does not exist");
     });
 }
 

@@ -2,7 +2,10 @@
 //
 //     poke DIR meta NAME          prints a value of `meta`
 //     poke DIR meta NAME VALUE    sets it
-//     poke DIR count members|jobs prints how many rows there are
+//     poke DIR count DATABASE     prints how many rows members, jobs, changes or local has
+//     poke DIR commit             prints the number of the last commit
+//     poke DIR log TENANT N AGE   puts N changes of 1,000 members each, 16 KB, behind a tenant's last;
+//                                 they are AGE seconds old
 //     poke DIR hold               takes the write lock, prints "held", and lets it go when a byte
 //                                 or the end comes from stdin
 //
@@ -12,10 +15,15 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 
-#include "store/lmdb.h"
+#include "store/bytes.h"
+#include "store/directory.h"
+#include "store/tenants.h"
+#include "store/verify.h"
 
 using namespace scim::store;
 
@@ -43,8 +51,29 @@ static int print_meta(Env &env, const char *name) {
 static int print_count(Env &env, const char *name) {
     Reader reader(env);
     ReadTxn txn(reader);
-    std::printf("%ju\n", uintmax_t(txn.entries(*name == 'm' ? Db::members : Db::jobs)));
+    for (Db db : {Db::members, Db::jobs, Db::changes, Db::local})
+        if (database_name(db) == name) std::printf("%ju\n", uintmax_t(txn.entries(db)));
     return txn.good() ? 0 : fail(std::string(to_string(txn.error())));
+}
+
+static int put_log(Env &env, const char *name, int count, int age) {
+    WriteTxn txn(env);
+    auto tenant = find_tenant(txn, name);
+    if (!tenant) return fail(std::string("no tenant ") + name);
+    uint64_t position = Directory(txn, tenant->number).position().position;
+    Change change;
+    change.time = (int64_t(std::time(nullptr)) - age) * 1000;
+    change.operation = Operation::patch;
+    change.type = 1;
+    change.added.resize(members_per_part);
+    for (int i = 0; i < count; i++)
+        txn.put(Db::changes, change_key(tenant->number, ++position, 0), encode_change(change));
+    std::string last;
+    append_le(last, position, 8);
+    append_le(last, uint64_t(change.time), 8);
+    txn.put(Db::meta, position_key(tenant->number), last);
+    Errc code = txn.commit();
+    return code == Errc::ok ? 0 : fail(std::string(to_string(code)));
 }
 
 static int hold(Env &env) {
@@ -57,7 +86,7 @@ static int hold(Env &env) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 3) return fail("usage: poke DIR meta NAME [VALUE] | poke DIR hold");
+    if (argc < 3) return fail("usage: poke DIR meta|count|commit|log|hold [ARGUMENTS]");
     EnvOptions options;
     options.directory = argv[1];
     options.map_size = 0;  // whatever the store has
@@ -67,7 +96,11 @@ int main(int argc, char **argv) {
     Errc code = env->open_databases();
     if (code != Errc::ok) return fail(std::string(to_string(code)));
     if (std::strcmp(argv[2], "hold") == 0) return hold(*env);
+    if (std::strcmp(argv[2], "commit") == 0)
+        return std::printf("%ju\n", uintmax_t(env->info().last_txn)) < 0;
     if (std::strcmp(argv[2], "count") == 0 && argc == 4) return print_count(*env, argv[3]);
+    if (std::strcmp(argv[2], "log") == 0 && argc == 6)
+        return put_log(*env, argv[3], std::atoi(argv[4]), std::atoi(argv[5]));
     return argc > 4   ? set_meta(*env, argv[3], argv[4])
            : argc > 3 ? print_meta(*env, argv[3])
                       : fail("which value?");

@@ -3,6 +3,8 @@
 
 #include "service/authenticate.h"
 
+#include <algorithm>
+
 #include "fixture.h"
 #include "service/token.h"
 
@@ -22,6 +24,15 @@ class Door {
         store::ReadTxn txn(reader_);
         return said(authenticator_.authenticate(txn, header, now));
     }
+    // "token@milliseconds after noon …": what is to be recorded.
+    std::string uses() {
+        std::string out;
+        for (const store::TokenUse &use : authenticator_.take_uses())
+            out += (out.empty() ? "" : " ") + std::to_string(use.token) + '@' +
+                   std::to_string(use.time - noon);
+        return out;
+    }
+    bool has_uses() const { return authenticator_.has_uses(); }
     std::string anonymous(std::string_view tenant) {
         store::ReadTxn txn(reader_);
         return said(authenticator_.anonymous(txn, tenant, store::scope_read));
@@ -113,6 +124,42 @@ void test_tenants(Door &door, const store::Tenant &acme) {
     says(door.anonymous("acme"), "403 there is no tenant \"acme\" here", "nor without a token");
 }
 
+void test_uses(Store &store, const store::Tenant &acme) {
+    constexpr int64_t hour = 3600 * 1000;
+    Door door(store);
+    ok(!door.has_uses(), "nobody came");
+    for (const char *stranger : {"", "Basic secret", "nobody", "late"}) door.ask(stranger);
+    door.anonymous("acme");
+    ok(!door.has_uses(), "strangers and who is turned away are not noted");
+    door.ask("secret");
+    door.ask("Bearer secret", noon + 1);
+    ok(door.has_uses(), "a token that was let in is");
+    is(door.uses(), "1@0", "once");
+    ok(!door.has_uses(), "and handed over once");
+    door.ask("secret", noon + hour - 1);
+    is(door.uses(), "", "not again within an hour");
+    door.ask("secret", noon + hour);
+    is(door.uses(), "1@3600000", "but then");
+    door.write([&](auto &txn) { store::put_use(txn, {acme.number, 1, noon + hour}); });
+    Door other(store);
+    other.ask("secret", noon + 2 * hour - 1);
+    is(other.uses(), "", "what another has recorded counts");
+    other.ask("secret", noon + 2 * hour);
+    is(other.uses(), "1@7200000", "as long");
+    other.ask("secret", noon);
+    is(other.uses(), "", "a clock that went back notes nothing");
+}
+
+void test_many_uses(Store &store, size_t tokens) {
+    Door door(store);
+    for (size_t i = 0; i < tokens; i++) door.ask("crowd" + std::to_string(i));
+    std::string uses = door.uses();
+    is(size_t(std::count(uses.begin(), uses.end(), '@')), Authenticator::uses_pending_max,
+       "no more are remembered than there is room for");
+    door.ask("crowd" + std::to_string(tokens - 1), noon + 1);
+    ok(door.has_uses(), "what was not is noted when it comes again");
+}
+
 // A token that shares a cache slot with another is found all the same.
 void test_crowd(Door &door, const store::Tenant &acme) {
     constexpr int many = 3000;
@@ -144,6 +191,8 @@ int main() {
     test_header(door);
     test_changes(door, acme);
     test_crowd(door, acme);
+    test_uses(*store, acme);
+    test_many_uses(*store, 3000);
     test_tenants(door, acme);
     return tap::done();
 }

@@ -58,6 +58,7 @@ class Client {
         return response;
     }
     Actor &actor() { return *actor_; }
+    Writer &writer() { return writer_; }
     int64_t now_ = 1000000;
 
   private:
@@ -77,6 +78,13 @@ std::string user(std::string_view name, std::string_view more = "") {
 }
 
 std::string path_of(const Response &response) { return "/Users/" + response.facts.resource_id; }
+
+// What a quiet moment is for, to the end; how many steps it took.
+int do_chores(Writer &writer, int64_t now) {
+    int steps = 1;
+    while (writer.do_chores(now) && steps < 100) steps++;
+    return steps;
+}
 
 void test_order(Client &client) {
     Job *a = client.job(Method::post, "/Users", user("order"));
@@ -185,6 +193,34 @@ void test_refusals_are_kept(Client &client, Store &store) {
     is(refusals[1].scim_type, "uniqueness", "with their reason");
 }
 
+void test_uses_are_kept(Client &client, Store &store) {
+    store::Token token;
+    token.tenant = client.actor().tenant;
+    {
+        store::WriteTxn txn(store.env());
+        store::add_token(txn, token, digest_of("used"));
+        (void)txn.commit();
+    }
+    auto used = [&] {
+        store::Reader reader(store.env());
+        store::ReadTxn txn(reader);
+        return store::last_use(txn, token.tenant, token.number);
+    };
+    Writer &writer = client.writer();
+    writer.add_uses({{token.tenant, token.number, 500}});
+    client.get("/Users");
+    is(used(), 0, "the use of a token waits");
+    client.send(Method::post, "/Users", user("use"));
+    is(used(), 500, "for the next commit");
+    do_chores(writer, client.now_);
+    ok(writer.chores(client.now_) == Writer::Chores::none, "and is done then");
+    writer.add_uses({{token.tenant, token.number, 600}, {token.tenant, token.number, 550}});
+    ok(writer.chores(client.now_) == Writer::Chores::notes, "or for a quiet moment");
+    is(do_chores(writer, client.now_), 1, "which");
+    is(used(), 600, "writes the later one");
+    ok(writer.chores(client.now_) == Writer::Chores::none, "once");
+}
+
 void test_catalog_change(Client &client, Store &store) {
     Definition extension =
         *load_definition(R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Schema"],
@@ -204,6 +240,26 @@ void test_catalog_change(Client &client, Store &store) {
         client.send(Method::post, "/Users", user("badge", R"(,"urn:acme:2.0:User":{"badge":"7"})"));
     ok(created.body.find("\"badge\":\"7\"") != std::string::npos,
        "a writer follows the catalog from epoch to epoch");
+}
+
+void test_old_changes(Client &client, Store &store) {
+    auto changes = [&] {
+        store::Reader reader(store.env());
+        store::ReadTxn txn(reader);
+        return txn.entries(store::Db::changes);
+    };
+    client.send(Method::post, "/Users", user("old"));
+    uint64_t before = changes();
+    ok(before > 5, "changes");
+    do_chores(client.writer(), client.now_);
+    is(changes(), before, "are kept");
+    ok(client.writer().chores(client.now_) == Writer::Chores::none, "and nothing is left to do");
+    client.now_ += store.retention().age + 1;
+    ok(client.writer().chores(client.now_) == Writer::Chores::rows, "until they are old");
+    do_chores(client.writer(), client.now_);
+    is(changes(), 0u, "then they go");
+    Response after = client.send(Method::post, "/Users", user("young"));
+    is(after.etag, "W/\"" + std::to_string(before + 1) + "\"", "the next has the next position");
 }
 
 void test_full_map() {
@@ -254,7 +310,9 @@ int main() {
     test_scopes(client);
     test_revoked_on_the_way(client, *store);
     test_refusals_are_kept(client, *store);
+    test_uses_are_kept(client, *store);
     test_catalog_change(client, *store);
+    test_old_changes(client, *store);
     test_full_map();
     return tap::done();
 }

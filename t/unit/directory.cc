@@ -182,10 +182,20 @@ void test_tenants(Env &env) {
     is(token.number, 2u, "numbers follow each other");
     is(list_tokens(txn, tenant.number).size(), 2u, "both are listed");
     is(find_token(txn, digest)->label, "entra", "and found by digest");
+    is(last_use(txn, tenant.number, 1), 0, "never used");
+    put_use(txn, {tenant.number, 1, 70});
+    put_use(txn, {tenant.number, 1, 60});
+    put_use(txn, {tenant.number, 2, 50});
+    is(last_use(txn, tenant.number, 1), 70, "of two uses the later one");
+    is(last_use(txn, tenant.number, 2), 50, "of each token");
+    put_use(txn, {tenant.number, 3, 50});
+    is(txn.entries(Db::local), 2u, "of a token that there is");
     mark_tenant_removed(txn, tenant);
     ok(!find_tenant(txn, "third").has_value(), "a removed tenant has no name");
-    while (!sweep_tenant(txn, tenant, 1)) {
-    }
+    for (int step = 0; step < 100 && !sweep_tenant(txn, tenant, 1); step++)
+        put_use(txn, {tenant.number, 2, 80});
+    put_use(txn, {tenant.number, 2, 90});
+    is(txn.entries(Db::local), 0u, "nothing is left of its use, whoever adds to it meanwhile");
     ok(!find_token(txn, digest).has_value(), "nor tokens");
     is(list_tenants(txn).size(), 2u, "nor a row");
     ok(add_tenant(txn, "third", 5, {}).number > tenant.number, "its number is not given again");

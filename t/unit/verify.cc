@@ -6,9 +6,6 @@
 
 namespace {
 
-const char extension[] = R"({"id":"urn:x:acme:2.0:User","name":"Acme","attributes":[
-    {"name":"badge","type":"string","multiValued":false},{"name":"tags","type":"string","multiValued":true}]})";
-
 void test_records(Env &env, TenantNumber t) {
     auto edit_record = [t](const std::function<void(std::string &)> &edit, bool seal = true) {
         return [=](WriteTxn &txn) {
@@ -270,6 +267,16 @@ void test_tokens(Env &env) {
     damage(env, "a token that cannot be read",
            {"tokens: sha256 01000000…: the row cannot be read", "it leads to no token"},
            [=](WriteTxn &txn) { txn.put(Db::tokens, key, "x"); });
+    damage(env, "no problem: a use", {},
+           [](WriteTxn &txn) { txn.put(Db::local, token_use_key(1, 1), number(5, 8)); });
+    damage(env, "a use of no token", {"local: tenant 1 token 2: it was used, but does not exist"},
+           [](WriteTxn &txn) { txn.put(Db::local, token_use_key(1, 2), number(5, 8)); });
+    damage(env, "a use of no tenant's", {"local: tenant 9: 1 row is of a tenant"},
+           [](WriteTxn &txn) { txn.put(Db::local, token_use_key(9, 1), number(5, 8)); });
+    damage(env, "a use that cannot be read", {"local: 010000000100000001: the row cannot be read"},
+           [](WriteTxn &txn) { txn.put(Db::local, token_use_key(1, 1), "x"); });
+    damage(env, "no problem: another note", {},
+           [](WriteTxn &txn) { txn.put(Db::local, "\2x", "x"); });
     damage(env, "a token under no digest", {"tokens: 78: the key is no SHA-256"},
            [=](WriteTxn &txn) { txn.put(Db::tokens, "x", "{}"); });
 }

@@ -17,6 +17,10 @@ using namespace scim::store;
 
 namespace {
 
+// What users of this fixture have beside the built-in attributes.
+const char extension[] = R"({"id":"urn:x:acme:2.0:User","name":"Acme","attributes":[
+    {"name":"badge","type":"string","multiValued":false},{"name":"tags","type":"string","multiValued":true}]})";
+
 Id id_of(uint8_t n) {
     Id id{};
     id[0] = 1;
@@ -64,8 +68,8 @@ void put_user(WriteTxn &txn, TenantNumber tenant, uint8_t n, const std::string &
 }
 
 // A Group of these members, or the same with others.
-void put_group(WriteTxn &txn, TenantNumber tenant, uint8_t n, const MemberChange &members,
-               bool is_new = true) {
+inline void put_group(WriteTxn &txn, TenantNumber tenant, uint8_t n, const MemberChange &members,
+                      bool is_new = true) {
     auto catalog = catalog_of(txn);
     const TypeView &type = *catalog->group_type();
     DirectoryWriter directory(txn, tenant);
@@ -110,8 +114,8 @@ void sound(Env &env, const std::string &name) {
 
 // Each damage is planted in a transaction that never commits.
 using Plant = std::function<void(WriteTxn &)>;
-void damage(Env &env, const std::string &name, const std::vector<std::string> &want,
-            const Plant &plant) {
+inline void damage(Env &env, const std::string &name, const std::vector<std::string> &want,
+                   const Plant &plant) {
     WriteTxn txn(env);
     plant(txn);
     auto report = verify(txn);
@@ -121,14 +125,14 @@ void damage(Env &env, const std::string &name, const std::vector<std::string> &w
     if (!ok(good, name)) diag(got);
 }
 
-std::string record_of(Txn &txn, TenantNumber tenant, uint8_t n) {
+inline std::string record_of(Txn &txn, TenantNumber tenant, uint8_t n) {
     Bytes bytes;
     txn.get(Db::resources, resource_key(tenant, 1, id_of(n)), bytes);
     return std::string(bytes);
 }
 
-void put_record(WriteTxn &txn, TenantNumber tenant, uint8_t n, std::string record,
-                bool seal = true) {
+inline void put_record(WriteTxn &txn, TenantNumber tenant, uint8_t n, std::string record,
+                       bool seal = true) {
     if (seal) seal_record(record);
     txn.put(Db::resources, resource_key(tenant, 1, id_of(n)), record);
 }
@@ -142,7 +146,7 @@ size_t first_length(const std::string &record) {
 }
 
 // Takes the last byte from the first leaf, and leaves all others where they are.
-void shorten_first(std::string &record) {
+inline void shorten_first(std::string &record) {
     size_t at = first_length(record);
     record[at]--;
     while (uint8_t(record[++at]) >= 0x80) continue;  // the head of the next leaf
