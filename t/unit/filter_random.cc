@@ -85,7 +85,7 @@ static void survive(size_t cases) {
         } else {
             named += filter.error().status == 400 &&
                      filter.error().type == ScimType::invalid_filter &&
-                     filter.error().detail.compare(0, 11, "The filter ") == 0;
+                     filter.error().detail.compare(0, 11, "the filter ") == 0;
         }
     }
     is(accepted + named, cases, "damaged and random bytes are read, or refused with a sentence");
