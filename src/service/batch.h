@@ -22,6 +22,8 @@ struct Job {
     ActorPtr actor;
     Response response;
 
+    bool unfinished = false;  // after Writer::run(): finish_answer() makes the answer
+
     // The batch's own.
     Report report;
     Result<Prepared> prepared = Error{};
@@ -36,11 +38,15 @@ enum class BatchOutcome : uint8_t {
              // unknown, 503 to all
 };
 
+// Shows what an unfinished job has written; on any thread, from a snapshot after its commit.
+void finish_answer(Job &job, Snapshot &snapshot);
+
 class Writer {
   public:
     explicit Writer(Store &store) : store_(store), session_(store) {}
 
-    // Answers every job. Blocks: for the write lock and the disk. For one thread.
+    // Answers every job, but leaves those answers unfinished that the others would have to wait for.
+    // Blocks: for the write lock and the disk. For one thread.
     BatchOutcome run(const std::vector<Job *> &jobs);
 
     // What is left for a quiet moment: dead rows of groups (store/members.h), and refusals that no
@@ -60,7 +66,7 @@ class Writer {
     void plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
                   bool is_full);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
-    void answer(Job &job, store::ReadTxn &txn);
+    void answer(Job &job, Snapshot &snapshot);
     void note_refusals(store::WriteTxn &txn);
 
     Store &store_;

@@ -147,7 +147,7 @@ void append_groups(std::string &out, const Rendering &r, const Id &id) {
         .each_group(type->number, id, [&](const Id &group, const store::RecordView &record) {
             array.next();
             append_reference(out, r, *groups, {type, group, display_of(*type, record), "direct"});
-            return true;
+            return r.outlet.go_on(record.bytes().size());
         });
     array.close();
 }
@@ -164,7 +164,7 @@ void append_members(std::string &out, const Rendering &r, const Id &id, uint32_t
             array.next();
             append_reference(out, r, *members,
                              {type, member, display_of(*type, *record), type->type.name});
-            return true;
+            return r.outlet.go_on(record->bytes().size());
         });
     array.close();
 }
@@ -239,8 +239,21 @@ uint64_t version_of(const Catalog &catalog, const TypeView &type, store::Directo
     return std::max(version, store::Members(directory).position(id));
 }
 
-bool render_resource(std::string &out, const Rendering &r, const Id &id,
-                     const store::RecordView &record, uint64_t version) {
+size_t shown_references(const TypeView &type, const Projection &projection,
+                        store::Directory &directory, const Id &id) {
+    store::Members members(directory);
+    auto shown = [&](const Attr *attr) { return attr != nullptr && projection.shows_any(*attr); };
+    if (shown(type.members)) return members.rows(id, loop_references + 1);
+    size_t count = 0;
+    if (shown(type.groups))
+        members.each_membership(id,
+                                [&](const Id &, uint32_t) { return ++count <= loop_references; });
+    return count;
+}
+
+bool render_resource(const Rendering &r, const Id &id, const store::RecordView &record,
+                     uint64_t version) {
+    std::string &out = r.outlet.text();
     const auto &header = record.header();
     if (may_copy(r, header)) {
         append_schemas(out, r.type, header.extensions);
