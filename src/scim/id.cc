@@ -27,11 +27,13 @@ Id make_id(int64_t milliseconds, const std::array<uint8_t, 10> &random) {
 
 void append_id(std::string &out, const Id &id) {
     constexpr char digits[] = "0123456789abcdef";
+    char text[id_text_size], *at = text;
     for (size_t i = 0; i < id.size(); i++) {
-        if (is_group_start(i)) out += '-';
-        out += digits[id[i] >> 4];
-        out += digits[id[i] & 15];
+        if (is_group_start(i)) *at++ = '-';
+        *at++ = digits[id[i] >> 4];
+        *at++ = digits[id[i] & 15];
     }
+    out.append(text, sizeof text);
 }
 
 std::string to_string(const Id &id) {
