@@ -141,7 +141,7 @@ sub anonymous {
 sub wait_for_files {
     my ($where, $n, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    ok $t->wait_for(sub { files($where) == $n }), $name or diag files($where), ' files';
+    ok $t->wait_for(sub { files($where) == $n }, 20), $name or diag files($where), ' files';
 }
 wait_for_files('answers', 0, 'no file is left');
 is_deeply [glob "$t->{dir}/{answers,inherited}/*"], [], 'and none has a name';

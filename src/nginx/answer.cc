@@ -57,11 +57,12 @@ void log_refusal(ngx_http_request_t *r, const service::Response &response) {
 
 // NULL if the pool has no memory.
 ngx_buf_t *body_of(ngx_http_request_t *r, const service::Response &response, TempFile *file) {
-    ngx_buf_t *b = response.in_sink > 0 ? file->give_to(r, off_t(response.in_sink))
-                                        : ngx_create_temp_buf(r->pool, response.body.size());
+    const std::string &text = response.body;
+    const bool is_in_file = file != NULL && response.in_sink > 0;
+    ngx_buf_t *b = is_in_file ? file->give_to(r, off_t(response.in_sink))
+                              : ngx_create_temp_buf(r->pool, text.size());
     if (b == NULL) return NULL;
-    if (response.in_sink == 0)
-        b->last = ngx_cpymem(b->pos, response.body.data(), response.body.size());
+    if (!is_in_file) b->last = ngx_cpymem(b->pos, text.data(), text.size());
     b->last_buf = r == r->main;
     b->last_in_chain = 1;
     return b;

@@ -1,9 +1,9 @@
 #include "nginx/temp_file.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 namespace scim::nginx {
 
