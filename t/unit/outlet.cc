@@ -191,6 +191,7 @@ int main() {
     auto store = fixture::open_store(dir.path, size_t(256) << 20);
     Client client(*store);
     std::vector<std::string> ids;
+    ids.reserve(510);
     const std::string name(60000, 'x');
     for (int i = 0; i < 60; i++)
         ids.push_back(client.create("/Users", R"({"userName":"u)" + std::to_string(i) +
