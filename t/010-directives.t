@@ -61,6 +61,7 @@ my %values = (
     scim_base_url => [
         [qw(https://id.example.com/scim/v2 http://id.example.com https://$host/scim/v2)],
         [qw(id.example.com /scim/v2 ftp://a.b/scim https:// https:///scim https://a.b/scim/ https://a.b/?x), 'https://a.b/s#x']],
+    scim_temp_path => [['%%DIR%%/answers', '%%DIR%%/answers 1 2', 'answers'], []],
     scim_max_results => [[1, 1000, 100000], [0, 100001]],
     scim_max_operations => [[1, 1000, 100000], [0, 100001]],
     scim_max_members => [[1, 20000, 1000000], [0, 1000001]],
@@ -95,6 +96,9 @@ conf_good $t, 'whose tenant is inherited', http => "$store scim_tenant acme;", s
 conf_bad $t, 'scim_auth off without one', qr/"scim_auth off" needs "scim_tenant".* in .*nginx\.conf:\d+/, http => $store,
     server => location('scim_auth off;');
 conf_bad $t, 'an unknown variable', qr/unknown "nosuch" variable/, http => $store, server => location('scim_tenant $nosuch;');
+
+conf_bad $t, "scim_temp_path $_->[0]", $_->[1], http => $store, server => location("scim_temp_path $_->[0];")
+    for ['a 0', qr/"scim_temp_path" directive invalid value/], ['a 1 1 1 1', qr/invalid number of arguments in "scim_temp_path"/];
 
 # --- scim_thread_pool
 

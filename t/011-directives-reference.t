@@ -26,6 +26,7 @@ cmp_ok scalar(keys %context), '>', 5, 'directives are found in the source';
 is scalar(() = $table =~ /ngx_string/g), scalar(keys %context), 'all of them';
 
 my %default;
+while ($source =~ /if \(conf->(\w+) == (NULL)\) conf->\1 = prev->\1;/g) { $default{ $field{$1} } = $2 if $field{$1} }
 while ($source =~ /ngx_conf_merge_(?:uint|ptr)_value\(conf->(\w+), prev->\w+, (\w+)\);/g) { $default{ $field{$1} } = $2 if $field{$1} }
 is join(' ', sort keys %default), join(' ', sort values %field), 'each directive of a location is merged';
 my %word = (scim_auth => { auth_token => 'token' }, scim_profile => { 0 => 'default' });

@@ -55,9 +55,22 @@ void log_refusal(ngx_http_request_t *r, const service::Response &response) {
                   static_cast<const ngx_str_t *>(Printable(request)));
 }
 
+// NULL if the pool has no memory.
+ngx_buf_t *body_of(ngx_http_request_t *r, const service::Response &response, TempFile *file) {
+    const std::string &text = response.body;
+    const bool is_in_file = file != NULL && response.in_sink > 0;
+    ngx_buf_t *b = is_in_file ? file->give_to(r, off_t(response.in_sink))
+                              : ngx_create_temp_buf(r->pool, text.size());
+    if (b == NULL) return NULL;
+    if (!is_in_file) b->last = ngx_cpymem(b->pos, text.data(), text.size());
+    b->last_buf = r == r->main;
+    b->last_in_chain = 1;
+    return b;
+}
+
 }  // namespace
 
-ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response) {
+ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, TempFile *file) {
     ctx.answered = true;
     if (response.status >= 400) log_refusal(r, response);
     if (!response.facts.dialect.empty())
@@ -70,23 +83,18 @@ ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response) {
     // nginx would compare a request's If-Match with the version that the request itself has made.
     r->disable_not_modified = 1;
     r->headers_out.status = response.status;
-    bool has_body = !response.body.empty() && response.status != 204 && response.status != 304;
+    const off_t size = off_t(response.in_sink + response.body.size());
+    bool has_body = size > 0 && response.status != 204 && response.status != 304;
     if (has_body) {
         ngx_str_set(&r->headers_out.content_type, "application/scim+json");
         r->headers_out.content_type_len = r->headers_out.content_type.len;
     }
-    r->headers_out.content_length_n = has_body ? off_t(response.body.size())
+    r->headers_out.content_length_n = has_body                                           ? size
                                       : response.status == 204 || response.status == 304 ? -1
                                                                                          : 0;
     if (!add_headers(r, response)) return NGX_ERROR;
     ngx_buf_t *b = NULL;
-    if (has_body) {
-        b = ngx_create_temp_buf(r->pool, response.body.size());
-        if (b == NULL) return NGX_ERROR;
-        b->last = ngx_cpymem(b->pos, response.body.data(), response.body.size());
-        b->last_buf = r == r->main;
-        b->last_in_chain = 1;
-    }
+    if (has_body && (b = body_of(r, response, file)) == NULL) return NGX_ERROR;
     ctx.facts = std::move(response.facts);
     if (!has_body) r->header_only = 1;
     ngx_int_t rc = ngx_http_send_header(r);

@@ -270,6 +270,7 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
     if (lcf.scope == NGX_CONF_UNSET_UINT)
         lcf.scope =
             lcf.auth == auth_off ? store::scope_read : store::scope_read | store::scope_write;
+    if (lcf.temp_path == NULL) lcf.temp_path = lcf.core->client_body_temp_path;
     lcf.settings.max_results = lcf.max_results;
     lcf.settings.max_scan = lcf.max_scan;
     lcf.settings.max_operations = lcf.max_operations;
@@ -356,6 +357,7 @@ void *create_loc_conf(ngx_conf_t *cf) {
         lcf->max_results = lcf->max_scan = lcf->max_json_depth = lcf->max_filter_depth =
             NGX_CONF_UNSET_UINT;
         lcf->tenant = lcf->base_url = static_cast<ngx_http_complex_value_t *>(NGX_CONF_UNSET_PTR);
+        lcf->temp_path = NULL;  // what ngx_conf_set_path_slot() takes for unset
         return static_cast<LocConfSlots *>(lcf);
     });
 }
@@ -377,6 +379,7 @@ char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
     ngx_conf_merge_uint_value(conf->profile, prev->profile, 0);
     ngx_conf_merge_ptr_value(conf->tenant, prev->tenant, NULL);
     ngx_conf_merge_ptr_value(conf->base_url, prev->base_url, NULL);
+    if (conf->temp_path == NULL) conf->temp_path = prev->temp_path;
     ngx_conf_merge_uint_value(conf->max_results, prev->max_results, 1000);
     ngx_conf_merge_uint_value(conf->max_scan, prev->max_scan, 1000000);
     ngx_conf_merge_uint_value(conf->max_operations, prev->max_operations, 1000);
@@ -436,6 +439,9 @@ ngx_command_t commands[] = {
 
     {ngx_string("scim_base_url"), anywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, base_url), NULL},
+
+    {ngx_string("scim_temp_path"), anywhere | NGX_CONF_TAKE1234, ngx_conf_set_path_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, temp_path), NULL},
 
     {ngx_string("scim_max_results"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_results), &results_bounds},

@@ -45,10 +45,11 @@ service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const Ctx
 
 // A request that outlives this call: it gets bytes of its own.
 std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
-    auto pending = std::make_unique<PendingRequest>();
+    auto pending = std::make_unique<PendingRequest>(*lcf.temp_path);
     service::Request &request = pending->job.request;
     request = request_of(r, lcf, ctx);
     request.id = request_id(r);
+    request.sink = &pending->file;
     pending->job.actor = ctx.actor;
     std::string_view *views[] = {&request.path,         &request.args,     &request.base_url,
                                  &request.content_type, &request.if_match, &request.if_none_match};
@@ -263,8 +264,12 @@ ngx_int_t content_handler(ngx_http_request_t *r) {
 void finish_request(PendingRequest &pending, ngx_log_t *log) {
     ngx_http_request_t *r = pending.r;
     service::Job &job = pending.job;
-    if (!pending.is_write && !pending.outcome)
-        service::refuse(job.response, pending.outcome.error(), job.request.id);
+    if (!pending.outcome) {
+        Error error = pending.outcome.error();
+        if (pending.is_write)
+            error.detail = "the change is made, but it cannot be shown: " + error.detail;
+        service::refuse(job.response, error, job.request.id);
+    }
     if (r == NULL) {
         ngx_log_error(
             NGX_LOG_INFO, log, 0, "scim: the client is gone; its request %s was answered with %ui",
@@ -274,7 +279,11 @@ void finish_request(PendingRequest &pending, ngx_log_t *log) {
     ngx_connection_t *c = r->connection;
     ngx_http_set_log_request(c->log, r);
     detach(pending);
-    ngx_int_t rc = guarded(r, [&] { return send(r, *ctx_if_any(r), job.response); });
+    if (pending.file.error() != 0)
+        ngx_log_error(NGX_LOG_CRIT, c->log, pending.file.error(),
+                      "scim: a long answer cannot be written into a file in \"%V\"",
+                      &pending.file.directory());
+    ngx_int_t rc = guarded(r, [&] { return send(r, *ctx_if_any(r), job.response, &pending.file); });
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
 }

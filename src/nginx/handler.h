@@ -5,6 +5,7 @@
 
 #include "nginx/conf.h"
 #include "nginx/ngx.h"
+#include "nginx/temp_file.h"
 #include "service/request.h"
 
 namespace scim::nginx {
@@ -40,8 +41,9 @@ ngx_int_t content_handler(ngx_http_request_t *r);
 // 100 gets none.
 ngx_int_t refuse_body(ngx_http_request_t *r);
 
-// Sends an answer and remembers its facts. What it returns is for ngx_http_finalize_request().
-ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response);
+// Sends an answer and remembers its facts; `file` is where its sink has put the body, if it has. What
+// it returns is for ngx_http_finalize_request().
+ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, TempFile *file = NULL);
 ngx_int_t send_error(ngx_http_request_t *r, Ctx &ctx, const Error &error);
 
 // The index of $request_id among nginx's variables; set while configuring.

@@ -156,7 +156,21 @@ void StoreSlot::batch_done(service::BatchOutcome outcome) {
     if (chores_due_) do_chores();
     if (!writing_ && !queue_.empty() && session_ != nullptr) start_batch();
     worker_idle();
-    for (auto &request : finished) finish_request(*request, log_);
+    for (auto &request : finished) finish(std::move(request));
+}
+
+// A long answer is made on a thread of the read pool: the writer has other things to do. It has no
+// place in the queue's bounds, because its write is done.
+void StoreSlot::finish(std::unique_ptr<PendingRequest> request) {
+    if (!request->job.unfinished) return finish_request(*request, log_);
+    if (session_ == nullptr) {
+        request->outcome = Error{503, ScimType::none, "the directory is being reopened", 1};
+        finish_request(*request, log_);
+    } else if (reading_ < reads_at_once) {
+        start_read(std::move(request));
+    } else {
+        reads_.push_back(std::move(request));
+    }
 }
 
 // Notes wait a little for a commit that takes them along.
@@ -231,6 +245,11 @@ void StoreSlot::start_read(std::unique_ptr<PendingRequest> request) {
         pending.outcome = Error{503, ScimType::none, "the directory cannot be read now", 5};
         if (pending.cancelled) return;
         service::Snapshot snapshot(*lane->session);
+        if (pending.is_write) {
+            service::finish_answer(job, snapshot);
+            pending.outcome = Done{};
+            return;
+        }
         auto reading = service::read(snapshot, *job.actor, job.request, job.response,
                                      service::Patience::thread);
         pending.outcome = reading ? Outcome(Done{}) : Outcome(reading.error());

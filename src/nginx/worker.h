@@ -15,6 +15,7 @@
 
 #include "nginx/conf.h"
 #include "nginx/ngx.h"
+#include "nginx/temp_file.h"
 #include "service/batch.h"
 #include "service/store.h"
 
@@ -34,13 +35,16 @@ class PoolTask {
 
 // A request that has left the event loop: it owns its bytes and outlives its client.
 struct PendingRequest {
+    explicit PendingRequest(const ngx_path_t &temp_path) : file(temp_path) {}
+
     ngx_http_request_t *r = NULL;  // NULL once the client is gone
     std::string bytes;             // what the job's views point into
     std::string body;
     service::Job job;
+    TempFile file;  // a long answer's body
     bool is_write = true;
     std::atomic<bool> cancelled{false};  // the client is gone: for the thread that reads
-    // Long reads: an outcome in place of a prepared answer.
+    // An error takes the place of the job's answer.
     Outcome outcome = Done{};
 };
 
@@ -94,6 +98,7 @@ class StoreSlot {
     void start_batch();
     void batch_done(service::BatchOutcome outcome);
     void start_read(std::unique_ptr<PendingRequest> request);
+    void finish(std::unique_ptr<PendingRequest> request);
     void plan_chores();
     void do_chores_after(ngx_msec_t delay);
     void do_chores();
@@ -117,7 +122,7 @@ class StoreSlot {
     std::vector<std::unique_ptr<PendingRequest>> batch_;
     PoolTask writer_task_;
 
-    // Long reads, each with a session of its own.
+    // Long reads, and long answers to writes, each with a session of its own.
     static constexpr size_t reads_at_once = 4, reads_waiting = 256;
     struct ReadLane {
         PoolTask task;

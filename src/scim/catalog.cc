@@ -346,6 +346,8 @@ Outcome CatalogBuilder::add_type(const CatalogRows::TypeRow &row) {
     view_->schemas = view_->find("schemas");
     view_->id = view_->find("id");
     view_->external_id = view_->find("externalId");
+    view_->display_name = view_->find_core("displayName");
+    view_->user_name = view_->find_core("userName");
     if (ascii_iequals(view_->type.schema, group_urn)) {
         view_->members = view_->find_core("members");
         catalog_.group_type_ = view_;

@@ -131,6 +131,7 @@ class TypeView {
 
     // Attributes that have a role of their own; nullptr if the type lacks one.
     const Attr *schemas = nullptr, *id = nullptr, *meta = nullptr, *external_id = nullptr;
+    const Attr *display_name = nullptr, *user_name = nullptr;  // what references show it by
     const Attr *members = nullptr;  // of a Group: rows of the store, never leaves of a record
     const Attr *groups = nullptr;   // of a User: made from those rows
     const Attr *manager = nullptr;  // of a User: its $ref and displayName are made when it is sent

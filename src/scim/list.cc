@@ -19,8 +19,7 @@ Page page_of(const Query &query, uint64_t max_results) {
 }
 
 // All five members, always: clients break on lists that lack one (S-63).
-void write_list(std::string &out, uint64_t total, uint64_t start, uint64_t items,
-                std::string_view resources) {
+void begin_list(std::string &out, uint64_t total, uint64_t start, uint64_t items) {
     out += R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":)";
     out += std::to_string(total);
     out += R"(,"startIndex":)";
@@ -28,8 +27,15 @@ void write_list(std::string &out, uint64_t total, uint64_t start, uint64_t items
     out += R"(,"itemsPerPage":)";
     out += std::to_string(items);
     out += R"(,"Resources":[)";
+}
+
+void end_list(std::string &out) { out += "]}"; }
+
+void write_list(std::string &out, uint64_t total, uint64_t start, uint64_t items,
+                std::string_view resources) {
+    begin_list(out, total, start, items);
     out += resources;
-    out += "]}";
+    end_list(out);
 }
 
 }  // namespace scim

@@ -20,5 +20,8 @@ Page page_of(const Query &query, uint64_t max_results);
 // `resources` is the comma-separated text of `items` resources.
 void write_list(std::string &out, uint64_t total, uint64_t start, uint64_t items,
                 std::string_view resources);
+// The same in pieces: what stands before and behind the resources.
+void begin_list(std::string &out, uint64_t total, uint64_t start, uint64_t items);
+void end_list(std::string &out);
 
 }  // namespace scim

@@ -49,7 +49,38 @@ store::Refusal refusal_of(const Job &job, const Error &error) {
     return refusal;
 }
 
+// An answer with many members or groups.
+bool is_long(const Job &job, Snapshot &snapshot) {
+    const Command &command = job.prepared->command;
+    store::Directory directory(snapshot.txn, command.tenant);
+    return shown_references(*command.type, job.prepared->projection, directory, command.id) >
+           loop_references;
+}
+
 }  // namespace
+
+// The resource is shown as the job has left it; of others what is committed now.
+void finish_answer(Job &job, Snapshot &snapshot) {
+    job.unfinished = false;
+    const Command &command = job.prepared->command;
+    const Plan &plan = *job.planned;
+    store::Directory directory(snapshot.txn, command.tenant);
+    Watch watch(job.request, Patience::thread);
+    Outlet outlet(job.request, job.response, watch);
+    Rendering rendering{*command.catalog,         *command.type, job.request.base_url,
+                        job.prepared->projection, directory,     outlet};
+    auto record = store::RecordView::parse(plan.record);
+    if (!render_resource(rendering, command.id, *record, plan.version))
+        snapshot.txn.fail(store::Errc::damaged);
+    auto done = outlet.finish();
+    if (done && snapshot.txn.good()) return;
+    std::string why =
+        !done ? done.error().detail
+              : "the directory cannot be read now: " + std::string(to_string(snapshot.txn.error()));
+    refuse(job.response,
+           {503, ScimType::none, "the change is made, but it cannot be shown: " + why, 5},
+           job.request.id);
+}
 
 void Writer::prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog) {
     job.report = Report();
@@ -61,6 +92,7 @@ void Writer::prepare_all(const std::vector<Job *> &jobs) {
     auto usable = snapshot.usable();
     for (Job *job : jobs) {
         job->response.clear();
+        job->unfinished = false;
         job->planned = Error{};
         job->new_id = make_new_id(job->request.now);
         if (!usable) {
@@ -173,14 +205,16 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) {
         if (mine != store::Errc::ok) job->planned = unwritable(mine);
     }
     // What an answer shows of other resources is what is committed now.
-    Snapshot snapshot(session_);
-    for (Job *job : jobs) answer(*job, snapshot.txn);
+    for (Job *job : jobs) {
+        Snapshot snapshot(session_);  // each its own: a damaged record is nobody else's trouble
+        answer(*job, snapshot);
+    }
     if (code != store::Errc::ok) problem_ = to_string(code);
     if (code == store::Errc::panic) return BatchOutcome::reopen;
     return code == store::Errc::ok || retry ? BatchOutcome::ok : BatchOutcome::failed;
 }
 
-void Writer::answer(Job &job, store::ReadTxn &txn) {
+void Writer::answer(Job &job, Snapshot &snapshot) {
     Response &response = job.response;
     response.facts.dialect = job.report.summary();
     if (!job.planned) {
@@ -195,17 +229,14 @@ void Writer::answer(Job &job, store::ReadTxn &txn) {
     response.status = plan.status;
     response.facts.resource_id = scim::to_string(command.id);
     if (plan.record.empty()) return;
-    auto record = store::RecordView::parse(plan.record);
     response.etag = etag_of(plan.version);
     append_location(response.location, *command.type, job.request.base_url, command.id);
     if (job.prepared->quiet) {
         response.status = 204;
         return;
     }
-    store::Directory directory(txn, command.tenant);
-    Rendering rendering{*command.catalog, *command.type, job.request.base_url,
-                        job.prepared->projection, directory};
-    render_resource(response.body, rendering, command.id, *record, plan.version);
+    job.unfinished = is_long(job, snapshot);
+    if (!job.unfinished) finish_answer(job, snapshot);
 }
 
 Writer::Chores Writer::chores(int64_t now) {

@@ -22,6 +22,8 @@ struct Job {
     ActorPtr actor;
     Response response;
 
+    bool unfinished = false;  // after Writer::run(): finish_answer() makes the answer
+
     // The batch's own.
     Report report;
     Result<Prepared> prepared = Error{};
@@ -36,20 +38,24 @@ enum class BatchOutcome : uint8_t {
              // unknown, 503 to all
 };
 
+// Shows what an unfinished job has written; on any thread, from a snapshot after its commit.
+void finish_answer(Job &job, Snapshot &snapshot);
+
 class Writer {
   public:
     explicit Writer(Store &store) : store_(store), session_(store), trimmer_(store.retention()) {}
 
-    // Answers every job. Blocks: for the write lock and the disk. For one thread.
+    // Answers every job, but leaves those answers unfinished that the others would have to wait for.
+    // Blocks: for the write lock and the disk. For one thread.
     BatchOutcome run(const std::vector<Job *> &jobs);
 
     // Uses of tokens, to be written like refusals. Not while a batch or chores run.
     void add_uses(std::vector<store::TokenUse> uses);
 
     // What is left for a quiet moment: dead rows of groups (store/members.h), changes that are too
-    // old (store/retention.h), and notes that no commit has taken along: refusals, uses of tokens. do_chores() does some of
-    // it and says whether there is more; if there is something to write it waits for the write lock
-    // and holds it for some milliseconds. `now` in milliseconds.
+    // old (store/retention.h), and notes that no commit has taken along: refusals, uses of tokens.
+    // do_chores() does some of it and says whether there is more; if there is something to write it
+    // waits for the write lock and holds it for some milliseconds. `now` in milliseconds.
     enum class Chores : uint8_t { none, notes, rows };
     Chores chores(int64_t now);
     bool do_chores(int64_t now);
@@ -64,7 +70,7 @@ class Writer {
     void plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
                   bool is_full);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
-    void answer(Job &job, store::ReadTxn &txn);
+    void answer(Job &job, Snapshot &snapshot);
     bool has_notes() const { return !refusals_.empty() || !uses_.empty(); }
     void put_notes(store::WriteTxn &txn);
     void drop_notes();

@@ -37,8 +37,8 @@ class Search {
     // the table.
     bool is_plain() const { return !query_.filter && !sorted_; }
 
-    // 503 if the deadline or the client's end ends it. REQUIRES: prepared.
-    Result<Hits> run();
+    // The hits are not all there if the watch was stopped. REQUIRES: prepared.
+    Hits run(Watch &watch);
 
     // One line; REQUIRES: prepared.
     std::string explain() const;

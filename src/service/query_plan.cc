@@ -310,9 +310,10 @@ void QueryPlan::collect(const Access &access, std::vector<Id> &ids, Watch &watch
         case Kind::index:
             return directory_.each_row(*access.attr->index, access.from, access.to, take);
         case Kind::groups_of:
-            return members.each_group(
-                type_.number, access.ids[0],
-                [&](const Id &id, const store::RecordView &) { return take(id); });
+            return members.each_group(type_.number, access.ids[0],
+                                      [&](const Id &id, const store::RecordView &record) {
+                                          return take(id) && watch.go_on(record.bytes().size());
+                                      });
         case Kind::members_of:
             if (const TypeView *groups = catalog_.group_type())
                 if (auto group = directory_.record(groups->number, access.ids[0]))

@@ -1,12 +1,14 @@
 #include "service/read.h"
 
+#include <algorithm>
+
 #include "scim/discovery.h"
 #include "scim/search.h"
 #include "service/content_type.h"
+#include "service/outlet.h"
 #include "service/query.h"
 #include "service/render.h"
 #include "service/routes.h"
-#include "store/members.h"
 
 namespace scim::service {
 
@@ -19,21 +21,13 @@ Error unreadable(store::Txn &txn) {
 
 constexpr size_t loop_body = 64 * 1024;  // bytes of a SearchRequest that the event loop parses
 
-// A group's members and a user's groups are rendered one by one; so many are left to a thread.
-constexpr size_t loop_references = 500;
-
-bool shows_references(const TypeView &type, const Projection &projection) {
-    return (type.members != nullptr && projection.shows_any(*type.members)) ||
-           (type.groups != nullptr && projection.shows_any(*type.groups));
-}
-
-// Counted up to one more than the event loop renders.
-size_t count_references(store::Directory &directory, const TypeView &type, const Id &id) {
-    store::Members members(directory);
-    if (type.members != nullptr) return members.rows(id, loop_references + 1);
-    size_t count = 0;
-    members.each_membership(id, [&](const Id &, uint32_t) { return ++count <= loop_references; });
-    return count;
+// What has become of an answer that was rendered.
+Result<Reading> ended(Snapshot &snapshot, const Watch &watch, Outlet &outlet) {
+    if (watch.deferred()) return Reading::deferred;
+    auto done = outlet.finish();
+    if (!done) return done.error();
+    if (!snapshot.txn.good()) return unreadable(snapshot.txn);
+    return Reading::answered;
 }
 
 Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Request &request,
@@ -54,84 +48,93 @@ Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Requ
         response.status = 304;
         return Reading::answered;
     }
-    if (patience == Patience::event_loop && shows_references(*target.type, *projection) &&
-        count_references(directory, *target.type, *target.id) > loop_references)
+    if (patience == Patience::event_loop &&
+        shown_references(*target.type, *projection, directory, *target.id) > loop_references)
         return Reading::deferred;
     response.status = 200;
-    Rendering rendering{*snapshot.catalog(), *target.type, request.base_url, *projection,
-                        directory};
-    if (render_resource(response.body, rendering, *target.id, *record, version))
-        return Reading::answered;
-    snapshot.txn.fail(store::Errc::damaged);
-    return unreadable(snapshot.txn);
+    Watch watch(request, patience);
+    Outlet outlet(request, response, watch);
+    Rendering rendering{*snapshot.catalog(), *target.type, request.base_url,
+                        *projection,         directory,    outlet};
+    if (outlet.go_on(record->bytes().size()) &&
+        !render_resource(rendering, *target.id, *record, version))
+        snapshot.txn.fail(store::Errc::damaged);
+    return ended(snapshot, watch, outlet);
 }
 
 // The page of a query's answer.
 class PageWriter {
   public:
-    PageWriter(Snapshot &snapshot, store::Directory &directory, const Request &request)
-        : snapshot_(snapshot), directory_(directory), request_(request), watch_(request) {}
+    PageWriter(Snapshot &snapshot, store::Directory &directory, Outlet &outlet)
+        : snapshot_(snapshot), directory_(directory), outlet_(outlet) {}
 
     // One for each type of the query. `projection` must outlive this.
-    void add_type(const TypeView &type, const Projection &projection) {
+    void add_type(const TypeView &type, const Projection &projection, std::string_view base_url) {
         renderings_.push_back(
-            {*snapshot_.catalog(), type, request_.base_url, projection, directory_});
+            {*snapshot_.catalog(), type, base_url, projection, directory_, outlet_});
     }
 
-    bool shows_references(size_t type) const {
-        return service::shows_references(renderings_[type].type, renderings_[type].projection);
+    bool shows_references() const {
+        const Rendering &r = renderings_[0];
+        return (r.type.members != nullptr && r.projection.shows_any(*r.type.members)) ||
+               (r.type.groups != nullptr && r.projection.shows_any(*r.type.groups));
     }
     // False if rendering these takes longer than the event loop has.
-    bool is_short(const std::vector<Hit> &hits) {
+    bool is_short(const std::vector<Hit> &hits) const {
         size_t references = 0;
         for (const Hit &hit : hits) {
-            if (!shows_references(hit.type)) continue;
-            const TypeView &type = renderings_[hit.type].type;
-            references += count_references(directory_, type, hit.id);
+            const Rendering &r = renderings_[hit.type];
+            references += shown_references(r.type, r.projection, directory_, hit.id);
             if (references > loop_references) return false;
         }
         return true;
     }
 
-    // The resources of a page that begins after `skip` others of the only type.
-    void add_range(uint64_t skip, uint64_t count) {
-        directory_.scan(renderings_[0].type.number, skip, count,
+    // The page that begins after `skip` resources of the only type.
+    void write_range(uint64_t total, uint64_t skip, uint64_t count) {
+        begin(total, skip + 1, skip < total ? std::min(count, total - skip) : 0);
+        directory_.scan(renderings_[0].type.number, skip, left_,
                         [&](const Id &id, store::Bytes bytes) {
+                            if (!outlet_.go_on(bytes.size())) return false;
                             add(0, id, store::RecordView::parse(bytes));
-                            return snapshot_.txn.good() && watch_.go_on();
+                            return snapshot_.txn.good();
                         });
+        end();
     }
-    void add_hits(const std::vector<Hit> &hits) {
-        for (const Hit &hit : hits) {
-            add(hit.type, hit.id, directory_.record(renderings_[hit.type].type.number, hit.id));
-            if (!snapshot_.txn.good() || !watch_.go_on()) return;
+    void write_hits(const Hits &hits, uint64_t start) {
+        begin(hits.total, start, hits.page.size());
+        for (const Hit &hit : hits.page) {
+            auto record = directory_.record(renderings_[hit.type].type.number, hit.id);
+            if (record && !outlet_.go_on(record->bytes().size())) break;
+            add(hit.type, hit.id, record);
+            if (!snapshot_.txn.good()) break;
         }
-    }
-
-    Outcome finish(std::string &out, uint64_t total, uint64_t start) const {
-        if (!snapshot_.txn.good()) return unreadable(snapshot_.txn);
-        if (watch_.stopped()) return watch_.error();
-        write_list(out, total, start, items_, text_);
-        return Done{};
+        end();
     }
 
   private:
+    void begin(uint64_t total, uint64_t start, uint64_t items) {
+        begin_list(outlet_.text(), total, start, items);
+        left_ = items;
+    }
     void add(size_t type, const Id &id, const std::optional<store::RecordView> &record) {
-        if (items_ > 0) text_ += ',';
-        items_++;
         const Rendering &r = renderings_[type];
-        if (!record || !render_resource(text_, r, id, *record,
+        if (!record || !render_resource(r, id, *record,
                                         version_of(r.catalog, r.type, directory_, id, *record)))
             snapshot_.txn.fail(store::Errc::damaged);
+        if (--left_ > 0) outlet_.text() += ',';
+    }
+    // Fewer resources than were counted: the count is in the text already.
+    void end() {
+        if (left_ > 0) snapshot_.txn.fail(store::Errc::damaged);
+        end_list(outlet_.text());
     }
 
     Snapshot &snapshot_;
     store::Directory &directory_;
-    const Request &request_;
-    Watch watch_;
+    Outlet &outlet_;
     std::vector<Rendering> renderings_;
-    std::string text_;
-    uint64_t items_ = 0;
+    uint64_t left_ = 0;  // resources that are still to come
 };
 
 Result<Query> query_of(const Request &request, const Target &target) {
@@ -175,24 +178,21 @@ Result<Reading> read_list(Snapshot &snapshot, const Actor &actor, const Request 
     const bool on_loop = patience == Patience::event_loop;
     if (on_loop && search.is_long()) return Reading::deferred;
 
-    PageWriter writer(snapshot, directory, request);
+    Watch watch(request, patience);
+    Outlet outlet(request, response, watch);
+    PageWriter writer(snapshot, directory, outlet);
     for (size_t i = 0; i < projections->size(); i++)
-        writer.add_type(*search.types()[i], (*projections)[i]);
-    const Page &page = search.page();
-    uint64_t total = 0;
-    if (search.is_plain() && target.type != nullptr && !(on_loop && writer.shows_references(0))) {
-        total = directory.count(target.type->number);
-        if (page.start <= total) writer.add_range(page.start - 1, page.count);
-    } else {
-        auto hits = search.run();
-        if (!hits) return hits.error();
-        if (on_loop && !writer.is_short(hits->page)) return Reading::deferred;
-        total = hits->total;
-        writer.add_hits(hits->page);
-    }
-    if (auto r = writer.finish(response.body, total, page.start); !r) return r.error();
+        writer.add_type(*search.types()[i], (*projections)[i], request.base_url);
     response.status = 200;
-    return Reading::answered;
+    const Page &page = search.page();
+    if (search.is_plain() && target.type != nullptr && !(on_loop && writer.shows_references())) {
+        writer.write_range(directory.count(target.type->number), page.start - 1, page.count);
+    } else {
+        Hits hits = search.run(watch);
+        if (on_loop && !writer.is_short(hits.page)) return Reading::deferred;
+        if (!watch.stopped()) writer.write_hits(hits, page.start);
+    }
+    return ended(snapshot, watch, outlet);
 }
 
 Outcome read_discovery(const Catalog &catalog, const Request &request, const Target &target,

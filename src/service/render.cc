@@ -80,38 +80,44 @@ bool may_copy(const Rendering &r, const store::RecordHeader &header) {
 
 // The computed attributes
 
-// One element of `groups` or `members`: what it refers to, by the names of its parts.
-struct Reference {
-    const TypeView *type;
-    const Id &id;
-    store::Bytes display;    // JSON
-    std::string_view label;  // of the part `type`
-};
-
-void append_reference(std::string &out, const Rendering &r, const Attr &attr, const Reference &to) {
-    out += '{';
-    for (const Attr *part : attr.subs) {
-        std::string_view name = part->def->name;
-        if (!r.projection.shows(*part) || (name == "display" && to.display.empty())) continue;
-        append_member(out, name);
-        if (name == "display") {
-            out += to.display;
-            continue;
-        }
-        out += '"';
-        if (name == "value") append_id(out, to.id);
-        if (name == "$ref") append_location(out, *to.type, r.base_url, to.id);
-        if (name == "type") out += to.label;
-        out += '"';
-    }
-    out += '}';
-}
-
-// Appends `,"name":[…]`; open() before the first element and close() after the last, if there is one.
-class ArrayWriter {
+// Appends `,"groups":[…]` or `,"members":[…]`, nothing without elements: what each refers to, by the
+// names of its parts.
+class ReferenceWriter {
   public:
-    ArrayWriter(std::string &out, const Attr &attr) : out_(out), attr_(attr) {}
-    void next() {
+    ReferenceWriter(const Rendering &r, const Attr &attr)
+        : out_(r.outlet.text()), base_url_(r.base_url), attr_(attr) {
+        for (const Attr *part : attr.subs)
+            if (r.projection.shows(*part)) parts_.push_back(part->def->name);
+    }
+    bool shows_display() const {
+        return std::find(parts_.begin(), parts_.end(), "display") != parts_.end();
+    }
+    // `display` is JSON, or empty; `label` the part `type`.
+    void add(const TypeView &type, const Id &id, store::Bytes display, std::string_view label) {
+        open();
+        out_ += '{';
+        for (std::string_view name : parts_) {
+            if (name == "display") {
+                if (display.empty()) continue;
+                append_member(out_, name);
+                out_ += display;
+                continue;
+            }
+            append_member(out_, name);
+            out_ += '"';
+            if (name == "value") append_id(out_, id);
+            if (name == "$ref") append_location(out_, type, base_url_, id);
+            if (name == "type") out_ += label;
+            out_ += '"';
+        }
+        out_ += '}';
+    }
+    void close() {
+        if (any_) out_ += ']';
+    }
+
+  private:
+    void open() {
         if (any_) {
             out_ += ',';
             return;
@@ -120,43 +126,45 @@ class ArrayWriter {
         append_member(out_, attr_.def->name);
         out_ += '[';
     }
-    void close() {
-        if (any_) out_ += ']';
-    }
 
-  private:
     std::string &out_;
+    std::string_view base_url_;
     const Attr &attr_;
+    std::vector<std::string_view> parts_;
     bool any_ = false;
 };
 
-void append_groups(std::string &out, const Rendering &r, const Id &id) {
+void append_groups(const Rendering &r, const Id &id) {
     const Attr *groups = r.type.groups;
     const TypeView *type = r.catalog.group_type();
     if (groups == nullptr || type == nullptr || !r.projection.shows_any(*groups)) return;
-    ArrayWriter array(out, *groups);
+    ReferenceWriter array(r, *groups);
     store::Members(r.directory)
         .each_group(type->number, id, [&](const Id &group, const store::RecordView &record) {
-            array.next();
-            append_reference(out, r, *groups, {type, group, display_of(*type, record), "direct"});
-            return true;
+            array.add(*type, group, display_of(*type, record), "direct");
+            return r.outlet.go_on(record.bytes().size());
         });
     array.close();
 }
 
-void append_members(std::string &out, const Rendering &r, const Id &id, uint32_t epoch) {
+void append_members(const Rendering &r, const Id &id, uint32_t epoch) {
     const Attr *members = r.type.members;
     if (members == nullptr || !r.projection.shows_any(*members)) return;
-    ArrayWriter array(out, *members);
+    ReferenceWriter array(r, *members);
+    const bool shows_display = array.shows_display();
+    store::RecordCursor records(r.directory);
     store::Members(r.directory)
         .each_member(id, epoch, nullptr, [&](const Id &member, TypeNumber number) {
             const TypeView *type = r.catalog.type_by_number(number);
-            auto record = r.directory.record(number, member);
-            if (type == nullptr || !record) return true;
-            array.next();
-            append_reference(out, r, *members,
-                             {type, member, display_of(*type, *record), type->type.name});
-            return true;
+            if (type == nullptr) return true;
+            if (!shows_display) {
+                array.add(*type, member, {}, type->type.name);
+                return r.outlet.go_on(0);
+            }
+            auto record = records.record(number, member);
+            if (!record) return true;
+            array.add(*type, member, display_of(*type, *record), type->type.name);
+            return r.outlet.go_on(record->bytes().size());
         });
     array.close();
 }
@@ -222,11 +230,10 @@ bool write_body(std::string &out, const Rendering &r, std::vector<Leaf> &leaves)
 }  // namespace
 
 store::Bytes display_of(const TypeView &type, const store::RecordView &record) {
-    const Attr *display = type.find_core("displayName");
-    store::Bytes name = display != nullptr ? record.first(display->number) : store::Bytes();
-    if (!name.empty()) return name;
-    const Attr *user_name = type.find_core("userName");
-    return user_name != nullptr ? record.first(user_name->number) : store::Bytes();
+    store::Bytes name;
+    if (type.display_name != nullptr) name = record.first(type.display_name->number);
+    if (name.empty() && type.user_name != nullptr) name = record.first(type.user_name->number);
+    return name;
 }
 
 uint64_t version_of(const Catalog &catalog, const TypeView &type, store::Directory &directory,
@@ -236,8 +243,21 @@ uint64_t version_of(const Catalog &catalog, const TypeView &type, store::Directo
     return std::max(version, store::Members(directory).position(id));
 }
 
-bool render_resource(std::string &out, const Rendering &r, const Id &id,
-                     const store::RecordView &record, uint64_t version) {
+size_t shown_references(const TypeView &type, const Projection &projection,
+                        store::Directory &directory, const Id &id) {
+    store::Members members(directory);
+    auto shown = [&](const Attr *attr) { return attr != nullptr && projection.shows_any(*attr); };
+    if (shown(type.members)) return members.rows(id, loop_references + 1);
+    size_t count = 0;
+    if (shown(type.groups))
+        members.each_membership(id,
+                                [&](const Id &, uint32_t) { return ++count <= loop_references; });
+    return count;
+}
+
+bool render_resource(const Rendering &r, const Id &id, const store::RecordView &record,
+                     uint64_t version) {
+    std::string &out = r.outlet.text();
     const auto &header = record.header();
     if (may_copy(r, header)) {
         append_schemas(out, r.type, header.extensions);
@@ -255,8 +275,8 @@ bool render_resource(std::string &out, const Rendering &r, const Id &id,
         out += "\",";
         if (!write_body(out, r, leaves)) out.pop_back();
     }
-    append_groups(out, r, id);
-    append_members(out, r, id, header.member_epoch);
+    append_groups(r, id);
+    append_members(r, id, header.member_epoch);
     append_meta(out, r, id, header, version);
     out += '}';
     return true;

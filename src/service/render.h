@@ -7,6 +7,7 @@
 
 #include "scim/catalog.h"
 #include "scim/projection.h"
+#include "service/outlet.h"
 #include "service/request.h"
 #include "store/directory.h"
 #include "store/record.h"
@@ -20,7 +21,14 @@ struct Rendering {
     std::string_view base_url;
     const Projection &projection;
     store::Directory &directory;
+    Outlet &outlet;
 };
+
+// A group's members and a user's groups are rendered one by one; the event loop renders so many.
+constexpr size_t loop_references = 500;
+// How many of them are shown, counted up to one more than that.
+size_t shown_references(const TypeView &type, const Projection &projection,
+                        store::Directory &directory, const Id &id);
 
 // The name of a resource as a reference to it shows it, JSON: its displayName, or its userName;
 // empty if it has neither.
@@ -30,11 +38,12 @@ store::Bytes display_of(const TypeView &type, const store::RecordView &record);
 uint64_t version_of(const Catalog &catalog, const TypeView &type, store::Directory &directory,
                     const Id &id, const store::RecordView &record);
 
-// Appends the resource. The stored body is copied if it may be shown as it is; otherwise the shown
-// leaves are written anew, in canonical order, and nothing that is no longer declared. `version` is
-// version_of(). False if the record is damaged.
-bool render_resource(std::string &out, const Rendering &rendering, const Id &id,
-                     const store::RecordView &record, uint64_t version);
+// Appends the resource to the outlet's text; the outlet knows if that had to end. The stored body is
+// copied if it may be shown as it is; otherwise the shown leaves are written anew, in canonical
+// order, and nothing that is no longer declared. `version` is version_of(). False if the record is
+// damaged.
+bool render_resource(const Rendering &rendering, const Id &id, const store::RecordView &record,
+                     uint64_t version);
 
 // W/"17": the version of RFC 7644 3.14, weak because a projection has the same.
 std::string etag_of(uint64_t version);

@@ -21,6 +21,7 @@ void Response::clear() {
     etag.clear();
     location.clear();
     body.clear();
+    in_sink = 0;
     facts.operation = {};
     facts.resource_type.clear();
     facts.resource_id.clear();
@@ -35,6 +36,7 @@ void refuse(Response &response, const Error &error, const store::RequestId &requ
     response.retry_after = error.retry_after;
     response.etag.clear();
     response.location.clear();
+    response.in_sink = 0;
     response.facts.detail = error.detail;
     response.facts.scim_type = error.type;
     response.body = error_body(error, request_text(request));

@@ -43,6 +43,8 @@ struct Settings {
     }
 };
 
+class Sink;  // service/outlet.h
+
 // Views into bytes that the caller keeps until the answer is made.
 struct Request {
     Method method = Method::get;
@@ -57,6 +59,7 @@ struct Request {
     // Of a long read: when it must have ended, and whether nobody waits for it any more.
     std::optional<std::chrono::steady_clock::time_point> deadline;
     const std::atomic<bool> *cancelled = nullptr;
+    Sink *sink = nullptr;   // takes an answer that is too long for memory
     bool explains = false;  // facts.plan is wanted
 };
 
@@ -88,6 +91,8 @@ struct Response {
     uint16_t retry_after = 0;  // seconds
     std::string_view allow;    // for 405: a literal
     std::string etag, location, body;
+    uint64_t in_sink =
+        0;  // bytes of a body that the request's sink has taken; `body` is empty then
     Facts facts;
 
     void clear();  // keeps the capacity of its strings

@@ -3,6 +3,8 @@
 namespace scim::service {
 
 bool Watch::look() {
+    if (patience_ == Patience::event_loop) return !(stopped_ = bytes_ > bytes_a_look);
+    bytes_ = 0;
     cancelled_ = request_.cancelled != nullptr && *request_.cancelled;
     stopped_ =
         cancelled_ || (request_.deadline && std::chrono::steady_clock::now() >= *request_.deadline);

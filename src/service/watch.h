@@ -12,20 +12,30 @@ enum class Patience : uint8_t {
 
 class Watch {
   public:
-    explicit Watch(const Request &request) : request_(request) {}
+    Watch(const Request &request, Patience patience) : request_(request), patience_(patience) {}
 
-    // To be asked for each record that is looked at: false if that must end.
-    bool go_on() { return (++seen_ % records_a_look != 0 || look()) && !stopped_; }
+    // To be asked for each record that is looked at, with its size, or several times that if it is
+    // looked at in several ways: false if that must end.
+    bool go_on(size_t bytes = 0) {
+        bytes_ += bytes;
+        bool is_time = ++seen_ % records_a_look == 0 || bytes_ > bytes_a_look;
+        return (!is_time || look()) && !stopped_;
+    }
     bool stopped() const { return stopped_; }
+    // True if it is the event loop that must not go on.
+    bool deferred() const { return stopped_ && patience_ == Patience::event_loop; }
     // REQUIRES: stopped().
     Error error() const;
 
   private:
-    static constexpr uint64_t records_a_look = 1000;
+    // The event loop has no time for more bytes than these. Records may be large: those of a
+    // resource are bounded at 16 MiB.
+    static constexpr uint64_t records_a_look = 1000, bytes_a_look = 1 << 20;
     bool look();
 
     const Request &request_;
-    uint64_t seen_ = 0;
+    Patience patience_;
+    uint64_t seen_ = 0, bytes_ = 0;
     bool stopped_ = false, cancelled_ = false;
 };
 

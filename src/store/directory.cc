@@ -117,6 +117,17 @@ std::optional<RecordView> Directory::record(TypeNumber type, const Id &id) {
     return view;
 }
 
+std::optional<RecordView> RecordCursor::record(TypeNumber type, const Id &id) {
+    const Key key = resource_key(directory_.tenant(), type, id);
+    if (!placed_ || !cursor_.next() || cursor_.key() != key) {
+        placed_ = cursor_.seek(key);
+        if (!placed_ || cursor_.key() != key) return std::nullopt;
+    }
+    auto view = RecordView::parse(cursor_.value());
+    if (!view) directory_.txn().fail(Errc::damaged);
+    return view;
+}
+
 bool Directory::exists(TypeNumber type, const Id &id) {
     Bytes bytes;
     return txn_.get(Db::resources, resource_key(tenant_, type, id), bytes);

@@ -117,6 +117,22 @@ class Directory {
     TenantNumber tenant_;
 };
 
+// Records that are asked for in the order of their ids. Each is often the neighbour of the last,
+// which a cursor finds without a way down from the root. One that is not costs what it would have.
+class RecordCursor {
+  public:
+    explicit RecordCursor(Directory &directory)
+        : directory_(directory), cursor_(directory.txn(), Db::resources) {}
+
+    // As Directory::record().
+    std::optional<RecordView> record(TypeNumber type, const Id &id);
+
+  private:
+    Directory &directory_;
+    Cursor cursor_;
+    bool placed_ = false;
+};
+
 // What one write does to the members of a Group.
 struct MemberChange {
     std::vector<std::pair<Id, TypeNumber>> joined;

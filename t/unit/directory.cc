@@ -113,6 +113,36 @@ void test_damage(Env &env, const Catalog &catalog, TenantNumber tenant) {
     ok(txn.error() == Errc::damaged, "and said to be one");
 }
 
+void test_record_cursor(Env &env, const Catalog &catalog, TenantNumber tenant) {
+    const TypeView &type = *catalog.type_by_name("User");
+    {
+        WriteTxn txn(env);
+        DirectoryWriter directory(txn, tenant);
+        for (uint8_t id : {10, 11, 12, 20, 30, 31})
+            directory.apply(edit_of(catalog, type, id, "c" + std::to_string(id), id));
+        DirectoryWriter(txn, tenant + 1000).apply(edit_of(catalog, type, 32, "c32", 1));
+        (void)txn.commit();
+    }
+    Reader reader(env);
+    ReadTxn txn(reader);
+    Directory directory(txn, tenant);
+    RecordCursor records(directory);
+    std::string found;
+    auto look = [&](TypeNumber number, uint8_t last) {
+        Id id{};
+        id[15] = last;
+        auto record = records.record(number, id);
+        found += record ? ' ' + std::to_string(record->header().version) : " -";
+    };
+    for (uint8_t id : {10, 11, 13, 20, 21, 30, 31, 32, 31, 10, 12}) look(type.number, id);
+    is(found, " 10 11 - 20 - 30 31 - 31 10 12", "neighbours, gaps, the end, and back again");
+    found.clear();
+    look(TypeNumber(type.number + 1), 11);
+    look(type.number, 11);
+    is(found, " - 11", "types");
+    ok(txn.good(), "what is missing is no damage");
+}
+
 void test_refusals(Env &env, TenantNumber tenant) {
     WriteTxn txn(env);
     for (uint64_t i = 0; i < refusals_per_tenant + 5; i++) {
@@ -216,6 +246,7 @@ int main() {
     test_resources(store->env(), *catalog, one, two);
     test_replace_and_remove(store->env(), *catalog, one);
     test_damage(store->env(), *catalog, one);
+    test_record_cursor(store->env(), *catalog, two);
     test_refusals(store->env(), one);
     test_catalog(store->env(), *catalog);
     test_gate(store->env());

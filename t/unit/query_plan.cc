@@ -213,13 +213,14 @@ Answer ask(Population &population, const Query &query,
     }
     answer.plan = search.explain();
     answer.is_long = search.is_long();
-    auto hits = search.run();
-    if (!hits || !snapshot.txn.good()) {
-        answer.why = hits ? "damaged" : hits.error().detail;
+    Watch watch(request, patience);
+    Hits hits = search.run(watch);
+    if (watch.stopped() || !snapshot.txn.good()) {
+        answer.why = watch.stopped() ? watch.error().detail : "damaged";
         return answer;
     }
-    answer.total = hits->total;
-    for (const Hit &hit : hits->page) answer.page.push_back(hit.id);
+    answer.total = hits.total;
+    for (const Hit &hit : hits.page) answer.page.push_back(hit.id);
     return answer;
 }
 
@@ -612,7 +613,7 @@ void ended() {
     request.cancelled = &cancelled;
     request.deadline = std::chrono::steady_clock::now() + std::chrono::hours(1);
     auto looks = [&] {
-        Watch watch(request);
+        Watch watch(request, Patience::thread);
         size_t n = 0;
         while (n < 100000 && watch.go_on()) n++;
         return std::pair(n, watch.stopped() ? watch.error().detail : "");

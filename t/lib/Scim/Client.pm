@@ -21,7 +21,8 @@ use Time::HiRes qw(time);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
-# port; tls => 1 or IO::Socket::SSL's options; token => used where a request has none; timeout => seconds (30)
+# port; tls => 1 or IO::Socket::SSL's options; token => used where a request has none; timeout => seconds (30);
+# raw => 1: {json} stays undef (it takes a second a megabyte)
 sub new {
     my ($class, %o) = @_;
     return bless { host => '127.0.0.1', timeout => 30, %o, buffer => '', pending => [] }, $class;
@@ -145,7 +146,7 @@ sub receive {
     $self->_body($r, $until) or return $self->_broken($r) if $method ne 'HEAD' && $r->{status} !~ /^(?:1..|204|304)$/;
     $self->close if lc($r->{headers}{connection} // '') eq 'close' && !@{ $self->{pending} };
     $r->{json} = eval { $json->decode($r->{body}) }
-        if length $r->{body} && ($r->{headers}{'content-type'} // '') =~ m{^application/(?:[\w.-]+\+)?json}i;
+        if length $r->{body} && !$self->{raw} && ($r->{headers}{'content-type'} // '') =~ m{^application/(?:[\w.-]+\+)?json}i;
     return $r;
 }
 

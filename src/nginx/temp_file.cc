@@ -1,0 +1,58 @@
+#include "nginx/temp_file.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+namespace scim::nginx {
+
+TempFile::~TempFile() {
+    if (fd_ != NGX_INVALID_FILE) close(fd_);
+}
+
+bool TempFile::fail() {
+    error_ = errno;
+    return false;
+}
+
+// Not ngx_create_temp_file(): its counters and pools belong to the event loop. Levels of directories
+// are for files that stay; these are gone from the path's own directory at once.
+bool TempFile::open() {
+    std::string name(view(path_.name));
+    name += "/scim-XXXXXX";
+    fd_ = mkostemp(&name[0], O_CLOEXEC);
+    return (fd_ != NGX_INVALID_FILE && unlink(name.c_str()) == 0) || fail();
+}
+
+bool TempFile::write(std::string_view bytes) {
+    if (error_ != 0 || (fd_ == NGX_INVALID_FILE && !open())) return false;
+    while (!bytes.empty()) {
+        ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+        if (n < 0 && errno != EINTR) return fail();
+        if (n > 0) bytes.remove_prefix(size_t(n));
+    }
+    return true;
+}
+
+ngx_buf_t *TempFile::give_to(ngx_http_request_t *r, off_t size) {
+    auto *cleanup = ngx_pool_cleanup_add(r->pool, sizeof(ngx_pool_cleanup_file_t));
+    auto *file = static_cast<ngx_file_t *>(ngx_pcalloc(r->pool, sizeof(ngx_file_t)));
+    auto *b = static_cast<ngx_buf_t *>(ngx_calloc_buf(r->pool));
+    if (cleanup == NULL || file == NULL || b == NULL) return NULL;
+    file->fd = fd_;
+    file->name = path_.name;
+    file->log = r->connection->log;
+    auto *closed = static_cast<ngx_pool_cleanup_file_t *>(cleanup->data);
+    closed->fd = fd_;
+    closed->name = path_.name.data;
+    closed->log = r->pool->log;
+    cleanup->handler = ngx_pool_cleanup_file;
+    fd_ = NGX_INVALID_FILE;
+    b->in_file = 1;
+    b->file = file;
+    b->file_last = size;
+    return b;
+}
+
+}  // namespace scim::nginx
