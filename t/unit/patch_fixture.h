@@ -42,4 +42,78 @@ inline std::string digits(const std::vector<Id> &ids) {
     return out;
 }
 
+inline std::string message(const std::string &operations) {
+    return R"({"schemas":[")" + std::string(patch_op_urn) + R"("],"Operations":[)" + operations +
+           "]}";
+}
+
+// The report of what was patched last.
+inline std::string summary;
+
+// The resource after the PATCH, or the error.
+inline std::string patch_body(const TypeView &type, const std::string &before,
+                              const std::string &body, bool strict,
+                              const PatchLimits &limits = PatchLimits()) {
+    Json resource_body = must(parse_json("{" + before + "}", JsonLimits()));
+    Report silent, report;
+    Resource resource = must(read_resource(type, resource_body.get(), false, silent));
+    Json json = must(parse_json(body, JsonLimits()));
+    summary.clear();
+    auto patch = Patch::parse(type, json.get(), limits, strict, report);
+    if (!patch) return words(patch.error());
+    std::string was;
+    write_members(was, type, resource.leaves, nullptr, nullptr);
+    auto done = patch->apply(type, resource, report);
+    summary = report.summary();
+    std::string out;
+    write_members(out, type, resource.leaves, nullptr, nullptr);
+    if (!done) return words(done.error()) + (was == out ? "" : " AND IT CHANGED: " + out);
+    std::vector<Leaf> leaves = resource.leaves;
+    canonical_order(type, leaves);
+    for (size_t i = 0; i < leaves.size(); i++)
+        if (leaves[i].attr != resource.leaves[i].attr ||
+            leaves[i].element != resource.leaves[i].element)
+            return "not in canonical order: " + out;
+    return out;
+}
+
+inline std::string patched(const std::string &before, const std::string &operations,
+                           bool strict = false) {
+    return patch_body(user(), before, message(operations), strict);
+}
+
+// The RFC's own: the same in both profiles, and nothing is reported.
+inline void rfc(const std::string &before, const std::string &operations, const std::string &after,
+                const std::string &name) {
+    is(patched(before, operations, true), after, name + " (strict)");
+    is(patched(before, operations) + (summary.empty() ? "" : "+" + summary), after, name);
+}
+
+// A dialect: done and reported, and refused under the strict profile.
+inline void dialect(const std::string &before, const std::string &operations,
+                    const std::string &after, const std::string &report, const std::string &refusal,
+                    const std::string &name) {
+    is(patched(before, operations), after, name);
+    is(summary, report, name + ": reported");
+    std::string strict = patched(before, operations, true);
+    if (!ok(strict.rfind(refusal + ": ", 0) == 0, name + ": refused")) diag(strict);
+}
+
+// Accepted alike by both, and reported by the lenient one.
+inline void refused(const std::string &before, const std::string &operations,
+                    const std::string &want, const std::string &name) {
+    std::string got = patched(before, operations);
+    if (!ok(has(got, want), name)) diag(got);
+}
+
+inline std::string op(const std::string &op, const std::string &path,
+                      const std::string &value = "") {
+    std::string out = R"({"op":")" + op + "\"";
+    std::string escaped;
+    for (char c : path) escaped += c == '"' || c == '\\' ? std::string{'\\', c} : std::string(1, c);
+    if (!path.empty()) out += R"(,"path":")" + escaped + "\"";
+    if (!value.empty()) out += R"(,"value":)" + value;
+    return out + "}";
+}
+
 }  // namespace fixture

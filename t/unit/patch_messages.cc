@@ -1,0 +1,165 @@
+// What a PATCH message must look like, and what is said of one that does not; and that a long one
+// takes no longer than it must.
+
+#include "scim/patch.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "patch_fixture.h"
+
+using namespace fixture;
+
+namespace {
+
+void messages() {
+    auto sent = [](const std::string &body, bool strict = false) {
+        return patch_body(user(), "", body, strict);
+    };
+    auto accepted = [&](const std::string &body, const std::string &report,
+                        const std::string &name) {
+        is(sent(body), R"("title":"T")", name);
+        is(summary, report, name + ": reported");
+        ok(has(sent(body, true), "invalidSyntax: "), name + ": refused");
+    };
+    auto wrong = [&](const std::string &body, const std::string &want, const std::string &name) {
+        std::string got = sent(body);
+        if (!ok(has(got, want), name)) diag(got);
+    };
+    const std::string one = R"({"op":"add","path":"title","value":"T"})";
+    accepted(R"({"Operations":[)" + one + "]}", "schemas-missing", "no schemas");
+    accepted(R"({"schemas":[],"Operations":[)" + one + "]}", "schemas-missing", "empty schemas");
+    accepted(R"({"schemas":["urn:x"],"Operations":[)" + one + "]}",
+             "unknown-schema,schemas-incomplete", "other schemas");
+    accepted(R"({"schemas":[")" + std::string(patch_op_urn) + R"("],"operations":[)" + one + "]}",
+             "operations-case", "operations in lower case");
+    accepted(R"({"schemas":[")" + std::string(patch_op_urn) + R"("],"Operations":)" + one + "}",
+             "single-value", "one operation without brackets");
+    accepted(message(R"({"Op":"add","Path":"title","VALUE":"T"})"), "operations-case",
+             "names in any case");
+    is(sent(message("")), "", "no operations");
+    is(summary, "operations-empty", "no operations: reported");
+    ok(has(sent(message(""), true), "invalidSyntax: "), "no operations: refused");
+
+    wrong("{}", "invalidSyntax: a PATCH must have \"Operations\"", "Operations absent");
+    wrong(R"({"title":"T"})", "a whole resource is sent with PUT", "a hint at PUT");
+    wrong(R"({"members":[{"value":"x","operation":"delete"}]})", "SCIM 1.1", "a group of SCIM 1.1");
+    wrong(R"({"meta":{"attributes":["title"]}})", "SCIM 1.1", "a user of SCIM 1.1");
+    wrong(R"({"schemas":["urn:scim:schemas:core:1.0"],"Operations":[]})",
+          "invalidSyntax: \"urn:scim:schemas:core:1.0\" in \"schemas\" is SCIM 1.1",
+          "a URN of SCIM 1.1");
+    wrong(R"({"schemas":[5],"Operations":[]})", "invalidSyntax: \"schemas\" must contain strings",
+          "schemas of numbers");
+    wrong(R"({"Operations":null})", "invalidSyntax: a PATCH must have", "null for Operations");
+    wrong(R"({"Operations":"x"})", "invalidSyntax: \"Operations\" must be an array, not a string",
+          "a string for Operations");
+    wrong(message("5"), "invalidSyntax: Operations[0]: an operation must be an object",
+          "a number for an operation");
+    wrong(
+        message("{}"),
+        "invalidSyntax: Operations[0].op: must be \"add\", \"replace\" or \"remove\", not nothing",
+        "no op");
+    wrong(message(one + R"(,{"op":"move"})"), "invalidSyntax: Operations[1].op: ", "an unknown op");
+    wrong(message(R"({"op":"add","path":5,"value":1})"),
+          "invalidPath: Operations[0].path: must be a string", "a path of numbers");
+    wrong(message(R"({"op":"add","path":"user name","value":1})"),
+          "invalidPath: Operations[0].path: the path \"user name\" is wrong at character 5",
+          "a malformed path");
+    wrong(message(R"({"op":"add","path":"emails[x]","value":1})"),
+          "invalidFilter: Operations[0].path: ", "a malformed filter");
+    wrong(message(R"({"op":"remove"})"), "noTarget: Operations[0]: ", "remove without path");
+    wrong(message(R"({"op":"remove","path":null,"value":{"title":"T"}})"),
+          "noTarget: ", "remove with a null path");
+    wrong(message(R"({"op":"add","path":"title"})"),
+          "invalidValue: Operations[0]: \"value\" is missing for \"title\"", "no value");
+    wrong(message(R"({"op":"replace"})"), "invalidValue: Operations[0]: \"value\" is missing",
+          "neither path nor value");
+    for (const char *path : {"id", "meta", "meta.created", "groups", "groups[value eq \\\"x\\\"]",
+                             "schemas", "groups.value"})
+        for (const char *what : {"add", "replace", "remove"})
+            wrong(message(std::string(R"({"op":")") + what + R"(","path":")" + path +
+                          R"(","value":"x"})"),
+                  "mutability: Operations[0].path: \"", std::string(what) + " " + path);
+    wrong(message(op("remove", "userName")),
+          "mutability: Operations[0].path: \"userName\" is required and cannot be removed",
+          "remove a required attribute");
+    wrong(message(op("replace", "userName", "null")),
+          "invalidValue: Operations[0].value: \"userName\" is required", "replace it by null");
+    is(patched(R"("userName":"u")", op("add", "userName", "null")), R"("userName":"u")",
+       "add null to it");
+    is(patched("", op("add", "password", "\"x\"") + "," + op("remove", "password")), "",
+       "a password is forgotten");
+
+    PatchLimits limits;
+    limits.operations = 2;
+    std::string three = message(one + "," + one + "," + one);
+    std::string got = patch_body(user(), "", three, false, limits);
+    ok(has(got, "413: ") && has(got, "scim_max_operations (2)"), "too many operations");
+    got = patch_body(
+        user(), "",
+        message(op(
+            "add", "",
+            R"({"emails[type eq \"a\"].value":"a","emails[type eq \"b\"].value":"b","emails[type eq \"c\"].value":"c"})")),
+        false, limits);
+    ok(has(got, "413: ") && has(got, "scim_max_operations"), "too many filters");
+    limits = PatchLimits();
+    limits.path = 10;
+    got = patch_body(user(), "", message(op("add", "displayName", "\"x\"")), false, limits);
+    ok(has(got, "invalidPath: Operations[0].path: the path has 11 bytes"), "too long a path");
+}
+// Of this process: the machine may have others to run.
+template <class F>
+double milliseconds(F f) {
+    const std::clock_t start = std::clock();
+    f();
+    return 1000.0 * double(std::clock() - start) / CLOCKS_PER_SEC;
+}
+
+void speed() {
+    std::string operations;
+    for (int i = 0; i < 1000; i++) {
+        std::string id = id_text('0');
+        std::string tail = std::to_string(1000 + i);
+        id.replace(id.size() - tail.size(), tail.size(), tail);
+        operations += (i ? "," : "") + op("add", "members", "[{\"value\":\"" + id + "\"}]");
+    }
+    Json json = must(parse_json(message(operations), JsonLimits()));
+    Report report;
+    double ms = milliseconds([&] {
+        Patch patch = must(Patch::parse(group(), json.get(), PatchLimits(), false, report));
+        ok(patch.members().add.size() == 1000, "1,000 operations on members");
+    });
+    ok(ms < 1000, "in " + std::to_string(ms) + " ms");
+
+    std::string emails, adds;
+    for (int i = 0; i < 9000; i++)
+        emails += (i ? ",\"" : "\"") + std::string("user") + std::to_string(i) + "@x.example\"";
+    for (int i = 0; i < 1000; i++)
+        adds +=
+            (i ? "," : "") +
+            op("add", "emails", "[\"new" + std::to_string(i) + "@x.example\",\"user5@x.example\"]");
+    std::string after;
+    ms = milliseconds([&] { after = patched("\"emails\":[" + emails + "]", adds); });
+    ok(std::count(after.begin(), after.end(), '{') == 10000 && ms < 6000,
+       "1,000 adds to 9,000 elements in " + std::to_string(ms) + " ms");
+    after = patched("\"emails\":[" + emails + "]",
+                    op("add", "emails", "[" + emails + R"(,{"type":"x"}])") + "," +
+                        op(
+                            "add", "emails", "[" + [&] {
+                                std::string more;
+                                for (int i = 0; i < 1001; i++)
+                                    more += (i ? ",\"" : "\"") + std::to_string(i) + "\"";
+                                return more;
+                            }() + "]"));
+    ok(has(after,
+           "invalidValue: Operations[1]: \"emails\" would have 10002 elements; 10000 are allowed"),
+       "elements are bounded");
+}
+
+}  // namespace
+
+int main() {
+    messages();
+    speed();
+    return tap::done();
+}

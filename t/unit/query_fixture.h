@@ -1,0 +1,226 @@
+#pragma once
+// What the tests of queries share: a store of random users and groups that are in memory, too, and
+// what a query says of them.
+
+#include "filter_naive.h"
+#include "fixture.h"
+#include "scim/datetime.h"
+#include "service/query.h"
+#include "store/format.h"
+#include "store/members.h"
+
+namespace fixture {
+
+using namespace scim::service;
+namespace store = scim::store;
+
+constexpr const char *base_url = "https://x.example";
+constexpr size_t user_count = 40, group_count = 10;
+
+// The usual store, with more indexes.
+inline void add_indexes(Store &store) {
+    Session session(store);
+    CatalogRows rows;
+    {
+        Snapshot snapshot(session);
+        rows = snapshot.catalog()->rows();
+        const TypeView &type = *snapshot.catalog()->type_by_name("User");
+        for (const char *path :
+             {"active", "name.familyName", "urn:example:acme:2.0:User:level",
+              "urn:example:acme:2.0:User:score", "urn:example:acme:2.0:User:since",
+              "urn:example:acme:2.0:User:ranks", "urn:example:acme:2.0:User:seat.value",
+              "urn:example:acme:2.0:User:seat.tags"}) {
+            IndexDef index;
+            index.number = uint16_t(rows.indexes.size() + 100);
+            index.type = type.number;
+            index.attr = type.find(path)->number;
+            rows.indexes.push_back(index);
+        }
+    }
+    rows.epoch++;
+    store::WriteTxn txn(store.env());
+    store::write_catalog(txn, rows);
+    if (txn.commit() != store::Errc::ok) std::abort();
+}
+
+struct Person {
+    Id id{};
+    Json body;  // as it is shown
+};
+
+struct Group {
+    Id id{};
+    std::string name;
+    std::vector<size_t> members;  // persons
+    bool holds_first = false;     // the first group
+};
+
+class Population {
+  public:
+    Population() : store_(open_store(dir_.path, size_t(64) << 20, {definition()})) {
+        add_indexes(*store_);
+        tenant_ = add_tenant(store_->env(), "acme").number;
+        session_ = std::make_unique<Session>(*store_);
+        Snapshot snapshot(*session_);
+        catalog_ = snapshot.catalog();
+        user_ = catalog_->type_by_name("User");
+        group_ = catalog_->type_by_name("Group");
+    }
+
+    void fill() {
+        store::WriteTxn txn(store_->env());
+        store::DirectoryWriter writer(txn, tenant_);
+        for (size_t i = 0; i < user_count; i++) add_user(writer, i);
+        for (size_t i = 0; i < group_count; i++) add_group(writer, i);
+        if (txn.commit() != store::Errc::ok) std::abort();
+        for (Person &person : people) add_computed(person);
+        for (const Person &person : people) known_ids.push_back(to_string(person.id));
+        for (const Group &group : groups) known_ids.push_back(to_string(group.id));
+        known_groups = groups.size();
+    }
+
+    Session &session() { return *session_; }
+    store::TenantNumber tenant() const { return tenant_; }
+
+    std::vector<Person> people;
+    std::vector<Group> groups;
+
+  private:
+    static Definition definition() { return must(load_definition(acme_schema)); }
+
+    void put(store::DirectoryWriter &writer, const TypeView &type, const Id &id, json_t *body,
+             store::RecordHeader header, store::MemberChange members) {
+        Report report;
+        Resource resource = must(read_resource(type, body, false, report));
+        store::ResourceEdit edit;
+        edit.type = type.number;
+        edit.id = id;
+        edit.is_new = true;
+        header.version = edit.position = ++position_;
+        header.created = 1700000000123;
+        header.modified = 1700000000123 + int64_t(position_);
+        edit.record = encode_record(header, *catalog_, type, resource);
+        edit.after = store::index_values(*catalog_, type, resource.leaves);
+        edit.change.type = type.number;
+        edit.change.id = id;
+        edit.members = std::move(members);
+        writer.apply(edit);
+    }
+
+    Id next_id() { return make_id(1700000000000 + int64_t(++ids_), {uint8_t(below(256))}); }
+
+    void add_user(store::DirectoryWriter &writer, size_t number) {
+        Person person{next_id(), random_user()};
+        json_t *body = person.body.get();
+        // Unique, as the index says.
+        std::string name = std::string(pick(texts)) + std::to_string(number);
+        json_object_set_new(body, "userName", json_stringn(name.data(), name.size()));
+        if (chance(3)) {
+            std::string text(330 + below(80), 'x');
+            text += pick(texts);
+            json_object_set_new(body, "externalId", json_stringn(text.data(), text.size()));
+        }
+        put(writer, *user_, person.id, body, {}, {});
+        people.push_back(std::move(person));
+    }
+
+    void add_group(store::DirectoryWriter &writer, size_t number) {
+        Group group{next_id(), std::string(pick(texts)) + std::to_string(number), {}, false};
+        store::MemberChange members;
+        store::RecordHeader header;
+        members.epoch = 1;
+        // A record of another epoch makes the rows dead ones.
+        bool is_emptied = number == 3;
+        header.member_epoch = is_emptied ? 2 : 1;
+        for (size_t i = 0; i < people.size(); i++) {
+            if (number == 4 || !chance(4)) continue;
+            members.joined.emplace_back(people[i].id, user_->number);
+            if (!is_emptied) group.members.push_back(i);
+        }
+        if (number > 0 && chance(2)) {
+            members.joined.emplace_back(groups[0].id, group_->number);
+            group.holds_first = !is_emptied;
+        }
+        Json body(json_pack("{s:[s],s:s}", "schemas", "urn:ietf:params:scim:schemas:core:2.0:Group",
+                            "displayName", group.name.c_str()));
+        put(writer, *group_, group.id, body.get(), header, std::move(members));
+        groups.push_back(std::move(group));
+    }
+
+    void add_computed(Person &person) {
+        json_t *body = person.body.get();
+        json_object_set_new(body, "id", json_string(to_string(person.id).c_str()));
+        json_object_set_new(
+            body, "meta",
+            json_pack("{s:s,s:s}", "created", "2023-11-14T22:13:20.123Z", "resourceType", "User"));
+        json_t *list = json_array();
+        for (const Group &group : groups)
+            for (size_t member : group.members)
+                if (people[member].id == person.id)
+                    json_array_append_new(
+                        list, json_pack("{s:s,s:s,s:s}", "value", to_string(group.id).c_str(),
+                                        "display", group.name.c_str(), "type", "direct"));
+        json_object_set_new(body, "groups", list);
+    }
+
+    TempDir dir_;
+    std::unique_ptr<Store> store_;
+    std::unique_ptr<Session> session_;
+    store::TenantNumber tenant_ = 0;
+    std::shared_ptr<const Catalog> catalog_;
+    const TypeView *user_ = nullptr, *group_ = nullptr;
+    uint64_t position_ = 0, ids_ = 0;
+};
+
+// What a query says: total, the ids of the page, how; or why not.
+struct Answer {
+    uint64_t total = 0;
+    std::vector<Id> page;
+    std::string plan, why;
+    bool is_long = false;
+};
+
+inline Answer ask(Population &population, const Query &query,
+                  const std::vector<const char *> &types = {"User"}, uint64_t max_scan = 1000000,
+                  Patience patience = Patience::thread) {
+    Settings settings;
+    settings.max_scan = max_scan;
+    settings.filter.length = 1 << 20;
+    settings.filter.terms = 10000;
+    Request request;
+    request.base_url = base_url;
+    request.settings = &settings;
+    Snapshot snapshot(population.session());
+    store::Directory directory(snapshot.txn, population.tenant());
+    std::vector<const TypeView *> views;
+    views.reserve(types.size());
+    for (const char *type : types) views.push_back(snapshot.catalog()->type_by_name(type));
+    Search search(snapshot, directory, request, query, views);
+    Report report;
+    Answer answer;
+    auto prepared = search.prepare(patience, report);
+    if (!prepared) {
+        answer.why = std::string(to_string(prepared.error().type)) + ": " + prepared.error().detail;
+        return answer;
+    }
+    answer.plan = search.explain();
+    answer.is_long = search.is_long();
+    Watch watch(request, patience);
+    Hits hits = search.run(watch);
+    if (watch.stopped() || !snapshot.txn.good()) {
+        answer.why = watch.stopped() ? watch.error().detail : "damaged";
+        return answer;
+    }
+    answer.total = hits.total;
+    for (const Hit &hit : hits.page) answer.page.push_back(hit.id);
+    return answer;
+}
+
+inline Query query_of(const std::string &filter, int64_t count = 1000) {
+    Query query;
+    if (!filter.empty()) query.filter = filter;
+    query.count = count;
+    return query;
+}
+
+}  // namespace fixture
