@@ -31,6 +31,7 @@ void check(int rc) {
 }
 
 struct Put {
+    Put(MDB_dbi *db, store::Bytes k, store::Bytes v) : dbi(db), key(k), value(v) {}
     MDB_dbi *dbi;
     std::string key, value;
 };
@@ -39,19 +40,18 @@ MDB_dbi resources, indexes, changes, meta;
 
 std::vector<Put> puts_of(const store::ResourceEdit &edit) {
     std::vector<Put> puts;
-    puts.push_back(
-        {&resources, std::string(store::resource_key(tenant, edit.type, edit.id)), edit.record});
+    puts.emplace_back(&resources, store::resource_key(tenant, edit.type, edit.id), edit.record);
     for (const auto &[index, value] : edit.after)
-        puts.push_back(
-            {&indexes, store::index_key(tenant, edit.type, index->attr, value, edit.id), {}});
-    puts.push_back(
-        {&changes, store::change_key(tenant, edit.position, 0), store::encode_change(edit.change)});
+        puts.emplace_back(&indexes,
+                          store::index_key(tenant, edit.type, index->attr, value, edit.id), "");
+    puts.emplace_back(&changes, store::change_key(tenant, edit.position, 0),
+                      store::encode_change(edit.change));
     std::string count, position;
     store::append_le(count, edit.position, 8);
     store::append_le(position, edit.position, 8);
     store::append_le(position, uint64_t(edit.change.time), 8);
-    puts.push_back({&meta, store::count_key(tenant, edit.type), count});
-    puts.push_back({&meta, store::position_key(tenant), position});
+    puts.emplace_back(&meta, store::count_key(tenant, edit.type), count);
+    puts.emplace_back(&meta, store::position_key(tenant), position);
     return puts;
 }
 

@@ -23,13 +23,13 @@ bool read_ids(ByteReader &in, std::vector<Id> &ids) {
     return !in.failed();
 }
 
-uint64_t read_counter(Txn &txn, const std::string &key) {
+uint64_t read_counter(Txn &txn, Bytes key) {
     Bytes bytes;
     if (!txn.get(Db::meta, key, bytes) || bytes.size() != 8) return 0;
     return read_le(bytes.data(), 8);
 }
 
-void put_counter(WriteTxn &txn, const std::string &key, uint64_t value) {
+void put_counter(WriteTxn &txn, Bytes key, uint64_t value) {
     std::string bytes;
     append_le(bytes, value, 8);
     txn.put(Db::meta, key, bytes);

@@ -97,7 +97,7 @@ class Directory {
     // after skipping `skip`. It returns false to stop.
     template <class Each>
     void scan(TypeNumber type, uint64_t skip, uint64_t count, Each &&each) {
-        std::string prefix = resource_prefix(tenant_, type);
+        const Key prefix = resource_prefix(tenant_, type);
         Cursor cursor(txn_, Db::resources);
         for (bool more = cursor.seek(prefix); more && count > 0; more = cursor.next()) {
             if (cursor.key().size() != prefix.size() + id_size ||

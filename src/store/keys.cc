@@ -84,29 +84,22 @@ std::optional<std::string> index_value(const Attr &attr, Bytes json) {
     return shortened(scim::key_of(attr.matching, text));
 }
 
-std::string tenant_prefix(TenantNumber tenant) {
-    std::string key;
-    append_be(key, tenant, 4);
-    return key;
+Key tenant_prefix(TenantNumber tenant) { return Key().number(tenant, 4); }
+
+Key kind_prefix(uint8_t kind, TenantNumber tenant) {
+    return Key().number(kind, 1).number(tenant, 4);
 }
 
-std::string resource_prefix(TenantNumber tenant, TypeNumber type) {
-    std::string key;
-    append_be(key, tenant, 4);
-    append_be(key, type, 2);
-    return key;
+Key resource_prefix(TenantNumber tenant, TypeNumber type) {
+    return tenant_prefix(tenant).number(type, 2);
 }
 
 Key resource_key(TenantNumber tenant, TypeNumber type, const Id &id) {
-    return Key().number(tenant, 4).number(type, 2).id(id);
+    return resource_prefix(tenant, type).id(id);
 }
 
 std::string index_prefix(TenantNumber tenant, TypeNumber type, AttrNumber attr) {
-    std::string key;
-    append_be(key, tenant, 4);
-    append_be(key, type, 2);
-    append_be(key, attr, 2);
-    return key;
+    return std::string(resource_prefix(tenant, type).number(attr, 2));
 }
 
 std::string index_key(TenantNumber tenant, TypeNumber type, AttrNumber attr, Bytes value,
@@ -124,69 +117,41 @@ std::optional<IndexTail> index_tail(Bytes key) {
     return IndexTail{key.substr(index_prefix_size, end - index_prefix_size), id_at(key, end + 1)};
 }
 
-Key members_prefix(TenantNumber tenant, const Id &first) {
-    return Key().number(tenant, 4).id(first);
-}
+Key members_prefix(TenantNumber tenant, const Id &first) { return tenant_prefix(tenant).id(first); }
 
 Key member_key(TenantNumber tenant, const Id &first, const Id &second) {
     return members_prefix(tenant, first).id(second);
 }
 
-std::string change_key(TenantNumber tenant, uint64_t position, uint16_t part) {
-    std::string key = tenant_prefix(tenant);
-    append_be(key, position, 8);
-    append_be(key, part, 2);
-    return key;
+Key change_key(TenantNumber tenant, uint64_t position, uint16_t part) {
+    return tenant_prefix(tenant).number(position, 8).number(part, 2);
 }
 
-std::string refusal_key(TenantNumber tenant, int64_t time, uint32_t sequence) {
-    std::string key = tenant_prefix(tenant);
-    append_be(key, uint64_t(time), 8);
-    append_be(key, sequence, 4);
-    return key;
+Key refusal_key(TenantNumber tenant, int64_t time, uint32_t sequence) {
+    return tenant_prefix(tenant).number(uint64_t(time), 8).number(sequence, 4);
 }
 
-std::string tenant_number_key(TenantNumber tenant) {
-    std::string key(1, '\0');
-    append_be(key, tenant, 4);
-    return key;
-}
+Key tenant_number_key(TenantNumber tenant) { return kind_prefix(0, tenant); }
 
 std::string tenant_name_key(Bytes name) {
     std::string key(1, '\x01');
     return key.append(name);
 }
 
-std::string tenant_token_key(TenantNumber tenant, uint32_t token) {
-    std::string key = tenant_prefix(tenant);
-    append_be(key, token, 4);
-    return key;
+Key tenant_token_key(TenantNumber tenant, uint32_t token) {
+    return tenant_prefix(tenant).number(token, 4);
 }
 
-std::string token_use_key(TenantNumber tenant, uint32_t token) {
-    std::string key(1, '\x01');
-    append_be(key, tenant, 4);
-    append_be(key, token, 4);
-    return key;
+Key token_use_key(TenantNumber tenant, uint32_t token) {
+    return kind_prefix(1, tenant).number(token, 4);
 }
 
-std::string position_key(TenantNumber tenant) {
-    std::string key(1, '\x01');
-    append_be(key, tenant, 4);
-    return key;
+Key position_key(TenantNumber tenant) { return kind_prefix(1, tenant); }
+
+Key count_key(TenantNumber tenant, TypeNumber type) {
+    return kind_prefix(2, tenant).number(type, 2);
 }
 
-std::string count_key(TenantNumber tenant, TypeNumber type) {
-    std::string key(1, '\x02');
-    append_be(key, tenant, 4);
-    append_be(key, type, 2);
-    return key;
-}
-
-std::string refusal_count_key(TenantNumber tenant) {
-    std::string key(1, '\x03');
-    append_be(key, tenant, 4);
-    return key;
-}
+Key refusal_count_key(TenantNumber tenant) { return kind_prefix(3, tenant); }
 
 }  // namespace scim::store

@@ -46,10 +46,11 @@ constexpr size_t index_digest_prefix = index_value_max - 64;  // of the string i
 constexpr size_t index_prefix_size = 8;                       // tenant, type, attr
 constexpr size_t id_size = 16;
 
-// A key of fixed size, for what every request looks up: nothing is allocated.
+// A key of fixed size: nothing is allocated for what every request looks up.
 class Key {
   public:
     operator Bytes() const { return {bytes_, size_}; }
+    size_t size() const { return size_; }
     Key &number(uint64_t value, int bytes) {
         for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
             bytes_[size_++] = char(value >> shift & 0xff);
@@ -66,7 +67,7 @@ class Key {
     size_t size_ = 0;
 };
 
-std::string resource_prefix(TenantNumber tenant, TypeNumber type);
+Key resource_prefix(TenantNumber tenant, TypeNumber type);
 Key resource_key(TenantNumber tenant, TypeNumber type, const Id &id);
 
 // The value part of an index key for a leaf's canonical JSON text; nothing if the text is not a
@@ -88,16 +89,18 @@ std::optional<IndexTail> index_tail(Bytes key);
 // All rows of `members` of a group, or of `memberships` of a member.
 Key members_prefix(TenantNumber tenant, const Id &first);
 Key member_key(TenantNumber tenant, const Id &first, const Id &second);
-std::string change_key(TenantNumber tenant, uint64_t position, uint16_t part);
-std::string refusal_key(TenantNumber tenant, int64_t time, uint32_t sequence);
-std::string tenant_prefix(TenantNumber tenant);
-std::string tenant_number_key(TenantNumber tenant);
+Key change_key(TenantNumber tenant, uint64_t position, uint16_t part);
+Key refusal_key(TenantNumber tenant, int64_t time, uint32_t sequence);
+Key tenant_prefix(TenantNumber tenant);
+// A tenant's rows of one kind, where a database has several: meta, local, jobs.
+Key kind_prefix(uint8_t kind, TenantNumber tenant);
+Key tenant_number_key(TenantNumber tenant);
 std::string tenant_name_key(Bytes name);
-std::string tenant_token_key(TenantNumber tenant, uint32_t token);
-std::string token_use_key(TenantNumber tenant, uint32_t token);  // local
-std::string position_key(TenantNumber tenant);                   // meta
-std::string count_key(TenantNumber tenant, TypeNumber type);     // meta
-std::string refusal_count_key(TenantNumber tenant);              // meta
+Key tenant_token_key(TenantNumber tenant, uint32_t token);
+Key token_use_key(TenantNumber tenant, uint32_t token);  // local
+Key position_key(TenantNumber tenant);                   // meta
+Key count_key(TenantNumber tenant, TypeNumber type);     // meta
+Key refusal_count_key(TenantNumber tenant);              // meta
 
 inline Id id_at(Bytes bytes, size_t offset) {
     Id id;

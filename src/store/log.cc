@@ -73,7 +73,7 @@ std::vector<LoggedChange> last_changes(Directory &directory, size_t limit, int64
 
 std::vector<LoggedChange> changes_after(Directory &directory, LogPlace place, size_t limit) {
     std::vector<LoggedChange> changes;
-    std::string after = change_key(directory.tenant(), place.position, place.part);
+    const Key after = change_key(directory.tenant(), place.position, place.part);
     Cursor cursor(directory.txn(), Db::changes);
     bool more = cursor.seek(after);
     if (more && cursor.key() == after) more = cursor.next();

@@ -6,19 +6,10 @@ namespace scim::store {
 
 namespace {
 
-constexpr char sweep_kind = 0x01;
+constexpr uint8_t sweep_kind = 1;
 
-std::string job_prefix(TenantNumber tenant) {
-    std::string key(1, sweep_kind);
-    append_be(key, tenant, 4);
-    return key;
-}
-
-std::string job_key(TenantNumber tenant, const Id &group, uint32_t epoch) {
-    std::string key = job_prefix(tenant);
-    key.append(bytes_of(group));
-    append_be(key, epoch, 4);
-    return key;
+Key job_key(TenantNumber tenant, const Id &group, uint32_t epoch) {
+    return kind_prefix(sweep_kind, tenant).id(group).number(epoch, 4);
 }
 
 std::string position_text(uint64_t position) {
@@ -67,7 +58,8 @@ std::optional<Job> job_at(Txn &txn, const Cursor &cursor) {
 
 std::optional<Job> first_job(Txn &txn) {
     Cursor cursor(txn, Db::jobs);
-    if (!cursor.seek(Bytes(&sweep_kind, 1)) || cursor.key().front() != sweep_kind) return {};
+    if (!cursor.seek(Key().number(sweep_kind, 1)) || uint8_t(cursor.key().front()) != sweep_kind)
+        return {};
     return job_at(txn, cursor);
 }
 
@@ -115,7 +107,7 @@ uint64_t Members::position(const Id &member) {
         position = position_of(bytes);
     if (position == 0 || !has_dead_rows(txn)) return position;
     // A row that has died since says so by its job alone. Jobs are few.
-    std::string prefix = job_prefix(tenant);
+    const Key prefix = kind_prefix(sweep_kind, tenant);
     Cursor jobs(txn, Db::jobs);
     for (bool more = jobs.seek(prefix); more && starts_with(jobs.key(), prefix);
          more = jobs.next()) {

@@ -65,11 +65,10 @@ class Members {
     // `each(member, row)` for every row of a group, living or dead, likewise.
     template <class Each>
     void each_row(const Id &group, const Id *after, Each &&each) {
-        const Key key = members_prefix(directory_.tenant(), group);
-        const Bytes prefix = key;
+        const Key prefix = members_prefix(directory_.tenant(), group);
         Cursor cursor(directory_.txn(), Db::members);
         bool more =
-            cursor.seek(after != nullptr ? member_key(directory_.tenant(), group, *after) : key);
+            cursor.seek(after != nullptr ? member_key(directory_.tenant(), group, *after) : prefix);
         for (; more && starts_with(cursor.key(), prefix); more = cursor.next()) {
             Id member = id_at(cursor.key(), prefix.size());
             auto row = decode_member(cursor.value());
@@ -82,8 +81,7 @@ class Members {
     // `each(group, epoch)` for every row of a member, living or dead; false stops.
     template <class Each>
     void each_membership(const Id &member, Each &&each) {
-        const Key key = members_prefix(directory_.tenant(), member);
-        const Bytes prefix = key;
+        const Key prefix = members_prefix(directory_.tenant(), member);
         Cursor cursor(directory_.txn(), Db::memberships);
         for (bool more = cursor.seek(prefix); more && starts_with(cursor.key(), prefix);
              more = cursor.next()) {

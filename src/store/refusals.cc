@@ -32,7 +32,7 @@ uint64_t counted(Txn &txn, TenantNumber tenant) {
 // The ring: the oldest row makes room for the newest.
 uint64_t drop_oldest(WriteTxn &txn, TenantNumber tenant, uint64_t count) {
     Cursor cursor(txn, Db::refusals);
-    std::string prefix = tenant_prefix(tenant);
+    const Key prefix = tenant_prefix(tenant);
     bool more = cursor.seek(prefix);
     for (; more && count >= refusals_per_tenant && starts_with(cursor.key(), prefix);
          more = cursor.next(), count--)
@@ -65,7 +65,7 @@ void add_refusal(WriteTxn &txn, const Refusal &refusal) {
 std::vector<Refusal> list_refusals(Txn &txn, TenantNumber tenant, size_t limit) {
     std::vector<Refusal> refusals;
     Cursor cursor(txn, Db::refusals);
-    std::string prefix = tenant_prefix(tenant);
+    const Key prefix = tenant_prefix(tenant);
     for (bool more = cursor.seek_before(tenant_prefix(tenant + 1));
          more && refusals.size() < limit && starts_with(cursor.key(), prefix);
          more = cursor.prev()) {

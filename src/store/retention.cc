@@ -70,7 +70,7 @@ bool LogTrimmer::must_go(Txn &txn, int64_t time) const {
 
 // Deletes the tenant's first rows while they must go, and puts it back with what is then its first.
 size_t LogTrimmer::trim_tenant(WriteTxn &txn, TenantNumber tenant, size_t rows) {
-    std::string prefix = tenant_prefix(tenant);
+    const Key prefix = tenant_prefix(tenant);
     Cursor cursor(txn, Db::changes);
     bool more = cursor.seek(prefix) && starts_with(cursor.key(), prefix);
     size_t deleted = 0;

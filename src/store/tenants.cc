@@ -58,7 +58,7 @@ std::optional<Token> decode_token(Bytes bytes) {
 }
 
 // Deletes rows whose key begins with `prefix`; the number deleted.
-size_t delete_range(WriteTxn &txn, Db db, const std::string &prefix, size_t limit) {
+size_t delete_range(WriteTxn &txn, Db db, Bytes prefix, size_t limit) {
     size_t deleted = 0;
     Cursor cursor(txn, db);
     for (bool more = cursor.seek(prefix);
@@ -135,17 +135,18 @@ bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows) {
     for (const TokenEntry &entry : list_tokens(txn, tenant.number))
         txn.del(Db::tokens, bytes_of(entry.digest));
     // Derived rows go first: what a crash leaves behind is never an index row without its record.
-    std::string prefix = tenant_prefix(tenant.number);
+    const Key prefix = tenant_prefix(tenant.number);
     for (Db db : {Db::tenant_tokens, Db::index, Db::members, Db::memberships, Db::resources,
                   Db::changes, Db::refusals}) {
         rows -= std::min(rows, delete_range(txn, db, prefix, rows));
         if (rows == 0) return false;
     }
     // Of tokens that have gone by now, so that put_use() adds none behind this.
-    rows -= std::min(rows, delete_range(txn, Db::local, '\1' + prefix, rows));
+    rows -= std::min(rows, delete_range(txn, Db::local, kind_prefix(1, tenant.number), rows));
     if (rows == 0) return false;
     // A handful: whatever is left of `rows`, none may stay when the tenant goes.
-    for (char kind : {'\1', '\2', '\3'}) delete_range(txn, Db::meta, kind + prefix, SIZE_MAX);
+    for (uint8_t kind : {1, 2, 3})
+        delete_range(txn, Db::meta, kind_prefix(kind, tenant.number), SIZE_MAX);
     txn.del(Db::tenants, tenant_number_key(tenant.number));
     return true;
 }
@@ -159,7 +160,7 @@ std::optional<Token> find_token(Txn &txn, const Digest &digest) {
 std::vector<TokenEntry> list_tokens(Txn &txn, TenantNumber tenant) {
     std::vector<TokenEntry> tokens;
     Cursor cursor(txn, Db::tenant_tokens);
-    std::string prefix = tenant_prefix(tenant);
+    const Key prefix = tenant_prefix(tenant);
     for (bool more = cursor.seek(prefix); more && starts_with(cursor.key(), prefix);
          more = cursor.next()) {
         TokenEntry entry;
@@ -179,7 +180,7 @@ bool add_token(WriteTxn &txn, Token &token, const Digest &digest) {
     token.number = 1;
     {
         Cursor cursor(txn, Db::tenant_tokens);
-        std::string prefix = tenant_prefix(token.tenant);
+        const Key prefix = tenant_prefix(token.tenant);
         if (cursor.seek_before(tenant_prefix(token.tenant + 1)) &&
             starts_with(cursor.key(), prefix) && cursor.key().size() == 8)
             token.number = uint32_t(read_be(cursor.key().data() + 4, 4)) + 1;

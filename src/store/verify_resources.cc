@@ -47,7 +47,7 @@ void ResourceVerifier::check_resources() {
         count = 0;
         if (next_tenant != tenant && next_tenant != 0) {
             Cursor log(v_.txn, Db::changes);
-            std::string prefix = tenant_prefix(next_tenant);
+            const Key prefix = tenant_prefix(next_tenant);
             bool any = log.seek(prefix) && starts_with(log.key(), prefix) && log.key().size() >= 12;
             log_start_ = any ? read_be(log.key().data() + 4, 8) : UINT64_MAX;
             position_ = Directory(v_.txn, next_tenant).position().position;
