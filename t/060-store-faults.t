@@ -85,6 +85,10 @@ fault 'a file that is no database', qr/\[error\].*"\Q$b\E": .*/, sub {
     rename "$b/data.mdb", "$b/away" or die $!;
     $own->($t->write_file('b/data.mdb', 'not LMDB ' x 2000));
 }, sub { rename "$b/away", "$b/data.mdb" or die $! };
+fault 'a file that is cut off', qr/\[error\].*"\Q$b\E".*(?:damaged|catalog)/, sub {
+    rename "$b/data.mdb", "$b/away" or die $!;
+    $own->($t->write_file('b/data.mdb', do { open my $f, '<:raw', "$b/away"; local $/ = \20000; <$f> }));
+}, sub { rename "$b/away", "$b/data.mdb" or die $! };
 fault 'a newer format', qr/\[error\].*"\Q$b\E" has format 1, which needs a version that knows format 99/,
     sub { is +($t->poke(qw(meta min_reader 99)))[0], 0, 'min_reader is raised' }, sub { $t->poke(qw(meta min_reader 1)) };
 fault 'a format that is no number', qr/\[error\].*"\Q$b\E".*damaged/,
@@ -104,6 +108,17 @@ is +($t->poke(qw(meta write_format)))[1], "1\n", 'the store has not been touched
 $t->poke(qw(meta min_writer 1));
 $t->reload(gone => 1);
 is create('b', 'readonly')->{status}, 201, 'after its upgrade it is written again';
+
+# --- a file that is replaced while nginx runs
+
+push @{ $t->{expect_log} }, qr/must be reopened: its data\.mdb was replaced/;
+rename "$b/data.mdb", "$b/away" or die $!;
+{ open my $from, '<:raw', "$b/away"; local $/; $own->($t->write_file('b/data.mdb', <$from>)) }
+is_503 create('b', 'for-nobody'), 'nothing is written into a file that is gone';
+like $t->log, qr/\[crit\].*"\Q$b\E" must be reopened: its data.mdb was replaced/, 'the log says so';
+ok $t->wait_for(sub { create('b', 'for-somebody')->{status} == 201 }), 'the new one is served by itself';
+my ($status, $out) = $t->scimctl('find', '--tenant', 'acme', 'userName eq "for-somebody"', '--json');
+like $out, qr/for-somebody/, 'and has what was acknowledged';
 
 # --- a start with a broken store
 

@@ -11,17 +11,12 @@ ngx_int_t request_id_index;
 
 namespace {
 
+// The path of the store is the operator's business: the log has it.
 Error unavailable(const StoreSlot *slot) {
-    std::string why =
-        slot != NULL ? slot->problem() : std::string("this process serves no directory");
-    // The path of the store is the operator's business: the log has it.
-    return Error{
-        503, ScimType::none,
-        why.find("being prepared") != std::string::npos
-            ? "the directory is being prepared"
-            : "the directory cannot be served now; the error log says why",
-        uint16_t(slot != NULL && slot->problem().find("being prepared") != std::string::npos ? 1
-                                                                                             : 10)};
+    if (slot != NULL && slot->preparing())
+        return Error{503, ScimType::none, "the directory is being prepared", 1};
+    return Error{503, ScimType::none,
+                 "the directory cannot be served now; the error log says why", 10};
 }
 
 // What clients put into Host, and into the URI that scim_base_url is made of, comes back in the
@@ -82,7 +77,9 @@ Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf
                                        store::Errc &code) {
     store::ReadTxn txn(session.reader);
     code = txn.error();
-    if (!txn.good()) return Error{503, ScimType::none, "the directory cannot be read now", 1};
+    if (!txn.good())
+        return Error{503, ScimType::none,
+                     "the directory cannot be read now: " + std::string(to_string(code)), 1};
     if (lcf.auth == auth_off)
         return session.authenticator.anonymous(txn, tenant, uint8_t(lcf.scope));
     ngx_table_elt_t *header = r->headers_in.authorization;

@@ -398,10 +398,6 @@ ngx_int_t check_conf(ngx_conf_t *cf) {
             problem = check_location(*mcf, *lcf);
             if (!problem.empty()) problem = location_error(*lcf, problem);
         }
-        auto *ccf =
-            reinterpret_cast<ngx_core_conf_t *>(ngx_get_conf(cf->cycle->conf_ctx, ngx_core_module));
-        mcf->workers =
-            ccf->worker_processes > 0 ? unsigned(ccf->worker_processes) : unsigned(ngx_ncpu);
         if (problem.empty()) return NGX_OK;
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s", problem.c_str());
         return NGX_ERROR;

@@ -38,9 +38,6 @@ struct MainConf {
     ngx_thread_pool_t *write_pool = NULL, *read_pool = NULL;
     bool retention_set = false;
     store::Retention retention;  // of every store
-    unsigned workers = 1;
-    ngx_uid_t user = 0;
-    ngx_gid_t group = 0;
 
     const StoreConf *find(std::string_view name) const;
 };

@@ -17,7 +17,9 @@ std::string sentence(ngx_http_request_t *r) {
         ngx_http_get_module_loc_conf(r, ngx_http_core_module));
     switch (r->err_status) {
         case 400: return "the request is not valid HTTP";
+        case 401: return "nginx's own rules (auth_basic, auth_request) want other credentials";
         case 403: return "access to this address is forbidden by nginx's own rules (allow, deny)";
+        case 404: return "nginx's own rules (try_files, return) find nothing at this address";
         case 405: return "this method is not possible here";
         case 408: return "the request took too long to arrive";
         case 411: return "the request has neither Content-Length nor chunked encoding";

@@ -45,11 +45,10 @@ void StoreSlot::close() {
 
 // Once a sentence, not once a second.
 void StoreSlot::log_problem(std::string problem) {
-    problem_ = std::move(problem);
-    if (problem_ == logged_) return;
-    logged_ = problem_;
+    if (problem == logged_) return;
+    logged_ = std::move(problem);
     ngx_log_error(NGX_LOG_ERR, log_, 0, "scim: %s; its locations answer 503 until this is mended",
-                  problem_.c_str());
+                  logged_.c_str());
 }
 
 void StoreSlot::retry_later() {
@@ -64,9 +63,6 @@ void StoreSlot::open() {
     service::Store::Options options;
     options.env.directory = conf_.path;
     options.env.map_size = size_t(conf_.size);
-    // Two generations of workers during a reload or upgrade;
-    // each has its loop, its writer and its long reads.
-    options.env.max_readers = unsigned(2 * main_.workers * (reads_at_once + 2)) + 64;
     options.declaration = conf_.declaration;
     options.retention = main_.retention;
     std::string why;
@@ -84,7 +80,6 @@ void StoreSlot::open() {
 // Waits for the write lock, so not here: init_process must not wait for another process. Meanwhile
 // a store that is not new is read as it is, and writes wait for what is declared.
 void StoreSlot::declare() {
-    problem_ = "store \"" + conf_.path + "\" is being prepared";
     if (store_->readable()) session_ = std::make_unique<service::Session>(*store_);
     auto result = std::make_shared<std::pair<bool, std::string>>();
     service::Store *store = store_.get();
@@ -113,7 +108,6 @@ void StoreSlot::serve() {
     if (!logged_.empty())
         ngx_log_error(NGX_LOG_NOTICE, log_, 0, "scim: store \"%s\" is served again",
                       conf_.path.c_str());
-    problem_.clear();
     logged_.clear();
     if (!queue_.empty()) return start_batch();
     // What another worker, or the time before, has left.
@@ -157,6 +151,7 @@ void StoreSlot::batch_done(service::BatchOutcome outcome) {
     if (!writing_ && !queue_.empty() && session_ != nullptr) start_batch();
     worker_idle();
     for (auto &request : finished) finish(std::move(request));
+    if (closing_) shut();
 }
 
 // A long answer is made on a thread of the read pool: the writer has other things to do. It has no
@@ -272,12 +267,15 @@ void StoreSlot::start_read(std::unique_ptr<PendingRequest> request) {
     done();
 }
 
-// LMDB after a failed meta page write:
-// every transaction says so until the environment is opened anew.
+// LMDB after a failed meta page write: every transaction says so until the environment is opened
+// anew. And whoever wrote into a file that was replaced would write for nobody.
 void StoreSlot::reopen() {
     if (closing_) return;
-    problem_ = logged_ = "store \"" + conf_.path + "\" is being reopened";
-    ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" must be reopened", conf_.path.c_str());
+    logged_ = "store \"" + conf_.path + "\" is being reopened";
+    ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" must be reopened: %s",
+                  conf_.path.c_str(),
+                  store_->env().in_place() ? "a write to it failed"
+                                           : "its data.mdb was replaced or removed");
     shut();
 }
 
@@ -308,10 +306,7 @@ void StoreSlot::tend() {
     if (dead > 0)
         ngx_log_error(NGX_LOG_NOTICE, log_, 0, "scim: freed %d reader slots of dead processes",
                       dead);
-    if (!store_->env().in_place())
-        ngx_log_error(NGX_LOG_ALERT, log_, 0,
-                      "scim: \"%s/data.mdb\" was replaced or removed; restart nginx",
-                      conf_.path.c_str());
+    if (!store_->env().in_place()) return reopen();
     plan_chores();  // changes grow old without a request
 }
 

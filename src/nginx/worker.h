@@ -70,9 +70,8 @@ class StoreSlot {
     StoreSlot(const StoreConf &conf, const MainConf &main, ngx_cycle_t *cycle);
     ~StoreSlot();
 
-    // The loop's session, or NULL while the store cannot be served (problem() says why).
+    // The loop's session, or NULL while the store cannot be served: the log says why.
     service::Session *session() { return session_.get(); }
-    const std::string &problem() const { return problem_; }
 
     // Each answers the request later, or returns false: too much is waiting.
     bool submit_write(std::unique_ptr<PendingRequest> &request);
@@ -114,7 +113,7 @@ class StoreSlot {
     std::unique_ptr<service::Store> store_;
     std::unique_ptr<service::Session> session_;
     std::unique_ptr<service::Writer> writer_;
-    std::string problem_, logged_;
+    std::string logged_;  // the problem that the log knows of
     bool declaring_ = false, writing_ = false, closing_ = false;
     bool chores_due_ = false;  // between two batches, so that a busy store is tidied, too
 

@@ -19,9 +19,6 @@ namespace scim::scimctl {
 
 namespace {
 
-// LMDB's lock file is as long as its first opener wants, and nginx with many workers wants many
-// readers: it must not find a short one because scimctl came first.
-constexpr unsigned max_readers = 4096;
 constexpr size_t new_map_size = size_t(1) << 30;
 
 std::string user_name(uid_t uid) {
@@ -135,7 +132,6 @@ std::unique_ptr<service::Store> open_store(const Globals &globals, Access access
     service::Store::Options options;
     options.env.directory = globals.store;
     options.env.map_size = map_size(globals.store + "/data.mdb");
-    options.env.max_readers = max_readers;
     options.declaration = std::move(*declaration);
     std::string why;
     auto opened = service::Store::open(std::move(options), why);

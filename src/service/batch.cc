@@ -193,7 +193,8 @@ store::Errc Writer::attempt(Job *const *jobs, size_t count) {
 BatchOutcome Writer::run(const std::vector<Job *> &jobs) {
     problem_.clear();
     prepare_all(jobs);
-    store::Errc code = attempt(jobs.data(), jobs.size());
+    const bool in_place = store_.env().in_place();
+    store::Errc code = in_place ? attempt(jobs.data(), jobs.size()) : store::Errc::not_found;
     bool retry = code == store::Errc::map_full || code == store::Errc::no_space;
     for (Job *job : jobs) {
         store::Errc mine = code;
@@ -209,8 +210,8 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) {
         Snapshot snapshot(session_);  // each its own: a damaged record is nobody else's trouble
         answer(*job, snapshot);
     }
-    if (code != store::Errc::ok) problem_ = to_string(code);
-    if (code == store::Errc::panic) return BatchOutcome::reopen;
+    if (code != store::Errc::ok && in_place) problem_ = to_string(code);
+    if (code == store::Errc::panic || !in_place) return BatchOutcome::reopen;
     return code == store::Errc::ok || retry ? BatchOutcome::ok : BatchOutcome::failed;
 }
 

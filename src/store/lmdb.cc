@@ -118,8 +118,27 @@ std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
         usleep(2000);
     }
     if (rc != 0) return failed("cannot open store", rc);
+    if (Errc code = env->fill_up(); code != Errc::ok) {
+        why = "data.mdb in \"" + options.directory + "\" was cut off and cannot be filled up: " +
+              std::string(to_string(code));
+        return nullptr;
+    }
     env->check_readers();
     return env;
+}
+
+// A file may end before its last page: pages at the end that were freed before they were written.
+// One that was cut off ends before pages that are needed, and to read them from the map would end
+// the process (SIGBUS). Filled up they are zero, which LMDB and the records' checksums tell.
+// fallocate() never shortens what another process has lengthened meanwhile.
+Errc Env::fill_up() {
+    struct stat st;
+    mdb_filehandle_t fd;
+    if (mdb_env_get_fd(env_, &fd) != 0 || fstat(fd, &st) != 0) return Errc::io;
+    const off_t wanted = off_t(info().used);
+    if (st.st_size >= wanted) return Errc::ok;
+    if (fallocate(fd, 0, st.st_size, wanted - st.st_size) == 0) return Errc::ok;
+    return from_mdb(errno);
 }
 
 Env::~Env() {

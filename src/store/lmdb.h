@@ -66,7 +66,9 @@ constexpr size_t db_count = 13;
 struct EnvOptions {
     std::string directory;
     size_t map_size = size_t(1) << 30;  // bytes
-    unsigned max_readers = 126;
+    // Two a worker, and up to six while long reads run, of two generations of workers, and tools.
+    // Whoever makes the lock file decides for as long as it is open anywhere.
+    unsigned max_readers = 4096;
 };
 
 struct EnvInfo {
@@ -108,6 +110,7 @@ class Env {
     friend class Reader;
 
     Env() = default;
+    Errc fill_up();
     Errc open_handles(bool create);
     bool enter();  // false while the map is being adopted
     void leave();
