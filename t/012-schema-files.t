@@ -81,7 +81,8 @@ refused 'another User', { name => 'User', endpoint => '/People', schema => $user
 my @badge = (name => 'badge', type => 'string', uniqueness => 'none', caseExact => JSON::PP::true);
 $t->write_file('schema.json', $json->encode(schema(attributes => [
     {@badge}, { name => 'level', type => 'integer' }, { name => 'key', mutability => 'writeOnly' },
-    { name => 'serial', mutability => 'immutable' }, { name => 'hired', type => 'dateTime', returned => 'request' },
+    { name => 'serial', mutability => 'immutable' }, { name => 'desk', type => 'complex',
+        subAttributes => [{ name => 'floor' }, { name => 'plate', mutability => 'immutable' }] }, { name => 'hired', type => 'dateTime', returned => 'request' },
     { name => 'sites', type => 'complex', multiValued => JSON::PP::true,
         subAttributes => [{ name => 'value' }, { name => 'since', type => 'dateTime' }] },
 ])));
@@ -104,8 +105,18 @@ is_error $c->request(POST => $base, json => { %$body, userName => 'bob', $urn =>
     qr/"\Q$urn\E:level" must be a number without fraction/, 'a value of the wrong type';
 is_error $c->request(PUT => $path, json => { %$body, $urn => { serial => 'other' } }), 400, 'mutability',
     qr/serial is immutable/, 'an immutable value';
+$r = $c->request(PUT => $path, json => { %$body, $urn => { %$mine, desk => { floor => '1', plate => 'p' } } });
+is_deeply $r->{json}{$urn}{desk}, { floor => '1', plate => 'p' }, 'a part that is immutable is set once';
+is_error $c->request(PUT => $path, json => { %$body, $urn => { desk => { floor => '1', plate => 'q' } } }), 400, 'mutability',
+    qr/desk\.plate is immutable/, 'and not changed';
+my $plate = sub { { schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations => [{ op => 'replace', path => "$urn:desk.plate", value => $_[0] }] } };
+is_error $c->request(PATCH => $path, json => $plate->('q')), 400, 'mutability', qr/desk\.plate is immutable/, 'by PATCH neither';
+is $c->request(PATCH => $path, json => $plate->('p'))->{status}, 200, 'but the same may be sent';
+$r = $c->request(PUT => $path, json => { %$body, $urn => { desk => { floor => '2' } } });
+is_deeply $r->{json}{$urn}{desk}, { floor => '2', plate => 'p' }, 'and a replace without it keeps it';
+$r = $c->request(PUT => $path, json => $body);
 $r = $c->request(PUT => $path, json => { schemas => [$user], userName => 'ada' });
-is_deeply $r->{json}{$urn}, { serial => 's' }, 'a replace clears the rest';
+is_deeply $r->{json}{$urn}, { serial => 's', desk => { plate => 'p' } }, 'a replace clears the rest';
 my ($published) = grep $_->{id} eq $urn, @{ $c->request(GET => '/scim/v2/Schemas')->{json}{Resources} };
 is_deeply { map { $_ => $published->{attributes}[0]{$_} } qw(name type uniqueness caseExact) }, {@badge}, 'it is published';
 is_deeply [map $_->{schema}, @{ $c->request(GET => '/scim/v2/ResourceTypes/User')->{json}{schemaExtensions} }],

@@ -53,6 +53,9 @@ for my $store ('tiny', 'main') {
     $r = $client->request(PUT => "$users/$ids[0]", json => { %{ big('first1') }, active => JSON::PP::false });
     is $r->{status}, 200, "$store: somebody can be locked out" or diag $r->{body};
 
+    is_full $client->request(PUT => "$users/$ids[1]", json => { %{ big('first2') }, title => 'x' x 1000 }),
+        "$store: nobody can grow";
+
     my $third = @ids / 3;
     my @gone = splice @ids, 0, $third;
     my %status;

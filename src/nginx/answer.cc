@@ -44,7 +44,8 @@ bool add_headers(ngx_http_request_t *r, const service::Response &response) {
 
 void log_refusal(ngx_http_request_t *r, const service::Response &response) {
     const service::Facts &facts = response.facts;
-    ngx_uint_t level = response.status >= 500 ? NGX_LOG_ERR : NGX_LOG_WARN;
+    bool is_theirs = response.status >= 400 && response.status < 500;
+    ngx_uint_t level = is_theirs ? NGX_LOG_WARN : NGX_LOG_ERR;
     const std::string request = service::request_text(request_id(r));
     ngx_log_error(level, r->connection->log, 0, "scim: %V answered with %ui%s%V: %V (request %V)",
                   static_cast<const ngx_str_t *>(
@@ -72,7 +73,7 @@ ngx_buf_t *body_of(ngx_http_request_t *r, const service::Response &response, Tem
 
 ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, TempFile *file) {
     ctx.answered = true;
-    if (response.status >= 400) log_refusal(r, response);
+    if (response.status >= 400 || !response.facts.detail.empty()) log_refusal(r, response);
     if (!response.facts.dialect.empty())
         ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
                       "scim: accepted, though not in RFC 7644's form: %V",

@@ -265,10 +265,11 @@ void finish_request(PendingRequest &pending, ngx_log_t *log) {
     ngx_http_request_t *r = pending.r;
     service::Job &job = pending.job;
     if (!pending.outcome) {
-        Error error = pending.outcome.error();
+        const Error &error = pending.outcome.error();
         if (pending.is_write)
-            error.detail = "the change is made, but it cannot be shown: " + error.detail;
-        service::refuse(job.response, error, job.request.id);
+            service::show_nothing(job, error.detail);
+        else
+            service::refuse(job.response, error, job.request.id);
     }
     if (r == NULL) {
         ngx_log_error(

@@ -211,7 +211,7 @@ uint32_t extension_set(const TypeView &type, const std::vector<Leaf> &leaves) {
     uint32_t bits = 0;
     for (const Leaf &leaf : leaves) {
         const Attr *attr = type.by_number(leaf.attr);
-        if (attr && attr->stored() && attr->extension >= 0) bits |= uint32_t(1) << attr->extension;
+        if (attr && attr->extension >= 0) bits |= uint32_t(1) << attr->extension;
     }
     return bits;
 }

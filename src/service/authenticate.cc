@@ -109,6 +109,7 @@ Result<ActorPtr> Authenticator::authenticate(store::Txn &txn, std::string_view a
     if (!token) return token.error();
     uint64_t epoch = epoch_of(txn);
     if (!txn.good()) return unreadable(txn);
+    if (cache_.empty()) cache_.resize(slots);  // most sessions never ask
     Entry &entry = cache_[std::hash<std::string_view>()(*token) % slots];
     if (entry.actor == nullptr || entry.actor->auth_epoch != epoch ||
         entry.token.size() != token->size() ||

@@ -42,7 +42,7 @@ class Authenticator {
     };
     void note_use(Entry &entry, int64_t now);
     static constexpr size_t slots = 1024;
-    std::vector<Entry> cache_{slots};
+    std::vector<Entry> cache_;  // empty, or of `slots`
     uint64_t txn_ = 0, epoch_ = 0;
     bool known_ = false;
     std::vector<store::TokenUse> uses_;

@@ -74,12 +74,18 @@ void finish_answer(Job &job, Snapshot &snapshot) {
         snapshot.txn.fail(store::Errc::damaged);
     auto done = outlet.finish();
     if (done && snapshot.txn.good()) return;
-    std::string why =
-        !done ? done.error().detail
-              : "the directory cannot be read now: " + std::string(to_string(snapshot.txn.error()));
-    refuse(job.response,
-           {503, ScimType::none, "the change is made, but it cannot be shown: " + why, 5},
-           job.request.id);
+    show_nothing(job, !done ? done.error().detail
+                            : "the directory cannot be read now: " +
+                                  std::string(to_string(snapshot.txn.error())));
+}
+
+// Not an error: a client would send again what is done.
+void show_nothing(Job &job, const std::string &why) {
+    Response &response = job.response;
+    response.status = job.planned->status == 201 ? 201 : 204;
+    response.body.clear();
+    response.in_sink = 0;
+    response.facts.detail = "the change is made, but it cannot be shown: " + why;
 }
 
 void Writer::prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog) {
@@ -145,12 +151,9 @@ void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<cons
         return;
     }
     const Command &command = job.prepared->command;
-    if (is_full && command.operation == store::Operation::create) {
-        job.planned = full();
-        return;
-    }
     store::DirectoryWriter directory(txn, command.tenant);
     job.planned = plan(command, directory, job.report);
+    if (is_full && job.planned && job.planned->grows) job.planned = full();
     if (job.planned) apply(*job.planned, directory);
 }
 

@@ -40,6 +40,8 @@ enum class BatchOutcome : uint8_t {
 
 // Shows what an unfinished job has written; on any thread, from a snapshot after its commit.
 void finish_answer(Job &job, Snapshot &snapshot);
+// Instead: success without a body, and why in the facts.
+void show_nothing(Job &job, const std::string &why);
 
 class Writer {
   public:

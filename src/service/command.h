@@ -31,6 +31,7 @@ struct Command {
 struct Plan {
     uint16_t status = 200;
     bool changes = false;  // false: nothing is written, `record` is what is there
+    bool grows = false;    // the store needs more room: refused when there is little
     store::ResourceEdit edit;
     std::string record;    // the resource after the write; empty after a delete
     uint64_t version = 0;  // of that resource, as its ETag has it

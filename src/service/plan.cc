@@ -22,22 +22,38 @@ bool has_top(const TypeView &type, const std::vector<Leaf> &leaves, const Attr *
                        [&](const Leaf &l) { return top_of(type, l.attr) == top; });
 }
 
+bool has_leaf(const std::vector<Leaf> &leaves, AttrNumber number) {
+    return std::any_of(leaves.begin(), leaves.end(),
+                       [&](const Leaf &l) { return l.attr == number; });
+}
+
+bool is_kept(const Attr &attr) {
+    Mutability mutability = attr.def->mutability;
+    return mutability == Mutability::write_only || mutability == Mutability::immutable ||
+           mutability == Mutability::read_only;
+}
+
+// Parts of an element have no identity of their own: they come and go with it.
+bool is_single_part(const Attr &attr) {
+    return attr.parent != nullptr && !attr.parent->def->multi_valued;
+}
+
 // PUT clears what it omits (RFC 7644 3.5.1), except what its sender cannot see or may not clear:
-// attributes that are not declared now, writeOnly and immutable ones; and `active`, because a
-// forgotten member must not bring a leaver back.
-bool is_kept(const TypeView &type, const Attr *top) {
-    return top == nullptr || top->def->mutability == Mutability::write_only ||
-           top->def->mutability == Mutability::immutable || top == type.find_core("active");
+// attributes that are not declared now, writeOnly, immutable and readOnly ones; and `active`,
+// because a forgotten member must not bring a leaver back.
+bool keeps(const TypeView &type, const std::vector<Leaf> &sent, const Leaf &leaf) {
+    const Attr *attr = type.by_number(leaf.attr);
+    if (attr == nullptr) return true;
+    const Attr *top = top_of(type, leaf.attr);
+    if (is_kept(*top) || top == type.find_core("active")) return !has_top(type, sent, top);
+    return is_single_part(*attr) && is_kept(*attr) && !has_leaf(sent, leaf.attr);
 }
 
 std::vector<Leaf> carry_over(const TypeView &type, const std::vector<Leaf> &before,
                              const std::vector<Leaf> &sent) {
     std::vector<Leaf> after = sent;
-    for (const Leaf &leaf : before) {
-        const Attr *top = top_of(type, leaf.attr);
-        if (is_kept(type, top) && (top == nullptr || !has_top(type, sent, top)))
-            after.push_back(leaf);
-    }
+    std::copy_if(before.begin(), before.end(), std::back_inserter(after),
+                 [&](const Leaf &leaf) { return keeps(type, sent, leaf); });
     canonical_order(type, after);
     return after;
 }
@@ -66,19 +82,51 @@ std::vector<AttrNumber> changed_attrs(const TypeView &type, const std::vector<Le
     return attrs;
 }
 
+std::vector<Leaf> leaves_of(const std::vector<Leaf> &leaves, AttrNumber number) {
+    std::vector<Leaf> some;
+    std::copy_if(leaves.begin(), leaves.end(), std::back_inserter(some),
+                 [&](const Leaf &leaf) { return leaf.attr == number; });
+    return some;
+}
+
+// Of an attribute that differs: whether it, or a part of it, is immutable and has lost its value.
+const Attr *broken_immutable(const TypeView &type, const Attr &top, const std::vector<Leaf> &before,
+                             const std::vector<Leaf> &after) {
+    if (top.def->mutability == Mutability::immutable)
+        return has_top(type, before, &top) ? &top : nullptr;
+    for (const Attr *part : top.subs) {
+        if (part->def->mutability != Mutability::immutable || !is_single_part(*part)) continue;
+        std::vector<Leaf> was = leaves_of(before, part->number),
+                          is = leaves_of(after, part->number);
+        if (!was.empty() && (is.empty() || is[0].json != was[0].json)) return part;
+    }
+    return nullptr;
+}
+
 // RFC 7643 2.2: an immutable attribute that has a value keeps it.
 Outcome check_immutable(const TypeView &type, const std::vector<Leaf> &before,
-                        const std::vector<AttrNumber> &changed) {
+                        const std::vector<Leaf> &after, const std::vector<AttrNumber> &changed) {
     for (AttrNumber number : changed) {
-        const Attr *attr = type.by_number(number);
-        if (attr == nullptr || attr->def->mutability != Mutability::immutable ||
-            !has_top(type, before, attr))
-            continue;
+        const Attr *top = type.by_number(number);
+        const Attr *broken = top != nullptr ? broken_immutable(type, *top, before, after) : nullptr;
+        if (broken == nullptr) continue;
         return bad_request(
             ScimType::mutability,
-            attr->path + " is immutable: it has a value, and the request has another one");
+            broken->path + " is immutable: it has a value, and the request has another one");
     }
     return Done{};
+}
+
+// The leaves of the attributes that differ. Index values are made of these only: to fold large
+// values that stay would hold up everybody else's writes.
+std::vector<Leaf> differing(const TypeView &type, const std::vector<Leaf> &leaves,
+                            const std::vector<AttrNumber> &changed) {
+    std::vector<Leaf> some;
+    std::copy_if(leaves.begin(), leaves.end(), std::back_inserter(some), [&](const Leaf &leaf) {
+        const Attr *top = top_of(type, leaf.attr);
+        return top != nullptr && std::binary_search(changed.begin(), changed.end(), top->number);
+    });
+    return some;
 }
 
 // RFC 7644 3.14, RFC 9110 13.1.
@@ -148,13 +196,17 @@ Result<Plan> plan_create(const Command &command, store::Directory &directory) {
         if (!members) return members.error();
         plan.edit.members = std::move(*members);
     }
-    plan.edit.is_new = true;
+    plan.edit.is_new = plan.grows = true;
     plan.edit.after = command.index;
     plan.edit.change.attrs = changed_attrs(type, {}, command.resource.leaves);
     note_members(type, plan.edit);
     put_record(command, command.resource.leaves, 0, plan);
     return plan;
 }
+
+// A record may become longer by so many bytes and still be said not to grow: `active` turns from
+// true to false, a varint becomes longer.
+constexpr size_t record_slack = 64;
 
 // What is there, and what the request makes of it.
 struct Update {
@@ -167,7 +219,7 @@ struct Update {
 Result<Plan> plan_update(const Command &command, store::Directory &directory, const Update &u) {
     const TypeView &type = *command.type;
     std::vector<AttrNumber> changed = changed_attrs(type, u.before, u.after);
-    auto immutable = check_immutable(type, u.before, changed);
+    auto immutable = check_immutable(type, u.before, u.after, changed);
     if (!immutable) return immutable.error();
     Plan plan;
     auto members = plan_members(command, directory, u.record.header().member_epoch, u.members);
@@ -179,14 +231,18 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
         plan.version = u.version;
         return plan;
     }
-    plan.edit.before = store::index_values(*command.catalog, type, u.before);
-    plan.edit.after = store::index_values(*command.catalog, type, u.after);
-    auto unique = check_unique(command, u.after, plan.edit.after, directory);
+    const std::vector<Leaf> was = differing(type, u.before, changed),
+                            is = differing(type, u.after, changed);
+    plan.edit.before = store::index_values(*command.catalog, type, was);
+    plan.edit.after = store::index_values(*command.catalog, type, is);
+    auto unique = check_unique(command, is, plan.edit.after, directory);
     if (!unique) return unique.error();
     stamp(command, directory, plan.edit);
     plan.edit.change.attrs = std::move(changed);
     note_members(type, plan.edit);
     put_record(command, u.after, u.record.header().created, plan);
+    plan.grows = !plan.edit.members.joined.empty() ||
+                 plan.record.size() > u.record.bytes().size() + record_slack;
     return plan;
 }
 
