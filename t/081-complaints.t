@@ -186,6 +186,10 @@ $c->request(PATCH => $path, json => ops({ op => 'Replace', path => 'active', val
 # --- "Duplicates, and 409 for ever"
 
 refused 'a name that is taken', [POST => $users, json => person('ADA')], 409, 'uniqueness', qr/^userName "ADA" is taken by the User $ada/;
+refused 'a rename to it', [PATCH => "$users/$bob", json => ops({ op => 'add', path => 'title', value => 'x' },
+    { op => 'replace', path => 'userName', value => 'ADA' })], 409, 'uniqueness', qr/^Operations\[1\]: userName "ADA" is taken by the User $ada/;
+refused 'a name that is taken away', [PATCH => "$users/$bob", json => ops({ op => 'add', path => 'title', value => 'x' },
+    { op => 'replace', path => 'userName', value => '' })], 400, 'invalidValue', qr/^Operations\[1\]: "userName" is required and has no value/;
 refused 'by someone inactive', [POST => $users, json => person('bob')], 409, 'uniqueness', qr/^userName "bob" is taken by the inactive User $bob/;
 refused 'on a rename', [PATCH => $path, json => ops($title, { op => 'Replace', path => 'userName', value => 'Bob' })],
     409, 'uniqueness', qr/userName "Bob" is taken by the inactive User $bob/;

@@ -63,6 +63,10 @@ class Patch {
 
     const MemberEdits &members() const { return members_; }
 
+    // `error`, which speaks of `attr`, with the last operation on that in front: "Operations[1]: …".
+    // As it is if there is none.
+    Error in_last_operation(const Attr &attr, Error error) const;
+
     // True if no resource is changed by it: no operations, or only what is ignored.
     bool empty() const { return steps_.empty() && members_.empty(); }
 

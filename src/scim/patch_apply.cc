@@ -359,4 +359,13 @@ void PatchApplication::remove_part(const PatchStep &step, Element &element) {
     element.hash = 0;
 }
 
+Error Patch::in_last_operation(const Attr &attr, Error error) const {
+    const Attr *top = attr.parent ? attr.parent : &attr;
+    auto last = std::find_if(steps_.rbegin(), steps_.rend(),
+                             [&](const PatchStep &step) { return step.attr == top; });
+    if (last != steps_.rend())
+        error.detail.insert(0, "Operations[" + std::to_string(last->operation) + "]: ");
+    return error;
+}
+
 }  // namespace scim

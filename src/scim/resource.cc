@@ -248,14 +248,15 @@ bool in_each_element(const Attr &part, const std::vector<Leaf> &leaves) {
     });
 }
 
-Error missing(std::string_view path) {
+Error has_no_value(std::string_view path) {
     return bad_request(ScimType::invalid_value,
                        "\"" + std::string(path) + "\" is required and has no value");
 }
 
 }  // namespace
 
-Outcome check_required(const TypeView &type, const Resource &resource) {
+Outcome check_required(const TypeView &type, const Resource &resource, const Attr **missing) {
+    if (missing) *missing = nullptr;
     const std::vector<Leaf> &leaves = resource.leaves;
     const uint32_t present = extension_set(type, leaves);
     auto needed = [&](int bit) {
@@ -265,12 +266,14 @@ Outcome check_required(const TypeView &type, const Resource &resource) {
         if (!attr.def->required || attr.computed || attr.discarded) continue;
         if (!needed(attr.extension)) continue;
         bool good = attr.parent ? in_each_element(attr, leaves) : has_value(attr, leaves);
-        if (!good) return missing(attr.path);
+        if (good) continue;
+        if (missing) *missing = &attr;
+        return has_no_value(attr.path);
     }
     // RFC 7643 6: a required extension must be there even if none of its attributes is required.
     for (const SchemaExtension &e : type.type.extensions) {
         int bit = type.find_extension(e.schema);
-        if (e.required && bit >= 0 && !(present >> bit & 1)) return missing(e.schema);
+        if (e.required && bit >= 0 && !(present >> bit & 1)) return has_no_value(e.schema);
     }
     return Done{};
 }

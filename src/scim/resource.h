@@ -72,7 +72,9 @@ Result<Resource> read_resource(const TypeView &type, const json_t *body, bool st
 
 // 400 invalidValue naming the first required attribute that is missing (S-21); an extension's only
 // if the extension is required or present.
-Outcome check_required(const TypeView &type, const Resource &resource);
+// `missing`, if given, is set to that attribute, or to nullptr if a whole extension is missing.
+Outcome check_required(const TypeView &type, const Resource &resource,
+                       const Attr **missing = nullptr);
 
 // All values of a resource together.
 constexpr size_t max_resource_bytes = 16 * 1024 * 1024;

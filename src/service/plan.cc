@@ -104,15 +104,18 @@ const Attr *broken_immutable(const TypeView &type, const Attr &top, const std::v
 }
 
 // RFC 7643 2.2: an immutable attribute that has a value keeps it.
-Outcome check_immutable(const TypeView &type, const std::vector<Leaf> &before,
+Outcome check_immutable(const Command &command, const std::vector<Leaf> &before,
                         const std::vector<Leaf> &after, const std::vector<AttrNumber> &changed) {
+    const TypeView &type = *command.type;
     for (AttrNumber number : changed) {
         const Attr *top = type.by_number(number);
         const Attr *broken = top != nullptr ? broken_immutable(type, *top, before, after) : nullptr;
         if (broken == nullptr) continue;
-        return bad_request(
-            ScimType::mutability,
-            broken->path + " is immutable: it has a value, and the request has another one");
+        return command.patch.in_last_operation(
+            *broken,
+            bad_request(
+                ScimType::mutability,
+                broken->path + " is immutable: it has a value, and the request has another one"));
     }
     return Done{};
 }
@@ -219,7 +222,7 @@ struct Update {
 Result<Plan> plan_update(const Command &command, store::Directory &directory, const Update &u) {
     const TypeView &type = *command.type;
     std::vector<AttrNumber> changed = changed_attrs(type, u.before, u.after);
-    auto immutable = check_immutable(type, u.before, u.after, changed);
+    auto immutable = check_immutable(command, u.before, u.after, changed);
     if (!immutable) return immutable.error();
     Plan plan;
     auto members = plan_members(command, directory, u.record.header().member_epoch, u.members);
@@ -304,8 +307,11 @@ Result<Plan> plan_existing(const Command &command, store::Directory &directory, 
         default: {
             auto applied = command.patch.apply(type, resource, report);
             if (!applied) return applied.error();
-            auto complete = check_required(type, resource);
-            if (!complete) return complete.error();
+            const Attr *missing;
+            auto complete = check_required(type, resource, &missing);
+            if (!complete)
+                return missing ? command.patch.in_last_operation(*missing, complete.error())
+                               : complete.error();
             return plan_update(
                 command, directory,
                 {*record, version, before, resource.leaves, command.patch.members()});

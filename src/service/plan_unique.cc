@@ -54,7 +54,8 @@ Outcome check_unique(const Command &command, const std::vector<Leaf> &leaves,
             if (!record) continue;
             if (store::is_digest(value) && !really_has(*command.type, *record, *index, *leaf))
                 continue;
-            return taken(*command.type, *attr, *leaf, owner, *record);
+            return command.patch.in_last_operation(
+                *attr, taken(*command.type, *attr, *leaf, owner, *record));
         }
     }
     return Done{};
