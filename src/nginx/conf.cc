@@ -215,105 +215,6 @@ ngx_conf_enum_t profile_names[] = {
 
 constexpr ngx_uint_t anywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
 
-// Where a base URL's path begins: behind "https://host". npos if it is no absolute http(s) URL.
-size_t path_start(std::string_view url) {
-    size_t host = url.compare(0, 8, "https://") == 0  ? 8
-                  : url.compare(0, 7, "http://") == 0 ? 7
-                                                      : 0;
-    if (host == 0 || url.size() == host || url[host] == '/') return std::string_view::npos;
-    return std::min(url.find('/', host), url.size());
-}
-
-std::string location_error(const LocConf &lcf, const std::string &sentence) {
-    return sentence + " in " + lcf.where;
-}
-
-std::string check_base_url(LocConf &lcf) {
-    const auto *clcf = lcf.core;
-#if (NGX_PCRE)
-    if (clcf->regex != NULL && lcf.base_url == NULL)
-        return "\"scim\" in a location with a regular expression needs \"scim_base_url\": its path "
-               "says what is stripped";
-#endif
-    if (lcf.base_url == NULL) {
-        lcf.base_path = view(clcf->name);
-        while (!lcf.base_path.empty() && lcf.base_path.back() == '/') lcf.base_path.pop_back();
-        lcf.base_path_fixed = true;
-        return {};
-    }
-    if (lcf.base_url->lengths != NULL) return {};  // variables: looked at on each request
-    std::string_view url = view(lcf.base_url->value);
-    size_t start = path_start(url);
-    if (start == std::string_view::npos || url.back() == '/' ||
-        url.find_first_of("?#") != std::string_view::npos)
-        return "\"scim_base_url\" must be an absolute URL without a trailing slash, such as "
-               "https://id.example.com/scim/v2, "
-               "not \"" +
-               std::string(url) + "\"";
-    lcf.base_path = url.substr(start);
-    lcf.base_path_fixed = true;
-    return {};
-}
-
-std::string check_location(const MainConf &mcf, LocConf &lcf) {
-    lcf.store = mcf.find(lcf.store_name);
-    if (lcf.store == NULL) return "\"scim\": there is no \"scim_store " + lcf.store_name + "\"";
-    if (lcf.core->noname || lcf.core->named)
-        return "\"scim\" works in a location with a path only, not in \"if\" or in a named "
-               "location";
-    if (lcf.auth == auth_off && lcf.tenant == NULL)
-        return "\"scim_auth off\" needs \"scim_tenant\": without a token nothing else says whose "
-               "directory this is";
-    std::string problem = check_base_url(lcf);
-    if (!problem.empty()) return problem;
-    // Without a token only reading is offered, unless the operator says otherwise.
-    if (lcf.scope == NGX_CONF_UNSET_UINT)
-        lcf.scope =
-            lcf.auth == auth_off ? store::scope_read : store::scope_read | store::scope_write;
-    if (lcf.temp_path == NULL) lcf.temp_path = lcf.core->client_body_temp_path;
-    lcf.settings.max_results = lcf.max_results;
-    lcf.settings.max_scan = lcf.max_scan;
-    lcf.settings.max_operations = lcf.max_operations;
-    lcf.settings.max_members = lcf.max_members;
-    lcf.settings.json.depth = lcf.max_json_depth;
-    lcf.settings.filter.depth = lcf.max_filter_depth;
-    lcf.settings.strict = lcf.profile == 1;
-    lcf.settings.bearer_token = lcf.auth == auth_token;
-    return {};
-}
-
-// The configuration's own time is its generation: of two masters of a binary upgrade, and of a
-// reload and the workers it replaces, the one configured later decides what is declared.
-uint64_t generation() {
-    ngx_time_t *now = ngx_timeofday();
-    return uint64_t(now->sec) * 1000 + now->msec;
-}
-
-std::string declare_stores(MainConf &mcf) {
-    for (auto &store : mcf.stores) {
-        std::vector<Definition> definitions;
-        for (const SchemaConf &schema : mcf.schemas) {
-            if (!schema.store.empty() && mcf.find(schema.store) == NULL)
-                return "\"scim_schema\": there is no \"scim_store " + schema.store + "\" in " +
-                       schema.where;
-            if (schema.store.empty() || schema.store == store->name)
-                definitions.push_back(schema.definition);
-        }
-        auto declaration = make_declaration(generation(), definitions);
-        if (!declaration)
-            return "\"scim_schema\" for store \"" + store->name +
-                   "\": " + declaration.error().detail;
-        // Declaring into an empty catalog finds what no catalog could hold.
-        auto rows = scim::declare(CatalogRows(), *declaration);
-        if (!rows)
-            return "\"scim_schema\" for store \"" + store->name + "\": " + rows.error().detail;
-        store->declaration = std::move(*declaration);
-    }
-    if (mcf.stores.empty() && !mcf.schemas.empty())
-        return "\"scim_schema\" needs a \"scim_store\" in " + mcf.schemas[0].where;
-    return {};
-}
-
 }  // namespace
 
 const StoreConf *MainConf::find(std::string_view name) const {
@@ -387,25 +288,6 @@ char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
     ngx_conf_merge_uint_value(conf->max_json_depth, prev->max_json_depth, 16);
     ngx_conf_merge_uint_value(conf->max_filter_depth, prev->max_filter_depth, 32);
     return NGX_CONF_OK;
-}
-
-ngx_int_t check_conf(ngx_conf_t *cf) {
-    return guarded(cf->log, ngx_int_t(NGX_ERROR), [&]() -> ngx_int_t {
-        MainConf *mcf = main_conf(cf);
-        std::string problem = declare_stores(*mcf);
-        for (LocConf *lcf : mcf->locations) {
-            if (!problem.empty()) break;
-            problem = check_location(*mcf, *lcf);
-            if (!problem.empty()) problem = location_error(*lcf, problem);
-        }
-        auto *ccf =
-            reinterpret_cast<ngx_core_conf_t *>(ngx_get_conf(cf->cycle->conf_ctx, ngx_core_module));
-        mcf->workers =
-            ccf->worker_processes > 0 ? unsigned(ccf->worker_processes) : unsigned(ngx_ncpu);
-        if (problem.empty()) return NGX_OK;
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s", problem.c_str());
-        return NGX_ERROR;
-    });
 }
 
 ngx_command_t commands[] = {
