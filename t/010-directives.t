@@ -53,6 +53,7 @@ conf_good $t, 'a regex location with a base', http => $store, server => "$regex 
 
 # --- what is inherited: good in http, server and location; values
 
+my @no_number = qw(ten -1 1.5 1k '' 99999999999999999999);
 my %values = (
     scim_auth => [[qw(token)], [qw(jwt on)]],
     scim_scope => [[qw(read write)], [qw(all none)]],
@@ -62,16 +63,19 @@ my %values = (
         [qw(https://id.example.com/scim/v2 http://id.example.com https://$host/scim/v2)],
         [qw(id.example.com /scim/v2 ftp://a.b/scim https:// https:///scim https://a.b/scim/ https://a.b/?x), 'https://a.b/s#x']],
     scim_temp_path => [['%%DIR%%/answers', '%%DIR%%/answers 1 2', 'answers'], []],
-    scim_max_results => [[1, 1000, 100000], [0, 100001]],
-    scim_max_operations => [[1, 1000, 100000], [0, 100001]],
-    scim_max_members => [[1, 20000, 1000000], [0, 1000001]],
-    scim_max_scan => [[1, 1000000, 1000000000], [0, 1000000001]],
-    scim_max_json_depth => [[4, 16, 64], [3, 65]],
-    scim_max_filter_depth => [[1, 32, 256], [0, 257]],
+    scim_max_results => [[1, 1000, 100000], [0, 100001, @no_number]],
+    scim_max_operations => [[1, 1000, 100000], [0, 100001, @no_number]],
+    scim_max_members => [[1, 20000, 1000000], [0, 1000001, @no_number]],
+    scim_max_scan => [[1, 1000000, 1000000000], [0, 1000000001, @no_number]],
+    scim_max_json_depth => [[4, 16, 64], [3, 65, @no_number]],
+    scim_max_filter_depth => [[1, 32, 256], [0, 257, @no_number]],
 );
 my %sentence = (
     scim_base_url => sub { qr/"scim_base_url" must be an absolute URL without a trailing slash.* not "\Q$_[0]\E"/ },
-    (map { my $d = $_; $_ => sub { qr/"$d": "\Q$_[0]\E" is not a number from \d+ to \d+/ } } grep /_max_/, keys %values),
+    scim_auth => sub { qr/"scim_auth": "$_[0]" is none of off, token in / },
+    scim_scope => sub { qr/"scim_scope": "$_[0]" is none of read, write in / },
+    scim_profile => sub { qr/"scim_profile": "$_[0]" is none of default, rfc in / },
+    (map { my $d = $_; $_ => sub { my $v = $_[0] =~ s/'//gr; qr/"$d": "\Q$v\E" is not a number from \d+ to \d+/ } } grep /_max_/, keys %values),
 );
 for my $directive (sort keys %values) {
     my ($good, $bad) = @{ $values{$directive} };
@@ -82,15 +86,13 @@ for my $directive (sort keys %values) {
         conf_good $t, "$line in location", http => $store, server => location($line);
     }
     for my $value (@$bad) {
-        my $pattern = $sentence{$directive} ? $sentence{$directive}->($value) : qr/invalid value "\Q$value\E"/;
-        conf_bad $t, "$directive $value", $pattern, http => $store, server => location("$directive $value;");
+        conf_bad $t, "$directive $value", $sentence{$directive}->($value), http => $store, server => location("$directive $value;");
     }
     conf_bad $t, "$directive twice", qr/"$directive" directive is duplicate/, http => $store,
         server => location("$directive $good->[0]; $directive $good->[0];");
     conf_bad $t, "$directive without a value", qr/invalid number of arguments in "$directive"/, http => $store,
         server => location("$directive;");
 }
-conf_bad $t, "$_ ten", qr/invalid number/, http => $store, server => location("$_ ten;") for sort grep /_max_/, keys %values;
 conf_good $t, 'scim_auth off with a tenant', http => $store, server => location('scim_auth off; scim_tenant acme;');
 conf_good $t, 'whose tenant is inherited', http => "$store scim_tenant acme;", server => location('scim_auth off;');
 conf_bad $t, 'scim_auth off without one', qr/"scim_auth off" needs "scim_tenant".* in .*nginx\.conf:\d+/, http => $store,

@@ -9,6 +9,7 @@
 
 #include "nginx/guard.h"
 #include "nginx/handler.h"
+#include "scim/text.h"
 
 namespace scim::nginx {
 
@@ -188,22 +189,49 @@ char *set_scim(ngx_conf_t *cf, ngx_command_t *, void *conf) {
     });
 }
 
-char *check_positive(ngx_conf_t *cf, void *post, void *data) {
-    auto *bounds = static_cast<const ngx_conf_num_bounds_t *>(post);
-    ngx_int_t value = *static_cast<ngx_int_t *>(data);
-    if (value >= bounds->low && value <= bounds->high) return NGX_CONF_OK;
+struct Bounds {
+    ngx_int_t low, high;
+};
+
+// nginx's own slot says "invalid number" and not which one, nor what would be one.
+char *set_number(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+    auto *slot = reinterpret_cast<ngx_uint_t *>(static_cast<char *>(conf) + cmd->offset);
+    if (*slot != NGX_CONF_UNSET_UINT) return const_cast<char *>("is duplicate");
     auto *args = static_cast<ngx_str_t *>(cf->args->elts);
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": \"%V\" is not a number from %i to %i",
-                       &args[0], &args[1], bounds->low, bounds->high);
-    return static_cast<char *>(NGX_CONF_ERROR);
+    auto *bounds = static_cast<const Bounds *>(cmd->post);
+    ngx_int_t value = ngx_atoi(args[1].data, args[1].len);
+    if (value < bounds->low || value > bounds->high) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": \"%V\" is not a number from %i to %i",
+                           &args[0], &args[1], bounds->low, bounds->high);
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+    *slot = ngx_uint_t(value);
+    return NGX_CONF_OK;
 }
 
-ngx_conf_num_bounds_t results_bounds = {check_positive, 1, 100000};
-ngx_conf_num_bounds_t scan_bounds = {check_positive, 1, 1000000000};
-ngx_conf_num_bounds_t operations_bounds = {check_positive, 1, 100000};
-ngx_conf_num_bounds_t members_bounds = {check_positive, 1, 1000000};
-ngx_conf_num_bounds_t json_depth_bounds = {check_positive, 4, 64};
-ngx_conf_num_bounds_t filter_depth_bounds = {check_positive, 1, 256};
+// Likewise for one of a few words.
+char *set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+        auto *slot = reinterpret_cast<ngx_uint_t *>(static_cast<char *>(conf) + cmd->offset);
+        if (*slot != NGX_CONF_UNSET_UINT) return const_cast<char *>("is duplicate");
+        std::string value = arg(cf, 1), allowed;
+        for (auto *e = static_cast<ngx_conf_enum_t *>(cmd->post); e->name.len != 0; e++) {
+            if (ascii_iequals(view(e->name), value)) {
+                *slot = e->value;
+                return NGX_CONF_OK;
+            }
+            allowed += (allowed.empty() ? "" : ", ") + std::string(view(e->name));
+        }
+        return fail(cf, "\"" + arg(cf, 0) + "\": \"" + value + "\" is none of " + allowed);
+    });
+}
+
+Bounds results_bounds = {1, 100000};
+Bounds scan_bounds = {1, 1000000000};
+Bounds operations_bounds = {1, 100000};
+Bounds members_bounds = {1, 1000000};
+Bounds json_depth_bounds = {4, 64};
+Bounds filter_depth_bounds = {1, 256};
 
 ngx_conf_enum_t auth_names[] = {
     {ngx_string("off"), auth_off}, {ngx_string("token"), auth_token}, {ngx_null_string, 0}};
@@ -307,14 +335,14 @@ ngx_command_t commands[] = {
     {ngx_string("scim"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_scim, NGX_HTTP_LOC_CONF_OFFSET, 0,
      NULL},
 
-    {ngx_string("scim_auth"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, auth), &auth_names},
+    {ngx_string("scim_auth"), anywhere | NGX_CONF_TAKE1, set_word, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, auth), &auth_names},
 
-    {ngx_string("scim_scope"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, scope), &scope_names},
+    {ngx_string("scim_scope"), anywhere | NGX_CONF_TAKE1, set_word, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, scope), &scope_names},
 
-    {ngx_string("scim_profile"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, profile), &profile_names},
+    {ngx_string("scim_profile"), anywhere | NGX_CONF_TAKE1, set_word, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, profile), &profile_names},
 
     {ngx_string("scim_tenant"), anywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, tenant), NULL},
@@ -325,22 +353,22 @@ ngx_command_t commands[] = {
     {ngx_string("scim_temp_path"), anywhere | NGX_CONF_TAKE1234, ngx_conf_set_path_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, temp_path), NULL},
 
-    {ngx_string("scim_max_results"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+    {ngx_string("scim_max_results"), anywhere | NGX_CONF_TAKE1, set_number,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_results), &results_bounds},
 
-    {ngx_string("scim_max_operations"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+    {ngx_string("scim_max_operations"), anywhere | NGX_CONF_TAKE1, set_number,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_operations), &operations_bounds},
 
-    {ngx_string("scim_max_members"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+    {ngx_string("scim_max_members"), anywhere | NGX_CONF_TAKE1, set_number,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_members), &members_bounds},
 
-    {ngx_string("scim_max_scan"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_scan), &scan_bounds},
+    {ngx_string("scim_max_scan"), anywhere | NGX_CONF_TAKE1, set_number, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, max_scan), &scan_bounds},
 
-    {ngx_string("scim_max_json_depth"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+    {ngx_string("scim_max_json_depth"), anywhere | NGX_CONF_TAKE1, set_number,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_json_depth), &json_depth_bounds},
 
-    {ngx_string("scim_max_filter_depth"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+    {ngx_string("scim_max_filter_depth"), anywhere | NGX_CONF_TAKE1, set_number,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_filter_depth), &filter_depth_bounds},
 
     ngx_null_command};
