@@ -22,10 +22,20 @@ conf_good $t, "size=$_", http => "scim_store main %%DIR%%/store size=$_;" for qw
 conf_good $t, 'two stores', http => "$store scim_store other %%DIR%%/other;", server => location('');
 conf_good $t, 'a relative path', http => 'scim_store main store;';
 conf_bad $t, 'a name twice', qr/the name "main" is taken/, http => "$store scim_store main %%DIR%%/other;";
-conf_bad $t, 'a path twice', qr{the path "[^"]*/store" is the store "main" already},
-    http => "$store scim_store other %%DIR%%/store/;";
+conf_bad $t, 'no name', qr/"scim_store": the name is empty in /, http => "scim_store '' %%DIR%%/store;";
+conf_bad $t, 'an empty path', qr/"scim_store": the path of "main" is empty in /, http => "scim_store main '';";
+conf_bad $t, "the path $_", qr{"scim_store": "[^"]*" is the root directory}, http => "scim_store main $_;"
+    for qw(/ // /. /proc/..);
+mkdir "$t->{dir}/there" or die;
+symlink 'there', "$t->{dir}/link" or die;
+conf_bad $t, "@$_ on one path", qr{the path "[^"]*" is the store "main" already},
+    http => "scim_store main %%DIR%%/$_->[0]; scim_store other %%DIR%%/$_->[1];"
+    for [qw(store store/)], [qw(store there/../store)], [qw(there there/.)], [qw(there there/../there/)], [qw(there link)];
+conf_good $t, 'beside each other', http => 'scim_store main %%DIR%%/there; scim_store other %%DIR%%/there/../store;';
+rmdir "$t->{dir}/there" && unlink "$t->{dir}/link" or die;
 conf_bad $t, "size=$_", qr/"size=\Q$_\E" is not a size of 1m or more/, http => "scim_store main %%DIR%%/store size=$_;"
-    for qw(0 1023k -1 lots 12x), '';
+    for qw(0 1023k -1 lots 12x 131072g 900000000g), '';
+conf_good $t, 'the largest size', http => 'scim_store main %%DIR%%/store size=131071g;';
 conf_bad $t, 'an unknown parameter', qr/unknown parameter "siez=1g"; expected size=SIZE/,
     http => 'scim_store main %%DIR%%/store siez=1g;';
 $t->write_file('plain', '');
@@ -58,7 +68,7 @@ my %values = (
     scim_auth => [[qw(token)], [qw(jwt on)]],
     scim_scope => [[qw(read write)], [qw(all none)]],
     scim_profile => [[qw(default rfc)], [qw(entra)]],
-    scim_tenant => [['acme', '$host', '"$host-x"'], []],
+    scim_tenant => [['acme', '$host', '"$host-x"'], ["''"]],
     scim_base_url => [
         [qw(https://id.example.com/scim/v2 http://id.example.com https://$host/scim/v2)],
         [qw(id.example.com /scim/v2 ftp://a.b/scim https:// https:///scim https://a.b/scim/ https://a.b/?x), 'https://a.b/s#x']],
@@ -72,6 +82,7 @@ my %values = (
 );
 my %sentence = (
     scim_base_url => sub { qr/"scim_base_url" must be an absolute URL without a trailing slash.* not "\Q$_[0]\E"/ },
+    scim_tenant => sub { qr/"scim_tenant": the name is empty in / },
     scim_auth => sub { qr/"scim_auth": "$_[0]" is none of off, token in / },
     scim_scope => sub { qr/"scim_scope": "$_[0]" is none of read, write in / },
     scim_profile => sub { qr/"scim_profile": "$_[0]" is none of default, rfc in / },

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "nginx/guard.h"
 #include "nginx/handler.h"
@@ -53,36 +54,61 @@ std::string check_directory(const std::string &path) {
            "\" cannot be made: there is no directory \"" + parent + "\"";
 }
 
+// The same for every way to write a path: through "..", "/." or a symbolic link. What does not exist
+// yet is only normalised.
+std::filesystem::path place_of(const std::string &path) {
+    std::error_code ec;
+    auto place = std::filesystem::weakly_canonical(path, ec);
+    if (ec) place = std::filesystem::path(path).lexically_normal();
+    return place.has_filename() ? place : place.parent_path();
+}
+
+// Empty if the store may be there.
+std::string check_path(const MainConf &mcf, const std::string &path) {
+    auto place = place_of(path);
+    if (place == place.root_path())
+        return "\"scim_store\": \"" + path +
+               "\" is the root directory; a store needs a directory of its own";
+    for (const auto &other : mcf.stores)
+        if (place_of(other->path) == place)
+            return "\"scim_store\": the path \"" + path + "\" is the store \"" + other->name +
+                   "\" already";
+    return check_directory(path);
+}
+
+// "size=16g". Empty if it is one.
+std::string set_size(StoreConf &store, const std::string &text) {
+    std::string value;
+    if (!option(text, "size=", value))
+        return "\"scim_store\": unknown parameter \"" + text + "\"; expected size=SIZE";
+    ngx_str_t size = {value.size(), reinterpret_cast<u_char *>(&value[0])};
+    store.size = ngx_parse_offset(&size);
+    // What a process can address is 128 TiB.
+    constexpr off_t least = off_t(1) << 20, limit = off_t(1) << 47;
+    if (store.size != NGX_ERROR && store.size >= least && store.size < limit) return {};
+    return "\"scim_store\": \"size=" + value +
+           "\" is not a size of 1m or more and less than 131072g, such as 512m or 16g";
+}
+
 char *set_store_guarded(ngx_conf_t *cf) {
     MainConf *mcf = main_conf(cf);
     auto store = std::make_unique<StoreConf>();
     store->index = mcf->stores.size();
     store->name = arg(cf, 1);
+    if (store->name.empty()) return fail(cf, "\"scim_store\": the name is empty");
     if (mcf->find(store->name) != NULL)
         return fail(cf, "\"scim_store\": the name \"" + store->name + "\" is taken");
     ngx_str_t path = static_cast<ngx_str_t *>(cf->args->elts)[2];
+    if (path.len == 0)
+        return fail(cf, "\"scim_store\": the path of \"" + store->name + "\" is empty");
     if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK)
         return static_cast<char *>(NGX_CONF_ERROR);
     store->path = view(path);
     while (store->path.size() > 1 && store->path.back() == '/') store->path.pop_back();
-    for (const auto &other : mcf->stores)
-        if (other->path == store->path)
-            return fail(cf, "\"scim_store\": the path \"" + store->path + "\" is the store \"" +
-                                other->name + "\" already");
-    std::string problem = check_directory(store->path);
+    std::string problem = check_path(*mcf, store->path);
+    for (ngx_uint_t i = 3; i < cf->args->nelts && problem.empty(); i++)
+        problem = set_size(*store, arg(cf, i));
     if (!problem.empty()) return fail(cf, problem);
-    for (ngx_uint_t i = 3; i < cf->args->nelts; i++) {
-        std::string value;
-        if (!option(arg(cf, i), "size=", value))
-            return fail(
-                cf, "\"scim_store\": unknown parameter \"" + arg(cf, i) + "\"; expected size=SIZE");
-        ngx_str_t text = {value.size(), reinterpret_cast<u_char *>(&value[0])};
-        store->size = ngx_parse_offset(&text);
-        constexpr off_t least = off_t(1) << 20;
-        if (store->size == NGX_ERROR || store->size < least)
-            return fail(cf, "\"scim_store\": \"size=" + value +
-                                "\" is not a size of 1m or more, such as 512m or 16g");
-    }
     mcf->stores.push_back(std::move(store));
     return NGX_CONF_OK;
 }
@@ -187,6 +213,13 @@ char *set_scim(ngx_conf_t *cf, ngx_command_t *, void *conf) {
         }
         return NGX_CONF_OK;
     });
+}
+
+char *set_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+    if (static_cast<ngx_str_t *>(cf->args->elts)[1].len != 0)
+        return ngx_http_set_complex_value_slot(cf, cmd, conf);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"scim_tenant\": the name is empty");
+    return static_cast<char *>(NGX_CONF_ERROR);
 }
 
 struct Bounds {
@@ -344,8 +377,8 @@ ngx_command_t commands[] = {
     {ngx_string("scim_profile"), anywhere | NGX_CONF_TAKE1, set_word, NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(LocConfSlots, profile), &profile_names},
 
-    {ngx_string("scim_tenant"), anywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, tenant), NULL},
+    {ngx_string("scim_tenant"), anywhere | NGX_CONF_TAKE1, set_tenant, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, tenant), NULL},
 
     {ngx_string("scim_base_url"), anywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, base_url), NULL},
