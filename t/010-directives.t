@@ -70,8 +70,10 @@ my %values = (
     scim_profile => [[qw(default rfc)], [qw(entra)]],
     scim_tenant => [['acme', '$host', '"$host-x"'], ["''"]],
     scim_base_url => [
-        [qw(https://id.example.com/scim/v2 http://id.example.com https://$host/scim/v2)],
-        [qw(id.example.com /scim/v2 ftp://a.b/scim https:// https:///scim https://a.b/scim/ https://a.b/?x), 'https://a.b/s#x']],
+        [qw(https://id.example.com/scim/v2 http://id.example.com https://$host/scim/v2 $host $scheme://$host/scim/v2),
+            qw(http$arg_s://a.b/scim https://id.$host), '"${scheme}://a.b/scim"', 'https://a.b/käse'],
+        [qw(id.example.com /scim/v2 ftp://a.b/scim https:// https:///scim https://a.b/scim/ https://a.b/?x), 'https://a.b/s#x',
+            "''", qw(ftp://$host scim$host https://$host/b/ https:///$host $host/ $host/?a /$host)]],
     scim_temp_path => [['%%DIR%%/answers', '%%DIR%%/answers 1 2', 'answers'], []],
     scim_max_results => [[1, 1000, 100000], [0, 100001, @no_number]],
     scim_max_operations => [[1, 1000, 100000], [0, 100001, @no_number]],
@@ -81,7 +83,7 @@ my %values = (
     scim_max_filter_depth => [[1, 32, 256], [0, 257, @no_number]],
 );
 my %sentence = (
-    scim_base_url => sub { qr/"scim_base_url" must be an absolute URL without a trailing slash.* not "\Q$_[0]\E"/ },
+    scim_base_url => sub { my $v = $_[0] =~ s/'//gr; qr/"scim_base_url" must be an absolute URL without a trailing slash.* not "\Q$v\E" in / },
     scim_tenant => sub { qr/"scim_tenant": the name is empty in / },
     scim_auth => sub { qr/"scim_auth": "$_[0]" is none of off, token in / },
     scim_scope => sub { qr/"scim_scope": "$_[0]" is none of read, write in / },
@@ -109,6 +111,11 @@ conf_good $t, 'whose tenant is inherited', http => "$store scim_tenant acme;", s
 conf_bad $t, 'scim_auth off without one', qr/"scim_auth off" needs "scim_tenant".* in .*nginx\.conf:\d+/, http => $store,
     server => location('scim_auth off;');
 conf_bad $t, 'an unknown variable', qr/unknown "nosuch" variable/, http => $store, server => location('scim_tenant $nosuch;');
+
+conf_bad $t, "scim_base_url $_", qr/"scim_base_url": ".*" has a blank, a quote or another character that no URL has in /,
+    http => $store, server => location("scim_base_url $_;")
+    for q('https://a b/c'), q('https://a/"b'), q('https://a/\\\\b'), q("https://$host/a b"), "https://a/\x7f", "https://a/\xff";
+conf_bad $t, 'one that no location has', qr/"scim_base_url" must be .* in .*nginx\.conf:\d+/, http => 'scim_base_url /scim;';
 
 conf_bad $t, "scim_temp_path $_->[0]", $_->[1], http => $store, server => location("scim_temp_path $_->[0];")
     for ['a 0', qr/"scim_temp_path" directive invalid value/], ['a 1 1 1 1', qr/invalid number of arguments in "scim_temp_path"/];

@@ -3,6 +3,7 @@
 #include "nginx/guard.h"
 #include "nginx/handler.h"
 #include "nginx/worker.h"
+#include "scim/text.h"
 #include "service/token.h"
 
 namespace scim::nginx {
@@ -22,14 +23,6 @@ Error unavailable(const StoreSlot *slot) {
             : "the directory cannot be served now; the error log says why",
         uint16_t(slot != NULL && slot->problem().find("being prepared") != std::string::npos ? 1
                                                                                              : 10)};
-}
-
-// What clients put into Host, and into the URI that scim_base_url is made of, comes back in the
-// URLs of answers: it must not end a JSON string there.
-bool is_url(std::string_view text) {
-    for (char c : text)
-        if (uint8_t(c) <= ' ' || c == '"' || c == '\\' || c == 0x7f) return false;
-    return true;
 }
 
 // The URL in front of the endpoints and the path behind it. 404 if the request's URI is not below
@@ -94,7 +87,9 @@ Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf
 Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     auto based = find_base(r, lcf, ctx);
     if (!based) return based.error();
-    if (!is_url(view(ctx.base_url)))
+    // What clients put into Host, and into the URI that scim_base_url is made of, comes back in the
+    // URLs of answers.
+    if (!is_url_text(view(ctx.base_url)))
         return Error{400, ScimType::none,
                      "the base URL of this request has characters that no URL has: they came with "
                      "its Host header or path",

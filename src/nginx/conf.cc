@@ -222,6 +222,34 @@ char *set_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
     return static_cast<char *>(NGX_CONF_ERROR);
 }
 
+// True if the text in front of the first variable can begin a URL with this scheme.
+bool begins_with(std::string_view url, std::string_view scheme) {
+    std::string_view fixed = url.substr(0, url.find('$'));
+    if (fixed.size() < url.size() && fixed.size() <= scheme.size())
+        return scheme.compare(0, fixed.size(), fixed) == 0;
+    return fixed.size() > scheme.size() && fixed.compare(0, scheme.size(), scheme) == 0 &&
+           fixed[scheme.size()] != '/';
+}
+
+// Looks at what is known before there is a request: all of a constant, and all but the values of
+// variables.
+char *set_base_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+        std::string url = arg(cf, 1);
+        if (!is_url_text(url))
+            return fail(cf, "\"scim_base_url\": \"" + url +
+                                "\" has a blank, a quote or another character that no URL has");
+        if ((!begins_with(url, "https://") && !begins_with(url, "http://")) || url.back() == '/' ||
+            url.find_first_of("?#") != std::string::npos)
+            return fail(
+                cf,
+                "\"scim_base_url\" must be an absolute URL without a trailing slash, such as "
+                "https://id.example.com/scim/v2, not \"" +
+                    url + "\"");
+        return ngx_http_set_complex_value_slot(cf, cmd, conf);
+    });
+}
+
 struct Bounds {
     ngx_int_t low, high;
 };
@@ -380,8 +408,8 @@ ngx_command_t commands[] = {
     {ngx_string("scim_tenant"), anywhere | NGX_CONF_TAKE1, set_tenant, NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(LocConfSlots, tenant), NULL},
 
-    {ngx_string("scim_base_url"), anywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, base_url), NULL},
+    {ngx_string("scim_base_url"), anywhere | NGX_CONF_TAKE1, set_base_url, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, base_url), NULL},
 
     {ngx_string("scim_temp_path"), anywhere | NGX_CONF_TAKE1234, ngx_conf_set_path_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, temp_path), NULL},

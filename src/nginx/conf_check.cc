@@ -9,20 +9,12 @@ namespace scim::nginx {
 
 namespace {
 
-// Where a base URL's path begins: behind "https://host". npos if it is no absolute http(s) URL.
-size_t path_start(std::string_view url) {
-    size_t host = url.compare(0, 8, "https://") == 0  ? 8
-                  : url.compare(0, 7, "http://") == 0 ? 7
-                                                      : 0;
-    if (host == 0 || url.size() == host || url[host] == '/') return std::string_view::npos;
-    return std::min(url.find('/', host), url.size());
-}
-
 std::string location_error(const LocConf &lcf, const std::string &sentence) {
     return sentence + " in " + lcf.where;
 }
 
-std::string check_base_url(LocConf &lcf) {
+// Empty if it is known what is stripped from a request's URI, now or then.
+std::string set_base_path(LocConf &lcf) {
     const auto *clcf = lcf.core;
 #if (NGX_PCRE)
     if (clcf->regex != NULL && lcf.base_url == NULL)
@@ -37,14 +29,7 @@ std::string check_base_url(LocConf &lcf) {
     }
     if (lcf.base_url->lengths != NULL) return {};  // variables: looked at on each request
     std::string_view url = view(lcf.base_url->value);
-    size_t start = path_start(url);
-    if (start == std::string_view::npos || url.back() == '/' ||
-        url.find_first_of("?#") != std::string_view::npos)
-        return "\"scim_base_url\" must be an absolute URL without a trailing slash, such as "
-               "https://id.example.com/scim/v2, "
-               "not \"" +
-               std::string(url) + "\"";
-    lcf.base_path = url.substr(start);
+    lcf.base_path = url.substr(std::min(url.find('/', url.find("://") + 3), url.size()));
     lcf.base_path_fixed = true;
     return {};
 }
@@ -58,7 +43,7 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
     if (lcf.auth == auth_off && lcf.tenant == NULL)
         return "\"scim_auth off\" needs \"scim_tenant\": without a token nothing else says whose "
                "directory this is";
-    std::string problem = check_base_url(lcf);
+    std::string problem = set_base_path(lcf);
     if (!problem.empty()) return problem;
     // Without a token only reading is offered, unless the operator says otherwise.
     if (lcf.scope == NGX_CONF_UNSET_UINT)
