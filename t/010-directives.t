@@ -125,9 +125,12 @@ conf_bad $t, "scim_temp_path $_->[0]", $_->[1], http => $store, server => locati
 my $pools = 'thread_pool one threads=1; thread_pool two threads=2;';
 conf_good $t, 'one thread pool', main => $pools, http => "$store scim_thread_pool one;", server => location('');
 conf_good $t, 'two thread pools', main => $pools, http => "$store scim_thread_pool one two;", server => location('');
-conf_bad $t, 'an unknown pool to write', qr/unknown thread pool "three"/, main => $pools,
+conf_bad $t, 'an unknown pool to write', qr/unknown thread pool "three" in .*nginx\.conf:\d+/, main => $pools,
     http => "$store scim_thread_pool three two;";
-conf_bad $t, 'an unknown pool to read', qr/unknown thread pool "three"/, main => $pools,
+open my $conf, '<', "$t->{dir}/nginx.conf" or die;
+my $pool_line = 0;
+while (<$conf>) { $pool_line = $., last if /scim_thread_pool/ }
+conf_bad $t, 'an unknown pool to read', qr/unknown thread pool "three" in .*nginx\.conf:$pool_line\n/, main => $pools,
     http => "$store scim_thread_pool one three;";
 conf_bad $t, 'pools twice', qr/"scim_thread_pool" directive is duplicate/, main => $pools,
     http => "$store scim_thread_pool one; scim_thread_pool two;";

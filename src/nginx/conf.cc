@@ -119,12 +119,16 @@ char *set_store(ngx_conf_t *cf, ngx_command_t *, void *) {
 
 Result<std::string> read_file(const char *path) {
     constexpr off_t most = off_t(1) << 20;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO would be waited for
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
         std::string why = strerror(errno);
         if (fd >= 0) close(fd);
         return Error{500, ScimType::none, "it cannot be read: " + why, 0};
+    }
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        close(fd);
+        return Error{500, ScimType::none, "it is not a regular file", 0};
     }
     std::string bytes(size_t(std::min(st.st_size, most + 1)), '\0');
     ssize_t n = read(fd, &bytes[0], bytes.size());
@@ -161,10 +165,13 @@ char *set_schema(ngx_conf_t *cf, ngx_command_t *, void *) {
 
 char *set_thread_pool(ngx_conf_t *cf, ngx_command_t *, void *) {
     MainConf *mcf = main_conf(cf);
-    if (mcf->write_pool_name.data != NULL) return const_cast<char *>("is duplicate");
+    if (mcf->write_pool != NULL) return const_cast<char *>("is duplicate");
     auto *args = static_cast<ngx_str_t *>(cf->args->elts);
-    mcf->write_pool_name = args[1];
-    mcf->read_pool_name = args[cf->args->nelts > 2 ? 2 : 1];
+    // Here, because nginx reports an unknown pool at the line where it is named first.
+    mcf->write_pool = ngx_thread_pool_add(cf, &args[1]);
+    mcf->read_pool = cf->args->nelts > 2 ? ngx_thread_pool_add(cf, &args[2]) : mcf->write_pool;
+    if (mcf->write_pool == NULL || mcf->read_pool == NULL)
+        return static_cast<char *>(NGX_CONF_ERROR);
     return NGX_CONF_OK;
 }
 
@@ -328,14 +335,9 @@ void *create_main_conf(ngx_conf_t *cf) {
 
 char *init_main_conf(ngx_conf_t *cf, void *conf) {
     auto *mcf = static_cast<MainConf *>(conf);
-    if (mcf->stores.empty()) return NGX_CONF_OK;
-    auto *writes = mcf->write_pool_name.data != NULL ? &mcf->write_pool_name : NULL;
-    auto *reads = mcf->read_pool_name.data != NULL ? &mcf->read_pool_name : NULL;
-    mcf->write_pool = ngx_thread_pool_add(cf, writes);
-    mcf->read_pool = ngx_thread_pool_add(cf, reads);
-    if (mcf->write_pool == NULL || mcf->read_pool == NULL)
-        return static_cast<char *>(NGX_CONF_ERROR);
-    return NGX_CONF_OK;
+    if (mcf->stores.empty() || mcf->write_pool != NULL) return NGX_CONF_OK;
+    mcf->write_pool = mcf->read_pool = ngx_thread_pool_add(cf, NULL);
+    return mcf->write_pool != NULL ? NGX_CONF_OK : static_cast<char *>(NGX_CONF_ERROR);
 }
 
 void *create_loc_conf(ngx_conf_t *cf) {

@@ -68,20 +68,34 @@ uint64_t generation() {
     return uint64_t(now->sec) * 1000 + now->msec;
 }
 
+// Which of the files brings this error: the last of the first ones that have it already.
+std::string blame(const std::vector<const SchemaConf *> &schemas, const std::string &detail) {
+    std::vector<Definition> definitions;
+    for (const SchemaConf *schema : schemas) {
+        definitions.push_back(schema->definition);
+        auto declaration = make_declaration(generation(), definitions);
+        if (!declaration && declaration.error().detail == detail)
+            return "\"" + schema->file + "\": " + detail + " in " + schema->where;
+    }
+    return detail;
+}
+
 std::string declare_stores(MainConf &mcf) {
     for (auto &store : mcf.stores) {
         std::vector<Definition> definitions;
+        std::vector<const SchemaConf *> schemas;
         for (const SchemaConf &schema : mcf.schemas) {
             if (!schema.store.empty() && mcf.find(schema.store) == NULL)
                 return "\"scim_schema\": there is no \"scim_store " + schema.store + "\" in " +
                        schema.where;
-            if (schema.store.empty() || schema.store == store->name)
-                definitions.push_back(schema.definition);
+            if (!schema.store.empty() && schema.store != store->name) continue;
+            definitions.push_back(schema.definition);
+            schemas.push_back(&schema);
         }
         auto declaration = make_declaration(generation(), definitions);
         if (!declaration)
             return "\"scim_schema\" for store \"" + store->name +
-                   "\": " + declaration.error().detail;
+                   "\": " + blame(schemas, declaration.error().detail);
         // Declaring into an empty catalog finds what no catalog could hold.
         auto rows = scim::declare(CatalogRows(), *declaration);
         if (!rows)
