@@ -55,6 +55,11 @@ Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
 
     std::string_view host =
         r->headers_in.host != NULL ? view(r->headers_in.host->value) : view(r->headers_in.server);
+    if (host.empty())
+        return Error{400, ScimType::none,
+                     "the request has no Host header, and without scim_base_url nothing else says "
+                     "what the URLs in the answer begin with",
+                     0};
     bool tls = false;
 #if (NGX_HTTP_SSL)
     tls = r->connection->ssl != NULL;
