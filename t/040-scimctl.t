@@ -90,7 +90,7 @@ unlink "$t->{store}/notes.txt";
 
 SKIP: {
     my ($name, undef, $uid, $gid) = getpwnam 'nobody';
-    $> == 0 && $uid or skip 'needs root and a user nobody', 6;
+    $> == 0 && $uid or skip 'needs root and a user nobody', 12;
     local $t->{store} = "$t->{dir}/owned";
     mkdir $t->{store}, 0700;
     chown $uid, $gid, $t->{store};
@@ -118,6 +118,24 @@ SKIP: {
 }
 
 # --- tenants and tokens, with nginx running
+
+    # The directory is root's and the workers' group may write to it.
+    chown 0, $gid, $t->{store};
+    chmod 0770, $t->{store};
+    unlink "$t->{store}/lock.mdb";
+    is +($t->scimctl(qw(tenant add other)))[0], 0, 'whose a store is says data.mdb';
+    is_deeply [map +(stat "$t->{store}/$_.mdb")[4], qw(data lock)], [$uid, $uid], 'and the lock is the same user\'s';
+    ($exit, $out, $err) = $as_nobody->('--store', $t->{store}, qw(tenant list));
+    ok $exit == 0 && $out =~ /^other  active/m, 'who may use it' or diag "$exit $out$err";
+    chown $uid, $gid, $t->{store};
+    chown 0, 0, "$t->{store}/data.mdb";
+    fails 3, qr/data\.mdb" belongs to root and its directory to nobody/, qw(tenant list);
+    local $t->{store} = "$t->{dir}/groups";
+    mkdir $t->{store};
+    chown 0, $gid, $t->{store};
+    chmod 0770, $t->{store};
+    fails 3, qr/belongs to root and to a group that may write/, qw(tenant add acme);
+    is join(' ', glob "$t->{store}/*"), '', 'and leaves nothing there, either';
 
 $t->start;
 my ($exit, $out, $err) = $t->scimctl(qw(tenant add acme));
