@@ -58,6 +58,9 @@ sub map_sizes {
         ok $exit == 0 && $err eq '' && $out =~ $pattern, "scimctl @$command --help" or diag "$exit $out$err";
     }
     fails 2, qr/subcommand/;
+    fails 2, qr/there is no command "nosuch"; see/, @$_ for [qw(nosuch)], [qw(token nosuch)], [qw(tenant nosuch)];
+    fails 2, qr/--base-url.*has a blank, a quote or another character/, @$_, '--base-url', 'https://x/"y'
+        for [qw(get --tenant acme User x)], [qw(find --tenant acme x)];
     fails 2, qr/--tenant is required/, qw(token list);
     fails 2, qr/--label is required/, qw(token create --tenant acme);
     fails 2, qr/--scope.*all/, qw(token create --tenant acme --label a --scope all);
@@ -115,9 +118,6 @@ SKIP: {
     is join(' ', glob "$t->{dir}/roots/*"), '', 'and leaves nothing there';
     $t->scimctl(qw(token create --tenant acme --label a));
     is +($t->scimctl('verify'))[0], 0, 'and what root adds is sound';
-}
-
-# --- tenants and tokens, with nginx running
 
     # The directory is root's and the workers' group may write to it.
     chown 0, $gid, $t->{store};
@@ -136,6 +136,9 @@ SKIP: {
     chmod 0770, $t->{store};
     fails 3, qr/belongs to root and to a group that may write/, qw(tenant add acme);
     is join(' ', glob "$t->{store}/*"), '', 'and leaves nothing there, either';
+}
+
+# --- tenants and tokens, with nginx running
 
 $t->start;
 my ($exit, $out, $err) = $t->scimctl(qw(tenant add acme));
@@ -143,6 +146,11 @@ is "$exit $out$err", "0 Tenant acme added.\n", 'tenant add, while nginx prepares
 ($exit, $out, $err) = $t->scimctl(qw(tenant add acme));
 is "$exit $out$err", "0 Tenant acme exists already.\n", 'once more';
 is_deeply said(qw(tenant add acme)), { tenant => 'acme', number => 1, existed => JSON::PP::true }, 'in JSON';
+fails 1, qr/the name "\Q$_\E" is not one of a tenant.* begin with a letter or digit/, qw(tenant add), $_ for qw(. _a);
+for my $name (qw(-x --yes)) {
+    ($exit, $out, $err) = $t->scimctl(qw(tenant add --), $name);
+    ok $exit == 1 && $err =~ /the name "$name" is not one of a tenant/, "nor is $name" or diag "$exit $out$err";
+}
 fails 1, qr/the name "a b" is not one of a tenant/, qw(tenant add), 'a b';
 
 my $users = '/scim/v2/Users';
