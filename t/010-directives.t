@@ -22,10 +22,20 @@ conf_good $t, "size=$_", http => "scim_store main %%DIR%%/store size=$_;" for qw
 conf_good $t, 'two stores', http => "$store scim_store other %%DIR%%/other;", server => location('');
 conf_good $t, 'a relative path', http => 'scim_store main store;';
 conf_bad $t, 'a name twice', qr/the name "main" is taken/, http => "$store scim_store main %%DIR%%/other;";
-conf_bad $t, 'a path twice', qr{the path "[^"]*/store" is the store "main" already},
-    http => "$store scim_store other %%DIR%%/store/;";
+conf_bad $t, 'no name', qr/"scim_store": the name is empty in /, http => "scim_store '' %%DIR%%/store;";
+conf_bad $t, 'an empty path', qr/"scim_store": the path of "main" is empty in /, http => "scim_store main '';";
+conf_bad $t, "the path $_", qr{"scim_store": "[^"]*" is the root directory}, http => "scim_store main $_;"
+    for qw(/ // /. /proc/..);
+mkdir "$t->{dir}/there" or die;
+symlink 'there', "$t->{dir}/link" or die;
+conf_bad $t, "@$_ on one path", qr{the path "[^"]*" is the store "main" already},
+    http => "scim_store main %%DIR%%/$_->[0]; scim_store other %%DIR%%/$_->[1];"
+    for [qw(store store/)], [qw(store there/../store)], [qw(there there/.)], [qw(there there/../there/)], [qw(there link)];
+conf_good $t, 'beside each other', http => 'scim_store main %%DIR%%/there; scim_store other %%DIR%%/there/../store;';
+rmdir "$t->{dir}/there" && unlink "$t->{dir}/link" or die;
 conf_bad $t, "size=$_", qr/"size=\Q$_\E" is not a size of 1m or more/, http => "scim_store main %%DIR%%/store size=$_;"
-    for qw(0 1023k -1 lots 12x), '';
+    for qw(0 1023k -1 lots 12x 131072g 900000000g), '';
+conf_good $t, 'the largest size', http => 'scim_store main %%DIR%%/store size=131071g;';
 conf_bad $t, 'an unknown parameter', qr/unknown parameter "siez=1g"; expected size=SIZE/,
     http => 'scim_store main %%DIR%%/store siez=1g;';
 $t->write_file('plain', '');
@@ -53,25 +63,32 @@ conf_good $t, 'a regex location with a base', http => $store, server => "$regex 
 
 # --- what is inherited: good in http, server and location; values
 
+my @no_number = qw(ten -1 1.5 1k '' 99999999999999999999);
 my %values = (
     scim_auth => [[qw(token)], [qw(jwt on)]],
     scim_scope => [[qw(read write)], [qw(all none)]],
     scim_profile => [[qw(default rfc)], [qw(entra)]],
-    scim_tenant => [['acme', '$host', '"$host-x"'], []],
+    scim_tenant => [['acme', '$host', '"$host-x"'], ["''"]],
     scim_base_url => [
-        [qw(https://id.example.com/scim/v2 http://id.example.com https://$host/scim/v2)],
-        [qw(id.example.com /scim/v2 ftp://a.b/scim https:// https:///scim https://a.b/scim/ https://a.b/?x), 'https://a.b/s#x']],
+        [qw(https://id.example.com/scim/v2 http://id.example.com https://$host/scim/v2 $host $scheme://$host/scim/v2),
+            qw(http$arg_s://a.b/scim https://id.$host), '"${scheme}://a.b/scim"', 'https://a.b/käse'],
+        [qw(id.example.com /scim/v2 ftp://a.b/scim https:// https:///scim https://a.b/scim/ https://a.b/?x), 'https://a.b/s#x',
+            "''", qw(ftp://$host scim$host https://$host/b/ https:///$host $host/ $host/?a /$host)]],
     scim_temp_path => [['%%DIR%%/answers', '%%DIR%%/answers 1 2', 'answers'], []],
-    scim_max_results => [[1, 1000, 100000], [0, 100001]],
-    scim_max_operations => [[1, 1000, 100000], [0, 100001]],
-    scim_max_members => [[1, 20000, 1000000], [0, 1000001]],
-    scim_max_scan => [[1, 1000000, 1000000000], [0, 1000000001]],
-    scim_max_json_depth => [[4, 16, 64], [3, 65]],
-    scim_max_filter_depth => [[1, 32, 256], [0, 257]],
+    scim_max_results => [[1, 1000, 100000], [0, 100001, @no_number]],
+    scim_max_operations => [[1, 1000, 100000], [0, 100001, @no_number]],
+    scim_max_members => [[1, 20000, 1000000], [0, 1000001, @no_number]],
+    scim_max_scan => [[1, 1000000, 1000000000], [0, 1000000001, @no_number]],
+    scim_max_json_depth => [[4, 16, 64], [3, 65, @no_number]],
+    scim_max_filter_depth => [[1, 32, 256], [0, 257, @no_number]],
 );
 my %sentence = (
-    scim_base_url => sub { qr/"scim_base_url" must be an absolute URL without a trailing slash.* not "\Q$_[0]\E"/ },
-    (map { my $d = $_; $_ => sub { qr/"$d": "\Q$_[0]\E" is not a number from \d+ to \d+/ } } grep /_max_/, keys %values),
+    scim_base_url => sub { my $v = $_[0] =~ s/'//gr; qr/"scim_base_url" must be an absolute URL without a trailing slash.* not "\Q$v\E" in / },
+    scim_tenant => sub { qr/"scim_tenant": the name is empty in / },
+    scim_auth => sub { qr/"scim_auth": "$_[0]" is none of off, token in / },
+    scim_scope => sub { qr/"scim_scope": "$_[0]" is none of read, write in / },
+    scim_profile => sub { qr/"scim_profile": "$_[0]" is none of default, rfc in / },
+    (map { my $d = $_; $_ => sub { my $v = $_[0] =~ s/'//gr; qr/"$d": "\Q$v\E" is not a number from \d+ to \d+/ } } grep /_max_/, keys %values),
 );
 for my $directive (sort keys %values) {
     my ($good, $bad) = @{ $values{$directive} };
@@ -82,20 +99,23 @@ for my $directive (sort keys %values) {
         conf_good $t, "$line in location", http => $store, server => location($line);
     }
     for my $value (@$bad) {
-        my $pattern = $sentence{$directive} ? $sentence{$directive}->($value) : qr/invalid value "\Q$value\E"/;
-        conf_bad $t, "$directive $value", $pattern, http => $store, server => location("$directive $value;");
+        conf_bad $t, "$directive $value", $sentence{$directive}->($value), http => $store, server => location("$directive $value;");
     }
     conf_bad $t, "$directive twice", qr/"$directive" directive is duplicate/, http => $store,
         server => location("$directive $good->[0]; $directive $good->[0];");
     conf_bad $t, "$directive without a value", qr/invalid number of arguments in "$directive"/, http => $store,
         server => location("$directive;");
 }
-conf_bad $t, "$_ ten", qr/invalid number/, http => $store, server => location("$_ ten;") for sort grep /_max_/, keys %values;
 conf_good $t, 'scim_auth off with a tenant', http => $store, server => location('scim_auth off; scim_tenant acme;');
 conf_good $t, 'whose tenant is inherited', http => "$store scim_tenant acme;", server => location('scim_auth off;');
 conf_bad $t, 'scim_auth off without one', qr/"scim_auth off" needs "scim_tenant".* in .*nginx\.conf:\d+/, http => $store,
     server => location('scim_auth off;');
 conf_bad $t, 'an unknown variable', qr/unknown "nosuch" variable/, http => $store, server => location('scim_tenant $nosuch;');
+
+conf_bad $t, "scim_base_url $_", qr/"scim_base_url": ".*" has a blank, a quote or another character that no URL has in /,
+    http => $store, server => location("scim_base_url $_;")
+    for q('https://a b/c'), q('https://a/"b'), q('https://a/\\\\b'), q("https://$host/a b"), "https://a/\x7f", "https://a/\xff";
+conf_bad $t, 'one that no location has', qr/"scim_base_url" must be .* in .*nginx\.conf:\d+/, http => 'scim_base_url /scim;';
 
 conf_bad $t, "scim_temp_path $_->[0]", $_->[1], http => $store, server => location("scim_temp_path $_->[0];")
     for ['a 0', qr/"scim_temp_path" directive invalid value/], ['a 1 1 1 1', qr/invalid number of arguments in "scim_temp_path"/];
@@ -105,9 +125,12 @@ conf_bad $t, "scim_temp_path $_->[0]", $_->[1], http => $store, server => locati
 my $pools = 'thread_pool one threads=1; thread_pool two threads=2;';
 conf_good $t, 'one thread pool', main => $pools, http => "$store scim_thread_pool one;", server => location('');
 conf_good $t, 'two thread pools', main => $pools, http => "$store scim_thread_pool one two;", server => location('');
-conf_bad $t, 'an unknown pool to write', qr/unknown thread pool "three"/, main => $pools,
+conf_bad $t, 'an unknown pool to write', qr/unknown thread pool "three" in .*nginx\.conf:\d+/, main => $pools,
     http => "$store scim_thread_pool three two;";
-conf_bad $t, 'an unknown pool to read', qr/unknown thread pool "three"/, main => $pools,
+open my $conf, '<', "$t->{dir}/nginx.conf" or die;
+my $pool_line = 0;
+while (<$conf>) { $pool_line = $., last if /scim_thread_pool/ }
+conf_bad $t, 'an unknown pool to read', qr/unknown thread pool "three" in .*nginx\.conf:$pool_line\n/, main => $pools,
     http => "$store scim_thread_pool one three;";
 conf_bad $t, 'pools twice', qr/"scim_thread_pool" directive is duplicate/, main => $pools,
     http => "$store scim_thread_pool one; scim_thread_pool two;";

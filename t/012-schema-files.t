@@ -32,6 +32,10 @@ sub refused {
 conf_bad $t, 'no file', qr{"scim_schema": "[^"]*/schema\.json": it cannot be read: No such file}, http => $store;
 conf_bad $t, 'a directory', qr/it cannot be read: Is a directory/, http => "$store scim_schema %%DIR%%;"
     if $t->write_file('schema.json', $json->encode(schema()));
+conf_bad $t, 'a device', qr{"scim_schema": "/dev/zero": it is not a regular file in }, http => 'scim_store main store; scim_schema /dev/zero;';
+conf_bad $t, 'one file twice',
+    qr{for store "main": "[^"]*/schema\.json": the schema "\Q$urn\E" is defined already in [^ ]*nginx\.conf:\d+},
+    http => "$store scim_schema %%DIR%%/schema.json;";
 conf_bad $t, 'an unknown parameter', qr/unknown parameter "for=main"; expected store=NAME/,
     http => 'scim_store main store; scim_schema %%DIR%%/schema.json for=main;';
 conf_bad $t, 'for a store that is not', qr{there is no "scim_store other" in .*nginx\.conf:\d+},

@@ -131,9 +131,15 @@ is_error $c->request(GET => "$base?return=$_->[0]"), $_->[0], '', $_->[1], "retu
     [418, qr/nginx refused the request/], [500, qr/failed inside nginx/], [502, qr/failed inside nginx/]);
 is_error $c->request(GET => $base, headers => [Host => $_]), 400, '', qr/has characters that no URL has/,
     "Host: $_ would end a string in meta.location" for ('x","y":"', 'x\\');
+my $raw = $t->client;
+$raw->connect;
+$raw->write("GET $base HTTP/1.0\r\nAuthorization: Bearer $token\r\n\r\n");
+is_error $raw->receive, 400, '', qr/the request has no Host header, and without scim_base_url/, 'HTTP/1.0 without Host';
+$raw->connect;
+$raw->write("GET $base HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer $token\r\n\r\n");
+is $raw->receive->{status}, 200, 'with one it is served';
 $r = $c->request(GET => '/own/Users');
 is $r->{body}, 'sorry', 'an error_page in the location itself counts';
-my $raw = $t->client;
 $raw->connect;
 $raw->write("POST $base HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nTransfer-Encoding: chunked\r\n\r\nnope\r\n");
 is_error $raw->receive, 400, '', qr/the request is not valid HTTP/, 'a malformed chunk';

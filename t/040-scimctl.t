@@ -58,6 +58,9 @@ sub map_sizes {
         ok $exit == 0 && $err eq '' && $out =~ $pattern, "scimctl @$command --help" or diag "$exit $out$err";
     }
     fails 2, qr/subcommand/;
+    fails 2, qr/there is no command "nosuch"; see/, @$_ for [qw(nosuch)], [qw(token nosuch)], [qw(tenant nosuch)];
+    fails 2, qr/--base-url.*has a blank, a quote or another character/, @$_, '--base-url', 'https://x/"y'
+        for [qw(get --tenant acme User x)], [qw(find --tenant acme x)];
     fails 2, qr/--tenant is required/, qw(token list);
     fails 2, qr/--label is required/, qw(token create --tenant acme);
     fails 2, qr/--scope.*all/, qw(token create --tenant acme --label a --scope all);
@@ -90,7 +93,7 @@ unlink "$t->{store}/notes.txt";
 
 SKIP: {
     my ($name, undef, $uid, $gid) = getpwnam 'nobody';
-    $> == 0 && $uid or skip 'needs root and a user nobody', 6;
+    $> == 0 && $uid or skip 'needs root and a user nobody', 12;
     local $t->{store} = "$t->{dir}/owned";
     mkdir $t->{store}, 0700;
     chown $uid, $gid, $t->{store};
@@ -115,6 +118,24 @@ SKIP: {
     is join(' ', glob "$t->{dir}/roots/*"), '', 'and leaves nothing there';
     $t->scimctl(qw(token create --tenant acme --label a));
     is +($t->scimctl('verify'))[0], 0, 'and what root adds is sound';
+
+    # The directory is root's and the workers' group may write to it.
+    chown 0, $gid, $t->{store};
+    chmod 0770, $t->{store};
+    unlink "$t->{store}/lock.mdb";
+    is +($t->scimctl(qw(tenant add other)))[0], 0, 'whose a store is says data.mdb';
+    is_deeply [map +(stat "$t->{store}/$_.mdb")[4], qw(data lock)], [$uid, $uid], 'and the lock is the same user\'s';
+    ($exit, $out, $err) = $as_nobody->('--store', $t->{store}, qw(tenant list));
+    ok $exit == 0 && $out =~ /^other  active/m, 'who may use it' or diag "$exit $out$err";
+    chown $uid, $gid, $t->{store};
+    chown 0, 0, "$t->{store}/data.mdb";
+    fails 3, qr/data\.mdb" belongs to root and its directory to nobody/, qw(tenant list);
+    local $t->{store} = "$t->{dir}/groups";
+    mkdir $t->{store};
+    chown 0, $gid, $t->{store};
+    chmod 0770, $t->{store};
+    fails 3, qr/belongs to root and to a group that may write/, qw(tenant add acme);
+    is join(' ', glob "$t->{store}/*"), '', 'and leaves nothing there, either';
 }
 
 # --- tenants and tokens, with nginx running
@@ -125,6 +146,11 @@ is "$exit $out$err", "0 Tenant acme added.\n", 'tenant add, while nginx prepares
 ($exit, $out, $err) = $t->scimctl(qw(tenant add acme));
 is "$exit $out$err", "0 Tenant acme exists already.\n", 'once more';
 is_deeply said(qw(tenant add acme)), { tenant => 'acme', number => 1, existed => JSON::PP::true }, 'in JSON';
+fails 1, qr/the name "\Q$_\E" is not one of a tenant.* begin with a letter or digit/, qw(tenant add), $_ for qw(. _a);
+for my $name (qw(-x --yes)) {
+    ($exit, $out, $err) = $t->scimctl(qw(tenant add --), $name);
+    ok $exit == 1 && $err =~ /the name "$name" is not one of a tenant/, "nor is $name" or diag "$exit $out$err";
+}
 fails 1, qr/the name "a b" is not one of a tenant/, qw(tenant add), 'a b';
 
 my $users = '/scim/v2/Users';

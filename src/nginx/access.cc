@@ -3,6 +3,7 @@
 #include "nginx/guard.h"
 #include "nginx/handler.h"
 #include "nginx/worker.h"
+#include "scim/text.h"
 #include "service/token.h"
 
 namespace scim::nginx {
@@ -17,14 +18,6 @@ Error unavailable(const StoreSlot *slot) {
         return Error{503, ScimType::none, "the directory is being prepared", 1};
     return Error{503, ScimType::none,
                  "the directory cannot be served now; the error log says why", 10};
-}
-
-// What clients put into Host, and into the URI that scim_base_url is made of, comes back in the
-// URLs of answers: it must not end a JSON string there.
-bool is_url(std::string_view text) {
-    for (char c : text)
-        if (uint8_t(c) <= ' ' || c == '"' || c == '\\' || c == 0x7f) return false;
-    return true;
 }
 
 // The URL in front of the endpoints and the path behind it. 404 if the request's URI is not below
@@ -57,6 +50,11 @@ Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
 
     std::string_view host =
         r->headers_in.host != NULL ? view(r->headers_in.host->value) : view(r->headers_in.server);
+    if (host.empty())
+        return Error{400, ScimType::none,
+                     "the request has no Host header, and without scim_base_url nothing else says "
+                     "what the URLs in the answer begin with",
+                     0};
     bool tls = false;
 #if (NGX_HTTP_SSL)
     tls = r->connection->ssl != NULL;
@@ -91,7 +89,9 @@ Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf
 Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     auto based = find_base(r, lcf, ctx);
     if (!based) return based.error();
-    if (!is_url(view(ctx.base_url)))
+    // What clients put into Host, and into the URI that scim_base_url is made of, comes back in the
+    // URLs of answers.
+    if (!is_url_text(view(ctx.base_url)))
         return Error{400, ScimType::none,
                      "the base URL of this request has characters that no URL has: they came with "
                      "its Host header or path",

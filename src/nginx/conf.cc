@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "nginx/guard.h"
 #include "nginx/handler.h"
+#include "scim/text.h"
 
 namespace scim::nginx {
 
@@ -52,36 +54,61 @@ std::string check_directory(const std::string &path) {
            "\" cannot be made: there is no directory \"" + parent + "\"";
 }
 
+// The same for every way to write a path: through "..", "/." or a symbolic link. What does not exist
+// yet is only normalised.
+std::filesystem::path place_of(const std::string &path) {
+    std::error_code ec;
+    auto place = std::filesystem::weakly_canonical(path, ec);
+    if (ec) place = std::filesystem::path(path).lexically_normal();
+    return place.has_filename() ? place : place.parent_path();
+}
+
+// Empty if the store may be there.
+std::string check_path(const MainConf &mcf, const std::string &path) {
+    auto place = place_of(path);
+    if (place == place.root_path())
+        return "\"scim_store\": \"" + path +
+               "\" is the root directory; a store needs a directory of its own";
+    for (const auto &other : mcf.stores)
+        if (place_of(other->path) == place)
+            return "\"scim_store\": the path \"" + path + "\" is the store \"" + other->name +
+                   "\" already";
+    return check_directory(path);
+}
+
+// "size=16g". Empty if it is one.
+std::string set_size(StoreConf &store, const std::string &text) {
+    std::string value;
+    if (!option(text, "size=", value))
+        return "\"scim_store\": unknown parameter \"" + text + "\"; expected size=SIZE";
+    ngx_str_t size = {value.size(), reinterpret_cast<u_char *>(&value[0])};
+    store.size = ngx_parse_offset(&size);
+    // What a process can address is 128 TiB.
+    constexpr off_t least = off_t(1) << 20, limit = off_t(1) << 47;
+    if (store.size != NGX_ERROR && store.size >= least && store.size < limit) return {};
+    return "\"scim_store\": \"size=" + value +
+           "\" is not a size of 1m or more and less than 131072g, such as 512m or 16g";
+}
+
 char *set_store_guarded(ngx_conf_t *cf) {
     MainConf *mcf = main_conf(cf);
     auto store = std::make_unique<StoreConf>();
     store->index = mcf->stores.size();
     store->name = arg(cf, 1);
+    if (store->name.empty()) return fail(cf, "\"scim_store\": the name is empty");
     if (mcf->find(store->name) != NULL)
         return fail(cf, "\"scim_store\": the name \"" + store->name + "\" is taken");
     ngx_str_t path = static_cast<ngx_str_t *>(cf->args->elts)[2];
+    if (path.len == 0)
+        return fail(cf, "\"scim_store\": the path of \"" + store->name + "\" is empty");
     if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK)
         return static_cast<char *>(NGX_CONF_ERROR);
     store->path = view(path);
     while (store->path.size() > 1 && store->path.back() == '/') store->path.pop_back();
-    for (const auto &other : mcf->stores)
-        if (other->path == store->path)
-            return fail(cf, "\"scim_store\": the path \"" + store->path + "\" is the store \"" +
-                                other->name + "\" already");
-    std::string problem = check_directory(store->path);
+    std::string problem = check_path(*mcf, store->path);
+    for (ngx_uint_t i = 3; i < cf->args->nelts && problem.empty(); i++)
+        problem = set_size(*store, arg(cf, i));
     if (!problem.empty()) return fail(cf, problem);
-    for (ngx_uint_t i = 3; i < cf->args->nelts; i++) {
-        std::string value;
-        if (!option(arg(cf, i), "size=", value))
-            return fail(
-                cf, "\"scim_store\": unknown parameter \"" + arg(cf, i) + "\"; expected size=SIZE");
-        ngx_str_t text = {value.size(), reinterpret_cast<u_char *>(&value[0])};
-        store->size = ngx_parse_offset(&text);
-        constexpr off_t least = off_t(1) << 20;
-        if (store->size == NGX_ERROR || store->size < least)
-            return fail(cf, "\"scim_store\": \"size=" + value +
-                                "\" is not a size of 1m or more, such as 512m or 16g");
-    }
     mcf->stores.push_back(std::move(store));
     return NGX_CONF_OK;
 }
@@ -92,12 +119,16 @@ char *set_store(ngx_conf_t *cf, ngx_command_t *, void *) {
 
 Result<std::string> read_file(const char *path) {
     constexpr off_t most = off_t(1) << 20;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO would be waited for
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
         std::string why = strerror(errno);
         if (fd >= 0) close(fd);
         return Error{500, ScimType::none, "it cannot be read: " + why, 0};
+    }
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        close(fd);
+        return Error{500, ScimType::none, "it is not a regular file", 0};
     }
     std::string bytes(size_t(std::min(st.st_size, most + 1)), '\0');
     ssize_t n = read(fd, &bytes[0], bytes.size());
@@ -134,10 +165,13 @@ char *set_schema(ngx_conf_t *cf, ngx_command_t *, void *) {
 
 char *set_thread_pool(ngx_conf_t *cf, ngx_command_t *, void *) {
     MainConf *mcf = main_conf(cf);
-    if (mcf->write_pool_name.data != NULL) return const_cast<char *>("is duplicate");
+    if (mcf->write_pool != NULL) return const_cast<char *>("is duplicate");
     auto *args = static_cast<ngx_str_t *>(cf->args->elts);
-    mcf->write_pool_name = args[1];
-    mcf->read_pool_name = args[cf->args->nelts > 2 ? 2 : 1];
+    // Here, because nginx reports an unknown pool at the line where it is named first.
+    mcf->write_pool = ngx_thread_pool_add(cf, &args[1]);
+    mcf->read_pool = cf->args->nelts > 2 ? ngx_thread_pool_add(cf, &args[2]) : mcf->write_pool;
+    if (mcf->write_pool == NULL || mcf->read_pool == NULL)
+        return static_cast<char *>(NGX_CONF_ERROR);
     return NGX_CONF_OK;
 }
 
@@ -188,22 +222,84 @@ char *set_scim(ngx_conf_t *cf, ngx_command_t *, void *conf) {
     });
 }
 
-char *check_positive(ngx_conf_t *cf, void *post, void *data) {
-    auto *bounds = static_cast<const ngx_conf_num_bounds_t *>(post);
-    ngx_int_t value = *static_cast<ngx_int_t *>(data);
-    if (value >= bounds->low && value <= bounds->high) return NGX_CONF_OK;
-    auto *args = static_cast<ngx_str_t *>(cf->args->elts);
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": \"%V\" is not a number from %i to %i",
-                       &args[0], &args[1], bounds->low, bounds->high);
+char *set_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+    if (static_cast<ngx_str_t *>(cf->args->elts)[1].len != 0)
+        return ngx_http_set_complex_value_slot(cf, cmd, conf);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"scim_tenant\": the name is empty");
     return static_cast<char *>(NGX_CONF_ERROR);
 }
 
-ngx_conf_num_bounds_t results_bounds = {check_positive, 1, 100000};
-ngx_conf_num_bounds_t scan_bounds = {check_positive, 1, 1000000000};
-ngx_conf_num_bounds_t operations_bounds = {check_positive, 1, 100000};
-ngx_conf_num_bounds_t members_bounds = {check_positive, 1, 1000000};
-ngx_conf_num_bounds_t json_depth_bounds = {check_positive, 4, 64};
-ngx_conf_num_bounds_t filter_depth_bounds = {check_positive, 1, 256};
+// True if the text in front of the first variable can begin a URL with this scheme.
+bool begins_with(std::string_view url, std::string_view scheme) {
+    std::string_view fixed = url.substr(0, url.find('$'));
+    if (fixed.size() < url.size() && fixed.size() <= scheme.size())
+        return scheme.compare(0, fixed.size(), fixed) == 0;
+    return fixed.size() > scheme.size() && fixed.compare(0, scheme.size(), scheme) == 0 &&
+           fixed[scheme.size()] != '/';
+}
+
+// Looks at what is known before there is a request: all of a constant, and all but the values of
+// variables.
+char *set_base_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+        std::string url = arg(cf, 1);
+        if (!is_url_text(url))
+            return fail(cf, "\"scim_base_url\": \"" + url +
+                                "\" has a blank, a quote or another character that no URL has");
+        if ((!begins_with(url, "https://") && !begins_with(url, "http://")) || url.back() == '/' ||
+            url.find_first_of("?#") != std::string::npos)
+            return fail(
+                cf,
+                "\"scim_base_url\" must be an absolute URL without a trailing slash, such as "
+                "https://id.example.com/scim/v2, not \"" +
+                    url + "\"");
+        return ngx_http_set_complex_value_slot(cf, cmd, conf);
+    });
+}
+
+struct Bounds {
+    ngx_int_t low, high;
+};
+
+// nginx's own slot says "invalid number" and not which one, nor what would be one.
+char *set_number(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+    auto *slot = reinterpret_cast<ngx_uint_t *>(static_cast<char *>(conf) + cmd->offset);
+    if (*slot != NGX_CONF_UNSET_UINT) return const_cast<char *>("is duplicate");
+    auto *args = static_cast<ngx_str_t *>(cf->args->elts);
+    auto *bounds = static_cast<const Bounds *>(cmd->post);
+    ngx_int_t value = ngx_atoi(args[1].data, args[1].len);
+    if (value < bounds->low || value > bounds->high) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": \"%V\" is not a number from %i to %i",
+                           &args[0], &args[1], bounds->low, bounds->high);
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+    *slot = ngx_uint_t(value);
+    return NGX_CONF_OK;
+}
+
+// Likewise for one of a few words.
+char *set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+        auto *slot = reinterpret_cast<ngx_uint_t *>(static_cast<char *>(conf) + cmd->offset);
+        if (*slot != NGX_CONF_UNSET_UINT) return const_cast<char *>("is duplicate");
+        std::string value = arg(cf, 1), allowed;
+        for (auto *e = static_cast<ngx_conf_enum_t *>(cmd->post); e->name.len != 0; e++) {
+            if (ascii_iequals(view(e->name), value)) {
+                *slot = e->value;
+                return NGX_CONF_OK;
+            }
+            allowed += (allowed.empty() ? "" : ", ") + std::string(view(e->name));
+        }
+        return fail(cf, "\"" + arg(cf, 0) + "\": \"" + value + "\" is none of " + allowed);
+    });
+}
+
+Bounds results_bounds = {1, 100000};
+Bounds scan_bounds = {1, 1000000000};
+Bounds operations_bounds = {1, 100000};
+Bounds members_bounds = {1, 1000000};
+Bounds json_depth_bounds = {4, 64};
+Bounds filter_depth_bounds = {1, 256};
 
 ngx_conf_enum_t auth_names[] = {
     {ngx_string("off"), auth_off}, {ngx_string("token"), auth_token}, {ngx_null_string, 0}};
@@ -214,105 +310,6 @@ ngx_conf_enum_t profile_names[] = {
     {ngx_string("default"), 0}, {ngx_string("rfc"), 1}, {ngx_null_string, 0}};
 
 constexpr ngx_uint_t anywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
-
-// Where a base URL's path begins: behind "https://host". npos if it is no absolute http(s) URL.
-size_t path_start(std::string_view url) {
-    size_t host = url.compare(0, 8, "https://") == 0  ? 8
-                  : url.compare(0, 7, "http://") == 0 ? 7
-                                                      : 0;
-    if (host == 0 || url.size() == host || url[host] == '/') return std::string_view::npos;
-    return std::min(url.find('/', host), url.size());
-}
-
-std::string location_error(const LocConf &lcf, const std::string &sentence) {
-    return sentence + " in " + lcf.where;
-}
-
-std::string check_base_url(LocConf &lcf) {
-    const auto *clcf = lcf.core;
-#if (NGX_PCRE)
-    if (clcf->regex != NULL && lcf.base_url == NULL)
-        return "\"scim\" in a location with a regular expression needs \"scim_base_url\": its path "
-               "says what is stripped";
-#endif
-    if (lcf.base_url == NULL) {
-        lcf.base_path = view(clcf->name);
-        while (!lcf.base_path.empty() && lcf.base_path.back() == '/') lcf.base_path.pop_back();
-        lcf.base_path_fixed = true;
-        return {};
-    }
-    if (lcf.base_url->lengths != NULL) return {};  // variables: looked at on each request
-    std::string_view url = view(lcf.base_url->value);
-    size_t start = path_start(url);
-    if (start == std::string_view::npos || url.back() == '/' ||
-        url.find_first_of("?#") != std::string_view::npos)
-        return "\"scim_base_url\" must be an absolute URL without a trailing slash, such as "
-               "https://id.example.com/scim/v2, "
-               "not \"" +
-               std::string(url) + "\"";
-    lcf.base_path = url.substr(start);
-    lcf.base_path_fixed = true;
-    return {};
-}
-
-std::string check_location(const MainConf &mcf, LocConf &lcf) {
-    lcf.store = mcf.find(lcf.store_name);
-    if (lcf.store == NULL) return "\"scim\": there is no \"scim_store " + lcf.store_name + "\"";
-    if (lcf.core->noname || lcf.core->named)
-        return "\"scim\" works in a location with a path only, not in \"if\" or in a named "
-               "location";
-    if (lcf.auth == auth_off && lcf.tenant == NULL)
-        return "\"scim_auth off\" needs \"scim_tenant\": without a token nothing else says whose "
-               "directory this is";
-    std::string problem = check_base_url(lcf);
-    if (!problem.empty()) return problem;
-    // Without a token only reading is offered, unless the operator says otherwise.
-    if (lcf.scope == NGX_CONF_UNSET_UINT)
-        lcf.scope =
-            lcf.auth == auth_off ? store::scope_read : store::scope_read | store::scope_write;
-    if (lcf.temp_path == NULL) lcf.temp_path = lcf.core->client_body_temp_path;
-    lcf.settings.max_results = lcf.max_results;
-    lcf.settings.max_scan = lcf.max_scan;
-    lcf.settings.max_operations = lcf.max_operations;
-    lcf.settings.max_members = lcf.max_members;
-    lcf.settings.json.depth = lcf.max_json_depth;
-    lcf.settings.filter.depth = lcf.max_filter_depth;
-    lcf.settings.strict = lcf.profile == 1;
-    lcf.settings.bearer_token = lcf.auth == auth_token;
-    return {};
-}
-
-// The configuration's own time is its generation: of two masters of a binary upgrade, and of a
-// reload and the workers it replaces, the one configured later decides what is declared.
-uint64_t generation() {
-    ngx_time_t *now = ngx_timeofday();
-    return uint64_t(now->sec) * 1000 + now->msec;
-}
-
-std::string declare_stores(MainConf &mcf) {
-    for (auto &store : mcf.stores) {
-        std::vector<Definition> definitions;
-        for (const SchemaConf &schema : mcf.schemas) {
-            if (!schema.store.empty() && mcf.find(schema.store) == NULL)
-                return "\"scim_schema\": there is no \"scim_store " + schema.store + "\" in " +
-                       schema.where;
-            if (schema.store.empty() || schema.store == store->name)
-                definitions.push_back(schema.definition);
-        }
-        auto declaration = make_declaration(generation(), definitions);
-        if (!declaration)
-            return "\"scim_schema\" for store \"" + store->name +
-                   "\": " + declaration.error().detail;
-        // Declaring into an empty catalog finds what no catalog could hold.
-        auto rows = scim::declare(CatalogRows(), *declaration);
-        if (!rows)
-            return "\"scim_schema\" for store \"" + store->name + "\": " + rows.error().detail;
-        store->declaration = std::move(*declaration);
-    }
-    if (mcf.stores.empty() && !mcf.schemas.empty())
-        return "\"scim_schema\" needs a \"scim_store\" in " + mcf.schemas[0].where;
-    return {};
-}
 
 }  // namespace
 
@@ -338,14 +335,9 @@ void *create_main_conf(ngx_conf_t *cf) {
 
 char *init_main_conf(ngx_conf_t *cf, void *conf) {
     auto *mcf = static_cast<MainConf *>(conf);
-    if (mcf->stores.empty()) return NGX_CONF_OK;
-    auto *writes = mcf->write_pool_name.data != NULL ? &mcf->write_pool_name : NULL;
-    auto *reads = mcf->read_pool_name.data != NULL ? &mcf->read_pool_name : NULL;
-    mcf->write_pool = ngx_thread_pool_add(cf, writes);
-    mcf->read_pool = ngx_thread_pool_add(cf, reads);
-    if (mcf->write_pool == NULL || mcf->read_pool == NULL)
-        return static_cast<char *>(NGX_CONF_ERROR);
-    return NGX_CONF_OK;
+    if (mcf->stores.empty() || mcf->write_pool != NULL) return NGX_CONF_OK;
+    mcf->write_pool = mcf->read_pool = ngx_thread_pool_add(cf, NULL);
+    return mcf->write_pool != NULL ? NGX_CONF_OK : static_cast<char *>(NGX_CONF_ERROR);
 }
 
 void *create_loc_conf(ngx_conf_t *cf) {
@@ -389,21 +381,6 @@ char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
     return NGX_CONF_OK;
 }
 
-ngx_int_t check_conf(ngx_conf_t *cf) {
-    return guarded(cf->log, ngx_int_t(NGX_ERROR), [&]() -> ngx_int_t {
-        MainConf *mcf = main_conf(cf);
-        std::string problem = declare_stores(*mcf);
-        for (LocConf *lcf : mcf->locations) {
-            if (!problem.empty()) break;
-            problem = check_location(*mcf, *lcf);
-            if (!problem.empty()) problem = location_error(*lcf, problem);
-        }
-        if (problem.empty()) return NGX_OK;
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s", problem.c_str());
-        return NGX_ERROR;
-    });
-}
-
 ngx_command_t commands[] = {
 
     {ngx_string("scim_store"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE23, set_store,
@@ -421,40 +398,40 @@ ngx_command_t commands[] = {
     {ngx_string("scim"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_scim, NGX_HTTP_LOC_CONF_OFFSET, 0,
      NULL},
 
-    {ngx_string("scim_auth"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, auth), &auth_names},
+    {ngx_string("scim_auth"), anywhere | NGX_CONF_TAKE1, set_word, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, auth), &auth_names},
 
-    {ngx_string("scim_scope"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, scope), &scope_names},
+    {ngx_string("scim_scope"), anywhere | NGX_CONF_TAKE1, set_word, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, scope), &scope_names},
 
-    {ngx_string("scim_profile"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, profile), &profile_names},
+    {ngx_string("scim_profile"), anywhere | NGX_CONF_TAKE1, set_word, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, profile), &profile_names},
 
-    {ngx_string("scim_tenant"), anywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, tenant), NULL},
+    {ngx_string("scim_tenant"), anywhere | NGX_CONF_TAKE1, set_tenant, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, tenant), NULL},
 
-    {ngx_string("scim_base_url"), anywhere | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, base_url), NULL},
+    {ngx_string("scim_base_url"), anywhere | NGX_CONF_TAKE1, set_base_url, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, base_url), NULL},
 
     {ngx_string("scim_temp_path"), anywhere | NGX_CONF_TAKE1234, ngx_conf_set_path_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, temp_path), NULL},
 
-    {ngx_string("scim_max_results"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+    {ngx_string("scim_max_results"), anywhere | NGX_CONF_TAKE1, set_number,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_results), &results_bounds},
 
-    {ngx_string("scim_max_operations"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+    {ngx_string("scim_max_operations"), anywhere | NGX_CONF_TAKE1, set_number,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_operations), &operations_bounds},
 
-    {ngx_string("scim_max_members"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+    {ngx_string("scim_max_members"), anywhere | NGX_CONF_TAKE1, set_number,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_members), &members_bounds},
 
-    {ngx_string("scim_max_scan"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_scan), &scan_bounds},
+    {ngx_string("scim_max_scan"), anywhere | NGX_CONF_TAKE1, set_number, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, max_scan), &scan_bounds},
 
-    {ngx_string("scim_max_json_depth"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+    {ngx_string("scim_max_json_depth"), anywhere | NGX_CONF_TAKE1, set_number,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_json_depth), &json_depth_bounds},
 
-    {ngx_string("scim_max_filter_depth"), anywhere | NGX_CONF_TAKE1, ngx_conf_set_num_slot,
+    {ngx_string("scim_max_filter_depth"), anywhere | NGX_CONF_TAKE1, set_number,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_filter_depth), &filter_depth_bounds},
 
     ngx_null_command};

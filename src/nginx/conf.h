@@ -34,7 +34,6 @@ struct MainConf {
     std::vector<std::unique_ptr<StoreConf>> stores;
     std::vector<SchemaConf> schemas;
     std::vector<LocConf *> locations;  // those with `scim`
-    ngx_str_t write_pool_name = ngx_null_string, read_pool_name = ngx_null_string;
     ngx_thread_pool_t *write_pool = NULL, *read_pool = NULL;
     bool retention_set = false;
     store::Retention retention;  // of every store

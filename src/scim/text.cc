@@ -123,6 +123,12 @@ bool is_precis_username(std::string_view utf8) {
 
 bool is_utf8(std::string_view bytes) { return utf8_prefix(bytes) == bytes.size(); }
 
+bool is_url_text(std::string_view text) {
+    for (char c : text)
+        if (uint8_t(c) <= ' ' || c == '"' || c == '\\' || c == 0x7f) return false;
+    return is_utf8(text);
+}
+
 bool is_ascii(std::string_view text) {
     uint64_t seen = 0, word;
     size_t i = 0;

@@ -33,6 +33,10 @@ bool is_precis_username(std::string_view utf8);
 bool is_utf8(std::string_view bytes);
 bool is_ascii(std::string_view bytes);
 
+// True if nothing in it must not be in a URL and could end a JSON string that the URL is written
+// into as it is: blanks, control characters, quotes, backslashes, and what is not UTF-8.
+bool is_url_text(std::string_view text);
+
 // "15.0.0": of the tables the keys are made with.
 std::string_view unicode_version();
 

@@ -26,18 +26,39 @@ std::string user_name(uid_t uid) {
     return user != nullptr ? user->pw_name : "#" + std::to_string(uid);
 }
 
+// Whose uid and gid the store's files have or will have: those of data.mdb, or else of the
+// directory, which may be another's whose group the workers are in.
+int find_owner(const Globals &globals, const struct stat &directory, struct stat &owner) {
+    const std::string data = globals.store + "/data.mdb";
+    bool exists = stat(data.c_str(), &owner) == 0;
+    if (!exists) owner = directory;
+    if (exists && owner.st_uid == 0 && directory.st_uid != 0)
+        return fail(globals, exit_store,
+                    "\"" + data + "\" belongs to root and its directory to " +
+                        user_name(directory.st_uid) +
+                        ": nginx's workers cannot open it; give it to their user with chown");
+    if (!exists && geteuid() == 0 && directory.st_uid == 0 && directory.st_gid != 0 &&
+        (directory.st_mode & S_IWGRP) != 0)
+        return fail(globals, exit_store,
+                    "\"" + globals.store +
+                        "\" belongs to root and to a group that may write: whose store it will be "
+                        "is not known before nginx has made it");
+    return exit_ok;
+}
+
 // A file that another than the store's owner made could not be opened by nginx's workers.
 int become_owner(const Globals &globals, const struct stat &directory) {
-    if (geteuid() == directory.st_uid && geteuid() != 0) return exit_ok;
+    struct stat owner;
+    if (int code = find_owner(globals, directory, owner); code != exit_ok) return code;
+    if (geteuid() == owner.st_uid && geteuid() != 0) return exit_ok;
     if (geteuid() != 0)
         return fail(globals, exit_store,
-                    "store \"" + globals.store + "\" belongs to " + user_name(directory.st_uid) +
-                        "; run: sudo -u " + user_name(directory.st_uid) + " scimctl …");
-    if (directory.st_uid == 0) return exit_ok;
-    if (setgroups(0, nullptr) != 0 || setgid(directory.st_gid) != 0 ||
-        setuid(directory.st_uid) != 0)
+                    "store \"" + globals.store + "\" belongs to " + user_name(owner.st_uid) +
+                        "; run: sudo -u " + user_name(owner.st_uid) + " scimctl …");
+    if (owner.st_uid == 0) return exit_ok;
+    if (setgroups(0, nullptr) != 0 || setgid(owner.st_gid) != 0 || setuid(owner.st_uid) != 0)
         return fail(globals, exit_store,
-                    "cannot become " + user_name(directory.st_uid) + ", the owner of store \"" +
+                    "cannot become " + user_name(owner.st_uid) + ", the owner of store \"" +
                         globals.store + "\": " + std::strerror(errno));
     return exit_ok;
 }

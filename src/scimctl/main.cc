@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "scim/result.h"
+#include "scim/text.h"
 #include "scimctl/commands.h"
 
 namespace scim::scimctl {
@@ -39,7 +41,9 @@ void declare_tenant(CLI::App &app, const Globals &globals, Run &chosen) {
         app.add_subcommand("tenant", "Add, list and remove tenants")->require_subcommand(1);
     command(*group, "add", "Add a tenant; that it exists already is no error", chosen,
             [=, &globals] { return tenant_add(globals, typed->name); })
-        ->add_option("NAME", typed->name, "1 to 255 letters, digits, \".\", \"-\" and \"_\"")
+        ->add_option(
+            "NAME", typed->name,
+            "1 to 255 letters, digits, \".\", \"-\" and \"_\"; the first is a letter or digit")
         ->required();
     command(*group, "list", "List the tenants, their live tokens and how many resources they have",
             chosen, [=, &globals] { return tenant_list(globals); });
@@ -106,6 +110,12 @@ void declare_token(CLI::App &app, const Globals &globals, Run &chosen) {
     add_new(rotate);
 }
 
+// It is written into the JSON as it is.
+std::string check_url_text(const std::string &url) {
+    if (is_url_text(url)) return {};
+    return scim::quoted(url) + " has a blank, a quote or another character that no URL has";
+}
+
 void declare_find(CLI::App &app, const Globals &globals, Run &chosen) {
     auto typed = std::make_shared<FindArguments>();
     CLI::App *c =
@@ -118,7 +128,8 @@ void declare_find(CLI::App &app, const Globals &globals, Run &chosen) {
         ->capture_default_str();
     c->add_option("--attributes", typed->attributes,
                   "Show these of each, as JSON: userName,emails.value");
-    c->add_option("--base-url", typed->base_url, "What meta.location and $ref begin with");
+    c->add_option("--base-url", typed->base_url, "What meta.location and $ref begin with")
+        ->check(check_url_text);
     c->add_option("FILTER", typed->filter, "As in RFC 7644: 'userName eq \"ada\"'")->required();
 }
 
@@ -142,8 +153,8 @@ void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
     CLI::App *get_command = command(app, "get", "Show a resource as the server would", chosen,
                                     [=, &globals] { return get(globals, *typed); });
     get_command->add_option("--tenant", typed->tenant, "The tenant")->required();
-    get_command->add_option("--base-url", typed->base_url,
-                            "What meta.location and $ref begin with");
+    get_command->add_option("--base-url", typed->base_url, "What meta.location and $ref begin with")
+        ->check(check_url_text);
     get_command->add_option("TYPE", typed->type, "User, Group, …")->required();
     get_command->add_option("ID", typed->id, "The resource's id")->required();
     declare_find(app, globals, chosen);
@@ -151,6 +162,16 @@ void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
     command(app, "verify",
             "Check every record, index row, membership and counter against each other", chosen,
             [&globals] { return verify(globals); });
+}
+
+// CLI11 says of an unknown command only that one is required.
+std::string sentence_of(const CLI::App &app, const CLI::ParseError &e) {
+    auto rest = app.remaining(true);
+    std::string said = e.what();
+    if (said.find("subcommand is required") == std::string::npos || rest.empty() ||
+        rest.front().empty() || rest.front().front() == '-')
+        return said;
+    return "there is no command " + scim::quoted(rest.front());
 }
 
 // NOLINTNEXTLINE(bugprone-exception-escape): main() stops them
@@ -175,7 +196,7 @@ int run(int argc, char **argv, Globals &globals) {
     } catch (const CLI::ParseError &e) {
         // What stands behind the mistake has not been looked at.
         for (int i = 1; i < argc; i++) globals.json |= std::string_view(argv[i]) == "--json";
-        return fail(globals, exit_usage, std::string(e.what()) + "; see scimctl --help");
+        return fail(globals, exit_usage, sentence_of(app, e) + "; see scimctl --help");
     }
     return chosen();
 }

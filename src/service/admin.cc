@@ -147,10 +147,12 @@ Result<TokenEntry> token_to_rotate(store::Txn &txn, const Tenant &tenant, std::s
 
 Result<TenantResult> create_tenant(store::WriteTxn &txn, std::string_view name, int64_t now,
                                    const std::array<uint8_t, 32> &random) {
-    if (!store::is_tenant_name(name))
+    // One that begins like an option could be named on a command line only behind "--".
+    bool begins = store::is_tenant_name(name) && name.find_first_of(".-_") != 0;
+    if (!begins)
         return nonsense("the name " + quoted(name) +
                         " is not one of a tenant: it must have 1 to 255 letters, digits, \".\", "
-                        "\"-\" and \"_\"");
+                        "\"-\" and \"_\", and begin with a letter or digit");
     auto known = store::find_tenant(txn, name);
     if (auto r = readable(txn); !r) return r.error();
     if (known) return TenantResult{std::move(*known), true};
@@ -278,9 +280,13 @@ Result<RotateResult> rotate_token(store::WriteTxn &txn, const Tenant &tenant,
     token.label = result.old.label;
     token.scopes = result.old.scopes;
     token.created = now;
+    // A token that is to be valid later has no successor that is valid sooner.
+    if (result.old.not_before > now) token.not_before = result.old.not_before;
     int64_t life = result.old.expires - std::max(result.old.created, result.old.not_before);
-    token.expires = order.expires != 0 ? order.expires : result.old.expires != 0 ? now + life : 0;
-    if (auto r = check_times(0, token.expires, now); !r) return r.error();
+    token.expires = order.expires != 0        ? order.expires
+                    : result.old.expires != 0 ? std::max(now, token.not_before) + life
+                                              : 0;
+    if (auto r = check_times(token.not_before, token.expires, now); !r) return r.error();
     if (!store::add_token(txn, token, digest)) return known_elsewhere();
     // Never later than it would have expired anyway.
     int64_t end = now + order.overlap;

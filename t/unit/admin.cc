@@ -191,6 +191,16 @@ void test_rotate(store::Env &env, const store::Tenant &tenant) {
     is(fourth->old.expires, noon + 3 * day, "the overlap prolongs nothing");
     is(fourth->token.expires, noon + 2 * day + 12 * hour + (3 * day - 2 * hour),
        "as long a life as the old one had");
+    TokenOrder later = labelled("later");
+    later.not_before = noon + 2 * day;
+    later.expires = noon + 5 * day;
+    (void)create(env, tenant, later, "later");
+    auto successor = rotate("later", "later still", noon + hour);
+    ok(successor && successor->token.not_before == noon + 2 * day &&
+           successor->token.expires == noon + 5 * day,
+       "a successor is not valid before the old one would have been");
+    refused(rotate("later", "too short", noon + hour, day, noon + day), "before it is valid",
+            "nor does it end before that");
     refused(rotate("entra", "fifth", noon + 999 * day), "is expired; create a new one",
             "not an expired one");
     refused(rotate("entra", "first", noon + 2 * day + 12 * hour), "409 this token is known",

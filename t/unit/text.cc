@@ -214,6 +214,9 @@ static void invalid_bytes() {
     }
     ok(is_utf8("\u007f\u0080\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff"),
        "the first and last of each length are valid");
+    ok(is_url_text("https://a.b/k\u00e4se$x") && is_url_text(""), "what may stand in a URL");
+    for (std::string_view text : {"a b", "\"", "\\", "\n", "\x7f", "\xff"})
+        ok(!is_url_text(text), "and what may not");
     ok(is_utf8("") && is_utf8(std::string(9, '\0')), "so are nothing and U+0000");
     bool good = true;
     for (size_t at = 0; at < 40; at++) {
