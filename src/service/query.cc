@@ -137,7 +137,7 @@ Search::~Search() = default;
 
 Outcome Search::prepare(Patience patience, Report &report) {
     if (auto r = parse_filters(report); !r) return r.error();
-    if (auto r = parse_sorting(); !r) return r.error();
+    if (auto r = parse_sorting(report); !r) return r.error();
     const uint64_t max_scan = request_.settings->max_scan;
     uint64_t looked_at = 0;
     for (auto &side : sides_) {
@@ -177,7 +177,7 @@ Outcome Search::check_known() const {
     return Done{};
 }
 
-Outcome Search::parse_sorting() {
+Outcome Search::parse_sorting(Report &report) {
     auto descending = is_descending(query_.sort_order.value_or(""));
     if (!descending) return descending.error();
     descending_ = *descending;
@@ -185,8 +185,9 @@ Outcome Search::parse_sorting() {
     sorted_ = has_text(query_.sort_by) && page_.count > 0;
     if (!has_text(query_.sort_by)) return Done{};
     bool known = false;
+    Dialect dialect(request_.settings->strict, report);
     for (auto &side : sides_) {
-        auto attr = sort_attribute(side->type(), *query_.sort_by, request_.settings->strict);
+        auto attr = sort_attribute(side->type(), *query_.sort_by, dialect);
         if (!attr) return attr.error();
         known |= *attr != nullptr;
         if (sorted_) side->sort_by(*attr);
