@@ -90,7 +90,7 @@ is_error $c->request(GET => "$_->[0]?$_->[1]"), 400, $_->[2], $_->[3], $_->[1] f
     [$base, 'sortBy=name', 'invalidPath', qr/"name", which has parts/],
     [$base, 'sortBy=password', 'invalidPath', qr/never returned/],
     [$base, 'sortBy=userName&sortOrder=up', 'invalidValue', qr/"sortOrder" is "up", expected "ascending" or "descending"/],
-    ['/rfc/Users', 'sortBy=department', 'invalidPath', qr/no attribute of User/]);
+    ['/rfc/Users', 'sortBy=department', 'invalidPath', qr/"department", which lacks the URN of an extension/]);
 
 # --- enough of them for the read pool
 

@@ -178,6 +178,19 @@ const Attr *TypeView::find_in_extension(int bit, std::string_view name) const {
     return it->second;
 }
 
+TypeView::Unprefixed TypeView::find_unprefixed(std::string_view path) const {
+    Unprefixed found;
+    const size_t dot = path.find('.');
+    for (size_t bit = 0; bit < extension_bits.size(); bit++) {
+        const Attr *attr = find_in_extension(int(bit), path.substr(0, dot));
+        if (attr && dot != path.npos) attr = find_sub(*attr, path.substr(dot + 1));
+        if (!attr) continue;
+        if (found.attr) return {found.attr, true};
+        found.attr = attr;
+    }
+    return found;
+}
+
 const Attr *TypeView::find_sub(const Attr &complex, std::string_view name) {
     for (const Attr *sub : complex.subs)
         if (ascii_iequals(sub->def->name, name)) return sub;

@@ -119,6 +119,13 @@ class TypeView {
     // The bit of an extension by its URN in any case, -1 if the type has no such extension now.
     int find_extension(std::string_view urn) const;
     const Attr *find_in_extension(int bit, std::string_view name) const;
+    // An extension's attribute, or a part of one, by its path without the URN (2.8). `several`: the
+    // first of those that more than one extension has.
+    struct Unprefixed {
+        const Attr *attr = nullptr;
+        bool several = false;
+    };
+    Unprefixed find_unprefixed(std::string_view path) const;
     static const Attr *find_sub(const Attr &complex, std::string_view name);
     // nullptr if the number is not declared for this type now.
     const Attr *by_number(AttrNumber number) const {

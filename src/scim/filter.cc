@@ -12,6 +12,7 @@
 
 #include "scim/datetime.h"
 #include "scim/json.h"
+#include "scim/made_keys.h"
 #include "scim/text.h"
 
 namespace scim {
@@ -36,9 +37,11 @@ namespace {
 
 struct Buffers {
     std::string text, key;
+    MadeKeys made;  // of the resource that is asked about
 
     // One large value must not stay in every worker for ever.
     void trim() {
+        made.clear();
         constexpr size_t keep = 64 * 1024;
         if (text.capacity() > keep) std::string().swap(text);
         if (key.capacity() > keep) std::string().swap(key);
@@ -287,7 +290,11 @@ bool Evaluation::string_matches(const FilterNode &term, FilterOp op, std::string
         if (!read_string(json, buffers_.text)) return false;
         text = buffers_.text;
     }
-    if (term.value.kind == FilterValue::Kind::key) return text_matches(term, op, text);
+    if (term.value.kind == FilterValue::Kind::key) {
+        const Matching matching = term.attr->matching;
+        if (!is_key_made(text, matching)) return text_matches(term, op, text);
+        return key_matches(op, buffers_.made.key(json.data(), text, matching), term.value.key);
+    }
     auto time = parse_datetime(text);
     return time && holds(op, order_of(*time, term.value.integer));
 }
@@ -451,6 +458,9 @@ void Filter::note_attributes(const TypeView &type) {
         bool is_equality = node.op == FilterOp::eq || node.op == FilterOp::ne;
         bool is_look_up = to_null || (is_equality && node.attr->def->name == "value");
         walks_rows_ |= is_term && top && (top == type.groups || top == type.members) && !is_look_up;
+        // The manager's name is one row that may be long.
+        walks_rows_ |= is_term && top == type.manager && node.attr->computed && !is_look_up &&
+                       node.op != FilterOp::pr;
         needs_version_ |= node.attr->parent == type.meta && node.attr->def->name == "version";
         if (!node.attr->computed) stored_.add(node.attr->number);
         for (const Attr *part : node.attr->subs)

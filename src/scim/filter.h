@@ -150,7 +150,7 @@ class Filter {
     const AttrSet &stored() const { return stored_; }
     bool needs_rows() const { return needs_rows_; }
     bool needs_version() const { return needs_version_; }
-    // True if answering may walk through all groups or members of a resource.
+    // True if it may walk through all groups or members of a resource, or reads a manager's name.
     bool walks_rows() const { return walks_rows_; }
     // The paths that this type lacks, as they were written.
     const std::vector<std::string> &unknown() const { return unknown_; }

@@ -354,17 +354,10 @@ Outcome FilterParser::check_filterable(const Attr &attr, size_t at) const {
 
 // An extension's attribute without its URN (2.8): nullptr if there is none of that name.
 Result<const Attr *> FilterParser::unprefixed(std::string_view path, size_t at) {
-    size_t dot = path.find('.');
-    const Attr *found = nullptr;
-    for (size_t bit = 0; bit < type_.extension_bits.size(); bit++) {
-        const Attr *attr = type_.find_in_extension(int(bit), path.substr(0, dot));
-        if (attr && dot != path.npos) attr = TypeView::find_sub(*attr, path.substr(dot + 1));
-        if (!attr) continue;
-        if (found)
-            return wrong(at, "several extensions have an attribute " + quoted(path) +
-                                 ", expected one with its URN such as \"" + found->path + "\"");
-        found = attr;
-    }
+    auto [found, several] = type_.find_unprefixed(path);
+    if (several)
+        return wrong(at, "several extensions have an attribute " + quoted(path) +
+                             ", expected one with its URN such as \"" + found->path + "\"");
     if (!found) return found;
     if (strict_)
         return wrong(at, "an extension's attribute is named with its URN, expected \"" +

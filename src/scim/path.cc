@@ -112,17 +112,10 @@ Result<bool> PathParser::name(std::string_view name) {
 
 // 2.8
 Result<const Attr *> PathParser::unprefixed(std::string_view name) {
-    const size_t dot = name.find('.');
-    const Attr *found = nullptr;
-    for (size_t bit = 0; bit < type_.extension_bits.size(); bit++) {
-        const Attr *attr = type_.find_in_extension(int(bit), name.substr(0, dot));
-        if (attr && dot != name.npos) attr = TypeView::find_sub(*attr, name.substr(dot + 1));
-        if (!attr) continue;
-        if (found)
-            return wrong(0, "several extensions have an attribute " + quoted(name) +
-                                ", expected one with its URN such as \"" + found->path + "\"");
-        found = attr;
-    }
+    auto [found, several] = type_.find_unprefixed(name);
+    if (several)
+        return wrong(0, "several extensions have an attribute " + quoted(name) +
+                            ", expected one with its URN such as \"" + found->path + "\"");
     if (!found) return found;
     if (auto r =
             dialect_.deviation("unprefixed-extension",

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "scim/json.h"
+#include "scim/made_keys.h"
 #include "service/render.h"
 
 namespace scim::service {
@@ -9,10 +11,16 @@ namespace scim::service {
 namespace {
 
 // What the event loop does at most: comparisons of a filter's term with a resource, each a
-// fraction of a microsecond; index rows that are walked; resources that are rendered, each some
-// microseconds; entries that are skipped on the way to a page.
+// fraction of a microsecond unless the Watch is told of long values; index rows that are walked;
+// resources that are rendered, each some microseconds; entries that are skipped on the way to a
+// page.
 constexpr uint64_t loop_comparisons = 4000, loop_rows = 4000, loop_rendered = 200,
                    loop_skipped = 2000;
+
+// What a Watch is told of a leaf whose key is made: that takes 30 to 200 ns a byte, longest for Greek
+// with three marks on a letter, and a microsecond however short it is. So the event loop makes keys
+// of some 16 KiB, in one millisecond or two.
+constexpr size_t made_byte = 64, made_value = 30;
 
 // Rows are worth more than a scan only while they are few.
 constexpr uint64_t rows_min = 10000, rows_share = 4;
@@ -34,13 +42,18 @@ class Search::Side {
     uint64_t resources() const { return search_.directory_.count(type_.number); }
     // Comparisons, at most.
     uint64_t work() const;
+    // The names of other resources, which may be long.
+    bool sorts_by_rows() const { return keys_ && keys_->needs_rows(); }
     bool looks_at_records() const { return !plan_->is_exact() || keys_; }
-    // Of a record, for a Watch: a term takes an eighth of the time that rendering does.
+    // Of a record, for a Watch: a term takes an eighth of the time that rendering does, if the
+    // record is like most.
     size_t effort(size_t bytes) const { return bytes * (1 + (filter ? filter->terms() : 0)) / 8; }
 
-    // Asks the filter about a resource; false for one that is damaged, too. The leaves stay for
-    // append_key().
-    bool matches(const Id &id, const store::RecordView &record);
+    // Takes the leaves of a resource, for matches() and append_key(); false if it is damaged.
+    bool take(const Id &id, const store::RecordView &record);
+    // Of these leaves, for a Watch.
+    size_t effort() const;
+    bool matches() const { return !filter || filter->matches(subject_); }
     bool append_key(std::string &key) { return keys_->append_key(subject_, key); }
 
     std::optional<Filter> filter;
@@ -97,7 +110,7 @@ uint64_t Search::Side::work() const {
     return plan_->rows() * (each + (keys_ ? 2 : 0));
 }
 
-bool Search::Side::matches(const Id &id, const store::RecordView &record) {
+bool Search::Side::take(const Id &id, const store::RecordView &record) {
     leaves_.clear();
     const store::RecordHeader &header = record.header();
     bool in_order = header.epoch == search_.snapshot_.catalog()->epoch();
@@ -119,7 +132,23 @@ bool Search::Side::matches(const Id &id, const store::RecordView &record) {
     subject_.modified = header.modified;
     subject_.extensions = header.extensions;
     subject_.location_prefix = prefix_;
-    return !filter || filter->matches(subject_);
+    return true;
+}
+
+// A term looks at each byte; looking for a part takes up to 4 ns for one, and an escape as long
+// again. A key is made once for all terms, and once more for the order.
+size_t Search::Side::effort() const {
+    size_t looked_at = 0, made = 0;
+    for (const Leaf &leaf : leaves_) {
+        looked_at += leaf.json.size() * (has_escape(leaf.json) ? 2 : 1);
+        const Attr *attr = type_.by_number(leaf.attr);
+        if (!is_key_made(leaf.json, attr != nullptr ? attr->matching : Matching::folded)) continue;
+        // Values of an array (E5607) have at least five bytes each.
+        bool are_many = leaf.json.front() == '[';
+        made += leaf.json.size() * (are_many ? 1 + made_value / 5 : 1) + made_value;
+    }
+    return looked_at * (filter ? filter->terms() : 0) +
+           made * made_byte * (filter && keys_ ? 2 : 1);
 }
 
 Search::Search(Snapshot &snapshot, store::Directory &directory, const Request &request,
@@ -137,7 +166,7 @@ Search::~Search() = default;
 
 Outcome Search::prepare(Patience patience, Report &report) {
     if (auto r = parse_filters(report); !r) return r.error();
-    if (auto r = parse_sorting(); !r) return r.error();
+    if (auto r = parse_sorting(report); !r) return r.error();
     const uint64_t max_scan = request_.settings->max_scan;
     uint64_t looked_at = 0;
     for (auto &side : sides_) {
@@ -177,7 +206,7 @@ Outcome Search::check_known() const {
     return Done{};
 }
 
-Outcome Search::parse_sorting() {
+Outcome Search::parse_sorting(Report &report) {
     auto descending = is_descending(query_.sort_order.value_or(""));
     if (!descending) return descending.error();
     descending_ = *descending;
@@ -185,8 +214,9 @@ Outcome Search::parse_sorting() {
     sorted_ = has_text(query_.sort_by) && page_.count > 0;
     if (!has_text(query_.sort_by)) return Done{};
     bool known = false;
+    Dialect dialect(request_.settings->strict, report);
     for (auto &side : sides_) {
-        auto attr = sort_attribute(side->type(), *query_.sort_by, request_.settings->strict);
+        auto attr = sort_attribute(side->type(), *query_.sort_by, dialect);
         if (!attr) return attr.error();
         known |= *attr != nullptr;
         if (sorted_) side->sort_by(*attr);
@@ -222,7 +252,8 @@ bool Search::is_long() const {
         work += side->work();
         rows += side->plan().rows();
         bool asks = side->filter && !side->plan().is_exact();
-        if (asks && side->filter->walks_rows() && side->plan().rows() > 0) return true;
+        bool walks = (asks && side->filter->walks_rows()) || side->sorts_by_rows();
+        if (walks && side->plan().rows() > 0) return true;
     }
     const uint64_t skipped = page_.start - 1;
     if (work > loop_comparisons) return true;
@@ -282,7 +313,9 @@ void Search::run_side(uint32_t number, Hits &hits, Sorter *sorter, Watch &watch)
     Side &side = *sides_[number];
     std::string key;
     auto look_at = [&](const Id &id, const store::RecordView &record) {
-        if (!side.matches(id, record)) return;
+        if (!side.take(id, record)) return;
+        if (watch.is_strict() && !watch.has_time(side.effort())) return;
+        if (!side.matches()) return;
         if (sorter == nullptr) return note({number, id}, hits);
         hits.total++;
         key.clear();

@@ -50,7 +50,7 @@ class Search {
     class Side;  // the query as one type sees it
 
     Outcome parse_filters(Report &report);
-    Outcome parse_sorting();
+    Outcome parse_sorting(Report &report);
     Outcome check_known() const;
     Error too_many(const Side &side) const;
     void run_side(uint32_t number, Hits &hits, Sorter *sorter, Watch &watch);

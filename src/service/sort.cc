@@ -12,16 +12,21 @@ namespace {
 
 constexpr size_t key_max = store::index_digest_prefix;
 
-// The path as a client may write it, without an extension's URN unless `strict`.
-const Attr *find_attribute(const TypeView &type, std::string_view path, bool strict) {
-    const Attr *attr = type.find(path);
-    size_t dot = path.find('.');
-    for (size_t bit = 0; attr == nullptr && !strict && bit < type.extension_bits.size(); bit++) {
-        attr = type.find_in_extension(int(bit), path.substr(0, dot));
-        if (attr != nullptr && dot != path.npos)
-            attr = TypeView::find_sub(*attr, path.substr(dot + 1));
-    }
-    return attr;
+// An extension's attribute may lack its URN, unless strict.
+Result<const Attr *> find_attribute(const TypeView &type, std::string_view path, Dialect &dialect) {
+    if (const Attr *attr = type.find(path)) return attr;
+    auto [found, several] = type.find_unprefixed(path);
+    const std::string name = quoted(path);
+    if (several)
+        return bad_request(ScimType::invalid_path,
+                           "\"sortBy\" is " + name + ", which several extensions have; expected " +
+                               "one with its URN such as \"" + found->path + "\"");
+    if (!found) return found;
+    std::string refusal = "\"sortBy\" is " + name +
+                          ", which lacks the URN of an extension: send \"" + found->path + "\"";
+    if (auto r = dialect.deviation("unprefixed-extension", refusal, ScimType::invalid_path); !r)
+        return r.error();
+    return found;
 }
 
 Error unsortable(const std::string &path, std::string_view why) {
@@ -47,9 +52,10 @@ std::string_view first_value(std::string_view json) {
 
 }  // namespace
 
-Result<const Attr *> sort_attribute(const TypeView &type, std::string_view path, bool strict) {
-    const Attr *attr = find_attribute(type, path, strict);
-    if (attr == nullptr) return attr;
+Result<const Attr *> sort_attribute(const TypeView &type, std::string_view path, Dialect &dialect) {
+    auto found = find_attribute(type, path, dialect);
+    if (!found || *found == nullptr) return found;
+    const Attr *attr = *found;
     const std::string &name = attr->path;
     if (attr->def->type == Type::complex) {
         const Attr *value = TypeView::find_sub(*attr, "value");

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "scim/dialect.h"
 #include "scim/filter.h"
 #include "service/computed.h"
 
@@ -18,9 +19,9 @@ struct Hit {
 };
 
 // The attribute of this type that `path` sorts by: of a complex one its `value`; nullptr if the type
-// lacks it. 400 invalidPath for what has no order (a complex attribute without `value`) and for what
-// nobody may see.
-Result<const Attr *> sort_attribute(const TypeView &type, std::string_view path, bool strict);
+// lacks it. Reports unprefixed-extension. 400 invalidPath for a name of several extensions, for what
+// has no order (a complex attribute without `value`) and for what nobody may see.
+Result<const Attr *> sort_attribute(const TypeView &type, std::string_view path, Dialect &dialect);
 
 // True for "descending", 400 invalidValue for what is neither that nor "ascending" (S-89).
 Result<bool> is_descending(std::string_view sort_order);

@@ -21,6 +21,14 @@ class Watch {
         bool is_time = ++seen_ % records_a_look == 0 || bytes_ > bytes_a_look;
         return (!is_time || look()) && !stopped_;
     }
+    // To be asked before more is done to a record than that: false if it must not be done. What takes
+    // longer than its bytes do is given as more bytes, each some nanoseconds.
+    bool has_time(size_t bytes) {
+        bytes_ += bytes;
+        return (bytes_ <= bytes_a_look || look()) && !stopped_;
+    }
+    // True if every record has its price: a thread that looks at a million of them saves the reckoning.
+    bool is_strict() const { return patience_ == Patience::event_loop; }
     bool stopped() const { return stopped_; }
     // True if it is the event loop that must not go on.
     bool deferred() const { return stopped_ && patience_ == Patience::event_loop; }

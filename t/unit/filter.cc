@@ -257,7 +257,8 @@ static void errors() {
     needs("groups[not (value eq \"x\")]", true, true);
     needs("groups.display eq \"x\"", true, true);
     needs("groups[type eq \"x\"]", true, true);
-    needs("manager.displayName eq \"x\"", true, false);
+    needs("manager.displayName eq \"x\"", true, true);
+    needs("manager.displayName pr", true, false);
     auto filter = parse("emails[type pr] or title pr");
     auto sees = [&](const char *path) {
         return filter->stored().includes(user().find(path)->number);

@@ -176,7 +176,7 @@ class Population {
 struct Answer {
     uint64_t total = 0;
     std::vector<Id> page;
-    std::string plan, why;
+    std::string plan, why, dialect;
     bool is_long = false;
 };
 
@@ -199,6 +199,7 @@ inline Answer ask(Population &population, const Query &query,
     Report report;
     Answer answer;
     auto prepared = search.prepare(patience, report);
+    answer.dialect = report.summary();
     if (!prepared) {
         answer.why = std::string(to_string(prepared.error().type)) + ": " + prepared.error().detail;
         return answer;

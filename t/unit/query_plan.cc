@@ -149,6 +149,14 @@ void sorting(Population &population) {
                "a page of it");
         }
     }
+    Query unprefixed = query_of("");
+    unprefixed.sort_by = "seat.floor";
+    is(ask(population, unprefixed).dialect, "unprefixed-extension", "an extension without its URN");
+    unprefixed.sort_by = "division";
+    is(ask(population, unprefixed).why,
+       "invalidPath: \"sortBy\" is \"division\", which several extensions have; expected one with "
+       "its URN such as \"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:division\"",
+       "a name of two extensions");
     auto refused = [&](const char *path, const char *order, const char *why) {
         Query query = query_of("");
         query.sort_by = path;

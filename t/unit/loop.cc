@@ -1,0 +1,175 @@
+// What takes long does not happen on the event loop: a search that would make the keys of long
+// strings leaves them to a thread before the first one is made, and a key is made once for all terms
+// of a filter.
+
+#include <ctime>
+
+#include "filter_fixture.h"
+#include "fixture.h"
+#include "service/batch.h"
+#include "service/read.h"
+
+using namespace scim;
+using namespace scim::service;
+
+namespace {
+
+std::string repeated(std::string_view text, size_t times) {
+    std::string out;
+    for (size_t i = 0; i < times; i++) out += text;
+    return out;
+}
+
+class Client {
+  public:
+    explicit Client(Store &store)
+        : writer_(store), session_(store), actor_(std::make_shared<Actor>()) {
+        actor_->tenant = fixture::add_tenant(store.env(), "one").number;
+        actor_->scopes = store::scope_read | store::scope_write;
+    }
+    std::string create(std::string_view title) {
+        std::string body = R"({"userName":"u)" + std::to_string(++now_) + R"(","title":")";
+        body.append(title) += "\"}";
+        Job job;
+        job.request = request("/Users", body);
+        job.actor = actor_;
+        writer_.run({&job});
+        return job.response.facts.resource_id;
+    }
+    // "answered", "deferred", or the sentence of an error.
+    std::string search(const std::string &body, Patience patience = Patience::event_loop) {
+        Response response;
+        Snapshot snapshot(session_);
+        auto reading = read(snapshot, *actor_, request("/Users/.search", body), response, patience);
+        if (!reading) return reading.error().detail;
+        return *reading == Reading::deferred ? "deferred" : "answered";
+    }
+
+  private:
+    Request request(std::string_view path, std::string_view body) {
+        Request request;
+        request.method = Method::post;
+        request.path = path;
+        request.body = body;
+        request.content_type = "application/scim+json";
+        request.base_url = "https://x/scim";
+        request.settings = &settings_;
+        request.now = ++now_;
+        return request;
+    }
+
+    Settings settings_;
+    Writer writer_;
+    Session session_;
+    std::shared_ptr<Actor> actor_;
+    int64_t now_ = 1000000;
+};
+
+std::string search_body(const std::string &member) {
+    return R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"count":0,)" +
+           member + "}";
+}
+
+// Of one user, whether its title has one of so many parts.
+std::string one_user(const std::string &id, size_t terms) {
+    std::string filter = R"("filter":"id eq \")" + id + R"(\" and ()";
+    for (size_t i = 0; i < terms; i++)
+        filter += (i > 0 ? " or title co \\\"x" : "title co \\\"x") + std::to_string(i) + "\\\"";
+    return search_body(filter + ")\"");
+}
+
+void test_titles(Client &client) {
+    struct {
+        std::string title;
+        size_t terms;
+        const char *said, *name;
+    } cases[] = {
+        {repeated("é", 20), 100, "answered", "a short title and many terms"},
+        {repeated("é", 7000), 1, "answered", "14 KB to fold"},
+        {repeated("é", 8200), 1, "deferred", "16 KB"},
+        {repeated("é", 32000), 1, "deferred", "64 KB"},
+        {repeated("é", 32000), 120, "deferred", "64 KB for many terms"},
+        {repeated("a", 64000), 1, "answered", "64 KB of ASCII"},
+        {repeated("a", 64000), 20, "deferred", "64 KB of ASCII for many terms"},
+        {repeated("a", 20000) + "\\n", 1, "answered", "20 KB with an escape"},
+        {repeated("a\\n", 20000), 16, "deferred", "escapes for many terms"},
+    };
+    for (const auto &[title, terms, said, name] : cases) {
+        const std::string body = one_user(client.create(title), terms);
+        is(client.search(body), said, name);
+        is(client.search(body, Patience::thread), "answered", "a thread has time");
+    }
+}
+
+void test_scans(Client &client) {
+    auto sorted = [](const char *by) {
+        return R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"count":1,)"
+               R"("attributes":["id"],"sortBy":")" +
+               std::string(by) + "\"}";
+    };
+    const std::string filtered = search_body(R"("filter":"title sw \"x\"")");
+    for (int i = 0; i < 20; i++) client.create(repeated("é", 200));
+    is(client.search(filtered), "answered", "a scan of titles that are not long");
+    is(client.search(sorted("title")), "answered", "and their order");
+    for (int i = 0; i < 20; i++) client.create(repeated("é", 400));
+    is(client.search(filtered), "deferred", "of titles that are long together");
+    is(client.search(sorted("title")), "deferred", "and their order");
+    is(client.search(sorted("userName")), "answered", "what is not looked at takes no time");
+    is(client.search(sorted("groups.display")), "deferred", "names of groups may be long");
+}
+
+void test_bodies(Client &client) {
+    auto padded = [](size_t size) {
+        std::string body = search_body("\"startIndex\":1");
+        return body + std::string(size - body.size(), ' ');
+    };
+    is(client.search(padded(16 * 1024)), "answered", "a search of 16 KiB");
+    is(client.search(padded(16 * 1024 + 1)), "deferred", "a byte more");
+}
+
+double cpu_time() {
+    timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return double(now.tv_sec) + double(now.tv_nsec) * 1e-9;
+}
+
+// The best of some attempts, in seconds.
+double time_of(const Filter &filter, const FilterSubject &subject) {
+    double best = 1e9;
+    for (int i = 0; i < 5; i++) {
+        double start = cpu_time();
+        if (filter.matches(subject)) return -1;
+        best = std::min(best, cpu_time() - start);
+    }
+    return best;
+}
+
+// A key that was made again for each of 100 terms would take 100 times as long.
+void test_once(const std::string &title, const char *name) {
+    fixture::User user(R"({"userName":"u","title":")" + title + "\"}");
+    std::string many = "title co \"x0\"";
+    for (int i = 1; i < 100; i++) many += " or title co \"x" + std::to_string(i) + "\"";
+    double one = time_of(fixture::must(fixture::parse("title co \"x0\"")), user.subject);
+    double all = time_of(fixture::must(fixture::parse(many)), user.subject);
+    diag(std::to_string(one * 1e3) + " ms, with 100 terms " + std::to_string(all * 1e3) + " ms");
+    ok(one > 0 && all > 0 && all < 30 * one, name);
+}
+
+}  // namespace
+
+int main() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path, size_t(64) << 20);
+    {
+        Client client(*store);
+        test_bodies(client);
+        test_scans(client);
+    }
+    fixture::TempDir other;
+    auto titles = fixture::open_store(other.path, size_t(64) << 20);
+    Client client(*titles);
+    test_titles(client);
+    test_once(repeated("é", 32000), "a key is made once");
+    test_once(repeated("é", 16000) + "\\n" + repeated("é", 16000), "also of a text with an escape");
+    return tap::done();
+}
