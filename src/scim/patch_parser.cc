@@ -384,6 +384,7 @@ Outcome PatchParser::change(const Source &from, Path path, std::string_view text
         return dialect_.deviation("read-only-value", refusal, ScimType::mutability);
     }
     // manager.$ref follows from manager.value; passwords are accepted and forgotten.
+    if (target.computed) dialect_.report().ignored(target.path);
     if (target.computed || target.discarded) return Done{};
     if (path.filter && ++filters_ > limits_.operations)
         return Error{413, ScimType::none,
