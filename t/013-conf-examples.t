@@ -66,6 +66,8 @@ my %try = (
         my $r = $client->request(POST => $users, body => $Scim::json->encode(Scim::user('ada')) . ' ' x 2_000_000);
         is_user $r, 201, 'with it a user is created, by a large request, too';
         is_user $client->request(GET => "$users/$r->{json}{id}"), 200, 'and read';
+        is $client->request(GET => '/scim/v2')->{json}{totalResults}, 1, 'so is the URL that an administrator is given';
+        is_error $client->request(GET => '/scim/v2Users'), 404, '', qr/is a slash missing/, 'a lost slash is told';
         is $t->request(GET => $users, port => 1)->{status}, 401, 'without it nothing is';
         ok -e "$t->{dir}/store/data.mdb", 'the store is where it was to be';
     },
