@@ -66,6 +66,8 @@ my %try = (
         my $r = $client->request(POST => $users, body => $Scim::json->encode(Scim::user('ada')) . ' ' x 2_000_000);
         is_user $r, 201, 'with it a user is created, by a large request, too';
         is_user $client->request(GET => "$users/$r->{json}{id}"), 200, 'and read';
+        is $client->request(GET => '/scim/v2')->{json}{totalResults}, 1, 'so is the URL that an administrator is given';
+        is_error $client->request(GET => '/scim/v2Users'), 404, '', qr/is a slash missing/, 'a lost slash is told';
         is $t->request(GET => $users, port => 1)->{status}, 401, 'without it nothing is';
         ok -e "$t->{dir}/store/data.mdb", 'the store is where it was to be';
     },
@@ -104,6 +106,7 @@ my %try = (
         my $base = 'https://id.example.com';
         my $token = $t->token($t->tenant('acme'), label => 'entra');
         my $foreign = $t->token($t->tenant('globex'), label => 'okta');
+        my $namesake = $t->token('globex', label => 'entra');
         my $client = $t->client(token => $token);
         my $r = $client->request(POST => $users, json => $ada);
         is_user $r, 201, 'a user of one tenant';
@@ -127,6 +130,7 @@ my %try = (
         is_error $limited, 429, '', qr/\w/, 'and says so in SCIM';
         like $limited->{headers}{'retry-after'} // 'none', qr/^[1-9]\d*\z/, 'with Retry-After in seconds';
         is $t->request(GET => $users, token => $foreign)->{status}, 200, 'other tokens are served';
+        is $t->request(GET => $users, token => $namesake)->{status}, 200, 'one of that label that is another tenant\'s, too';
         my @lines = logged('scim.log', qr/"token":"okta".*"status":200|"status":200.*"token":"okta"/);
         is join(' ', sort keys %{ { map { $_->{token} => 1 } grep length $_->{token}, @lines } }), 'entra okta', 'the log names the tokens';
     },
@@ -166,6 +170,8 @@ my %try = (
         is_error $limited, 429, '', qr/limit/, 'a burst of one token';
         cmp_ok scalar(grep $_->{status} == 200, @answers), '>', 40, 'which has more than strangers have';
         like $limited->{headers}{'retry-after'} // 'none', qr/^[1-9]\d*\z/, 'with Retry-After';
+        is $t->request(GET => "$users?count=0", port => 1, tls => 1, token => $t->token($t->tenant('globex'), label => 'entra'))->{status},
+            200, 'another tenant\'s token of that label is served';
         $client = $t->client(port => 1, tls => 1, token => 'guess');
         @answers = $client->pipeline(map [GET => $users], 1 .. 60);
         is join(' ', sort keys %{ { map { $_->{status} => 1 } @answers } }), '401 429', 'strangers are slowed down';

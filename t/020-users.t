@@ -74,7 +74,7 @@ is_error $c->request(POST => $base, json => { schemas => [$user] }), 400, 'inval
 is_error $c->request(POST => $base, json => { schemas => [$user], userName => $_ }), 400, 'invalidValue', qr/userName/,
     'userName is ' . (ref $_ || $_ // 'null') for undef, '', 5, [], {}, JSON::PP::true;
 my %wrong = (
-    active => [5, qr/"active" must be true or false, not a number/],
+    active => [5, qr/"active" must be true or false, not 5/],
     name => ['Ada', qr/"name" must be an object, not a string/],
     title => [{ a => 1 }, qr/"title" must be a string, not an object/],
     emails => [[7], qr/"emails\[0\]" must be an object, not a number/],

@@ -93,6 +93,8 @@ is members($staff), set($ada, $eve), 'the others stay';
 is groups($bob), '', 'on both sides';
 is patch("/Groups/$staff", { op => 'remove', path => 'members', value => [] })->{status}, 204, 'remove nobody';
 is members($staff), set($ada, $eve), 'removes nobody';
+is_error patch("/Groups/$staff", { op => 'remove', path => qq(members[value eq "$eve" and type eq "Group"]) }), 400,
+    'invalidFilter', qr/selected by value alone/, 'who the path excludes does not go';
 is patch("/Groups/$staff", { op => 'remove', path => qq(members[value eq "$eve"]) },
     { op => 'add', path => 'members', value => [{ value => $bob }] }, { op => 'replace', path => 'displayName', value => 'Crew' })->{status},
     204, 'several operations';

@@ -69,7 +69,6 @@ Result<std::vector<Id>> MemberReader::read(const json_t *value, Unknown unknown)
     Strangers strangers;
     for (size_t i = 0; i < elements->size(); i++) {
         const json_t *element = (*elements)[i];
-        if (json_is_null(element)) continue;
         auto id = text(element, i);
         if (!id) return id.error();
         take(*id, unknown, ids, strangers);
@@ -99,14 +98,24 @@ Result<std::string_view> MemberReader::text(const json_t *element, size_t i) {
     return text_of(element);
 }
 
+Outcome MemberReader::unknown_part(std::string_view name) {
+    if (TypeView::find_sub(*type_.members, name)) return Done{};
+    return dialect_.unknown_attribute(type_, type_.members->path + "." + std::string(name));
+}
+
 Result<std::string_view> MemberReader::value_of(const json_t *object, size_t i) {
     const json_t *value = nullptr, *type = nullptr;
     const char *key;
     size_t size;
     json_t *sent;
     json_object_keylen_foreach(const_cast<json_t *>(object), key, size, sent) {
-        if (ascii_iequals({key, size}, "value")) value = sent;
-        if (ascii_iequals({key, size}, "type")) type = sent;
+        const std::string_view name(key, size);
+        if (ascii_iequals(name, "value"))
+            value = sent;
+        else if (ascii_iequals(name, "type"))
+            type = sent;
+        else if (auto r = unknown_part(name); !r)
+            return r.error();
     }
     if (type && !json_is_null(type)) {
         if (!json_is_string(type) ||

@@ -2,10 +2,13 @@
 // The members of a Group as a client writes them (RFC 7643 4.2): ids, and nothing else that is not
 // computed when the group is sent.
 //
-//     members := [ { "value": id, … }, … ]      an element that is null is none
+//     members := [ { "value": id, … }, … ]
+//
+// An element that is null is refused: read as none, it would empty a group without a word.
 //
 // Also read, and reported by Dialect: an id without its object (bare-value), one element without the
 // array (single-value). `display` and `$ref` are ignored; `type`, if given, is "User" or "Group".
+// Any other part is Dialect::unknown_attribute().
 
 #include <string>
 #include <string_view>
@@ -24,10 +27,10 @@ class MemberReader {
     // invalidValue), or there is nothing to remove.
     enum class Unknown : uint8_t { refuse, skip };
 
-    // `max_members` bounds what one reader reads, all values together: more is 413. `dialect` must
-    // outlive the reader.
-    MemberReader(size_t max_members, Dialect &dialect)
-        : max_members_(max_members), dialect_(dialect) {}
+    // `max_members` bounds what one reader reads, all values together: more is 413. `type` and
+    // `dialect` must outlive the reader. REQUIRES: `type` has members if a JSON value is read.
+    MemberReader(const TypeView &type, size_t max_members, Dialect &dialect)
+        : type_(type), max_members_(max_members), dialect_(dialect) {}
 
     // The ids of a value of `members`, in order, none if it is null. 400 invalidValue naming
     // "members[i]" if an element has no value, and a few of the unknown ids if there are any.
@@ -39,7 +42,9 @@ class MemberReader {
     Outcome count(size_t more);
     Result<std::string_view> text(const json_t *element, size_t i);
     Result<std::string_view> value_of(const json_t *object, size_t i);
+    Outcome unknown_part(std::string_view name);
 
+    const TypeView &type_;
     size_t max_members_, read_ = 0;
     Dialect &dialect_;
 };

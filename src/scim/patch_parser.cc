@@ -44,6 +44,16 @@ const json_t *member_of(const json_t *object, const char *name, bool &exact) {
     return nullptr;
 }
 
+// True if `value` makes the one member that the path selects what it is: its parts are immutable, but
+// may be sent as they are.
+bool is_same_member(const Path &path, const json_t *value) {
+    if (!path.member_ids || path.member_ids->size() != 1) return false;
+    if (path.part && path.part->def->name != "value") return false;
+    bool exact;
+    const json_t *id = path.part ? value : member_of(value, "value", exact);
+    return json_is_string(id) && text_of(id) == path.member_ids->front();
+}
+
 // SCIM 1.1 sent a partial resource: members with an `operation`, or the names of attributes to be
 // removed in meta (2.21).
 bool looks_like_scim_1(const json_t *body) {
@@ -76,7 +86,7 @@ class PatchParser {
           path_limits_{limits.path, limits.filter},
           dialect_(strict, report),
           reader_(type, dialect_, patch_.values_),
-          members_(limits.members, dialect_) {
+          members_(type, limits.members, dialect_) {
         patch_.strict_ = strict;
     }
 
@@ -374,6 +384,7 @@ Outcome PatchParser::change(const Source &from, Path path, std::string_view text
         return dialect_.deviation("read-only-value", refusal, ScimType::mutability);
     }
     // manager.$ref follows from manager.value; passwords are accepted and forgotten.
+    if (target.computed) dialect_.report().ignored(target.path);
     if (target.computed || target.discarded) return Done{};
     if (path.filter && ++filters_ > limits_.operations)
         return Error{413, ScimType::none,
@@ -397,6 +408,7 @@ Outcome PatchParser::change(const Source &from, Path path, std::string_view text
 // Members of a group
 
 Outcome PatchParser::members(const Source &from, const Path &path, const json_t *value) {
+    if (from.op != PatchOp::remove && is_same_member(path, value)) return Done{};
     if (path.part || (path.member_ids && from.op != PatchOp::remove))
         return bad_request(ScimType::mutability,
                            "a member of a group can be added and removed, not changed: use the "

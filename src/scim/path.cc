@@ -47,7 +47,7 @@ class PathParser {
     Result<bool> unknown(std::string_view path);
     Outcome brackets(size_t end);
     Outcome member_brackets(size_t end);
-    bool member_id(const Filter &filter, uint32_t index);
+    bool member_id(const FilterNode &node);
     Result<bool> part(std::string_view name);
     Result<size_t> closing_bracket(size_t open) const;
     Error wrong(size_t at, std::string sentence, ScimType type = ScimType::invalid_path) const;
@@ -195,30 +195,16 @@ Outcome PathParser::brackets(size_t end) {
     return Done{};
 }
 
-// The id of the one member that a node holds true for: `value eq "…"`, with or without what its type
-// is, which an id says as well. False for anything else.
-bool PathParser::member_id(const Filter &filter, uint32_t index) {
-    std::vector<std::string> &ids = *path_.member_ids;
-    const size_t before = ids.size();
-    std::vector<uint32_t> left{index};
-    while (!left.empty()) {
-        const FilterNode &node = filter.node(left.back());
-        left.pop_back();
-        if (node.kind == FilterNode::Kind::conjunction) {
-            left.insert(left.end(), {node.right, node.left});
-            continue;
-        }
-        std::string text;
-        if (node.kind != FilterNode::Kind::term || node.op != FilterOp::eq || !node.attr ||
-            node.value.kind != FilterValue::Kind::key || !read_string(node.value.json, text))
-            return false;
-        if (node.attr->def->name == "value")
-            ids.push_back(std::move(text));
-        else if (node.attr->def->name != "type" ||
-                 !(ascii_iequals(text, "User") || ascii_iequals(text, "Group")))
-            return false;
-    }
-    return ids.size() == before + 1;
+// The id of the one member that a node holds true for: `value eq "…"`. Nothing else is read: what type
+// a member is of, say, is known by its row only, and who the filter excludes must not go.
+bool PathParser::member_id(const FilterNode &node) {
+    std::string text;
+    if (node.kind != FilterNode::Kind::term || node.op != FilterOp::eq || !node.attr ||
+        node.attr->def->name != "value" || node.value.kind != FilterValue::Kind::key ||
+        !read_string(node.value.json, text))
+        return false;
+    path_.member_ids->push_back(std::move(text));
+    return true;
 }
 
 // `value eq "…" or value eq "…"`
@@ -229,12 +215,11 @@ Outcome PathParser::member_brackets(size_t end) {
     path_.member_ids.emplace();
     std::vector<uint32_t> left{filter->node(filter->root()).left};
     while (!left.empty()) {
-        const uint32_t index = left.back();
-        const FilterNode &node = filter->node(index);
+        const FilterNode &node = filter->node(left.back());
         left.pop_back();
         if (node.kind == FilterNode::Kind::disjunction)
             left.insert(left.end(), {node.right, node.left});
-        else if (!member_id(*filter, index))
+        else if (!member_id(node))
             return wrong(text_.find('[') + 1,
                          "members are selected by value alone, expected members[value eq \"…\"]",
                          ScimType::invalid_filter);

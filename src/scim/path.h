@@ -30,8 +30,7 @@ struct Path {
     const Attr *part = nullptr;  // of `attr`, if one is named
     int extension = -1;          // its bit, if the path is its URN
     // The brackets: an element filter (Filter::matches_element()). Members of a group are rows, not
-    // elements: theirs are the ids of `value eq "…" or value eq "…"`, each with or without
-    // `and type eq "User"` (or "Group").
+    // elements: theirs are the ids of `value eq "…" or value eq "…"`, and no other filter is read.
     std::optional<Filter> filter;
     std::optional<std::vector<std::string>> member_ids;
 

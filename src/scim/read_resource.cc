@@ -102,7 +102,7 @@ Outcome Reader::collect_extension(int bit, const json_t *object, uint32_t announ
 Outcome Reader::members_of_group() {
     const json_t *sent = type_.members ? members_[type_.members->rank] : nullptr;
     if (!sent) return Done{};
-    MemberReader reader(limits_.max_members, dialect_);
+    MemberReader reader(type_, limits_.max_members, dialect_);
     auto ids = reader.read(sent, MemberReader::Unknown::refuse);
     if (!ids) return ids.error();
     sort_members(*ids);

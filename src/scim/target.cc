@@ -140,13 +140,23 @@ Error nothing_below(std::string_view path) {
     return not_found("there is nothing below " + quoted(path));
 }
 
-Result<Target> below_type(const TypeView *type, const Rest &rest) {
+// A base URL that ends in an endpoint, "/Users", makes an id of the next.
+Error endpoint_as_id(const TypeView &type, std::string_view name) {
+    return not_found("there is no " + type.type.name + " with the id " + quoted(name) +
+                     "; the base URL seems to end in " + quoted(type.type.endpoint) + ": " +
+                     did_you_mean(slash(name)));
+}
+
+Result<Target> below_type(const Catalog &catalog, const TypeView *type, const Rest &rest) {
     Target target;
     target.endpoint = Endpoint::resources;
     target.type = type;
     if (rest.segments.empty()) return target;
 
     std::string_view name = rest.segments[0];
+    target.id = parse_id(name);
+    if (!target.id && name != ".search" && contains(known_endpoints(catalog), name))
+        return endpoint_as_id(*type, name);
     if (rest.segments.size() > 1) return nothing_below(type->type.endpoint + slash(name));
     target.endpoint = name == ".search" ? Endpoint::search : Endpoint::resource;
     if (target.endpoint == Endpoint::search) return target;
@@ -154,7 +164,6 @@ Result<Target> below_type(const TypeView *type, const Rest &rest) {
         return not_found("there is no " + quoted(type->type.endpoint + slash(name)) + ": " +
                          did_you_mean(type->type.endpoint + "/.search"));
     target.name = name;
-    target.id = parse_id(name);
     return target;
 }
 
@@ -213,7 +222,7 @@ Result<Target> parse_target(const Catalog &catalog, std::string_view path) {
         at = 1;
     }
     if (const TypeView *type = catalog.type_by_endpoint(segments[at]))
-        return below_type(type, rest_of(path, segments, at));
+        return below_type(catalog, type, rest_of(path, segments, at));
     for (const FixedEndpoint &fixed : fixed_endpoints)
         if (fixed.segment == segments[at]) return below_fixed(fixed, rest_of(path, segments, at));
     return unknown_endpoint(catalog, segments, at);

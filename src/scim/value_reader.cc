@@ -33,9 +33,12 @@ struct ValueReader::Place {
         return out + "\"";
     }
 
-    Error wrong(std::string_view expected, const json_t *got) const {
+    Error wrong(std::string_view expected, std::string_view got) const {
         return invalid_value(text() + " must be " + std::string(expected) + ", not " +
-                             std::string(kind_of(got)));
+                             std::string(got));
+    }
+    Error wrong(std::string_view expected, const json_t *got) const {
+        return wrong(expected, kind_of(got));
     }
 };
 
@@ -53,6 +56,19 @@ std::string_view expected_form(Type type) {
         case Type::complex: return "an object";
     }
     return "";
+}
+
+// What was sent for a simple value, in an error: itself where a boolean or a number is expected, which
+// is never long nor secret, unless the attribute is shown to nobody.
+std::string shown(const Attr &attr, const json_t *value) {
+    const Type type = attr.def->type;
+    const bool plain = type == Type::boolean || type == Type::decimal || type == Type::integer;
+    if (!plain || attr.never_returned()) return std::string(kind_of(value));
+    if (json_is_string(value)) return quoted(text_of(value));
+    if (!json_is_number(value)) return std::string(kind_of(value));
+    std::string out;
+    write_value(out, value);
+    return out;
 }
 
 // RFC 4648 4; RFC 7643 2.3.6 lets the padding be left out.
@@ -189,6 +205,7 @@ Outcome ValueReader::complex(const Attr &attr, const json_t *value, std::optiona
     } else if (!json_is_null(value)) {
         return Place{attr, place}.wrong(expected_form(Type::complex), value);
     }
+    report_unused(attr);
     const size_t first = out_.leaves.size();
     for (const Attr *sub : attr.subs) {
         const json_t *sent = parts_[sub->rank];
@@ -206,6 +223,18 @@ Outcome ValueReader::complex(const Attr &attr, const json_t *value, std::optiona
         if (auto r = part(*sub, sent, place); !r) return r;
     }
     return Done{};
+}
+
+// Who sends manager.$ref alone means to change the manager, but it follows from manager.value. What
+// is readOnly is sent back by everybody, and means nothing.
+void ValueReader::report_unused(const Attr &attr) {
+    const auto sent = [&](const Attr *sub) { return parts_[sub->rank] != nullptr; };
+    for (const Attr *sub : attr.subs)
+        if (sub->stored() && sent(sub)) return;
+    for (const Attr *sub : attr.subs)
+        if (sub->computed && sub->def->mutability != Mutability::read_only && sent(sub) &&
+            is_assigned(parts_[sub->rank]))
+            dialect_.report().ignored(sub->path);
 }
 
 // One leaf: a simple value, or all values of a multi-valued part (E5607).
@@ -256,7 +285,7 @@ Outcome ValueReader::scalar(const Place &place, const json_t *value, std::string
         write_string(out, text_of(value));
         return Done{};
     }
-    return place.wrong(expected_form(type), value);
+    return place.wrong(expected_form(type), shown(place.attr, value));
 }
 
 Outcome ValueReader::string(const Place &place, std::string_view value) const {

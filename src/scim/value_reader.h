@@ -49,6 +49,7 @@ class ValueReader {
     Outcome complex(const Attr &attr, const json_t *value, std::optional<size_t> place,
                     Parts *parts);
     Outcome collect_parts(const Attr &attr, const json_t *object);
+    void report_unused(const Attr &attr);
     Outcome part(const Attr &attr, const json_t *value, std::optional<size_t> place);
     Outcome scalar(const Place &place, const json_t *value, std::string &out);
     Outcome string(const Place &place, std::string_view value) const;

@@ -97,6 +97,12 @@ void managers() {
     manager(R"(["m"])", R"({"value":"m"})", "array-of-one,bare-value");
     manager(R"("")", "", "bare-value,empty-reference");
     manager(R"({"value":"","$ref":"x"})", "", "empty-reference");
+    const std::string ref =
+        "unknown-attribute:...arams:scim:schemas:extension:enterprise:2.0:User:manager.$ref";
+    manager(R"({"$ref":"../Users/m"})", "", ref);
+    manager(R"({"$ref":"../Users/m","displayName":"M"})", "", ref);
+    manager(R"({"$ref":null})", "", "");
+    manager(R"({"displayName":"M"})", "", "");
     manager("null", "", "");
     manager("[]", "", "");
     manager("{}", "", "");

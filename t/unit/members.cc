@@ -36,9 +36,12 @@ void forms() {
     is(read("null"), "", "null is empty too");
     is(read("[" + member('2') + "," + member('1') + "]"), "12", "sorted");
     is(read("[" + member('2') + "," + member('1') + "," + member('2') + "]"), "12", "each once");
-    is(read("[null," + member('1') + "]"), "1", "a null element is none");
-    is(read("[" + member('1', R"(,"display":"d","$ref":null,"type":"user","favourite":1)") + "]"),
-       "1", "what stands beside the id is ignored");
+    is(read("[" + member('1', R"(,"display":"d","$ref":null,"type":"user")") + "]", true), "1",
+       "what stands beside the id is ignored");
+    is(read("[" + member('1', R"(,"favourite":1)") + "," + member('2', R"(,"favourite":2)") + "]"),
+       "12+unknown-attribute:members.favourite", "an unknown part is ignored and reported");
+    is(read("[" + member('1', R"(,"favourite":1)") + "]", true),
+       "invalidSyntax: Group has no attribute \"members.favourite\"", "or refused");
     is(read("[{\"VALUE\":\"" + id_text('4') + "\",\"Type\":null}]"), "4", "names in any case");
     is(read("[" + member('1', R"(,"type":"GROUP")") + "]", true), "1", "a type in any case");
     is(read("[\"" + id_text('1') + "\"]"), "1+bare-value", "a bare id");
@@ -54,7 +57,13 @@ void refusals() {
     };
     refused("[{}]", "\"members[0].value\" must be the id of a User or Group; it is missing");
     refused("[" + member('1') + ",{\"value\":null}]", "\"members[1].value\" must be");
-    refused("[null,{\"value\":\"\"}]",
+    for (bool strict : {false, true})
+        refused("[null]",
+                "\"members[0]\" must be an object with the id of a User or Group as \"value\", not "
+                "null",
+                strict);
+    refused("[" + member('1') + ",null]", "\"members[1]\" must be");
+    refused("[" + member('1') + ",{\"value\":\"\"}]",
             "\"members[1].value\" must be the id of a User or Group; it is empty");
     refused("[\"\"]", "\"members[0]\" must be the id of a User or Group; it is empty");
     refused("[{\"value\":5}]", "\"members[0].value\" must be a string, not a number");
@@ -89,7 +98,7 @@ void bounds() {
     const std::clock_t start = std::clock();
     Report report;
     Dialect dialect(false, report);
-    MemberReader reader(20000, dialect);
+    MemberReader reader(group(), 20000, dialect);
     auto ids = must(reader.read(json_object_get(json.get(), "m"), MemberReader::Unknown::refuse));
     sort_members(ids);
     const double ms = 1000.0 * double(std::clock() - start) / CLOCKS_PER_SEC;
@@ -101,7 +110,7 @@ void bounds() {
 void others() {
     Report report;
     Dialect dialect(false, report);
-    MemberReader reader(5, dialect);
+    MemberReader reader(group(), 5, dialect);
     auto texts = std::vector<std::string>{id_text('3'), "bogus", id_text('1')};
     is(digits(must(reader.read(texts, MemberReader::Unknown::skip))), "31", "ids alone, in order");
     auto refused = reader.read({"bogus"}, MemberReader::Unknown::refuse);

@@ -347,8 +347,9 @@ void manager() {
     rfc(boss("m"), op("replace", path, "null"), "", "null");
     rfc(boss("m"), op("remove", path), "", "remove");
     rfc(boss("m"), op("remove", path + ".value"), "", "remove its value");
-    rfc(boss("m"), op("replace", path + ".$ref", "\"x\""), boss("m"),
-        "its $ref follows from its value");
+    for (bool strict : {false, true})
+        is(patched(boss("m"), op("replace", path + ".$ref", "\"x\""), strict), boss("m"),
+           "its $ref follows from its value");
     dialect("", op("add", path, "\"m\""), boss("m"), "bare-value", "invalidValue", "a bare id");
     dialect("", op("add", path, R"([{"$ref":"x","value":"m"}])"), boss("m"), "array-of-one",
             "invalidValue", "an array of one");

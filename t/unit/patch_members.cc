@@ -84,6 +84,22 @@ void groups() {
            std::string("a part: ") + bad);
     }
     ok(has(members(op("replace", selected('1'), "{}")), "mutability: "), "members are not changed");
+    for (const char *same : {"add", "replace"}) {
+        is(members(op(same, selected('1'), "{\"Value\":\"" + id_text('1') + "\"}"), true),
+           "(empty)", std::string("a member by itself: ") + same);
+        is(members(op(same, selected('1') + ".value", "\"" + id_text('1') + "\""), true), "(empty)",
+           std::string("its id by itself: ") + same);
+        ok(has(members(op(same, selected('1') + ".value", "\"" + id_text('2') + "\"")),
+               "mutability: "),
+           std::string("by another: ") + same);
+        ok(has(members(op(same, selected('1') + ".display", "\"" + id_text('1') + "\"")),
+               "mutability: "),
+           std::string("another part: ") + same);
+    }
+    for (const char *any : {"add", "replace", "remove"})
+        ok(has(members(op(any, "members", "[null]")),
+               "invalidValue: Operations[0].value: \"members[0]\" must be an object"),
+           std::string("null for a member: ") + any);
     ok(has(members(op("add", "members", R"([{"value":"bogus"}])")),
            "invalidValue: Operations[0].value: members: there is no User or Group with the id "
            "\"bogus\""),

@@ -90,6 +90,14 @@ void messages() {
     is(patched("", op("add", "password", "\"x\"") + "," + op("remove", "password")), "",
        "a password is forgotten");
 
+    for (const std::string &value : {std::string(R"({"$ref":"../Users/m"})"), std::string()}) {
+        const std::string path = std::string(enterprise_user_urn) + ":manager";
+        is(value.empty() ? patched("", op("replace", path + ".$ref", "\"../Users/m\""))
+                         : patched("", op("replace", path, value)),
+           "", "a manager's URL changes nothing");
+        ok(has(summary, "unknown-attribute:") && has(summary, ":User:manager.$ref"), "reported");
+    }
+
     PatchLimits limits;
     limits.operations = 2;
     std::string three = message(one + "," + one + "," + one);

@@ -109,16 +109,15 @@ void kinds() {
     };
     accepted(R"("count":-7)", R"("count":-7)");
     accepted(R"("count":9223372036854775807)", R"("count":9223372036854775807)");
-    refused(R"("count":7.0)",
-            ":count\" must be a number without fraction and exponent, not a number");
+    refused(R"("count":7.0)", ":count\" must be a number without fraction and exponent, not 7.0");
     refused(R"("count":1e3)", "without fraction");
-    refused(R"("count":"7")", "not a string");
+    refused(R"("count":"7")", "not \"7\"");
     accepted(R"("ratio":5)", R"("ratio":5.0)");
     accepted(R"("ratio":5.0)", R"("ratio":5.0)");
     accepted(R"("ratio":-0.0)", R"("ratio":0.0)");
     accepted(R"("ratio":1.5e300)", R"("ratio":1.5e+300)");
     accepted(R"("ratio":9007199254740993)", R"("ratio":9007199254740993)");
-    refused(R"("ratio":"5")", "must be a number, not a string");
+    refused(R"("ratio":"5")", "must be a number, not \"5\"");
     accepted(R"("since":"2026-11-21T10:00:00+01:00")", R"("since":"2026-11-21T10:00:00+01:00")");
     refused(R"("since":"2026-11-21")", "not \"2026-11-21\"");
     refused(R"("since":5)", "not a number");
@@ -142,7 +141,7 @@ void kinds() {
     wrong(R"("title":["x"])", R"("title" must be a string, not an array)");
     wrong(R"("name":"")", R"("name" must be an object, not a string)");
     wrong(R"("name":[{"givenName":"x"}])", R"("name" must be an object, not an array)");
-    wrong(R"("active":"yes")", R"("active" must be true or false, not a string)");
+    wrong(R"("active":"yes")", R"("active" must be true or false, not "yes")");
     wrong(R"("emails":[{"value":"x"},7])", R"("emails[1]" must be an object, not a number)");
     wrong(R"("emails":[{"value":["x"]}])", R"("emails[0].value" must be a string, not an array)");
     wrong(R"("emails":[{"value":"x","primary":true},{"value":"y"},{"value":"z","primary":true}])",

@@ -78,6 +78,7 @@ static void test_paths() {
         {"/Bulk", "bulk"},
         {"/Users/a/b", "404"},
         {"/Users/.search/b", "404"},
+        {"/Users/Users", "404"},
         {"/Me/a", "404"},
         {"/Bulk/a", "404"},
         {"/ServiceProviderConfig/a", "404"},
@@ -125,6 +126,13 @@ static void test_hints() {
          "are"},
         {"/v3/Users", "version \"v3\" of the protocol is not served here, expected \"v2\" or none"},
         {"/Me/x", "there is nothing below \"/Me\""},
+        {"/Users/Users",
+         "there is no User with the id \"Users\"; the base URL seems to end in \"/Users\": did you "
+         "mean \"/Users\"?"},
+        {"/Users/Users/" + id_text, "seems to end in \"/Users\": did you mean \"/Users\"?"},
+        {"/Users/Groups", "seems to end in \"/Users\": did you mean \"/Groups\"?"},
+        {"/v2/Groups/Schemas", "seems to end in \"/Groups\": did you mean \"/Schemas\"?"},
+        {"/Users/.search/b", "there is nothing below \"/Users/.search\""},
         {"/Users/a/b", "there is nothing below \"/Users/a\""},
     };
     for (const auto &h : hints) {
