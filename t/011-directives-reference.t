@@ -52,7 +52,7 @@ like $entry{scim_log_retention}, qr/^Default: scim_log_retention ${days}d ${gib}
 for my $name (grep /_max_/, sort keys %entry) {
     my ($low, $high) = $entry{$name} =~ /\((\d+) to (\d+)\)/ or fail "$name: no bounds";
     my ($slot) = $name =~ /^scim_max_(\w+)$/;
-    like $source, qr/${slot}_bounds = \{check_positive, $low, $high\};/, "$name: bounds";
+    like $source, qr/${slot}_bounds = \{$low, $high\};/, "$name: bounds";
 }
 
 # --- variables
