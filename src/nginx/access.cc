@@ -16,8 +16,8 @@ namespace {
 Error unavailable(const StoreSlot *slot) {
     if (slot != NULL && slot->preparing())
         return Error{503, ScimType::none, "the directory is being prepared", 1};
-    return Error{503, ScimType::none,
-                 "the directory cannot be served now; the error log says why", 10};
+    return Error{503, ScimType::none, "the directory cannot be served now; the error log says why",
+                 10};
 }
 
 // The URL in front of the endpoints and the path behind it. 404 if the request's URI is not below

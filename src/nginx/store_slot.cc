@@ -272,10 +272,9 @@ void StoreSlot::start_read(std::unique_ptr<PendingRequest> request) {
 void StoreSlot::reopen() {
     if (closing_) return;
     logged_ = "store \"" + conf_.path + "\" is being reopened";
-    ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" must be reopened: %s",
-                  conf_.path.c_str(),
-                  store_->env().in_place() ? "a write to it failed"
-                                           : "its data.mdb was replaced or removed");
+    ngx_log_error(
+        NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" must be reopened: %s", conf_.path.c_str(),
+        store_->env().in_place() ? "a write to it failed" : "its data.mdb was replaced or removed");
     shut();
 }
 

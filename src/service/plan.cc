@@ -307,7 +307,7 @@ Result<Plan> plan_existing(const Command &command, store::Directory &directory, 
         default: {
             auto applied = command.patch.apply(type, resource, report);
             if (!applied) return applied.error();
-            const Attr *missing;
+            const Attr *missing = nullptr;
             auto complete = check_required(type, resource, &missing);
             if (!complete)
                 return missing ? command.patch.in_last_operation(*missing, complete.error())

@@ -119,8 +119,8 @@ std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
     }
     if (rc != 0) return failed("cannot open store", rc);
     if (Errc code = env->fill_up(); code != Errc::ok) {
-        why = "data.mdb in \"" + options.directory + "\" was cut off and cannot be filled up: " +
-              std::string(to_string(code));
+        why = "data.mdb in \"" + options.directory +
+              "\" was cut off and cannot be filled up: " + std::string(to_string(code));
         return nullptr;
     }
     env->check_readers();
