@@ -11,14 +11,14 @@ constexpr uint8_t hyphen_places[] = {8, 13, 18, 23};
 
 constexpr char digits[] = "0123456789abcdef";
 
-// The value of a digit by its character, -1 for any other.
-constexpr std::array<int8_t, 256> make_hex_values() {
-    std::array<int8_t, 256> values{};
-    for (int8_t &value : values) value = -1;
-    for (int i = 0; i < 16; i++) values[uint8_t(digits[i])] = int8_t(i);
+// The value of a digit by its character, 16 for any other.
+constexpr std::array<uint8_t, 256> make_hex_values() {
+    std::array<uint8_t, 256> values{};
+    for (uint8_t &value : values) value = 16;
+    for (uint8_t i = 0; i < 16; i++) values[uint8_t(digits[i])] = i;
     return values;
 }
-constexpr std::array<int8_t, 256> hex_values = make_hex_values();
+constexpr std::array<uint8_t, 256> hex_values = make_hex_values();
 
 }  // namespace
 
@@ -55,8 +55,8 @@ std::optional<Id> parse_id(std::string_view text) {
     Id id;
     for (size_t i = 0; i < id.size(); i++) {
         const char *at = text.data() + byte_places[i];
-        int high = hex_values[uint8_t(at[0])], low = hex_values[uint8_t(at[1])];
-        if (high < 0 || low < 0) return std::nullopt;
+        uint8_t high = hex_values[uint8_t(at[0])], low = hex_values[uint8_t(at[1])];
+        if (high > 15 || low > 15) return std::nullopt;
         id[i] = uint8_t(high << 4 | low);
     }
     return id;
