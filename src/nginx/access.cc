@@ -75,15 +75,12 @@ Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf
                                        store::Errc &code) {
     store::ReadTxn txn(session.reader);
     code = txn.error();
-    if (!txn.good())
-        return Error{503, ScimType::none,
-                     "the directory cannot be read now: " + std::string(to_string(code)), 1};
+    if (!txn.good()) return service::unreadable(code, 1);
     if (lcf.auth == auth_off)
         return session.authenticator.anonymous(txn, tenant, uint8_t(lcf.scope));
     ngx_table_elt_t *header = r->headers_in.authorization;
-    int64_t now = int64_t(ngx_timeofday()->sec) * 1000 + int64_t(ngx_timeofday()->msec);
     return session.authenticator.authenticate(
-        txn, header != NULL ? view(header->value) : std::string_view(), now);
+        txn, header != NULL ? view(header->value) : std::string_view(), now());
 }
 
 Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {

@@ -63,10 +63,7 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
 
 // The configuration's own time is its generation: of two masters of a binary upgrade, and of a
 // reload and the workers it replaces, the one configured later decides what is declared.
-uint64_t generation() {
-    ngx_time_t *now = ngx_timeofday();
-    return uint64_t(now->sec) * 1000 + now->msec;
-}
+uint64_t generation() { return uint64_t(now()); }
 
 // Which of the files brings this error: the last of the first ones that have it already.
 std::string blame(const std::vector<const SchemaConf *> &schemas, const std::string &detail) {

@@ -39,7 +39,7 @@ service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const Ctx
     request.if_none_match = header(r->headers_in.if_none_match);
     request.settings = &lcf.settings;
     request.explains = (r->connection->log->log_level & NGX_LOG_DEBUG_HTTP) != 0;
-    request.now = int64_t(ngx_timeofday()->sec) * 1000 + int64_t(ngx_timeofday()->msec);
+    request.now = now();
     return request;
 }
 

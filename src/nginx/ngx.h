@@ -21,6 +21,12 @@ inline std::string_view view(const ngx_str_t &s) {
     return {reinterpret_cast<const char *>(s.data), s.len};
 }
 
+// Milliseconds since 1970, as nginx has read the clock last.
+inline int64_t now() {
+    ngx_time_t *time = ngx_timeofday();
+    return int64_t(time->sec) * 1000 + int64_t(time->msec);
+}
+
 // A copy in a pool; an empty string with data == NULL if the pool has no memory.
 inline ngx_str_t copy_to_pool(ngx_pool_t *pool, std::string_view s) {
     ngx_str_t out = ngx_null_string;

@@ -8,8 +8,6 @@ namespace {
 
 constexpr ngx_msec_t retry_time = 1000, chores_pause = 10, notes_pause = 1000;
 
-int64_t now() { return int64_t(ngx_timeofday()->sec) * 1000 + int64_t(ngx_timeofday()->msec); }
-
 // A batch that an exception ended has no answers of its own.
 void refuse_all(std::vector<std::unique_ptr<PendingRequest>> &batch) {
     Error error{503, ScimType::none, "the directory cannot be written now", 5};

@@ -37,6 +37,9 @@ bool is_ascii(std::string_view bytes);
 // into as it is: blanks, control characters, quotes, backslashes, and what is not UTF-8.
 bool is_url_text(std::string_view text);
 
+// Two lower-case hexadecimal digits a byte.
+void append_hex(std::string &out, const uint8_t *bytes, size_t size);
+
 // "15.0.0": of the tables the keys are made with.
 std::string_view unicode_version();
 

@@ -14,11 +14,6 @@ namespace {
 
 Error unauthorized(std::string detail) { return Error{401, ScimType::none, std::move(detail), 0}; }
 
-Error unreadable(const store::Txn &txn) {
-    return Error{503, ScimType::none,
-                 "the directory cannot be read now: " + std::string(to_string(txn.error())), 1};
-}
-
 std::string at_time(int64_t milliseconds) {
     std::string out;
     append_datetime(out, milliseconds);
@@ -77,7 +72,7 @@ uint64_t Authenticator::epoch_of(store::Txn &txn) {
 Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token, uint64_t epoch) {
     store::Digest digest = digest_of(token);
     auto row = store::find_token(txn, digest);
-    if (!txn.good()) return unreadable(txn);
+    if (!txn.good()) return unreadable(txn.error(), 1);
     auto tenant = row ? store::find_tenant(txn, row->tenant) : std::nullopt;
     if (!tenant || tenant->state != store::TenantState::active) {
         if (token_form(token) == TokenForm::damaged)
@@ -108,7 +103,7 @@ Result<ActorPtr> Authenticator::authenticate(store::Txn &txn, std::string_view a
     auto token = bearer_token(authorization);
     if (!token) return token.error();
     uint64_t epoch = epoch_of(txn);
-    if (!txn.good()) return unreadable(txn);
+    if (!txn.good()) return unreadable(txn.error(), 1);
     if (cache_.empty()) cache_.resize(slots);  // most sessions never ask
     Entry &entry = cache_[std::hash<std::string_view>()(*token) % slots];
     if (entry.actor == nullptr || entry.actor->auth_epoch != epoch ||
@@ -133,7 +128,7 @@ void Authenticator::note_use(Entry &entry, int64_t now) {
 
 Result<ActorPtr> Authenticator::anonymous(store::Txn &txn, std::string_view name, uint8_t scopes) {
     auto tenant = store::find_tenant(txn, name);
-    if (!txn.good()) return unreadable(txn);
+    if (!txn.good()) return unreadable(txn.error(), 1);
     if (!tenant || tenant->state != store::TenantState::active)
         return Error{
             403, ScimType::none,

@@ -74,9 +74,7 @@ void finish_answer(Job &job, Snapshot &snapshot) {
         snapshot.txn.fail(store::Errc::damaged);
     auto done = outlet.finish();
     if (done && snapshot.txn.good()) return;
-    show_nothing(job, !done ? done.error().detail
-                            : "the directory cannot be read now: " +
-                                  std::string(to_string(snapshot.txn.error())));
+    show_nothing(job, (done ? unreadable(snapshot.txn.error()) : done.error()).detail);
 }
 
 // Not an error: a client would send again what is done.

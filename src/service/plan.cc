@@ -278,11 +278,6 @@ Plan plan_remove(const Command &command, store::Directory &directory,
     return plan;
 }
 
-Error unreadable(store::Txn &txn) {
-    return Error{503, ScimType::none,
-                 "the directory cannot be read now: " + std::string(to_string(txn.error())), 5};
-}
-
 Result<Plan> plan_existing(const Command &command, store::Directory &directory, Report &report) {
     const TypeView &type = *command.type;
     auto record = directory.record(type.number, command.id);
@@ -325,7 +320,7 @@ Result<Plan> plan(const Command &command, store::Directory &directory, Report &r
     Result<Plan> result = command.operation == store::Operation::create
                               ? plan_create(command, directory)
                               : plan_existing(command, directory, report);
-    if (!directory.txn().good()) return unreadable(directory.txn());
+    if (!directory.txn().good()) return unreadable(directory.txn().error());
     return result;
 }
 

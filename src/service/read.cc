@@ -14,11 +14,6 @@ namespace scim::service {
 
 namespace {
 
-Error unreadable(store::Txn &txn) {
-    return Error{503, ScimType::none,
-                 "the directory cannot be read now: " + std::string(to_string(txn.error())), 5};
-}
-
 // Bytes of a SearchRequest that the event loop parses, some 50 ns each at worst.
 constexpr size_t loop_body = 16 * 1024;
 
@@ -27,7 +22,7 @@ Result<Reading> ended(Snapshot &snapshot, const Watch &watch, Outlet &outlet) {
     if (watch.deferred()) return Reading::deferred;
     auto done = outlet.finish();
     if (!done) return done.error();
-    if (!snapshot.txn.good()) return unreadable(snapshot.txn);
+    if (!snapshot.txn.good()) return unreadable(snapshot.txn.error());
     return Reading::answered;
 }
 
@@ -39,7 +34,7 @@ Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Requ
     if (!target.id) return no_such_resource(*target.type, target.name);
     store::Directory directory(snapshot.txn, actor.tenant);
     auto record = directory.record(target.type->number, *target.id);
-    if (!snapshot.txn.good()) return unreadable(snapshot.txn);
+    if (!snapshot.txn.good()) return unreadable(snapshot.txn.error());
     if (!record) return no_such_resource(*target.type, target.name);
     uint64_t version =
         version_of(*snapshot.catalog(), *target.type, directory, *target.id, *record);

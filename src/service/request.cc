@@ -31,6 +31,11 @@ void Response::clear() {
     facts.scim_type = ScimType::none;
 }
 
+Error unreadable(store::Errc code, uint16_t retry_after) {
+    return Error{503, ScimType::none,
+                 "the directory cannot be read now: " + std::string(to_string(code)), retry_after};
+}
+
 void refuse(Response &response, const Error &error, const store::RequestId &request) {
     response.status = error.status;
     response.retry_after = error.retry_after;
@@ -45,10 +50,7 @@ void refuse(Response &response, const Error &error, const store::RequestId &requ
 std::string request_text(const store::RequestId &id) {
     std::string out;
     out.reserve(2 * id.size());
-    for (uint8_t byte : id) {
-        out += "0123456789abcdef"[byte >> 4];
-        out += "0123456789abcdef"[byte & 15];
-    }
+    append_hex(out, id.data(), id.size());
     return out;
 }
 

@@ -101,6 +101,9 @@ struct Response {
 // Sets status, Retry-After, facts and an Error body that names the request.
 void refuse(Response &response, const Error &error, const store::RequestId &request);
 
+// 503: why the store cannot be read, and after how many seconds it may be.
+Error unreadable(store::Errc code, uint16_t retry_after = 5);
+
 // 32 hexadecimal digits. Not a to_string(): a RequestId is the same type as an Id.
 std::string request_text(const store::RequestId &id);
 

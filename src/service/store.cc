@@ -7,9 +7,7 @@ namespace scim::service {
 Result<std::shared_ptr<const Catalog>> CatalogCache::at(store::Txn &txn) {
     if (catalog_ != nullptr && txn.good() && txn.id() == txn_) return catalog_;
     uint32_t epoch = store::catalog_epoch(txn);
-    if (!txn.good())
-        return Error{503, ScimType::none,
-                     "the directory cannot be read now: " + std::string(to_string(txn.error())), 1};
+    if (!txn.good()) return unreadable(txn.error(), 1);
     if (catalog_ == nullptr || catalog_->epoch() != epoch) {
         auto rows = store::read_catalog(txn);
         if (!rows) return Error{503, ScimType::none, "the directory's catalog cannot be read", 30};

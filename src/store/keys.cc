@@ -19,10 +19,7 @@ std::string shortened(std::string key) {
     unsigned char digest[SHA256_DIGEST_LENGTH];
     SHA256(reinterpret_cast<const unsigned char *>(key.data()), key.size(), digest);
     key.resize(index_digest_prefix);
-    for (unsigned char byte : digest) {
-        key += "0123456789abcdef"[byte >> 4];
-        key += "0123456789abcdef"[byte & 15];
-    }
+    append_hex(key, digest, sizeof digest);
     return key;
 }
 

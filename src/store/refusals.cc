@@ -8,10 +8,7 @@ namespace {
 
 std::string hex(const RequestId &id) {
     std::string out;
-    for (uint8_t byte : id) {
-        out += "0123456789abcdef"[byte >> 4];
-        out += "0123456789abcdef"[byte & 15];
-    }
+    append_hex(out, id.data(), id.size());
     return out;
 }
 

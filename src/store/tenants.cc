@@ -112,10 +112,7 @@ Tenant add_tenant(WriteTxn &txn, std::string_view name, int64_t now,
     tenant.number = next_tenant_number(txn);
     tenant.name = name;
     tenant.created = now;
-    for (uint8_t byte : random) {
-        tenant.cursor_key += "0123456789abcdef"[byte >> 4];
-        tenant.cursor_key += "0123456789abcdef"[byte & 15];
-    }
+    append_hex(tenant.cursor_key, random.data(), random.size());
     std::string number;
     append_be(number, tenant.number, 4);
     txn.put(Db::tenants, tenant_number_key(tenant.number), encode(tenant));

@@ -311,11 +311,9 @@ void Verifier::end_of_refusals(TenantNumber tenant, uint64_t count) {
 
 std::string hex_text(Bytes bytes) {
     std::string out;
-    for (unsigned char byte : bytes.substr(0, 32)) {
-        out += "0123456789abcdef"[byte >> 4];
-        out += "0123456789abcdef"[byte & 15];
-    }
-    return bytes.size() > 32 ? out + "…" : out;
+    constexpr size_t most = 32;
+    append_hex(out, reinterpret_cast<const uint8_t *>(bytes.data()), std::min(bytes.size(), most));
+    return bytes.size() > most ? out + "…" : out;
 }
 
 VerifyReport verify(Txn &txn, size_t limit) { return Verifier(txn, limit).run(); }
