@@ -20,8 +20,10 @@ my $t = Scim->new(workers => 2, http => <<'EOC', server => <<'EOS');
         location /scim/v2/ { scim main; }
     }
 EOC
+    add_header X-Scim-Dialect $scim_dialect always;
     location /scim/v2/ { scim main; }
     location /reads/ { scim main; scim_scope read; }
+    location /rfc/ { scim main; scim_profile rfc; }
     location /off/ { scim main; scim_auth off; scim_tenant acme; }
     location /off-write/ { scim main; scim_auth off; scim_tenant acme; scim_scope write; }
     location /off-nobody/ { scim main; scim_auth off; scim_tenant nobody; }
@@ -40,8 +42,20 @@ my $bob = { schemas => [$user], userName => 'bob' };
 sub with { my ($authorization, %o) = @_;
     return $t->request($o{method} // 'GET', $o{path} // $base, %o, headers => { Authorization => $authorization }) }
 
+sub is_dialect {
+    my ($r, $expected, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is "$r->{status} $r->{headers}{'x-scim-dialect'}", "200 $expected", $name;
+}
+
 is with($_->[1])->{status}, 200, $_->[0] for ['Bearer', "Bearer $token"], ['lower case', "bearer $token"],
-    ['more blanks', "Bearer   $token"], ['the bare token', $token];
+    ['more blanks', "Bearer   $token"];
+is_dialect(with($token), 'bare-token', 'the bare token');
+is_dialect($t->request(GET => "$base?filter=active+eq+%22True%22", headers => { Authorization => $token }),
+    'bare-token,string-boolean', 'it is named beside what else is not the RFC\'s form');
+is with("Bearer $token", path => '/rfc/Users')->{status}, 200, 'scim_profile rfc: Bearer';
+is_error with($token, path => '/rfc/Users'), 401, '', qr/the Authorization header has no scheme; send "Authorization: Bearer <token>"/,
+    'not the bare token';
 
 # --- each way of failing
 

@@ -72,15 +72,16 @@ Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
 
 Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf,
                                        std::string_view tenant, service::Session &session,
-                                       store::Errc &code) {
+                                       Report &report, store::Errc &code) {
     store::ReadTxn txn(session.reader);
     code = txn.error();
     if (!txn.good()) return service::unreadable(code, 1);
     if (lcf.auth == auth_off)
         return session.authenticator.anonymous(txn, tenant, uint8_t(lcf.scope));
     ngx_table_elt_t *header = r->headers_in.authorization;
+    Dialect dialect(lcf.settings.strict, report);
     return session.authenticator.authenticate(
-        txn, header != NULL ? view(header->value) : std::string_view(), now());
+        txn, header != NULL ? view(header->value) : std::string_view(), now(), dialect);
 }
 
 Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
@@ -101,7 +102,9 @@ Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, 
     service::Session *session = slot != NULL ? slot->session() : NULL;
     if (session == NULL) return unavailable(slot);
     store::Errc code = store::Errc::ok;
-    auto actor = authenticate(r, lcf, view(tenant), *session, code);
+    Report report;
+    auto actor = authenticate(r, lcf, view(tenant), *session, report, code);
+    ctx.facts.dialect = report.summary();
     if (code == store::Errc::panic) slot->reopen();
     if (actor) slot->note_uses();
     if (!actor || lcf.auth == auth_off || lcf.tenant == NULL) return actor;

@@ -69,10 +69,16 @@ ngx_buf_t *body_of(ngx_http_request_t *r, const service::Response &response, Tem
     return b;
 }
 
+// Of two comma-separated lists.
+void put_first(const std::string &first, std::string &list) {
+    if (!first.empty()) list.insert(0, list.empty() ? first : first + ",");
+}
+
 }  // namespace
 
 ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, TempFile *file) {
     ctx.answered = true;
+    put_first(ctx.facts.dialect, response.facts.dialect);
     if (response.status >= 400 || !response.facts.detail.empty()) log_refusal(r, response);
     if (!response.facts.dialect.empty())
         ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,

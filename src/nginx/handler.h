@@ -18,7 +18,7 @@ struct Ctx {
     Error refusal;  // why there is no actor
     ngx_str_t base_url = ngx_null_string;
     std::string_view path;   // behind the base URL
-    service::Facts facts;    // for the log's variables, once there is an answer
+    service::Facts facts;    // for the log's variables, whole once there is an answer
     std::string error_body;  // what replaces a page of nginx's own
 };
 

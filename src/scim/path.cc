@@ -117,6 +117,8 @@ Result<const Attr *> PathParser::unprefixed(std::string_view name) {
         return wrong(0, "several extensions have an attribute " + quoted(name) +
                             ", expected one with its URN such as \"" + found->path + "\"");
     if (!found) return found;
+    // With brackets behind it the name is read, and reported, once more as part of the filter.
+    if (!dialect_.strict() && text_.find('[') != text_.npos) return found;
     if (auto r =
             dialect_.deviation("unprefixed-extension",
                                "the path " + quoted(text_) +

@@ -38,12 +38,38 @@ Outcome check_bytes(const std::string &what, size_t bytes) {
 
 namespace {
 
-constexpr size_t max_names = 16;
+using Notes = std::vector<Report::Note>;
 
-void add_name(std::vector<std::string> &names, std::string name) {
-    if (names.size() >= max_names) return;
-    if (std::find(names.begin(), names.end(), name) == names.end())
-        names.push_back(std::move(name));
+constexpr size_t max_names = 16;
+constexpr std::string_view others = "(others)";
+
+size_t &times_of(Notes &notes, std::string_view name) {
+    auto named = [&](std::string_view text) {
+        return std::find_if(notes.begin(), notes.end(),
+                            [&](const Report::Note &note) { return note.name == text; });
+    };
+    auto note = named(name);
+    if (note == notes.end() && notes.size() >= max_names) {
+        name = others;
+        note = named(name);
+    }
+    if (note != notes.end()) return note->times;
+    return notes.emplace_back(Report::Note{std::string(name), 0}).times;
+}
+
+void unite_notes(Notes &mine, const Notes &more) {
+    for (const Report::Note &note : more) {
+        size_t &times = times_of(mine, note.name);
+        times = std::max(times, note.times);
+    }
+}
+
+void append_notes(std::string &out, const Notes &notes, std::string_view before) {
+    for (const Report::Note &note : notes) {
+        if (!out.empty()) out += ',';
+        out.append(before).append(note.name);
+        if (note.times > 1) out += "*" + std::to_string(note.times);
+    }
 }
 
 // A client's own word made fit for a comma-separated list in a log line:
@@ -67,20 +93,19 @@ std::string harmless(std::string_view name) {
 
 }  // namespace
 
-void Report::rewrote(std::string_view what) { add_name(rewrites_, std::string(what)); }
+void Report::rewrote(std::string_view what) { times_of(rewrites_, what)++; }
 
-void Report::ignored(std::string_view attribute) { add_name(ignored_, harmless(attribute)); }
+void Report::ignored(std::string_view attribute) { times_of(ignored_, harmless(attribute))++; }
+
+void Report::unite(const Report &other) {
+    unite_notes(rewrites_, other.rewrites_);
+    unite_notes(ignored_, other.ignored_);
+}
 
 std::string Report::summary() const {
     std::string out;
-    for (const std::string &what : rewrites_) {
-        if (!out.empty()) out += ',';
-        out += what;
-    }
-    for (const std::string &name : ignored_) {
-        if (!out.empty()) out += ',';
-        out += "unknown-attribute:" + name;
-    }
+    append_notes(out, rewrites_, "");
+    append_notes(out, ignored_, "unknown-attribute:");
     return out;
 }
 

@@ -42,19 +42,26 @@ class Resource {
     size_t used_ = 0, size_ = 0;
 };
 
-// What was accepted although it is not RFC 7644's form, and what was ignored: for the log and
-// $scim_dialect. Names are bounded in number; a rewrite is named once.
+// What was accepted although it is not RFC 7644's form, and what was ignored, each with how often:
+// for the log and $scim_dialect. A client's own names are bounded in number and made harmless.
 class Report {
   public:
+    struct Note {
+        std::string name;
+        size_t times;
+    };
+
     void rewrote(std::string_view what);       // "string-boolean"
     void ignored(std::string_view attribute);  // an attribute nobody declared
-    const std::vector<std::string> &rewrites() const { return rewrites_; }
-    const std::vector<std::string> &ignored() const { return ignored_; }
-    // "string-boolean,unknown-attribute:favouriteColour"; empty if nothing was done.
+    // Another reading of the same text, for another resource type, is no more than one.
+    void unite(const Report &other);
+    const std::vector<Note> &rewrites() const { return rewrites_; }
+    const std::vector<Note> &ignored() const { return ignored_; }
+    // "string-boolean*2,unknown-attribute:favouriteColour"; empty if nothing was done.
     std::string summary() const;
 
   private:
-    std::vector<std::string> rewrites_, ignored_;
+    std::vector<Note> rewrites_, ignored_;
 };
 
 struct ReadLimits {

@@ -20,8 +20,9 @@ std::string at_time(int64_t milliseconds) {
     return out;
 }
 
-// "Bearer x", "bearer  x" and "x" are the token x; "Basic x" is another scheme.
-Result<std::string_view> bearer_token(std::string_view header) {
+// "Bearer x", "bearer  x" and, not in RFC 6750's form, "x" are the token x; "Basic x" is another
+// scheme.
+Result<std::string_view> bearer_token(std::string_view header, Dialect &dialect) {
     auto trim = [](std::string_view s) {
         while (!s.empty() && s.front() == ' ') s.remove_prefix(1);
         while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
@@ -38,6 +39,10 @@ Result<std::string_view> bearer_token(std::string_view header) {
                 "the Authorization header says Bearer but carries no token: the secret token field "
                 "of the "
                 "identity provider is empty");
+        auto bare = dialect.deviation("bare-token",
+                                      "the Authorization header has no scheme; send "
+                                      "\"Authorization: Bearer <token>\"");
+        if (!bare) return unauthorized(bare.error().detail);
         return header;
     }
     if (!ascii_iequals(header.substr(0, blank), "Bearer"))
@@ -99,8 +104,8 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
 }
 
 Result<ActorPtr> Authenticator::authenticate(store::Txn &txn, std::string_view authorization,
-                                             int64_t now) {
-    auto token = bearer_token(authorization);
+                                             int64_t now, Dialect &dialect) {
+    auto token = bearer_token(authorization, dialect);
     if (!token) return token.error();
     uint64_t epoch = epoch_of(txn);
     if (!txn.good()) return unreadable(txn.error(), 1);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "scim/dialect.h"
 #include "service/request.h"
 #include "store/lmdb.h"
 
@@ -13,10 +14,11 @@ namespace scim::service {
 
 class Authenticator {
   public:
-    // The Authorization header's value; both "Bearer <token>" and the bare token, which Okta sends
-    // as it was typed. 401 tells apart: no header, another scheme, damaged, unknown, not yet valid,
-    // expired, revoked. 503 if the store cannot be read. `now` in milliseconds.
-    Result<ActorPtr> authenticate(store::Txn &txn, std::string_view authorization, int64_t now);
+    // The Authorization header's value: "Bearer <token>", or the token alone, as Okta sends what
+    // was typed (bare-token). 401 tells apart: no header, another scheme, damaged, unknown, not yet
+    // valid, expired, revoked. 503 if the store cannot be read. `now` in milliseconds.
+    Result<ActorPtr> authenticate(store::Txn &txn, std::string_view authorization, int64_t now,
+                                  Dialect &dialect);
 
     // The tenant of a location without authentication. 403 for a name that no tenant has.
     Result<ActorPtr> anonymous(store::Txn &txn, std::string_view tenant, uint8_t scopes);

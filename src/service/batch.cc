@@ -87,8 +87,9 @@ void show_nothing(Job &job, const std::string &why) {
 }
 
 void Writer::prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog) {
-    job.report = Report();
-    job.prepared = prepare(catalog, job.request, *job.actor, job.new_id, job.report);
+    job.prepare_report = Report();
+    job.prepared = prepare(catalog, job.request, *job.actor, job.new_id, job.prepare_report);
+    job.report = job.prepare_report;
 }
 
 void Writer::prepare_all(const std::vector<Job *> &jobs) {
@@ -150,6 +151,7 @@ void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<cons
     }
     const Command &command = job.prepared->command;
     store::DirectoryWriter directory(txn, command.tenant);
+    job.report = job.prepare_report;
     job.planned = plan(command, directory, job.report);
     if (is_full && job.planned && job.planned->grows) job.planned = full();
     if (job.planned) apply(*job.planned, directory);

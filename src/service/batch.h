@@ -25,7 +25,7 @@ struct Job {
     bool unfinished = false;  // after Writer::run(): finish_answer() makes the answer
 
     // The batch's own.
-    Report report;
+    Report prepare_report, report;  // a plan made again counts what it rewrites once
     Result<Prepared> prepared = Error{};
     Result<Plan> planned = Error{};
     Id new_id{};

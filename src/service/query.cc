@@ -57,6 +57,7 @@ class Search::Side {
     bool append_key(std::string &key) { return keys_->append_key(subject_, key); }
 
     std::optional<Filter> filter;
+    Report report;  // of the filter's and sortBy's text, as this type reads them
     const QueryPlan &plan() const { return *plan_; }
     const TypeView &type() const { return type_; }
 
@@ -165,8 +166,9 @@ Search::Search(Snapshot &snapshot, store::Directory &directory, const Request &r
 Search::~Search() = default;
 
 Outcome Search::prepare(Patience patience, Report &report) {
-    if (auto r = parse_filters(report); !r) return r.error();
-    if (auto r = parse_sorting(report); !r) return r.error();
+    if (auto r = parse_filters(); !r) return r.error();
+    if (auto r = parse_sorting(); !r) return r.error();
+    for (auto &side : sides_) report.unite(side->report);
     const uint64_t max_scan = request_.settings->max_scan;
     uint64_t looked_at = 0;
     for (auto &side : sides_) {
@@ -177,13 +179,13 @@ Outcome Search::prepare(Patience patience, Report &report) {
     return Done{};
 }
 
-Outcome Search::parse_filters(Report &report) {
+Outcome Search::parse_filters() {
     if (!query_.filter) return Done{};
     const Settings &settings = *request_.settings;
     auto unknown = sides_.size() > 1 ? UnknownNames::no_value : UnknownNames::refused;
     for (auto &side : sides_) {
         auto filter = Filter::parse(side->type(), *query_.filter, settings.filter, settings.strict,
-                                    report, unknown);
+                                    side->report, unknown);
         if (!filter) return filter.error();
         side->filter = std::move(*filter);
     }
@@ -206,7 +208,7 @@ Outcome Search::check_known() const {
     return Done{};
 }
 
-Outcome Search::parse_sorting(Report &report) {
+Outcome Search::parse_sorting() {
     auto descending = is_descending(query_.sort_order.value_or(""));
     if (!descending) return descending.error();
     descending_ = *descending;
@@ -214,8 +216,8 @@ Outcome Search::parse_sorting(Report &report) {
     sorted_ = has_text(query_.sort_by) && page_.count > 0;
     if (!has_text(query_.sort_by)) return Done{};
     bool known = false;
-    Dialect dialect(request_.settings->strict, report);
     for (auto &side : sides_) {
+        Dialect dialect(request_.settings->strict, side->report);
         auto attr = sort_attribute(side->type(), *query_.sort_by, dialect);
         if (!attr) return attr.error();
         known |= *attr != nullptr;

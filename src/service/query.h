@@ -49,8 +49,8 @@ class Search {
   private:
     class Side;  // the query as one type sees it
 
-    Outcome parse_filters(Report &report);
-    Outcome parse_sorting(Report &report);
+    Outcome parse_filters();
+    Outcome parse_sorting();
     Outcome check_known() const;
     Error too_many(const Side &side) const;
     void run_side(uint32_t number, Hits &hits, Sorter *sorter, Watch &watch);

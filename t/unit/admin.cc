@@ -42,7 +42,9 @@ std::string authenticated(store::Env &env, std::string_view token, int64_t now) 
     store::Reader reader(env);
     store::ReadTxn txn(reader);
     Authenticator authenticator;
-    auto actor = authenticator.authenticate(txn, "Bearer " + std::string(token), now);
+    Report report;
+    Dialect dialect(true, report);
+    auto actor = authenticator.authenticate(txn, "Bearer " + std::string(token), now, dialect);
     return actor ? "" : actor.error().detail;
 }
 

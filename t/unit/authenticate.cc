@@ -20,9 +20,12 @@ class Door {
     explicit Door(Store &store) : env_(store.env()), reader_(env_) {}
 
     // "tenant/label", or the status and detail of the refusal.
-    std::string ask(std::string_view header, int64_t now = noon) {
+    std::string ask(std::string_view header, int64_t now = noon, bool strict = false) {
         store::ReadTxn txn(reader_);
-        return said(authenticator_.authenticate(txn, header, now));
+        Report report;
+        Dialect dialect(strict, report);
+        std::string answer = said(authenticator_.authenticate(txn, header, now, dialect));
+        return report.summary().empty() ? answer : answer + " " + report.summary();
     }
     // "token@milliseconds after noon …": what is to be recorded.
     std::string uses() {
@@ -69,7 +72,10 @@ void says(const std::string &got, std::string_view want, std::string_view name) 
 void test_header(Door &door) {
     is(door.ask("Bearer secret"), "acme/okta", "Bearer");
     is(door.ask("  bEARER   secret "), "acme/okta", "in any case, with blanks");
-    is(door.ask("secret"), "acme/okta", "the bare token, as Okta sends it");
+    is(door.ask("secret"), "acme/okta bare-token", "the bare token, as Okta sends it");
+    says(door.ask("secret", noon, true), "401 the Authorization header has no scheme",
+         "not under scim_profile rfc");
+    is(door.ask("Bearer secret", noon, true), "acme/okta", "which takes the RFC's form");
     says(door.ask(""), "401 the request has no Authorization header", "no header");
     says(door.ask("   "), "401 the request has no Authorization header", "an empty one");
     says(door.ask("Bearer"), "401 the Authorization header says Bearer but carries no token",
@@ -86,7 +92,7 @@ void test_header(Door &door) {
 
 void test_changes(Door &door, const store::Tenant &acme) {
     door.add(acme, "late", "late");
-    is(door.ask("late"), "acme/late", "a token that came later");
+    is(door.ask("Bearer late"), "acme/late", "a token that came later");
     auto change = [&](auto &&how) {
         door.write([&](auto &txn) {
             auto token = store::find_token(txn, digest_of("late"));
@@ -95,16 +101,16 @@ void test_changes(Door &door, const store::Tenant &acme) {
         });
     };
     change([](auto &token) { token.not_before = noon; });
-    is(door.ask("late", noon), "acme/late", "from its first moment");
-    says(door.ask("late", noon - 1), "401 the token \"late\" is not valid before 2026-",
+    is(door.ask("Bearer late", noon), "acme/late", "from its first moment");
+    says(door.ask("Bearer late", noon - 1), "401 the token \"late\" is not valid before 2026-",
          "not before");
     change([](auto &token) { token.expires = noon + 1; });
-    is(door.ask("late", noon), "acme/late", "to its last");
-    says(door.ask("late", noon + 1), "401 the token \"late\" expired at 2026-", "not after");
+    is(door.ask("Bearer late", noon), "acme/late", "to its last");
+    says(door.ask("Bearer late", noon + 1), "401 the token \"late\" expired at 2026-", "not after");
     change([](auto &token) { token.revoked = noon; });
-    says(door.ask("late", noon), "401 the token \"late\" was revoked at 2026-",
+    says(door.ask("Bearer late", noon), "401 the token \"late\" was revoked at 2026-",
          "a cached token that was revoked");
-    is(door.ask("secret"), "acme/okta", "the others are as they were");
+    is(door.ask("Bearer secret"), "acme/okta", "the others are as they were");
 }
 
 void test_tenants(Door &door, const store::Tenant &acme) {
@@ -152,11 +158,11 @@ void test_uses(Store &store, const store::Tenant &acme) {
 
 void test_many_uses(Store &store, size_t tokens) {
     Door door(store);
-    for (size_t i = 0; i < tokens; i++) door.ask("crowd" + std::to_string(i));
+    for (size_t i = 0; i < tokens; i++) door.ask("Bearer crowd" + std::to_string(i));
     std::string uses = door.uses();
     is(size_t(std::count(uses.begin(), uses.end(), '@')), Authenticator::uses_pending_max,
        "no more are remembered than there is room for");
-    door.ask("crowd" + std::to_string(tokens - 1), noon + 1);
+    door.ask("Bearer crowd" + std::to_string(tokens - 1), noon + 1);
     ok(door.has_uses(), "what was not is noted when it comes again");
 }
 
@@ -175,7 +181,7 @@ void test_crowd(Door &door, const store::Tenant &acme) {
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < many; i++) {
             std::string number = std::to_string(i);
-            right += door.ask("crowd" + number) == "acme/t" + number;
+            right += door.ask("Bearer crowd" + number) == "acme/t" + number;
         }
     is(right, 2 * many, "more tokens than the cache has slots");
 }

@@ -62,7 +62,7 @@ void dialects() {
              "\"emails[0].primary\" must be true or false", "in an element");
     rewrites(R"("emails":{"value":"x"})", R"("emails":[{"value":"x"}])", "single-value",
              "\"emails\" must be an array, not an object", "an object for an array");
-    rewrites(R"("roles":["x","y"])", R"("roles":[{"value":"x"},{"value":"y"}])", "bare-value",
+    rewrites(R"("roles":["x","y"])", R"("roles":[{"value":"x"},{"value":"y"}])", "bare-value*2",
              "\"roles[0]\" must be an object, not a string", "strings for objects");
     rewrites(R"("roles":"x")", R"("roles":[{"value":"x"}])", "single-value,bare-value",
              "\"roles\" must be an array", "a string for an array of objects");

@@ -138,9 +138,9 @@ static void dialect() {
     diag("what is rewritten, and refused under scim_profile rfc");
     read_as("externalId eq ext-unq-1", "externalId eq \"ext-unq-1\"", "bare-word");
     read_as("(title eq a) and emails[type eq work]",
-            "(title eq \"a\" & emails[emails.type eq \"work\"])", "bare-word");
+            "(title eq \"a\" & emails[emails.type eq \"work\"])", "bare-word*2");
     read_as("externalId eq 00123 or externalId eq 123",
-            "(externalId eq \"00123\" | externalId eq \"123\")", "bare-word");
+            "(externalId eq \"00123\" | externalId eq \"123\")", "bare-word*2");
     read_as("title eq True", "title eq \"True\"", "bare-word");
     read_as("profileUrl eq https://a.example/b", "profileUrl eq \"https://a.example/b\"",
             "bare-word");
@@ -148,7 +148,7 @@ static void dialect() {
     read_as("active eq \"True\"", "active eq true", "string-boolean");
     read_as("emails[primary eq \"false\"]", "emails[emails.primary eq false]", "string-boolean");
     read_as("department eq \"x\" and Manager.VALUE pr",
-            "(:department eq \"x\" & :manager.value pr)", "unprefixed-extension");
+            "(:department eq \"x\" & :manager.value pr)", "unprefixed-extension*2");
     read_as("manager eq \"m\"", ":manager.value eq \"m\"", "unprefixed-extension,bare-value");
     read_as("emails[type eq \"work\"].value eq \"x\"",
             "emails[(emails.type eq \"work\" & emails.value eq \"x\")]", "value-path");

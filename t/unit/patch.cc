@@ -135,7 +135,7 @@ void without_path() {
         op("replace", "",
            R"({"emails[type eq \"work\"].value":"x","emails[type eq \"work\"].primary":"true"})"),
         R"("emails":[{"value":"x","type":"work","primary":true}])",
-        "path-in-value,string-boolean,created-element", "invalidPath", "a value path as key");
+        "path-in-value*2,string-boolean,created-element", "invalidPath", "value paths as keys");
     dialect("", op("add", "", "{\"" + ent + R"(":{"manager.value":"m"}})"),
             "\"" + ent + R"(":{"manager":{"value":"m"}})", "path-in-value", "invalidPath",
             "a dotted key in an extension");
@@ -162,7 +162,7 @@ void without_path() {
             "invalidValue: Operations[0].value: ", "nor a number");
     dialect("",
             op("replace", "", R"({"id":"x","schemas":["y"],"meta":{},"groups":[],"title":"T"})"),
-            R"("title":"T")", "read-only-value", "mutability",
+            R"("title":"T")", "read-only-value*4", "mutability",
             "what is readOnly is ignored in a value");
     rfc("", op("replace", "", R"({"password":"s3cret","title":"T"})"), R"("title":"T")",
         "a password is accepted and forgotten");

@@ -167,7 +167,7 @@ void members() {
     const std::string uuid = "0192f7a0-0000-7000-8000-00000000000a";
     is(read(group(), "members[value eq " + uuid + "]"), "members[" + uuid + "]+bare-word",
        "without quotes");
-    is(read(group(), "members[value eq bob or value eq 7]"), "members[bob][7]+bare-word",
+    is(read(group(), "members[value eq bob or value eq 7]"), "members[bob][7]+bare-word*2",
        "other words and numbers");
     is(read(group(), "members[(value eq \"a\")]", true), "members[a]", "in parentheses");
     is(read(group(), "members[((value eq \"a\" or value eq \"b\") or (value eq \"c\"))]", true),

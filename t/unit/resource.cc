@@ -178,13 +178,27 @@ void reports() {
     for (int i = 0; i < 100; i++) r.ignored("a" + std::to_string(i));
     r.ignored("a0");
     r.rewrote("x");
+    r.rewrote("y");
     r.rewrote("x");
-    ok(r.ignored().size() == 16 && r.rewrites().size() == 1, "names are bounded and named once");
+    ok(r.ignored().size() == 17 && r.rewrites().size() == 2, "names are bounded and named once");
+    ok(r.summary().find("x*2,y,unknown-attribute:a0*2,unknown-attribute:a1,") == 0, "and counted");
+    ok(r.summary().find("a15,unknown-attribute:(others)*84") != std::string::npos,
+       "what has no room for its name is counted, too");
+    Report users, groups, both;
+    users.rewrote("x");
+    users.rewrote("x");
+    users.ignored("a");
+    groups.rewrote("x");
+    groups.ignored("b");
+    both.unite(users);
+    both.unite(groups);
+    is(both.summary(), "x*2,unknown-attribute:a,unknown-attribute:b",
+       "one text that is read twice counts once");
     Report evil;
     evil.ignored("a,b\n\"c\xff" + std::string(1, '\0'));
     evil.ignored("urn:" + std::string(1000, 'x') + ":tail");
-    is(evil.ignored()[0], "a?b??c??", "nothing in them means something to a log");
-    ok(evil.ignored()[1].size() == 64 && evil.ignored()[1].substr(59) == ":tail",
+    is(evil.ignored()[0].name, "a?b??c??", "nothing in them means something to a log");
+    ok(evil.ignored()[1].name.size() == 64 && evil.ignored()[1].name.substr(59) == ":tail",
        "of a long one its end remains");
 }
 

@@ -284,7 +284,7 @@ sub _holds {
         my $said = $r->{headers}{'x-scim-dialect'};
         return '' if !$self->{dialect};
         return $arg eq 'none' ? (length($said // '') ? "it is: $said" : '')
-            : ($said // '') =~ /(?:^|[\s,])\Q$arg\E(?:$|[\s,:=])/ ? '' : 'it is: ' . ($said // 'empty');
+            : ($said // '') =~ /(?:^|[\s,])\Q$arg\E(?:$|[\s,:=*])/ ? '' : 'it is: ' . ($said // 'empty');
     }
     my @found = $what eq 'body' ? $r->{body} : $what =~ m{^/} ? _at($r->{json}, $what)
         : $r->{headers}{ lc $what } // ();
