@@ -68,6 +68,8 @@ my %try = (
         my $text = slurp('quickstart.conf');
         my @commands = $text =~ /^#\s+scimctl --store \S+ (.*)/mg;
         example($text)->served($users, port => 1);
+        my ($shown) = slurp('../README.md') =~ /^```nginx\n(.*?)^```/ms;
+        is $shown, $text =~ s/^ *#.*\n//mgr =~ s/^\n+//r, 'the README shows it without its comments';
         is scalar @commands, 2, 'two commands';
         my ($exit, $token, $err) = $t->scimctl(split ' ', shift @commands);
         is $exit, 0, 'make a tenant' or diag $err;
