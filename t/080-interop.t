@@ -2,7 +2,7 @@
 # What identity providers send is answered as they need it, whatever RFC 7644 says of its form: the dialogues of t/interop,
 # against a server with `scim_profile default`. One with `scim_profile rfc` refuses what they mark so, and does nothing.
 #
-# On a server that runs already:   t/080-interop.t http://127.0.0.1:8080/scim/v2 TOKEN [okta.txt …]
+# On a server that runs already:   perl t/080-interop.t http://127.0.0.1:8080/scim/v2 TOKEN [okta.txt …]
 
 use strict;
 use warnings;
@@ -84,7 +84,7 @@ sub mapped {
 }
 
 if (defined $base) {
-    defined $token or BAIL_OUT('usage: t/080-interop.t BASE TOKEN [FILE …]');
+    defined $token or BAIL_OUT('usage: perl t/080-interop.t BASE TOKEN [FILE …]');
     play(default => base => $base, token => $token);
     done_testing;
     exit;
