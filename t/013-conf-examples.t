@@ -51,11 +51,25 @@ sub logged {
     return map { eval { $Scim::json->decode($_) } // { bad => $_ } } @lines;
 }
 
+# The URL that an administrator is given is answered as such, and with a slash behind it; what has lost its slash is told so
+# (in a location with a regular expression that is nobody's).
+sub base_itself {
+    my ($client, $prefix, $total, %headers) = @_;
+    for my $path ("$prefix/scim/v2", "$prefix/scim/v2/") {
+        is $client->request(GET => $path, headers => \%headers)->{json}{totalResults}, $total, "$path is answered";
+    }
+    is_error $client->request(GET => '/scim/v2Users', headers => \%headers), 404, '', qr/is a slash missing/, 'a lost slash is told'
+        if !$prefix;
+    return;
+}
+
 my %try = (
     'quickstart.conf' => sub {
         my $text = slurp('quickstart.conf');
         my @commands = $text =~ /^#\s+scimctl --store \S+ (.*)/mg;
         example($text)->served($users, port => 1);
+        my ($shown) = slurp('../README.md') =~ /^```nginx\n(.*?)^```/ms;
+        is $shown, $text =~ s/^ *#.*\n//mgr =~ s/^\n+//r, 'the README shows it without its comments';
         is scalar @commands, 2, 'two commands';
         my ($exit, $token, $err) = $t->scimctl(split ' ', shift @commands);
         is $exit, 0, 'make a tenant' or diag $err;
@@ -66,8 +80,7 @@ my %try = (
         my $r = $client->request(POST => $users, body => $Scim::json->encode(Scim::user('ada')) . ' ' x 2_000_000);
         is_user $r, 201, 'with it a user is created, by a large request, too';
         is_user $client->request(GET => "$users/$r->{json}{id}"), 200, 'and read';
-        is $client->request(GET => '/scim/v2')->{json}{totalResults}, 1, 'so is the URL that an administrator is given';
-        is_error $client->request(GET => '/scim/v2Users'), 404, '', qr/is a slash missing/, 'a lost slash is told';
+        base_itself($client, '', 1);
         is $t->request(GET => $users, port => 1)->{status}, 401, 'without it nothing is';
         ok -e "$t->{dir}/store/data.mdb", 'the store is where it was to be';
     },
@@ -113,6 +126,9 @@ my %try = (
         is_deeply $r->{json}{$acme}, $badge, 'with the operator\'s schema';
         is $r->{headers}{location}, "$base/scim/v2/Users/$r->{json}{id}", 'at the public address';
         my $id = $r->{json}{id};
+        base_itself($client, '', 1);
+        base_itself($client, '/tenants/acme', 1);
+        is $t->request(GET => '/scim/v2', port => 1)->{json}{totalResults}, 1, 'the application may ask there, too';
         $r = $client->request(GET => "/tenants/acme$users/$id");
         is_user $r, 200, 'and at the tenant\'s own';
         is $r->{headers}{location}, "$base/tenants/acme/scim/v2/Users/$id", 'which it then shows';
@@ -145,6 +161,7 @@ my %try = (
         is_user $r, 201, 'a large request over TLS';
         is $r->{headers}{location}, "https://id.example.com$users/$r->{json}{id}", 'at the public address';
         is_error $client->request(POST => $users, body => ' ' x (17 << 20)), 413, '', qr/client_max_body_size/, 'a body that is too large';
+        base_itself($client, '', 1);
 
         my $raw = sub {
             my $stranger = $t->client(port => 1, tls => 1);
@@ -202,6 +219,7 @@ my %try = (
             is_user $r, 200, "$name: the tenant's user";
             is $r->{headers}{location}, "$url/Users/$id", 'at its address';
             is $ask->('globex', $port, "$prefix$users/$id", %$headers)->{status}, $others, 'another tenant does not see it';
+            base_itself($t->client(port => $port, token => $token{acme}), $prefix, 1, %$headers);
         }
         is $ask->('acme', 2, $users)->{status}, 403, 'without the header nobody is let in';
         is $ask->('globex', 1, $users, Host => 'globex.scim.example.com')->{json}{totalResults}, 0, 'the other has its own URL';

@@ -2,7 +2,7 @@
 # What identity providers send is answered as they need it, whatever RFC 7644 says of its form: the dialogues of t/interop,
 # against a server with `scim_profile default`. One with `scim_profile rfc` refuses what they mark so, and does nothing.
 #
-# On a server that runs already:   t/080-interop.t http://127.0.0.1:8080/scim/v2 TOKEN [okta.txt …]
+# On a server that runs already:   perl t/080-interop.t http://127.0.0.1:8080/scim/v2 TOKEN [okta.txt …]
 
 use strict;
 use warnings;
@@ -50,8 +50,41 @@ sub judge_the_judge {
     return;
 }
 
+# The paths that a body gives values, as docs/*.md write them: those of a resource, or of a PATCH's operations. An element is
+# reached by its type and, if it is the primary one, by that.
+sub paths_of {
+    my ($body) = @_;
+    return map $_->{path} // (), @{ $body->{Operations} } if $body->{Operations};
+    my @paths;
+    for my $name (sort keys %$body) {
+        my ($value, $urn) = ($body->{$name}, $name =~ /^urn:/);
+        my @elements = ref $value eq 'ARRAY' ? grep ref eq 'HASH', @$value : ();
+        push @paths, $name if !ref $value || ref $value eq 'ARRAY' || JSON::PP::is_bool($value);
+        for my $e (@elements) {
+            my @at = map "$name\[$_]", $e->{type} ? qq(type eq "$e->{type}") : (), $e->{primary} ? 'primary eq true' : ();
+            push @paths, map { my $at = $_; map "$at.$_", keys %$e } @at;
+        }
+        push @paths, map $name . ($urn ? ':' : '.') . $_, paths_of($value) if ref $value eq 'HASH';
+    }
+    return @paths;
+}
+
+# Each attribute of the tables "Attribute mapping" of a page is sent in the dialogues that go with it.
+sub mapped {
+    my ($page, $file) = @_;
+    open my $f, '<', "$FindBin::Bin/../docs/$page" or die "$page: $!";
+    my ($section) = do { local $/; <$f> } =~ /^## Attribute mapping\n(.*?)^## /ms or return fail "$page has a mapping";
+    my @targets = $section =~ /^\|[^|]+\| `([^`]+)` \|/mg;
+    my $player = Scim::Interop->new(base => 'http://localhost/x', token => 't');
+    my %sent = map { $_ => 1 } map { paths_of($_) } map { $player->sample_body($_) }
+        map @{ $_->{steps} }, Scim::Interop::read_file("$FindBin::Bin/interop/$file");
+    cmp_ok scalar @targets, '>', 20, "$page has the whole mapping";
+    is join(' ', grep !$sent{$_}, @targets), '', "$file sends each attribute of it";
+    return;
+}
+
 if (defined $base) {
-    defined $token or BAIL_OUT('usage: t/080-interop.t BASE TOKEN [FILE …]');
+    defined $token or BAIL_OUT('usage: perl t/080-interop.t BASE TOKEN [FILE …]');
     play(default => base => $base, token => $token);
     done_testing;
     exit;
@@ -73,6 +106,8 @@ play(rfc => base => "$at/rfc/v2", token => $tenant);
 # Each row of deviations has a case, and each case of deviations.txt a row.
 my %row = map { $_ => 1 } map @{ $_->{rows} }, @cases;
 is join(' ', grep !$row{$_}, map "2.$_", 1 .. 27), '', 'every known deviation is played';
+mapped('entra.md', 'entra-mapping.txt');
+mapped('okta.md', 'okta-mapping.txt');
 my ($left) = map $_->{json}{totalResults}, $t->request(GET => '/scim/v2/Users', token => $tenant);
 is $left, 0, 'every case removes what it made';
 

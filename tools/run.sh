@@ -75,7 +75,7 @@ http_part() {
 scim_store main $dir/store size=1g;
 server {
     listen 127.0.0.1:$port;
-    location /scim/v2/ { scim main; }
+    location /scim/v2 { scim main; }
 }
 END
         return
