@@ -23,9 +23,13 @@ const Attr *value_part(const Attr &complex) { return TypeView::find_sub(complex,
 }  // namespace
 
 Outcome Dialect::deviation(std::string_view name, std::string refusal, ScimType type) {
-    if (strict_) return bad_request(type, std::move(refusal));
-    report_.rewrote(name);
+    if (!accepts(name)) return bad_request(type, std::move(refusal));
     return Done{};
+}
+
+bool Dialect::accepts(std::string_view name) {
+    if (!strict_) report_.rewrote(name);
+    return !strict_;
 }
 
 // "schemas"
@@ -120,39 +124,26 @@ Outcome Dialect::unknown_attribute(const TypeView &type, std::string_view path) 
 
 std::optional<bool> Dialect::boolean(const json_t *value) {
     if (json_is_boolean(value)) return json_is_true(value);
-    if (strict_ || !json_is_string(value)) return std::nullopt;
+    if (!json_is_string(value)) return std::nullopt;
     const bool yes = ascii_iequals(text_of(value), "true");
     if (!yes && !ascii_iequals(text_of(value), "false")) return std::nullopt;
-    report_.rewrote("string-boolean");
-    return yes;
+    return accepts("string-boolean") ? std::optional(yes) : std::nullopt;
 }
 
 std::optional<Elements> Dialect::elements(const json_t *value) {
-    if (!json_is_array(value)) {
-        if (strict_) return std::nullopt;
-        report_.rewrote("single-value");
-    }
+    if (!json_is_array(value) && !accepts("single-value")) return std::nullopt;
     return Elements(value);
 }
 
 const json_t *Dialect::singular(const Attr &complex, const json_t *value) {
     const bool wrapped = json_is_array(value) && json_array_size(value) == 1;
-    if (strict_ || !wrapped || !value_part(complex)) return value;
-    report_.rewrote("array-of-one");
+    if (!wrapped || !value_part(complex) || !accepts("array-of-one")) return value;
     return json_array_get(value, 0);
 }
 
 const Attr *Dialect::bare_value(const Attr &complex, const json_t *value) {
-    if (strict_ || !json_is_string(value)) return nullptr;
-    const Attr *part = value_part(complex);
-    if (part) report_.rewrote("bare-value");
-    return part;
-}
-
-bool Dialect::bare_member() {
-    if (strict_) return false;
-    report_.rewrote("bare-value");
-    return true;
+    const Attr *part = json_is_string(value) ? value_part(complex) : nullptr;
+    return part && accepts("bare-value") ? part : nullptr;
 }
 
 Outcome Dialect::remove_with_value() {
@@ -162,12 +153,11 @@ Outcome Dialect::remove_with_value() {
 }
 
 bool Dialect::unassigns(const Attr &part, const json_t *value) {
-    if (strict_ || !is_empty_string(value) || !part.parent) return false;
+    if (!is_empty_string(value) || !part.parent) return false;
     const Attr &complex = *part.parent;
     const bool reference = !complex.def->multi_valued && &part == value_part(complex) &&
                            TypeView::find_sub(complex, "$ref");
-    if (reference) report_.rewrote("empty-reference");
-    return reference;
+    return reference && accepts("empty-reference");
 }
 
 }  // namespace scim

@@ -70,9 +70,6 @@ class Dialect {
     // nullptr if there is no such part or `value` is no string.
     const Attr *bare_value(const Attr &complex, const json_t *value);
 
-    // True if a string may stand for the object of a group's member: bare-value.
-    bool bare_member();
-
     // True if `value`, "" as the `value` of a reference such as manager, unassigns the whole
     // attribute: empty-reference.
     bool unassigns(const Attr &part, const json_t *value);
@@ -83,6 +80,10 @@ class Dialect {
     // Any other deviation: reported as `name`, or refused: 400 `type` with `refusal`.
     Outcome deviation(std::string_view name, std::string refusal,
                       ScimType type = ScimType::invalid_syntax);
+
+    // Any other, where it is for the caller to say what would have been right: reported as `name`;
+    // false if it is refused.
+    bool accepts(std::string_view name);
 
   private:
     Outcome one_schema(const TypeView &type, const json_t *urn, uint32_t &extensions, bool &base);

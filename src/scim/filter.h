@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "scim/catalog.h"
+#include "scim/dialect.h"
 #include "scim/id.h"
 #include "scim/resource.h"
 #include "scim/result.h"
@@ -134,7 +135,7 @@ class Filter {
     // literals of the wrong type (S-82) included.
     // Filtering on a writeOnly or never-returned attribute is refused (S-85).
     static Result<Filter> parse(const TypeView &type, std::string_view text,
-                                const FilterLimits &limits, bool strict, Report &report,
+                                const FilterLimits &limits, Dialect &dialect,
                                 UnknownNames unknown = UnknownNames::refused);
 
     bool matches(const FilterSubject &subject) const;

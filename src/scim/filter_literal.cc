@@ -56,11 +56,11 @@ bool number_value(Type type, const FilterLiteral &literal, FilterValue &value) {
     return true;
 }
 
-bool boolean_value(const FilterLiteral &literal, bool strict, Report &report, FilterValue &value) {
+bool boolean_value(const FilterLiteral &literal, Dialect &dialect, FilterValue &value) {
     bool is_true = ascii_iequals(literal.text, "true");
     if (literal.kind == Kind::string) {
-        if (strict || !(is_true || ascii_iequals(literal.text, "false"))) return false;
-        report.rewrote("string-boolean");
+        if (!is_true && !ascii_iequals(literal.text, "false")) return false;
+        if (!dialect.accepts("string-boolean")) return false;
     } else if (literal.kind != Kind::boolean) {
         return false;
     }
@@ -80,13 +80,12 @@ bool time_value(const FilterLiteral &literal, FilterValue &value) {
     return true;
 }
 
-bool text_value(const Attr &attr, const FilterLiteral &literal, bool strict, Report &report,
+bool text_value(const Attr &attr, const FilterLiteral &literal, Dialect &dialect,
                 FilterValue &value) {
     if (literal.kind != Kind::string) {
         // Who leaves the quotes away does so for 00123 and for 123:
         // numbers, true and false are words here.
-        if (strict || attr.def->type == Type::binary) return false;
-        report.rewrote("bare-word");
+        if (attr.def->type == Type::binary || !dialect.accepts("bare-word")) return false;
     }
     value.kind = FilterValue::Kind::key;
     append_key(value.key, attr.matching, literal.text);
@@ -136,18 +135,18 @@ std::string_view expected_literal(Type type) {
     }
 }
 
-std::optional<FilterValue> to_value(const Attr &attr, const FilterLiteral &literal, bool strict,
-                                    Report &report) {
+std::optional<FilterValue> to_value(const Attr &attr, const FilterLiteral &literal,
+                                    Dialect &dialect) {
     FilterValue value;
     bool fits = false;
     switch (Type type = attr.def->type) {
-        case Type::boolean: fits = boolean_value(literal, strict, report, value); break;
+        case Type::boolean: fits = boolean_value(literal, dialect, value); break;
         case Type::decimal:
         case Type::integer: fits = number_value(type, literal, value); break;
         case Type::date_time: fits = time_value(literal, value); break;
         case Type::string:
         case Type::reference:
-        case Type::binary: fits = text_value(attr, literal, strict, report, value); break;
+        case Type::binary: fits = text_value(attr, literal, dialect, value); break;
         case Type::complex: break;
     }
     if (!fits) return std::nullopt;

@@ -27,7 +27,7 @@ std::string_view expected_literal(Type type);
 
 // Nothing if the literal does not fit the attribute's type (S-82). Reports "string-boolean" and
 // "bare-word". REQUIRES: a simple attribute, a literal that is not null.
-std::optional<FilterValue> to_value(const Attr &attr, const FilterLiteral &literal, bool strict,
-                                    Report &report);
+std::optional<FilterValue> to_value(const Attr &attr, const FilterLiteral &literal,
+                                    Dialect &dialect);
 
 }  // namespace scim

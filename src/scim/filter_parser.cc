@@ -48,13 +48,8 @@ bool can_be_computed(const TypeView &type, const Attr &attr) {
 class FilterParser {
   public:
     FilterParser(const TypeView &type, std::string_view text, const FilterLimits &limits,
-                 bool strict, Report &report, UnknownNames unknown)
-        : type_(type),
-          text_(text),
-          limits_(limits),
-          strict_(strict),
-          unknown_(unknown),
-          report_(report) {}
+                 Dialect &dialect, UnknownNames unknown)
+        : type_(type), text_(text), limits_(limits), dialect_(dialect), unknown_(unknown) {}
 
     Result<Filter> parse();
 
@@ -103,9 +98,8 @@ class FilterParser {
     const TypeView &type_;
     std::string_view text_;
     const FilterLimits &limits_;
-    bool strict_;
+    Dialect &dialect_;
     UnknownNames unknown_;
-    Report &report_;
 
     size_t at_ = 0;
     size_t depth_ = 0;
@@ -116,9 +110,8 @@ class FilterParser {
 };
 
 Result<Filter> Filter::parse(const TypeView &type, std::string_view text,
-                             const FilterLimits &limits, bool strict, Report &report,
-                             UnknownNames unknown) {
-    return FilterParser(type, text, limits, strict, report, unknown).parse();
+                             const FilterLimits &limits, Dialect &dialect, UnknownNames unknown) {
+    return FilterParser(type, text, limits, dialect, unknown).parse();
 }
 
 Result<Filter> FilterParser::parse() {
@@ -240,13 +233,12 @@ FilterParser::Node FilterParser::element(const Attr *attr, std::string_view path
     if (!next_is(']')) return expected("\"and\", \"or\" or \"]\"");
     at_++;
     depth_--;
-    if (next_is('.') && !strict_) {
+    if (next_is('.') && dialect_.accepts("value-path")) {
         at_++;
         auto part = attribute();
         if (!part) return part.error();
         Node last = condition(*part);
         if (!last) return last;
-        report_.rewrote("value-path");
         FilterNode both;
         both.kind = FilterNode::Kind::conjunction;
         both.left = *inner;
@@ -300,7 +292,7 @@ Outcome FilterParser::compare(FilterNode &node, size_t op_at) {
     auto target = compared(*node.attr, node.op, op_at);
     if (!target) return target.error();
     node.attr = *target;
-    auto value = to_value(**target, *what, strict_, report_);
+    auto value = to_value(**target, *what, dialect_);
     if (!value)
         return wrong(value_at, "\"" + (*target)->path + "\" is compared with " +
                                    std::string(expected_literal((*target)->def->type)) +
@@ -359,10 +351,9 @@ Result<const Attr *> FilterParser::unprefixed(std::string_view path, size_t at) 
         return wrong(at, "several extensions have an attribute " + quoted(path) +
                              ", expected one with its URN such as \"" + found->path + "\"");
     if (!found) return found;
-    if (strict_)
+    if (!dialect_.accepts("unprefixed-extension"))
         return wrong(at, "an extension's attribute is named with its URN, expected \"" +
                              found->path + "\" instead of " + quoted(path));
-    report_.rewrote("unprefixed-extension");
     return found;
 }
 
@@ -373,13 +364,11 @@ Result<const Attr *> FilterParser::compared(const Attr &attr, FilterOp op, size_
     if (attr.def->type == Type::complex) {
         target = TypeView::find_sub(attr, "value");
         // `emails co "x"` is an example of the RFC; `manager eq "x"` is none.
-        bool is_deviation = !attr.def->multi_valued;
-        if (!target || (is_deviation && strict_))
+        if (!target || !(attr.def->multi_valued || dialect_.accepts("bare-value")))
             return wrong(at, "\"" + attr.path +
                                  "\" has parts, expected the name of one of them before \"" +
                                  std::string(to_string(op)) + "\"");
         if (auto r = check_filterable(*target, at); !r) return r.error();
-        if (is_deviation) report_.rewrote("bare-value");
     }
     if (!applies(op, target->def->type))
         return wrong(at, "\"" + std::string(to_string(op)) + "\" does not apply to \"" +

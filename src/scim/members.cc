@@ -88,7 +88,7 @@ Result<std::vector<Id>> MemberReader::read(const std::vector<std::string> &texts
 
 Result<std::string_view> MemberReader::text(const json_t *element, size_t i) {
     if (json_is_object(element)) return value_of(element, i);
-    if (!json_is_string(element) || !dialect_.bare_member())
+    if (!json_is_string(element) || !dialect_.accepts("bare-value"))
         return invalid_value(place(i) +
                              "\" must be an object with the id of a User or Group as "
                              "\"value\", not " +

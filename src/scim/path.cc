@@ -190,8 +190,7 @@ Outcome PathParser::brackets(size_t end) {
             return r;
     if (path_.attr->computed) return Done{};  // nobody may write it, whichever element is meant
     // With the attribute in front, so that positions are those in the path.
-    auto filter = Filter::parse(type_, text_.substr(0, end), limits_.filter, dialect_.strict(),
-                                dialect_.report());
+    auto filter = Filter::parse(type_, text_.substr(0, end), limits_.filter, dialect_);
     if (!filter) return filter.error();
     path_.filter = std::move(*filter);
     return Done{};
@@ -211,8 +210,7 @@ bool PathParser::member_id(const FilterNode &node) {
 
 // `value eq "…" or value eq "…"`
 Outcome PathParser::member_brackets(size_t end) {
-    auto filter = Filter::parse(type_, text_.substr(0, end), limits_.filter, dialect_.strict(),
-                                dialect_.report());
+    auto filter = Filter::parse(type_, text_.substr(0, end), limits_.filter, dialect_);
     if (!filter) return filter.error();
     path_.member_ids.emplace();
     std::vector<uint32_t> left{filter->node(filter->root()).left};

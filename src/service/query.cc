@@ -184,8 +184,9 @@ Outcome Search::parse_filters() {
     const Settings &settings = *request_.settings;
     auto unknown = sides_.size() > 1 ? UnknownNames::no_value : UnknownNames::refused;
     for (auto &side : sides_) {
-        auto filter = Filter::parse(side->type(), *query_.filter, settings.filter, settings.strict,
-                                    side->report, unknown);
+        Dialect dialect(settings.strict, side->report);
+        auto filter =
+            Filter::parse(side->type(), *query_.filter, settings.filter, dialect, unknown);
         if (!filter) return filter.error();
         side->filter = std::move(*filter);
     }

@@ -27,7 +27,8 @@ static std::string show(const Filter &filter, uint32_t index) {
 static void read_as(std::string_view text, std::string_view tree, std::string_view reports = "",
                     bool strict = false) {
     Report report;
-    auto filter = Filter::parse(user(), text, FilterLimits(), strict, report);
+    Dialect dialect(strict, report);
+    auto filter = Filter::parse(user(), text, FilterLimits(), dialect);
     is(filter ? show(*filter, filter->root()) : filter.error().detail, tree, text);
     if (filter) is(report.summary(), reports, "  and what is reported");
 }
@@ -270,7 +271,8 @@ static void errors() {
     diag("names that a type lacks, where several types are asked");
     auto lenient = [](std::string_view text) {
         Report report;
-        return Filter::parse(user(), text, FilterLimits(), false, report, UnknownNames::no_value);
+        Dialect dialect(false, report);
+        return Filter::parse(user(), text, FilterLimits(), dialect, UnknownNames::no_value);
     };
     auto lacking =
         lenient("members eq \"x\" or Nothing.at eq 1 or more[a pr and (b eq true)].c pr");

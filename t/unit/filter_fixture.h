@@ -80,7 +80,8 @@ struct User {
 inline Result<Filter> parse(std::string_view text, bool strict = false,
                             const FilterLimits &limits = FilterLimits()) {
     Report report;
-    return Filter::parse(user(), text, limits, strict, report);
+    Dialect dialect(strict, report);
+    return Filter::parse(user(), text, limits, dialect);
 }
 
 }  // namespace fixture
