@@ -101,7 +101,8 @@ my $body = { schemas => [$user, $urn], userName => 'ada', $urn => { %$mine, key 
 my $r = $c->request(POST => $base, json => $body);
 is_user $r, 201, 'create with the extension';
 my $path = "$base/$r->{json}{id}";
-is_deeply $r->{json}{$urn}, $mine, 'it comes back, what is secret or to be asked for does not';
+is_deeply $r->{json}{$urn}, { %$mine, hired => '2026-02-03T04:05:06Z' }, 'it comes back, what is secret does not';
+is_deeply $c->request(GET => $path)->{json}{$urn}, $mine, 'nor, later, what is returned on request';
 is_deeply $r->{json}{schemas}, [$user, $urn], 'schemas say so';
 is $c->request(GET => "$path?attributes=$urn:hired")->{json}{$urn}{hired}, '2026-02-03T04:05:06Z', 'asked for';
 ok !exists $c->request(GET => "$path?attributes=$urn:key")->{json}{$urn}, 'a secret, asked for';
@@ -116,6 +117,9 @@ is_error $c->request(PUT => $path, json => { %$body, $urn => { desk => { floor =
 my $plate = sub { { schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations => [{ op => 'replace', path => "$urn:desk.plate", value => $_[0] }] } };
 is_error $c->request(PATCH => $path, json => $plate->('q')), 400, 'mutability', qr/desk\.plate is immutable/, 'by PATCH neither';
 is $c->request(PATCH => $path, json => $plate->('p'))->{status}, 200, 'but the same may be sent';
+my %hires = (schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations => [{ op => 'add', path => "$urn:hired", value => '2026-05-06T00:00:00Z' }]);
+is $c->request(PATCH => $path, json => \%hires)->{json}{$urn}{hired}, '2026-05-06T00:00:00Z', 'who sets what is returned on request sees it';
+ok !exists $c->request(PATCH => $path, json => $plate->('p'))->{json}{$urn}{hired}, 'who does not, does not';
 $r = $c->request(PUT => $path, json => { %$body, $urn => { desk => { floor => '2' } } });
 is_deeply $r->{json}{$urn}{desk}, { floor => '2', plate => 'p' }, 'and a replace without it keeps it';
 $r = $c->request(PUT => $path, json => $body);

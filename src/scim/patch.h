@@ -62,6 +62,7 @@ class Patch {
     Outcome apply(const TypeView &type, Resource &resource, Report &report) const;
 
     const MemberEdits &members() const { return members_; }
+    const std::vector<Leaf> &sent() const { return values_.leaves; }  // by all operations
 
     // `error`, which speaks of `attr`, with the last operation on that in front: "Operations[1]: …".
     // As it is if there is none.

@@ -69,6 +69,16 @@ void exclude(const TypeView &type, AttrSet &shown, std::string_view name) {
         if (attr.extension == bit && !attr.parent) remove_with_parts(shown, attr);
 }
 
+// What is shown to nobody who asks for nothing, and not never, is returned on request.
+void add_sent(const TypeView &type, AttrSet &shown, const std::vector<Leaf> &sent) {
+    for (const Leaf &leaf : sent) {
+        const Attr *attr = type.by_number(leaf.attr);
+        if (!attr || attr->never_returned()) continue;
+        shown.add(attr->rank);
+        if (attr->parent) shown.add(attr->parent->rank);
+    }
+}
+
 }  // namespace
 
 Projection::Projection(const TypeView &type)
@@ -76,7 +86,8 @@ Projection::Projection(const TypeView &type)
 
 Result<Projection> Projection::parse(const TypeView &type,
                                      std::optional<std::string_view> attributes,
-                                     std::optional<std::string_view> excluded) {
+                                     std::optional<std::string_view> excluded,
+                                     const std::vector<Leaf> &sent) {
     const bool some = names_something(attributes), all_but = names_something(excluded);
     if (some && all_but)
         return bad_request(
@@ -87,8 +98,9 @@ Result<Projection> Projection::parse(const TypeView &type,
         p.asked_ = true;
         p.shown_ = type.shown_always;
         while (!attributes->empty()) include(type, p.shown_, next_name(*attributes));
-    } else if (all_but) {
-        while (!excluded->empty()) exclude(type, p.shown_, next_name(*excluded));
+    } else {
+        if (!p.whole_) add_sent(type, p.shown_, sent);
+        while (all_but && !excluded->empty()) exclude(type, p.shown_, next_name(*excluded));
     }
     p.whole_ = type.stored.is_within(p.shown_);
     return p;

@@ -20,10 +20,13 @@ class Projection {
     // Comma-separated names as they stand in a query string, decoded; nothing where the parameter
     // is absent. Both given: 400 invalidValue. Unknown names are ignored (S-103). A complex
     // attribute brings its default parts, a part brings only itself (and always-returned siblings),
-    // an extension's URN brings all of it.
+    // an extension's URN brings all of it. `sent`, for the answer to a write, are the leaves that the
+    // client has set: unless it names attributes, those that are returned on request are shown, too
+    // (S-25).
     static Result<Projection> parse(const TypeView &type,
                                     std::optional<std::string_view> attributes,
-                                    std::optional<std::string_view> excluded);
+                                    std::optional<std::string_view> excluded,
+                                    const std::vector<Leaf> &sent = {});
 
     // True if everything that is stored is shown: a body may be copied as it is stored.
     bool whole() const { return whole_; }

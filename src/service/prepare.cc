@@ -60,9 +60,6 @@ Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Re
     if (!allowed) return allowed.error();
     auto query = parse_query(request.args);
     if (!query) return query.error();
-    auto projection =
-        Projection::parse(*target->type, query->attributes, query->excluded_attributes);
-    if (!projection) return projection.error();
 
     Command command;
     command.operation = operation_of(request.method);
@@ -85,6 +82,11 @@ Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Re
         auto read = read_body(command, request, report);
         if (!read) return read.error();
     }
+    auto projection =
+        Projection::parse(*target->type, query->attributes, query->excluded_attributes,
+                          command.operation == store::Operation::patch ? command.patch.sent()
+                                                                       : command.resource.leaves);
+    if (!projection) return projection.error();
     // RFC 7644 3.5.2: 200 with the resource, or 204 unless `attributes` asks for something.
     bool quiet = request.method == Method::patch && target->type->members != nullptr &&
                  !query->attributes && !query->excluded_attributes;

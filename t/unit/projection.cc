@@ -179,6 +179,20 @@ void ways_of_being_returned() {
     auto p = Projection::parse(type, std::nullopt, kinds + ":mixed");
     ok(p->shows(*type.find(kinds + ":mixed")), "which is shown as long as a part of it is");
 
+    auto after_a_write = [&](std::optional<std::string_view> names,
+                             std::optional<std::string_view> excluded) {
+        std::vector<Leaf> sent;
+        for (const char *name : {":request", ":never", ":writeOnly", ":mixed.r", ":asked.d"})
+            sent.push_back({type.find(kinds + name)->number, 0, "1"});
+        return custom(shown(type, *Projection::parse(type, names, excluded, sent)));
+    };
+    is(after_a_write(std::nullopt, std::nullopt),
+       ":always :usual :request :mixed.a :mixed.d :mixed.r :asked.d",
+       "who writes what is returned on request gets it back");
+    is(after_a_write(std::nullopt, kinds + ":request"),
+       ":always :usual :mixed.a :mixed.d :mixed.r :asked.d", "unless it is excluded");
+    is(after_a_write("userName", std::nullopt), ":always :mixed.a", "or not among what is named");
+
     const auto on_request = make_catalog(R"({"id":"urn:example:r:2.0:User","name":"R","attributes":[
         {"name":"r","type":"string","multiValued":false,"returned":"request"}]})");
     const TypeView &other = *on_request->type_by_name("User");
