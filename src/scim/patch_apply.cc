@@ -175,8 +175,11 @@ Outcome PatchApplication::list(const PatchStep &step, Slot &slot) {
     }
     if (step.op == PatchOp::replace) slot.elements.clear();
     std::vector<Element> more = elements(step.values);
+    work_.note(Present::cost(slot.elements.size(), more.size()));
+    work_.note_walk(slot.elements.size());
+    work_.note_changes(more.size());
+    if (auto r = work_.check(); !r) return r;
     Present present(slot.elements, more.size());
-    work_.note(slot.elements.size() + more.size());
     for (Element &element : more) {
         if (step.op == PatchOp::add && present.has(element)) continue;
         slot.elements.push_back(std::move(element));
@@ -186,7 +189,6 @@ Outcome PatchApplication::list(const PatchStep &step, Slot &slot) {
         if (claims) claim_primary(slot, slot.elements.size() - 1);
         present.note_last(claims);
     }
-    if (auto r = work_.check(); !r) return r;
     return check_size(step, slot);
 }
 
@@ -235,6 +237,8 @@ Outcome PatchApplication::selected(const PatchStep &step, Slot &slot) {
     if (auto r = select(step, slot, targets); !r) return r;
     if (step.op == PatchOp::remove) return remove_all(step, slot, targets);
     if (targets.empty()) return create(step, slot);
+    work_.note_changes(targets.size());
+    if (auto r = work_.check(); !r) return r;
     for (size_t i : targets) change(step, slot.elements[i]);
     // One may be the primary, whatever the filter selects.
     if (sets_primary(slot, step.values)) claim_primary(slot, targets[0]);
@@ -301,7 +305,7 @@ void PatchApplication::set(PatchOp op, Element &element, const Leaf &value) {
                       {value.attr, 0, value.json});
     } else if (op == PatchOp::add && attr.parent && attr.def->multi_valued) {
         // Made anew for each element, and kept.
-        work_.note(1 + leaf->json.size() + value.json.size());
+        work_.note(1 + (leaf->json.size() + value.json.size()) / 2);
         if (work_.too_much()) return;
         std::vector<std::string_view> all = values_of(leaf->json);
         std::unordered_set<std::string_view> seen(all.begin(), all.end());
