@@ -157,7 +157,7 @@ bool Dialect::bare_member() {
 
 Outcome Dialect::remove_with_value() {
     return deviation("remove-with-value",
-                     "a remove must not have a \"value\": select by a filter in the path",
+                     "a remove must not have a \"value\": its path says what goes, by a filter if need be",
                      ScimType::invalid_value);
 }
 

@@ -45,8 +45,10 @@ void singular() {
             "unprefixed-extension", "invalidPath", "an extension without its URN");
     dialect("", op("add", "colour", "\"D\""), "", "unknown-attribute:colour", "invalidPath",
             "an unknown attribute");
-    dialect(R"("title":"S")", op("remove", "title", "\"x\""), "", "remove-with-value",
-            "invalidValue", "a value beside a remove");
+    // The path means one value, and its sender takes that for gone.
+    for (const char *value : {"\"S\"", "\"another\"", "5", "[\"another\"]", R"({"value":"S"})"})
+        dialect(R"("title":"S")", op("remove", "title", value), "", "remove-with-value",
+                "invalidValue", std::string("a value beside a remove: ") + value);
     rfc(R"("title":"S")", op("remove", "title", "null"), "", "null beside a remove of one value");
 }
 
@@ -66,6 +68,10 @@ void complex() {
     rfc(name, op("replace", "name", "null"), "", "null unassigns all");
     rfc(name, op("remove", "name"), "", "remove");
     rfc(name, op("remove", "name.givenName"), R"("name":{"familyName":"F"})", "remove a part");
+    dialect(name, op("remove", "name.givenName", "\"H\""), R"("name":{"familyName":"F"})",
+            "remove-with-value", "invalidValue", "a part with another value");
+    dialect(name, op("remove", "name", R"({"givenName":"G"})"), "", "remove-with-value",
+            "invalidValue", "all parts with the value of one");
     rfc(R"("name":{"givenName":"G"})", op("remove", "name.givenName"), "", "the last part");
     rfc("", op("replace", "name.familyName", "\"F\""), R"("name":{"familyName":"F"})",
         "a part of what is not there");
@@ -275,6 +281,10 @@ void filtered() {
        "of the matches those that are listed");
     is(patched(both, op("remove", R"(emails[type eq "home"])", "null")), work,
        "a filter says enough");
+    dialect(both, op("remove", R"(emails[type eq "home"])", R"([{"value":"other"}])"), both,
+            "remove-with-value", "invalidValue", "none of the matches is listed");
+    dialect(both, op("remove", R"(emails[type eq "home"].value)", "\"other\""), both,
+            "remove-with-value", "invalidValue", "nor has their part that value");
     const std::string seats =
         "\"" + acme + R"(":{"seat":[{"value":"a","floor":3,"tags":["x","y"]},{"value":"b"}]})";
     rfc(seats, op("add", acme + R"(:seat[floor gt 2].tags)", R"(["z","x"])"),
