@@ -12,8 +12,9 @@
 // nothing under add. A remove with a value takes of several values those that are sent, and null and
 // [] are none; where the path means one value, that goes whatever is sent: its sender takes it for
 // gone, and to keep a department or a title because another one was expected would let somebody in.
-// An element that comes with "primary": true takes it from the others. Elements that became equal
-// are one. Nothing unassigns `active`, as PUT does not; that is reported in both profiles
+// An element that comes with "primary": true takes it from the others. Elements of one type and value
+// are one (same_element.h), whether they are sent together or become so; what is added to one that is
+// there updates it. Nothing unassigns `active`, as PUT does not; that is reported in both profiles
 // (active-kept).
 //
 // Beyond the RFC, reported, and refused under scim_profile rfc: op and names in any case (op-case,

@@ -11,18 +11,10 @@ namespace scim {
 
 // Elements
 
-bool Element::operator==(const Element &other) const {
-    if (key() != other.key() || leaves.size() != other.leaves.size()) return false;
-    return std::equal(
-        leaves.begin(), leaves.end(), other.leaves.begin(),
-        [](const Leaf &a, const Leaf &b) { return a.attr == b.attr && a.json == b.json; });
-}
-
-size_t Element::key() const {
+size_t Element::key(const ElementIdentity &identity) const {
     if (hash) return hash;
-    for (const Leaf &leaf : leaves)
-        hash = hash * 31 + leaf.attr + std::hash<std::string_view>()(leaf.json);
-    return hash |= 1;
+    const std::string text = identity.text(leaves.data(), leaves.data() + leaves.size());
+    return hash = std::hash<std::string>()(text) | 1;
 }
 
 const Leaf *Element::find(AttrNumber attr) const {
@@ -61,9 +53,9 @@ constexpr size_t few_questions = 16;
 
 }  // namespace
 
-Present::Present(const std::vector<Element> &all, size_t questions)
-    : all_(all), indexed_(questions > few_questions) {
-    note_all();
+Present::Present(const ElementIdentity &identity, const std::vector<Element> &all, size_t questions)
+    : identity_(identity), all_(all), indexed_(questions > few_questions) {
+    for (size_t i = 0; indexed_ && i < all_.size(); i++) note(i);
 }
 
 size_t Present::cost(size_t elements, size_t questions) {
@@ -72,22 +64,29 @@ size_t Present::cost(size_t elements, size_t questions) {
     return elements * questions / 16;
 }
 
-void Present::note_all() {
-    places_.clear();
-    for (size_t i = 0; indexed_ && i < all_.size(); i++) note(i);
+void Present::note(size_t i) {
+    if (indexed_) places_.emplace(all_[i].key(identity_), i);
 }
 
-void Present::note_last(bool others) {
-    if (others)
-        note_all();
-    else if (indexed_)
-        note(all_.size() - 1);
+bool Present::is_same(size_t i, const Element &element) const {
+    auto text = [&](const Element &one) {
+        return identity_.text(one.leaves.data(), one.leaves.data() + one.leaves.size());
+    };
+    return all_[i].key(identity_) == element.key(identity_) && text(all_[i]) == text(element);
 }
 
-bool Present::has(const Element &element) const {
-    if (!indexed_) return std::find(all_.begin(), all_.end(), element) != all_.end();
-    auto [from, to] = places_.equal_range(element.key());
-    return std::any_of(from, to, [&](const auto &place) { return all_[place.second] == element; });
+std::optional<size_t> Present::find(const Element &element) const {
+    if (!indexed_) {
+        for (size_t i = 0; i < all_.size(); i++)
+            if (is_same(i, element)) return i;
+        return std::nullopt;
+    }
+    std::optional<size_t> first;
+    auto [from, to] = places_.equal_range(element.key(identity_));
+    for (; from != to; ++from)
+        if ((!first || from->second < *first) && is_same(from->second, element))
+            first = from->second;
+    return first;
 }
 
 // Texts
