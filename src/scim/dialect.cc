@@ -148,7 +148,7 @@ const Attr *Dialect::bare_value(const Attr &complex, const json_t *value) {
 
 Outcome Dialect::remove_with_value() {
     return deviation("remove-with-value",
-                     "a remove must not have a \"value\": select by a filter in the path",
+                     "a remove must not have a \"value\": its path says what goes, by a filter if need be",
                      ScimType::invalid_value);
 }
 

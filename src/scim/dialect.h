@@ -74,7 +74,7 @@ class Dialect {
     // attribute: empty-reference.
     bool unassigns(const Attr &part, const json_t *value);
 
-    // A remove that lists values instead of selecting them by its path: remove-with-value.
+    // A remove that has values, although its path says what goes: remove-with-value.
     Outcome remove_with_value();
 
     // Any other deviation: reported as `name`, or refused: 400 `type` with `refusal`.

@@ -9,17 +9,20 @@
 //
 // An operation on a complex attribute that is not multi-valued merges; a filtered replace replaces
 // the elements, except for the parts that the filter pins by eq. null unassigns under replace and is
-// nothing under add. An element that comes with "primary": true takes it from the others. Elements
-// that became equal are one. Nothing unassigns `active`, as PUT does not; that is reported in both
-// profiles (active-kept).
+// nothing under add. A remove with a value takes of several values those that are sent, and null and
+// [] are none; where the path means one value, that goes whatever is sent: its sender takes it for
+// gone, and to keep a department or a title because another one was expected would let somebody in.
+// An element that comes with "primary": true takes it from the others. Elements of one type and value
+// are one (same_element.h), whether they are sent together or become so; what is added to one that is
+// there updates it. Nothing unassigns `active`, as PUT does not; that is reported in both profiles
+// (active-kept).
 //
 // Beyond the RFC, reported, and refused under scim_profile rfc: op and names in any case (op-case,
 // operations-case), no or a single Operations element (operations-empty, single-value), a path that
 // is null or "" (empty-path) or the URN of the type's own schema (core-urn), paths as names in a
-// value without path (path-in-value), readOnly attributes in it (read-only-value), remove with the
-// values to be removed (remove-with-value), a filter that matches nothing and says by its eq terms
-// what the new element is (created-element);
-// and what path.h, members.h and dialect.h say of paths and values.
+// value without path (path-in-value), readOnly attributes in it (read-only-value), remove with a
+// value (remove-with-value), a filter that matches nothing and says by its eq terms what the new
+// element is (created-element); and what path.h, members.h and dialect.h say of paths and values.
 
 #include <string_view>
 #include <vector>

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 
@@ -17,13 +18,13 @@ const Attr &top_of(const Attr &attr) { return attr.parent ? *attr.parent : attr;
 
 struct Slot {
     const Attr *attr = nullptr;
-    const Attr *primary = nullptr;  // the part of that name, if there is one
+    ElementIdentity identity;
     std::vector<Element> elements;
 };
 
-const Attr *primary_of(const Attr &attr) {
-    const Attr *part = attr.def->multi_valued ? TypeView::find_sub(attr, "primary") : nullptr;
-    return part && part->def->type == Type::boolean && !part->def->multi_valued ? part : nullptr;
+bool is_primary(const Slot &slot, const Element &element) {
+    return std::any_of(element.leaves.begin(), element.leaves.end(),
+                       [&](const Leaf &leaf) { return slot.identity.is_primary(leaf); });
 }
 
 }  // namespace
@@ -45,6 +46,7 @@ class PatchApplication {
     Outcome make(const PatchStep &step);
     void whole(const PatchStep &step, Slot &slot);
     Outcome list(const PatchStep &step, Slot &slot);
+    Outcome add_to(Slot &slot, std::vector<Element> sent);
     Outcome selected(const PatchStep &step, Slot &slot);
     Outcome select(const PatchStep &step, const Slot &slot, Targets &targets);
 
@@ -96,7 +98,7 @@ void PatchApplication::take_apart() {
     for (const PatchStep &step : patch_.steps_) {
         uint16_t &place = places_[step.attr->rank];
         if (place) continue;
-        slots_.push_back({step.attr, primary_of(*step.attr), {}});
+        slots_.push_back({step.attr, ElementIdentity(*step.attr), {}});
         place = uint16_t(slots_.size());
     }
     const Attr *last = nullptr;
@@ -121,14 +123,14 @@ Outcome PatchApplication::put_together() {
     std::remove_copy_if(resource_.leaves.begin(), resource_.leaves.end(),
                         std::back_inserter(leaves), touched);
     for (const Slot &slot : slots_) {
-        std::unordered_set<Element, ElementHash> seen;
-        uint32_t place = 0;
+        // What two elements have become may be the same (S-13).
+        ElementUnion distinct(type_, *slot.attr, leaves, slot.elements.size());
         for (const Element &element : slot.elements) {
-            // What two different elements have become (S-13).
-            if (slot.elements.size() > 1 && !seen.insert(element).second) continue;
-            for (const Leaf &leaf : element.leaves) leaves.push_back({leaf.attr, place, leaf.json});
-            place++;
+            const size_t first = leaves.size();
+            leaves.insert(leaves.end(), element.leaves.begin(), element.leaves.end());
+            distinct.add(first);
         }
+        distinct.finish();
     }
     if (auto r = check_bytes("the resource", bytes_of(leaves)); !r) return r;
     resource_.leaves = std::move(leaves);
@@ -173,21 +175,36 @@ Outcome PatchApplication::list(const PatchStep &step, Slot &slot) {
         for (size_t i = 0; i < all.size(); i++) all[i] = i;
         return remove_all(step, slot, all);
     }
-    if (step.op == PatchOp::replace) slot.elements.clear();
-    std::vector<Element> more = elements(step.values);
-    Present present(slot.elements, more.size());
-    work_.note(slot.elements.size() + more.size());
-    for (Element &element : more) {
-        if (step.op == PatchOp::add && present.has(element)) continue;
-        slot.elements.push_back(std::move(element));
-        const Leaf *primary = slot.primary ? slot.elements.back().find(*slot.primary) : nullptr;
-        // One may be, so that this happens once.
-        const bool claims = primary && primary->json == "true";
-        if (claims) claim_primary(slot, slot.elements.size() - 1);
-        present.note_last(claims);
+    std::vector<Element> sent = elements(step.values);
+    if (step.op == PatchOp::add) {
+        if (auto r = add_to(slot, std::move(sent)); !r) return r;
+    } else {
+        slot.elements = std::move(sent);
     }
-    if (auto r = work_.check(); !r) return r;
     return check_size(step, slot);
+}
+
+// What is there already takes over what is sent of it, once more (S-118, S-122).
+Outcome PatchApplication::add_to(Slot &slot, std::vector<Element> sent) {
+    work_.note(Present::cost(slot.elements.size(), sent.size()));
+    work_.note_walk(slot.elements.size());
+    work_.note_changes(sent.size());
+    if (auto r = work_.check(); !r) return r;
+    Present present(slot.identity, slot.elements, sent.size());
+    std::optional<size_t> winner;  // there is one at most
+    for (Element &element : sent) {
+        const auto same = present.find(element);
+        const size_t place = same ? *same : slot.elements.size();
+        if (is_primary(slot, element)) winner = place;
+        if (same) {
+            for (const Leaf &leaf : element.leaves) set(PatchOp::add, slot.elements[place], leaf);
+        } else {
+            slot.elements.push_back(std::move(element));
+            present.note_last();
+        }
+    }
+    if (winner) claim_primary(slot, *winner);
+    return work_.check();
 }
 
 Outcome PatchApplication::check_size(const PatchStep &step, const Slot &slot) const {
@@ -203,13 +220,9 @@ Outcome PatchApplication::check_size(const PatchStep &step, const Slot &slot) co
 
 // S-119
 void PatchApplication::claim_primary(Slot &slot, size_t winner) {
-    for (size_t i = 0; i < slot.elements.size(); i++) {
-        Element &element = slot.elements[i];
-        Leaf *primary = i == winner ? nullptr : element.find(*slot.primary);
-        if (!primary || primary->json != "true") continue;
-        primary->json = "false";
-        element.hash = 0;
-    }
+    for (size_t i = 0; i < slot.elements.size(); i++)
+        for (Leaf &leaf : slot.elements[i].leaves)
+            if (i != winner && slot.identity.is_primary(leaf)) leaf.json = "false";
 }
 
 // ---- Elements that a filter selects, or all of which a part is meant ----
@@ -235,6 +248,8 @@ Outcome PatchApplication::selected(const PatchStep &step, Slot &slot) {
     if (auto r = select(step, slot, targets); !r) return r;
     if (step.op == PatchOp::remove) return remove_all(step, slot, targets);
     if (targets.empty()) return create(step, slot);
+    work_.note_changes(targets.size());
+    if (auto r = work_.check(); !r) return r;
     for (size_t i : targets) change(step, slot.elements[i]);
     // One may be the primary, whatever the filter selects.
     if (sets_primary(slot, step.values)) claim_primary(slot, targets[0]);
@@ -246,8 +261,8 @@ Outcome PatchApplication::selected(const PatchStep &step, Slot &slot) {
 }
 
 bool PatchApplication::sets_primary(const Slot &slot, const LeafRange &range) const {
-    for (size_t i = range.first; i < range.last && slot.primary; i++)
-        if (value(i).attr == slot.primary->number && value(i).json == "true") return true;
+    for (size_t i = range.first; i < range.last; i++)
+        if (slot.identity.is_primary(value(i))) return true;
     return false;
 }
 
@@ -263,8 +278,7 @@ Outcome PatchApplication::create(const PatchStep &step, Slot &slot) {
     Element &element = slot.elements.emplace_back();
     if (filter) set_all(step.op, element, filter->element);
     set_all(step.op, element, step.values);
-    const Leaf *primary = slot.primary ? element.find(*slot.primary) : nullptr;
-    if (primary && primary->json == "true") claim_primary(slot, slot.elements.size() - 1);
+    if (is_primary(slot, element)) claim_primary(slot, slot.elements.size() - 1);
     return check_size(step, slot);
 }
 
@@ -301,7 +315,7 @@ void PatchApplication::set(PatchOp op, Element &element, const Leaf &value) {
                       {value.attr, 0, value.json});
     } else if (op == PatchOp::add && attr.parent && attr.def->multi_valued) {
         // Made anew for each element, and kept.
-        work_.note(1 + leaf->json.size() + value.json.size());
+        work_.note(1 + (leaf->json.size() + value.json.size()) / 2);
         if (work_.too_much()) return;
         std::vector<std::string_view> all = values_of(leaf->json);
         std::unordered_set<std::string_view> seen(all.begin(), all.end());

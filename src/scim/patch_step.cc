@@ -155,7 +155,8 @@ PatchStepReader::Step PatchStepReader::removal(PatchStep step, const json_t *val
     if (is_indispensable(step))
         return bad_request(ScimType::mutability,
                            "\"" + step.attr->path + "\" is required and cannot be removed");
-    // A value that is sent never means more than it says; of a whole attribute null is a value.
+    // Of several values a value that is sent never means more than it says; of a whole attribute null
+    // is a value. Where there is one value the path has said it all (RFC 7644 3.5.2.2).
     const bool many = step.attr->def->multi_valued || (step.part && step.part->def->multi_valued);
     const bool selected = step.part || step.filter;
     step.listed = many && value && (is_assigned(value) || !selected);

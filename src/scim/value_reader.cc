@@ -2,9 +2,11 @@
 
 #include "scim/value_reader.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "scim/datetime.h"
+#include "scim/same_element.h"
 
 namespace scim {
 
@@ -95,27 +97,6 @@ void write_number(std::string &out, const json_t *number) {
     write_decimal(out, value == 0 ? 0 : value);  // no -0.0
 }
 
-// The leaves of one element as one text: equal if and only if the elements are.
-std::string identity(const Leaf *from, const Leaf *to) {
-    std::string all;
-    for (; from != to; from++) {
-        all += std::to_string(from->attr);
-        all += '=';
-        all += from->json;  // ends where it says: it is one JSON value
-    }
-    return all;
-}
-
-// S-11: a missing `primary` is false.
-bool has_primary(const TypeView &type, const Leaf *from, const Leaf *to) {
-    for (; from != to; from++) {
-        const Attribute &def = *type.by_number(from->attr)->def;
-        if (def.type == Type::boolean && ascii_iequals(def.name, "primary") && from->json == "true")
-            return true;
-    }
-    return false;
-}
-
 }  // namespace
 
 Outcome ValueReader::collect_parts(const Attr &attr, const json_t *object) {
@@ -165,9 +146,10 @@ Outcome ValueReader::list(const Attr &attr, const json_t *value) {
     if (!elements) return Place{attr, {}}.wrong("an array", value);
     if (auto r = check_size(attr, *elements); !r) return r;
 
-    std::unordered_set<std::string> seen;
-    bool primary = false;
     element_ = 0;
+    ElementUnion distinct(type_, attr, out_.leaves, elements->size());
+    auto is_primary = [&](const Leaf &leaf) { return distinct.identity().is_primary(leaf); };
+    std::optional<uint32_t> primary;
     for (size_t i = 0; i < elements->size(); i++) {
         const json_t *element = (*elements)[i];
         if (json_is_null(element)) continue;
@@ -175,22 +157,15 @@ Outcome ValueReader::list(const Attr &attr, const json_t *value) {
         auto r = attr.def->type == Type::complex ? complex(attr, element, i, nullptr)
                                                  : part(attr, element, i);
         if (!r) return r;
-        const Leaf *from = out_.leaves.data() + first;
-        const Leaf *to = out_.leaves.data() + out_.leaves.size();
-        if (from == to) continue;  // nothing in it (S-19)
-        // The same element twice says nothing more (S-13).
-        if (elements->size() > 1 && !seen.insert(identity(from, to)).second) {
-            out_.leaves.resize(first);
-            continue;
-        }
-        if (has_primary(type_, from, to)) {
-            if (primary)
-                return invalid_value(Place{attr, i}.text() +
-                                     " is the second element with \"primary\": true; one may be");
-            primary = true;
-        }
-        element_++;
+        if (first == out_.leaves.size()) continue;  // nothing in it (S-19)
+        const uint32_t number = distinct.add(first);
+        if (std::none_of(out_.leaves.begin() + first, out_.leaves.end(), is_primary)) continue;
+        if (primary && *primary != number)
+            return invalid_value(Place{attr, i}.text() +
+                                 " is the second element with \"primary\": true; one may be");
+        primary = number;
     }
+    distinct.finish();
     return Done{};
 }
 

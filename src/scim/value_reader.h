@@ -1,8 +1,8 @@
 #pragma once
 // A client's JSON value of one attribute as leaves: what POST, PUT and PATCH share. Types are
-// checked, null and [] are unassigned (S-17), an element that occurs twice counts once (S-13), a
-// `primary` occurs once (S-11), and what only the server writes makes no leaf (S-24). Errors are 400
-// invalidValue and name the place: "emails[0].value".
+// checked, null and [] are unassigned (S-17), elements that are the same are one (S-13,
+// same_element.h), a `primary` occurs once (S-11), and what only the server writes makes no leaf
+// (S-24). Errors are 400 invalidValue and name the place: "emails[0].value".
 
 #include <optional>
 #include <string>

@@ -45,8 +45,10 @@ void singular() {
             "unprefixed-extension", "invalidPath", "an extension without its URN");
     dialect("", op("add", "colour", "\"D\""), "", "unknown-attribute:colour", "invalidPath",
             "an unknown attribute");
-    dialect(R"("title":"S")", op("remove", "title", "\"x\""), "", "remove-with-value",
-            "invalidValue", "a value beside a remove");
+    // The path means one value, and its sender takes that for gone.
+    for (const char *value : {"\"S\"", "\"another\"", "5", "[\"another\"]", R"({"value":"S"})"})
+        dialect(R"("title":"S")", op("remove", "title", value), "", "remove-with-value",
+                "invalidValue", std::string("a value beside a remove: ") + value);
     rfc(R"("title":"S")", op("remove", "title", "null"), "", "null beside a remove of one value");
 }
 
@@ -66,6 +68,10 @@ void complex() {
     rfc(name, op("replace", "name", "null"), "", "null unassigns all");
     rfc(name, op("remove", "name"), "", "remove");
     rfc(name, op("remove", "name.givenName"), R"("name":{"familyName":"F"})", "remove a part");
+    dialect(name, op("remove", "name.givenName", "\"H\""), R"("name":{"familyName":"F"})",
+            "remove-with-value", "invalidValue", "a part with another value");
+    dialect(name, op("remove", "name", R"({"givenName":"G"})"), "", "remove-with-value",
+            "invalidValue", "all parts with the value of one");
     rfc(R"("name":{"givenName":"G"})", op("remove", "name.givenName"), "", "the last part");
     rfc("", op("replace", "name.familyName", "\"F\""), R"("name":{"familyName":"F"})",
         "a part of what is not there");
@@ -231,6 +237,44 @@ void multi_valued() {
        "a part, by its value");
 }
 
+// S-13: no two elements of one type and value.
+void same_elements() {
+    const std::string mine =
+        R"("emails":[{"value":"w","type":"work"},{"value":"h","type":"home","primary":true}])";
+    auto add = [](const std::string &element) { return op("add", "emails", "[" + element + "]"); };
+    rfc(mine, add(R"({"type":"work","value":"w","primary":true})"),
+        R"("emails":[{"value":"w","type":"work","primary":true},{"value":"h","type":"home","primary":false}])",
+        "add makes primary what is there");
+    rfc(mine, add(R"({"value":"h","type":"home","display":"D"})"),
+        R"("emails":[{"value":"w","type":"work"},{"value":"h","display":"D","type":"home","primary":true}])",
+        "add gives it a name");
+    rfc(mine, add(R"({"value":"h","type":"home","primary":false})"),
+        R"("emails":[{"value":"w","type":"work"},{"value":"h","type":"home","primary":false}])",
+        "and takes primary away if that is said");
+    rfc(mine, add(R"({"value":"h","type":"home"})"), mine, "what says nothing new changes nothing");
+    for (const char *other : {R"({"value":"w","type":"home"})", R"({"value":"w"})",
+                              R"({"value":"W","type":"work"})", R"({"type":"work"})"})
+        rfc(mine, add(other), mine.substr(0, mine.size() - 1) + "," + other + "]",
+            std::string("others: ") + other);
+    rfc(mine,
+        add(R"({"value":"w","type":"work","display":"D"})") + "," +
+            op("replace", R"(emails[display eq "D"].value)", "\"x\""),
+        R"("emails":[{"value":"x","display":"D","type":"work"},{"value":"h","type":"home","primary":true}])",
+        "what follows finds one element");
+    rfc("",
+        op("replace", "emails",
+           R"([{"value":"w","display":"A","primary":true},{"value":"h"},)"
+           R"({"value":"w","display":"B","primary":false}])"),
+        R"("emails":[{"value":"w","display":"B","primary":true},{"value":"h"}])",
+        "of the same in one value the last counts, but who is primary stays it");
+    rfc(mine, op("replace", "emails.type", "\"x\"") + "," + op("replace", "emails.value", "\"y\""),
+        R"("emails":[{"value":"y","type":"x","primary":true}])", "or what became the same");
+    rfc(R"("addresses":[{"locality":"L","primary":false},{"locality":"M","primary":true}])",
+        op("add", "addresses", R"([{"locality":"L","primary":true}])"),
+        R"("addresses":[{"locality":"L","primary":true},{"locality":"M","primary":false}])",
+        "without a value all but primary counts");
+}
+
 void filtered() {
     rfc(both, op("replace", R"(emails[type eq "work"].value)", "\"x\""),
         R"("emails":[{"value":"x","type":"work","primary":true},{"value":"h","type":"home"}])",
@@ -275,6 +319,10 @@ void filtered() {
        "of the matches those that are listed");
     is(patched(both, op("remove", R"(emails[type eq "home"])", "null")), work,
        "a filter says enough");
+    dialect(both, op("remove", R"(emails[type eq "home"])", R"([{"value":"other"}])"), both,
+            "remove-with-value", "invalidValue", "none of the matches is listed");
+    dialect(both, op("remove", R"(emails[type eq "home"].value)", "\"other\""), both,
+            "remove-with-value", "invalidValue", "nor has their part that value");
     const std::string seats =
         "\"" + acme + R"(":{"seat":[{"value":"a","floor":3,"tags":["x","y"]},{"value":"b"}]})";
     rfc(seats, op("add", acme + R"(:seat[floor gt 2].tags)", R"(["z","x"])"),
@@ -409,6 +457,7 @@ int main() {
     active();
     without_path();
     multi_valued();
+    same_elements();
     filtered();
     created();
     manager();

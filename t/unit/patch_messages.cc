@@ -140,7 +140,7 @@ void speed() {
     ok(ms < 1000, "in " + std::to_string(ms) + " ms");
 
     std::string emails, adds;
-    for (int i = 0; i < 9000; i++)
+    for (int i = 0; i < 5000; i++)
         emails += (i ? ",\"" : "\"") + std::string("user") + std::to_string(i) + "@x.example\"";
     for (int i = 0; i < 1000; i++)
         adds +=
@@ -148,14 +148,14 @@ void speed() {
             op("add", "emails", "[\"new" + std::to_string(i) + "@x.example\",\"user5@x.example\"]");
     std::string after;
     ms = milliseconds([&] { after = patched("\"emails\":[" + emails + "]", adds); });
-    ok(std::count(after.begin(), after.end(), '{') == 10000 && ms < 6000,
-       "1,000 adds to 9,000 elements in " + std::to_string(ms) + " ms");
+    ok(std::count(after.begin(), after.end(), '{') == 6000 && ms < 6000,
+       "1,000 adds to 5,000 elements in " + std::to_string(ms) + " ms");
     after = patched("\"emails\":[" + emails + "]",
                     op("add", "emails", "[" + emails + R"(,{"type":"x"}])") + "," +
                         op(
                             "add", "emails", "[" + [&] {
                                 std::string more;
-                                for (int i = 0; i < 1001; i++)
+                                for (int i = 0; i < 5001; i++)
                                     more += (i ? ",\"" : "\"") + std::to_string(i) + "\"";
                                 return more;
                             }() + "]"));

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -125,6 +126,28 @@ inline bool is_primary(const json_t *element) {
     return json_is_true(json_object_get(element, "primary"));
 }
 
+// What an element is: its type and value, if it has a value and may have a type; otherwise all of it
+// but primary.
+inline Json essence(const Attribute &attr, const json_t *element) {
+    Json out = copy(element);
+    if (!json_is_object(element)) return out;
+    const bool pair = std::count(attr.parts.begin(), attr.parts.end(), "type") &&
+                      json_object_get(element, "value");
+    for (const std::string &part : attr.parts)
+        if (pair ? part != "type" && part != "value" : part == "primary")
+            json_object_del(out.get(), part.c_str());
+    return out;
+}
+
+inline json_t *find_same(const Attribute &attr, const json_t *list, const json_t *element) {
+    const Json wanted = essence(attr, element);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *one = json_array_get(list, i);
+        if (json_equal(essence(attr, one).get(), wanted.get())) return one;
+    }
+    return nullptr;
+}
+
 inline void only_primary(json_t *list, const json_t *winner) {
     for (size_t i = 0; i < json_array_size(list); i++) {
         json_t *element = json_array_get(list, i);
@@ -156,13 +179,31 @@ inline Json clean(const json_t *value) {
     return json_object_size(out.get()) ? std::move(out) : Json();
 }
 
-// Each value once, none that is none.
+// Equal values as one, none that is none.
 inline Json clean_list(const json_t *list) {
     Json out(json_array());
     for (size_t i = 0; i < json_array_size(list); i++) {
         Json element = clean(json_array_get(list, i));
         if (element && !contains(out.get(), element.get()))
             json_array_append(out.get(), element.get());
+    }
+    return out;
+}
+
+// The same elements as one: the last says what it is, but who is primary stays it.
+inline Json united(const Attribute &attr, const json_t *list) {
+    Json out(json_array());
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const Json element = clean(json_array_get(list, i));
+        if (!element) continue;
+        json_t *same = find_same(attr, out.get(), element.get());
+        if (!same) {
+            json_array_append(out.get(), element.get());
+            continue;
+        }
+        const bool primary = is_primary(same);
+        json_object_update(same, element.get());
+        if (primary) json_object_set_new(same, "primary", json_true());
     }
     return out;
 }
@@ -217,7 +258,7 @@ class Resource {
                                  : json_object_get(root_.get(), attr.extension.c_str());
             const json_t *list = json_object_get(parent, attr.name.c_str());
             if (!json_is_array(list)) continue;
-            Json cleaned = clean_list(list);
+            Json cleaned = united(attr, list);
             json_object_set(parent, attr.name.c_str(), cleaned.get());
         }
     }
@@ -342,13 +383,20 @@ class Resource {
     }
 
     static Json changed_whole(const Op &op, Json now) {
-        Json sent = clean_list(op.value.get());
+        Json sent = united(*op.attr, op.value.get());
         if (op.op == "replace") return sent;
         for (size_t i = 0; i < json_array_size(sent.get()); i++) {
-            Json element = copy(json_array_get(sent.get(), i));
-            if (contains(now.get(), element.get())) continue;
-            json_array_append(now.get(), element.get());
-            if (is_primary(element.get())) only_primary(now.get(), element.get());
+            json_t *element = json_array_get(sent.get(), i);
+            json_t *same = find_same(*op.attr, now.get(), element);
+            if (!same) {
+                same = element;
+                json_array_append(now.get(), element);
+            }
+            const char *key;
+            json_t *part;
+            json_object_foreach(element, key, part) if (same != element)
+                set_part(same, key, part, true);
+            if (is_primary(element)) only_primary(now.get(), same);
         }
         return now;
     }

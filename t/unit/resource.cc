@@ -88,6 +88,16 @@ void forms() {
         R"("roles":[{"value":"x","type":"t"},{"type":"t","value":"x"},{"value":"X","type":"t"}])",
         R"("roles":[{"value":"x","type":"t"},{"value":"X","type":"t"}])",
         "an element counts once, whatever the order of its parts");
+    becomes(R"("emails":[{"value":"x","type":"t","display":"A","primary":true},{"value":"y"},)"
+            R"({"value":"x","type":"u"},{"type":"t","value":"x","display":"B","primary":false}])",
+            R"("emails":[{"value":"x","display":"B","type":"t","primary":true},{"value":"y"},)"
+            R"({"value":"x","type":"u"}])",
+            "so does a type with a value: the last says the rest, but who is primary stays it");
+    becomes(
+        R"("addresses":[{"type":"t","locality":"L"},{"type":"t","locality":"L","primary":true},)"
+        R"({"type":"t","locality":"M"}])",
+        R"("addresses":[{"locality":"L","type":"t","primary":true},{"locality":"M","type":"t"}])",
+        "without a value all but primary counts");
     becomes(R"("id":5,"meta":"x","groups":[{"value":"g"}],"title":"t")", R"("title":"t")",
             "what only the server writes is ignored, of whatever kind");
     becomes(R"("password":"s3cret","title":"t")", R"("title":"t")", "a password is forgotten");
@@ -145,6 +155,9 @@ void kinds() {
     wrong(R"("emails":[{"value":"x"},7])", R"("emails[1]" must be an object, not a number)");
     wrong(R"("emails":[{"value":["x"]}])", R"("emails[0].value" must be a string, not an array)");
     wrong(R"("emails":[{"value":"x","primary":true},{"value":"y"},{"value":"z","primary":true}])",
+          R"("emails[2]" is the second element with "primary": true; one may be)");
+    wrong(R"("emails":[{"value":"x","primary":true},{"value":"x","primary":false},)"
+          R"({"value":"z","primary":true}])",
           R"("emails[2]" is the second element with "primary": true; one may be)");
     wrong("\"" + enterprise + R"(":"x")", "\"" + enterprise + "\" must be an object, not a string");
     is(read("[]").substr(0, 8), "not JSON", "an array is no resource");
