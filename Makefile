@@ -52,7 +52,7 @@ run: build | need-run ## start a scratch server and print a token and a curl lin
 stop: ## end the nginx that `make run DIR=…` started
 	@DIR='$(DIR)' tools/run.sh stop
 
-test: build units poke | need-test ## unit tests and tests on a real nginx; TESTS=t/010-x.t for one
+test: build units poke faults | need-test ## unit tests and tests on a real nginx; TESTS=t/010-x.t for one
 	$(test_env) $(PROVE) -j$(JOBS) -r $(TESTS)
 
 ## Before a commit
@@ -133,6 +133,7 @@ module: | need-build
 scimctl: $(B)/scimctl
 units: $(units) | stale-units
 poke: $(B)/poke
+faults: $(B)/faults.so
 
 # A unit test whose source is gone must not be run.
 stale-units:
@@ -176,11 +177,17 @@ build/fuzz/%: t/fuzz/%.cc $(fuzz_obj)
 $(B)/poke: t/tools/poke.cc $(B)/libscim.a
 	$(compile) -MF $(B)/obj/poke.d -o $@ $< $(LDFLAGS) $(B)/libscim.a $(LIBS)
 
+# A disk that fails when a test says so.
+$(B)/faults.so: t/tools/faults.cc | need-build
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -Wall -Wextra $(WERROR) -fPIC -shared -o $@ $< $(LDFLAGS)
+
 -include $(wildcard $(B)/obj/*.d $(B)/obj/*/*.d $(B)/unit/*.d build/fuzz/obj/*.d build/fuzz/obj/*/*.d)
 
 # What the tests are told. The module runs under Debian's nginx; the sanitizer's runtime is preloaded into that.
 test_env = TEST_NGINX_BINARY=$(NGINX_BINARY) TEST_NGINX_MODULE=$(abspath $(B)/objs/$(MODULE).so) \
-           TEST_SCIMCTL=$(abspath $(B)/scimctl) TEST_POKE=$(abspath $(B)/poke) $(test_env_$(FLAVOUR))
+           TEST_SCIMCTL=$(abspath $(B)/scimctl) TEST_POKE=$(abspath $(B)/poke) \
+           TEST_FAULTS=$(abspath $(B)/faults.so) $(test_env_$(FLAVOUR))
 test_env_sanitize = TEST_NGINX_PRELOAD=$(shell $(CXX) -print-file-name=libasan.so) \
            ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
            LSAN_OPTIONS=suppressions=$(abspath tools/lsan.supp):print_suppressions=0
@@ -226,6 +233,6 @@ build/tidy/src/%.ok: src/%.cc build/obj/%.o .clang-tidy
 build/tidy/t/unit/%.ok: t/unit/%.cc build/unit/%.o .clang-tidy
 	$(call tidy,$(tidy_tests))
 
-.PHONY: need-build need-run need-test need-all module scimctl units poke stale-units check-format check-layers check-compile \
-        check-tidy check-cppcheck FORCE
+.PHONY: need-build need-run need-test need-all module scimctl units poke faults stale-units check-format check-layers \
+        check-compile check-tidy check-cppcheck FORCE
 FORCE:

@@ -166,4 +166,10 @@ void append_datetime(std::string &out, int64_t milliseconds) {
     out.append(text, sizeof text);
 }
 
+std::string time_text(int64_t milliseconds) {
+    std::string out;
+    append_datetime(out, milliseconds);
+    return out;
+}
+
 }  // namespace scim

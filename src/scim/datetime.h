@@ -15,5 +15,6 @@ std::optional<int64_t> parse_datetime(std::string_view text);  // microseconds
 
 // 2026-11-21T10:00:00.123Z
 void append_datetime(std::string &out, int64_t milliseconds);
+std::string time_text(int64_t milliseconds);
 
 }  // namespace scim

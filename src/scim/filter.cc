@@ -77,13 +77,6 @@ int order_of(int64_t i, double d) {
     return -order_of(d - double(whole), 0.0);
 }
 
-template <class T>
-bool read_number(std::string_view json, T &number) {
-    const char *end = json.data() + json.size();
-    auto [stop, error] = std::from_chars(json.data(), end, number);
-    return error == std::errc() && stop == end;
-}
-
 bool number_matches(FilterOp op, const FilterValue &value, std::string_view json) {
     bool to_integer = value.kind == FilterValue::Kind::integer;
     int64_t i;

@@ -6,6 +6,7 @@
 // changed (S-159). Because keys are on disk, a change of their making is a new on-disk format, and
 // the Unicode version they were made with is written in the catalog.
 
+#include <charconv>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -47,5 +48,13 @@ std::string_view unicode_version();
 inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; }
 std::string ascii_lower(std::string_view s);
 bool ascii_iequals(std::string_view a, std::string_view b);
+
+// True if all of the text is one number, in decimal, that `number` can hold.
+template <class T>
+bool read_number(std::string_view text, T &number) {
+    const char *end = text.data() + text.size();
+    auto [stop, error] = std::from_chars(text.data(), end, number);
+    return error == std::errc() && stop == end;
+}
 
 }  // namespace scim

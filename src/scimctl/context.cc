@@ -183,12 +183,6 @@ int64_t now() {
     return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
-std::string time_text(int64_t milliseconds) {
-    std::string out;
-    append_datetime(out, milliseconds);
-    return out;
-}
-
 std::optional<int64_t> parse_time(std::string_view text, int64_t now) {
     if (auto duration = parse_duration(text)) return now + *duration;
     std::string full(text);

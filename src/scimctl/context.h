@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "scim/datetime.h"
 #include "scim/result.h"
 #include "service/store.h"
 #include "store/row.h"
@@ -54,8 +55,6 @@ int commit(const Globals &globals, store::WriteTxn &txn);
 
 int64_t now();  // milliseconds since 1970
 
-// "2026-11-21T10:00:00.000Z"
-std::string time_text(int64_t milliseconds);
 // A dateTime ("2026-11-21T10:00:00Z"), a date ("2026-11-21": its first moment, UTC) or a time from
 // now ("90d"): milliseconds since 1970. Nothing if it is none of them.
 std::optional<int64_t> parse_time(std::string_view text, int64_t now);

@@ -3,7 +3,6 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "scim/datetime.h"
 #include "scim/text.h"
@@ -32,19 +31,6 @@ Outcome readable(const store::Txn &txn) {
 
 std::string name_of(const Token &token) {
     return std::to_string(token.number) + " " + quoted(token.label);
-}
-
-std::string at_time(int64_t milliseconds) {
-    std::string out;
-    append_datetime(out, milliseconds);
-    return out;
-}
-
-std::optional<uint32_t> number_in(std::string_view text) {
-    uint32_t value = 0;
-    auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
 }
 
 bool is_printable(int32_t code_point) {
@@ -78,10 +64,10 @@ Outcome check_label(std::string_view label) {
 
 Outcome check_times(int64_t not_before, int64_t expires, int64_t now) {
     if (expires != 0 && expires <= now)
-        return nonsense("the token would have expired at " + at_time(expires) +
+        return nonsense("the token would have expired at " + time_text(expires) +
                         ", before it is made");
     if (expires != 0 && not_before >= expires)
-        return nonsense("the token would expire at " + at_time(expires) + ", before it is valid");
+        return nonsense("the token would expire at " + time_text(expires) + ", before it is valid");
     return Done{};
 }
 
@@ -107,16 +93,17 @@ Result<std::vector<TokenEntry>> tokens_named(store::Txn &txn, const Tenant &tena
                                              std::string_view which) {
     auto tokens = store::list_tokens(txn, tenant.number);
     if (auto r = readable(txn); !r) return r.error();
-    auto number = number_in(which);
+    uint32_t number = 0;
+    const bool is_number = read_number(which, number);
     tokens.erase(std::remove_if(tokens.begin(), tokens.end(),
                                 [&](const TokenEntry &e) {
-                                    return number ? e.token.number != *number
-                                                  : e.token.label != which;
+                                    return is_number ? e.token.number != number
+                                                     : e.token.label != which;
                                 }),
                  tokens.end());
     if (tokens.empty())
         return not_found("tenant " + quoted(tenant.name) + " has no token " +
-                         (number ? "number " + std::to_string(*number) : quoted(which)));
+                         (is_number ? "number " + std::to_string(number) : quoted(which)));
     return tokens;
 }
 

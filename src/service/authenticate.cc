@@ -14,12 +14,6 @@ namespace {
 
 Error unauthorized(std::string detail) { return Error{401, ScimType::none, std::move(detail), 0}; }
 
-std::string at_time(int64_t milliseconds) {
-    std::string out;
-    append_datetime(out, milliseconds);
-    return out;
-}
-
 // "Bearer x", "bearer  x" and, not in RFC 6750's form, "x" are the token x; "Basic x" is another
 // scheme.
 Result<std::string_view> bearer_token(std::string_view header, Dialect &dialect) {
@@ -55,10 +49,10 @@ Result<std::string_view> bearer_token(std::string_view header, Dialect &dialect)
 Outcome check_time(const Actor &actor, int64_t now) {
     if (actor.not_before != 0 && now < actor.not_before)
         return unauthorized("the token " + quoted(actor.label) + " is not valid before " +
-                            at_time(actor.not_before));
+                            time_text(actor.not_before));
     if (actor.expires != 0 && now >= actor.expires)
         return unauthorized("the token " + quoted(actor.label) + " expired at " +
-                            at_time(actor.expires) +
+                            time_text(actor.expires) +
                             "; create a new one with scimctl token create");
     return Done{};
 }
@@ -89,7 +83,7 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
     }
     if (row->revoked != 0)
         return unauthorized("the token " + quoted(row->label) + " was revoked at " +
-                            at_time(row->revoked));
+                            time_text(row->revoked));
     auto actor = std::make_shared<Actor>();
     actor->tenant = row->tenant;
     actor->token = row->number;

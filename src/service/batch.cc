@@ -199,12 +199,14 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) {
     const bool in_place = store_.env().in_place();
     store::Errc code = in_place ? attempt(jobs.data(), jobs.size()) : store::Errc::not_found;
     bool retry = code == store::Errc::map_full || code == store::Errc::no_space;
+    bool must_reopen = !in_place || code == store::Errc::panic;
     for (Job *job : jobs) {
         store::Errc mine = code;
         if (retry) {
             // What rides along may be what does not fit.
             drop_notes();
             mine = attempt(&job, 1);
+            must_reopen |= mine == store::Errc::panic;
         }
         if (mine != store::Errc::ok) job->planned = unwritable(mine);
     }
@@ -214,7 +216,7 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) {
         answer(*job, snapshot);
     }
     if (code != store::Errc::ok && in_place) problem_ = to_string(code);
-    if (code == store::Errc::panic || !in_place) return BatchOutcome::reopen;
+    if (must_reopen) return BatchOutcome::reopen;
     return code == store::Errc::ok || retry ? BatchOutcome::ok : BatchOutcome::failed;
 }
 

@@ -33,9 +33,9 @@ struct Job {
 
 enum class BatchOutcome : uint8_t {
     ok,
-    failed,  // 503 to all; after an input/output error nobody knows what was written
+    failed,  // 503 to all, nothing was written
     reopen,  // the environment must be reopened before anything else: LMDB's panic (outcome unknown),
-             // or its file was replaced (nothing was written). 503 to all
+    // or its file was replaced (nothing was written). 503 to all that were not written before
 };
 
 // Shows what an unfinished job has written; on any thread, from a snapshot after its commit.

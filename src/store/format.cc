@@ -1,8 +1,7 @@
 #include "store/format.h"
 
-#include <charconv>
-
 #include "scim/json.h"
+#include "scim/text.h"
 #include "store/bytes.h"
 #include "store/row.h"
 
@@ -24,17 +23,11 @@ std::string catalog_key(uint8_t kind, uint16_t number) {
     return key;
 }
 
-std::optional<uint64_t> number_in(Bytes text) {
-    uint64_t value = 0;
-    auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 std::optional<uint64_t> meta_number(Txn &txn, Bytes name) {
     Bytes text;
-    if (!txn.get(Db::meta, name, text)) return std::nullopt;
-    return number_in(text);
+    uint64_t number = 0;
+    if (!txn.get(Db::meta, name, text) || !read_number(text, number)) return std::nullopt;
+    return number;
 }
 
 void put_meta_number(WriteTxn &txn, Bytes name, uint64_t value) {

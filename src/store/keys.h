@@ -90,6 +90,7 @@ std::optional<IndexTail> index_tail(Bytes key);
 Key members_prefix(TenantNumber tenant, const Id &first);
 Key member_key(TenantNumber tenant, const Id &first, const Id &second);
 Key change_key(TenantNumber tenant, uint64_t position, uint16_t part);
+constexpr size_t change_key_size = 4 + 8 + 2;
 Key refusal_key(TenantNumber tenant, int64_t time, uint32_t sequence);
 Key tenant_prefix(TenantNumber tenant);
 // A tenant's rows of one kind, where a database has several: meta, local, jobs.

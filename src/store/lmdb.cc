@@ -203,6 +203,15 @@ bool Env::in_place() const {
     return on_disk.st_dev == opened.st_dev && on_disk.st_ino == opened.st_ino;
 }
 
+// Who fails to write the meta page is told of an input/output error or a full disk; MDB_PANIC is for
+// those who come after.
+bool Env::has_panicked() {
+    MDB_txn *txn = nullptr;
+    int rc = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+    if (rc == 0) mdb_txn_abort(txn);
+    return rc == MDB_PANIC;
+}
+
 bool Env::enter() {
     active_.fetch_add(1);
     if (!adopting_.load()) return true;
@@ -350,9 +359,9 @@ Errc WriteTxn::commit() {
     // (PowerDNS#15175).
     int rc = mdb_txn_commit(txn_);
     txn_ = nullptr;
+    if (rc != 0) fail(env_.has_panicked() ? Errc::panic : from_mdb(rc));
     env_.leave();
     entered_ = false;
-    if (rc != 0) fail(from_mdb(rc));
     return error_;
 }
 

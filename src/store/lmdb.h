@@ -112,6 +112,7 @@ class Env {
     Env() = default;
     Errc fill_up();
     Errc open_handles(bool create);
+    bool has_panicked();
     bool enter();  // false while the map is being adopted
     void leave();
     Errc adopt_map();

@@ -8,8 +8,6 @@ namespace scim::store {
 
 namespace {
 
-constexpr size_t change_key_size = 4 + 8 + 2;
-
 // The change that the cursor is at. False at the end of the tenant's rows; a damaged row fails the
 // transaction.
 bool read_part(Directory &directory, const Cursor &cursor, LoggedChange &part) {

@@ -8,7 +8,6 @@ namespace scim::store {
 
 namespace {
 
-constexpr size_t change_key_size = 4 + 8 + 2;
 constexpr size_t tenants_a_look = 250;  // each may be a page that must be read from disk
 // A tenant has pages of its own, which cost as much as so many rows that stand beside each other.
 constexpr size_t rows_a_tenant = 4;

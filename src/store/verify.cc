@@ -1,8 +1,7 @@
 #include "store/verify.h"
 
-#include <charconv>
-
 #include "scim/json.h"
+#include "scim/text.h"
 #include "store/directory.h"
 #include "store/format.h"
 #include "store/row.h"
@@ -94,8 +93,7 @@ void Verifier::check_meta_row(Bytes key, Bytes value) {
             key != "catalog_epoch" && key != "auth_epoch" && key != "tenant_number")
             return;  // a later build's own
         uint64_t number = 0;
-        auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), number);
-        if (ec != std::errc() || end != value.data() + value.size())
+        if (!read_number(value, number))
             problem(Db::meta, std::string(key), quoted(value) + " is no number");
         if (key == "tenant_number") tenant_numbers_ = number;
         return;
@@ -229,7 +227,7 @@ void Verifier::check_local() {
 // The change log
 
 void Verifier::check_changes() {
-    v_.each_tenant_row(Db::changes, 14, 14,
+    v_.each_tenant_row(Db::changes, change_key_size, change_key_size,
                        [&](Bytes key, Bytes value) { check_change(key, value); });
     end_of_changes();
 }

@@ -9,7 +9,8 @@ package Scim;
 #     $t->finish;      # fails if nginx logged what it should not have; then done_testing
 #
 # Everything waits for something to happen, until a deadline; nothing sleeps in hope. Environment: TEST_NGINX_BINARY,
-# TEST_NGINX_MODULE, TEST_NGINX_PRELOAD (a sanitizer's runtime), TEST_SCIMCTL, TEST_POKE, TEST_LEAVE (keep the directory).
+# TEST_NGINX_MODULE, TEST_NGINX_PRELOAD (a sanitizer's runtime), TEST_SCIMCTL, TEST_POKE, TEST_FAULTS, TEST_LEAVE
+# (keep the directory).
 
 use strict;
 use warnings;

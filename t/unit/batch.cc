@@ -4,73 +4,14 @@
 
 #include "service/batch.h"
 
-#include "fixture.h"
-#include "service/read.h"
+#include "client.h"
 #include "service/token.h"
 
 using namespace scim;
 using namespace scim::service;
+using fixture::Client;
 
 namespace {
-
-const Settings settings;
-
-// One tenant's side of a store: sends requests, remembers answers.
-class Client {
-  public:
-    Client(Store &store, const store::Tenant &tenant)
-        : writer_(store), session_(store), actor_(std::make_shared<Actor>()) {
-        actor_->tenant = tenant.number;
-        actor_->tenant_name = tenant.name;
-        actor_->scopes = store::scope_read | store::scope_write;
-    }
-
-    Job *job(Method method, std::string path, std::string body = {}) {
-        jobs_.push_back(std::make_unique<Owned>());
-        Owned &owned = *jobs_.back();
-        owned.path = std::move(path);
-        owned.body = std::move(body);
-        owned.job.request.method = method;
-        owned.job.request.path = owned.path;
-        owned.job.request.body = owned.body;
-        owned.job.request.base_url = "https://x/scim";
-        owned.job.request.settings = &settings;
-        owned.job.request.now = now_ += 10;
-        owned.job.actor = actor_;
-        return &owned.job;
-    }
-    BatchOutcome run(const std::vector<Job *> &jobs) { return writer_.run(jobs); }
-    Response &send(Method method, std::string path, std::string body = {}) {
-        Job *one = job(method, std::move(path), std::move(body));
-        writer_.run({one});
-        return one->response;
-    }
-    Response get(std::string_view path, std::string_view args = {}) {
-        Request request;
-        request.path = path;
-        request.args = args;
-        request.base_url = "https://x/scim";
-        request.settings = &settings;
-        Snapshot snapshot(session_);
-        Response response;
-        auto outcome = read(snapshot, *actor_, request, response);
-        if (!outcome) refuse(response, outcome.error(), request.id);
-        return response;
-    }
-    Actor &actor() { return *actor_; }
-    Writer &writer() { return writer_; }
-    int64_t now_ = 1000000;
-
-  private:
-    struct Owned {
-        std::string path, body;
-        Job job;
-    };
-    Writer writer_;
-    Session session_;
-    std::shared_ptr<Actor> actor_;
-    std::vector<std::unique_ptr<Owned>> jobs_;
-};
 
 std::string user(std::string_view name, std::string_view more = "") {
     return R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":")" +
@@ -139,13 +80,13 @@ void test_put_keeps(Client &client) {
 
 void test_time_never_goes_back(Client &client) {
     Response a = client.send(Method::post, "/Users", user("clock1"));
-    client.now_ -= 500000;
+    client.now -= 500000;
     Response b = client.send(Method::post, "/Users", user("clock2"));
     auto created = [](const Response &r) {
         return r.body.substr(r.body.find("\"created\":\"") + 11, 24);
     };
     ok(created(b) >= created(a), "whatever the clock does");
-    client.now_ += 500000;
+    client.now += 500000;
 }
 
 void test_scopes(Client &client) {
@@ -212,13 +153,13 @@ void test_uses_are_kept(Client &client, Store &store) {
     is(used(), 0, "the use of a token waits");
     client.send(Method::post, "/Users", user("use"));
     is(used(), 500, "for the next commit");
-    do_chores(writer, client.now_);
-    ok(writer.chores(client.now_) == Writer::Chores::none, "and is done then");
+    do_chores(writer, client.now);
+    ok(writer.chores(client.now) == Writer::Chores::none, "and is done then");
     writer.add_uses({{token.tenant, token.number, 600}, {token.tenant, token.number, 550}});
-    ok(writer.chores(client.now_) == Writer::Chores::notes, "or for a quiet moment");
-    is(do_chores(writer, client.now_), 1, "which");
+    ok(writer.chores(client.now) == Writer::Chores::notes, "or for a quiet moment");
+    is(do_chores(writer, client.now), 1, "which");
     is(used(), 600, "writes the later one");
-    ok(writer.chores(client.now_) == Writer::Chores::none, "once");
+    ok(writer.chores(client.now) == Writer::Chores::none, "once");
 }
 
 void test_catalog_change(Client &client, Store &store) {
@@ -251,12 +192,12 @@ void test_old_changes(Client &client, Store &store) {
     client.send(Method::post, "/Users", user("old"));
     uint64_t before = changes();
     ok(before > 5, "changes");
-    do_chores(client.writer(), client.now_);
+    do_chores(client.writer(), client.now);
     is(changes(), before, "are kept");
-    ok(client.writer().chores(client.now_) == Writer::Chores::none, "and nothing is left to do");
-    client.now_ += store.retention().age + 1;
-    ok(client.writer().chores(client.now_) == Writer::Chores::rows, "until they are old");
-    do_chores(client.writer(), client.now_);
+    ok(client.writer().chores(client.now) == Writer::Chores::none, "and nothing is left to do");
+    client.now += store.retention().age + 1;
+    ok(client.writer().chores(client.now) == Writer::Chores::rows, "until they are old");
+    do_chores(client.writer(), client.now);
     is(changes(), 0u, "then they go");
     Response after = client.send(Method::post, "/Users", user("young"));
     is(after.etag, "W/\"" + std::to_string(before + 1) + "\"", "the next has the next position");

@@ -4,13 +4,12 @@
 
 #include <ctime>
 
+#include "client.h"
 #include "filter_fixture.h"
-#include "fixture.h"
-#include "service/batch.h"
-#include "service/read.h"
 
 using namespace scim;
 using namespace scim::service;
+using fixture::Client;
 
 namespace {
 
@@ -20,50 +19,18 @@ std::string repeated(std::string_view text, size_t times) {
     return out;
 }
 
-class Client {
-  public:
-    explicit Client(Store &store)
-        : writer_(store), session_(store), actor_(std::make_shared<Actor>()) {
-        actor_->tenant = fixture::add_tenant(store.env(), "one").number;
-        actor_->scopes = store::scope_read | store::scope_write;
-    }
-    std::string create(std::string_view title) {
-        std::string body = R"({"userName":"u)" + std::to_string(++now_) + R"(","title":")";
-        body.append(title) += "\"}";
-        Job job;
-        job.request = request("/Users", body);
-        job.actor = actor_;
-        writer_.run({&job});
-        return job.response.facts.resource_id;
-    }
-    // "answered", "deferred", or the sentence of an error.
-    std::string search(const std::string &body, Patience patience = Patience::event_loop) {
-        Response response;
-        Snapshot snapshot(session_);
-        auto reading = read(snapshot, *actor_, request("/Users/.search", body), response, patience);
-        if (!reading) return reading.error().detail;
-        return *reading == Reading::deferred ? "deferred" : "answered";
-    }
+// The id of a user with this title.
+std::string create(Client &client, const std::string &title) {
+    static int users = 0;
+    return client.create(
+        "/Users", R"({"userName":"u)" + std::to_string(++users) + R"(","title":")" + title + "\"}");
+}
 
-  private:
-    Request request(std::string_view path, std::string_view body) {
-        Request request;
-        request.method = Method::post;
-        request.path = path;
-        request.body = body;
-        request.content_type = "application/scim+json";
-        request.base_url = "https://x/scim";
-        request.settings = &settings_;
-        request.now = ++now_;
-        return request;
-    }
-
-    Settings settings_;
-    Writer writer_;
-    Session session_;
-    std::shared_ptr<Actor> actor_;
-    int64_t now_ = 1000000;
-};
+std::string search(Client &client, const std::string &body,
+                   Patience patience = Patience::event_loop) {
+    Response response;
+    return client.ask(client.request(Method::post, "/Users/.search", body), response, patience);
+}
 
 std::string search_body(const std::string &member) {
     return R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"count":0,)" +
@@ -95,9 +62,9 @@ void test_titles(Client &client) {
         {repeated("a\\n", 20000), 16, "deferred", "escapes for many terms"},
     };
     for (const auto &[title, terms, said, name] : cases) {
-        const std::string body = one_user(client.create(title), terms);
-        is(client.search(body), said, name);
-        is(client.search(body, Patience::thread), "answered", "a thread has time");
+        const std::string body = one_user(create(client, title), terms);
+        is(search(client, body), said, name);
+        is(search(client, body, Patience::thread), "answered", "a thread has time");
     }
 }
 
@@ -108,14 +75,14 @@ void test_scans(Client &client) {
                std::string(by) + "\"}";
     };
     const std::string filtered = search_body(R"("filter":"title sw \"x\"")");
-    for (int i = 0; i < 20; i++) client.create(repeated("é", 200));
-    is(client.search(filtered), "answered", "a scan of titles that are not long");
-    is(client.search(sorted("title")), "answered", "and their order");
-    for (int i = 0; i < 20; i++) client.create(repeated("é", 400));
-    is(client.search(filtered), "deferred", "of titles that are long together");
-    is(client.search(sorted("title")), "deferred", "and their order");
-    is(client.search(sorted("userName")), "answered", "what is not looked at takes no time");
-    is(client.search(sorted("groups.display")), "deferred", "names of groups may be long");
+    for (int i = 0; i < 20; i++) create(client, repeated("é", 200));
+    is(search(client, filtered), "answered", "a scan of titles that are not long");
+    is(search(client, sorted("title")), "answered", "and their order");
+    for (int i = 0; i < 20; i++) create(client, repeated("é", 400));
+    is(search(client, filtered), "deferred", "of titles that are long together");
+    is(search(client, sorted("title")), "deferred", "and their order");
+    is(search(client, sorted("userName")), "answered", "what is not looked at takes no time");
+    is(search(client, sorted("groups.display")), "deferred", "names of groups may be long");
 }
 
 void test_bodies(Client &client) {
@@ -123,8 +90,8 @@ void test_bodies(Client &client) {
         std::string body = search_body("\"startIndex\":1");
         return body + std::string(size - body.size(), ' ');
     };
-    is(client.search(padded(16 * 1024)), "answered", "a search of 16 KiB");
-    is(client.search(padded(16 * 1024 + 1)), "deferred", "a byte more");
+    is(search(client, padded(16 * 1024)), "answered", "a search of 16 KiB");
+    is(search(client, padded(16 * 1024 + 1)), "deferred", "a byte more");
 }
 
 double cpu_time() {

@@ -3,12 +3,11 @@
 
 #include "service/outlet.h"
 
-#include "fixture.h"
-#include "service/batch.h"
-#include "service/read.h"
+#include "client.h"
 
 using namespace scim;
 using namespace scim::service;
+using fixture::Client;
 
 namespace {
 
@@ -66,63 +65,6 @@ void test_sizes() {
     }
 }
 
-// A tenant with long names in it, and a group of them.
-class Client {
-  public:
-    explicit Client(Store &store)
-        : writer_(store), session_(store), actor_(std::make_shared<Actor>()) {
-        actor_->tenant = fixture::add_tenant(store.env(), "one").number;
-        actor_->scopes = store::scope_read | store::scope_write;
-        settings_.max_results = 1000;
-    }
-    Request request(Method method, std::string_view path, std::string_view text, Sink *sink) {
-        Request request;
-        request.method = method;
-        request.path = path;
-        (method == Method::get ? request.args : request.body) = text;
-        request.base_url = "https://x/scim";
-        request.settings = &settings_;
-        request.sink = sink;
-        request.now = ++now_;
-        return request;
-    }
-    // REQUIRES: `job` stays where it is.
-    void send(Job &job, Method method, std::string_view path, std::string_view body,
-              Sink *sink = nullptr) {
-        job.request = request(method, path, body, sink);
-        job.actor = actor_;
-        writer_.run({&job});
-    }
-    std::string create(std::string_view path, const std::string &body) {
-        Job job;
-        send(job, Method::post, path, body);
-        return job.response.facts.resource_id;
-    }
-    void finish(Job &job) {
-        Snapshot snapshot(session_);
-        finish_answer(job, snapshot);
-    }
-    // "deferred", the sentence of an error, or "answered".
-    std::string get(Response &response, std::string_view path, std::string_view args = {},
-                    Sink *sink = nullptr, Patience patience = Patience::thread) {
-        Request asked = request(Method::get, path, args, sink);
-        Snapshot snapshot(session_);
-        auto reading = read(snapshot, *actor_, asked, response, patience);
-        if (!reading) {
-            refuse(response, reading.error(), asked.id);
-            return reading.error().detail;
-        }
-        return *reading == Reading::deferred ? "deferred" : "answered";
-    }
-
-  private:
-    Settings settings_;
-    Writer writer_;
-    Session session_;
-    std::shared_ptr<Actor> actor_;
-    int64_t now_ = 1000000;
-};
-
 std::string members(const std::vector<std::string> &ids) {
     std::string out = R"("members":[)";
     for (const std::string &id : ids) out += R"({"value":")" + id + "\"},";
@@ -134,14 +76,22 @@ std::string group(std::string_view name, const std::vector<std::string> &ids) {
     return R"({"displayName":")" + std::string(name) + "\"," + members(ids) + "}";
 }
 
+std::string get(Client &client, Response &response, std::string_view path,
+                std::string_view args = {}, Sink *sink = nullptr,
+                Patience patience = Patience::thread) {
+    Request request = client.request(Method::get, path, args);
+    request.sink = sink;
+    return client.ask(request, response, patience);
+}
+
 void test_reads(Client &client, const std::string &path, std::string_view args,
                 std::string_view name) {
     Response whole, loop;
-    is(client.get(whole, path, args), "answered", std::string(name) + ": without a sink");
+    is(get(client, whole, path, args), "answered", std::string(name) + ": without a sink");
     ok(whole.body.size() > 2 * Outlet::memory, "is long");
     Kept sink;
     Response response;
-    is(client.get(response, path, args, &sink), "answered", "with one");
+    is(get(client, response, path, args, &sink), "answered", "with one");
     ok(sink.text == whole.body, "is the same, byte for byte");
     is(response.in_sink, whole.body.size(), "and counted");
     is(response.body, "", "nothing is left in memory");
@@ -150,33 +100,35 @@ void test_reads(Client &client, const std::string &path, std::string_view args,
     for (size_t fails : {1, 2}) {
         Kept bad;
         bad.fails = fails;
-        ok(client.get(response, path, args, &bad).find("cannot be written") != std::string::npos,
+        ok(get(client, response, path, args, &bad).find("cannot be written") != std::string::npos,
            "a sink that fails in write " + std::to_string(fails));
         is(response.status, 503, "makes it an error");
         is(response.in_sink, 0u, "whose body is in memory");
         is(bad.writes, fails, "at once");
     }
-    is(client.get(loop, path, args, nullptr, Patience::event_loop), "deferred",
+    is(get(client, loop, path, args, nullptr, Patience::event_loop), "deferred",
        "the event loop leaves it to a thread");
     ok(loop.body.size() <= 2 * Outlet::memory, "before it is long");
 }
 
 void test_writes(Client &client, const std::string &path, const std::vector<std::string> &ids) {
     const std::string body = group("written", ids);
-    Job job;
     Kept sink;
-    client.send(job, Method::put, path, body, &sink);
+    Job &job = *client.job(Method::put, path, body);
+    job.request.sink = &sink;
+    client.run({&job});
     ok(job.unfinished, "a write with many members to show is not finished by the writer");
     is(job.response.status, 200, "though done");
     is(sink.writes, 0u, "and not begun to be shown");
     client.finish(job);
     Response shown;
-    is(client.get(shown, path), "answered", "finished later");
+    is(get(client, shown, path), "answered", "finished later");
     ok(sink.text == shown.body, "it shows what GET does");
     is(job.response.etag, shown.etag, "with its ETag");
     Kept bad;
     bad.fails = 2;
-    client.send(job, Method::put, path, body, &bad);
+    job.request.sink = &bad;
+    client.run({&job});
     client.finish(job);
     is(job.response.status, 204, "a sink that fails does not undo the write");
     ok(job.response.body.empty() && job.response.in_sink == 0, "which is answered without a body");
@@ -191,6 +143,7 @@ int main() {
     fixture::TempDir dir;
     auto store = fixture::open_store(dir.path, size_t(256) << 20);
     Client client(*store);
+    client.settings.max_results = 1000;
     std::vector<std::string> ids;
     ids.reserve(510);
     const std::string name(60000, 'x');

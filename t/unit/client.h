@@ -1,0 +1,96 @@
+#pragma once
+// One tenant's side of a store: what it sends, and what it is told.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fixture.h"
+#include "service/batch.h"
+#include "service/read.h"
+
+namespace fixture {
+
+using namespace scim::service;
+
+class Client {
+  public:
+    Client(Store &store, const scim::store::Tenant &tenant)
+        : writer_(store), session_(store), actor_(std::make_shared<Actor>()) {
+        actor_->tenant = tenant.number;
+        actor_->tenant_name = tenant.name;
+        actor_->scopes = scim::store::scope_read | scim::store::scope_write;
+    }
+    explicit Client(Store &store) : Client(store, add_tenant(store.env(), "one")) {}
+
+    // `text`: of GET the arguments, else the body. REQUIRES: the texts outlive the request.
+    Request request(Method method, std::string_view path, std::string_view text = {}) {
+        Request request;
+        request.method = method;
+        request.path = path;
+        (method == Method::get ? request.args : request.body) = text;
+        request.content_type = "application/scim+json";
+        request.base_url = "https://x/scim";
+        request.settings = &settings;
+        request.now = now += 10;
+        return request;
+    }
+
+    // A write, to be run(). It lives as long as the client.
+    Job *job(Method method, std::string path, std::string body = {}) {
+        jobs_.push_back(std::make_unique<Owned>(Owned{std::move(path), std::move(body), {}}));
+        Owned &owned = *jobs_.back();
+        owned.job.request = request(method, owned.path, owned.body);
+        owned.job.actor = actor_;
+        return &owned.job;
+    }
+    BatchOutcome run(const std::vector<Job *> &jobs) { return writer_.run(jobs); }
+    Response &send(Method method, std::string path, std::string body = {}) {
+        Job *one = job(method, std::move(path), std::move(body));
+        run({one});
+        return one->response;
+    }
+    // The id of a new resource; empty if there is none.
+    std::string create(std::string path, std::string body) {
+        return send(Method::post, std::move(path), std::move(body)).facts.resource_id;
+    }
+    // What the writer has left unfinished.
+    void finish(Job &job) {
+        Snapshot snapshot(session_);
+        finish_answer(job, snapshot);
+    }
+
+    // "answered", "deferred", or the sentence of the error that `response` is.
+    std::string ask(const Request &request, Response &response,
+                    Patience patience = Patience::thread) {
+        Snapshot snapshot(session_);
+        auto reading = read(snapshot, *actor_, request, response, patience);
+        if (!reading) {
+            refuse(response, reading.error(), request.id);
+            return reading.error().detail;
+        }
+        return *reading == Reading::deferred ? "deferred" : "answered";
+    }
+    Response get(std::string_view path, std::string_view args = {}) {
+        Response response;
+        ask(request(Method::get, path, args), response);
+        return response;
+    }
+
+    Actor &actor() { return *actor_; }
+    Writer &writer() { return writer_; }
+    Settings settings;
+    int64_t now = 1000000;
+
+  private:
+    struct Owned {
+        std::string path, body;
+        Job job;
+    };
+    Writer writer_;
+    Session session_;
+    std::shared_ptr<Actor> actor_;
+    std::vector<std::unique_ptr<Owned>> jobs_;
+};
+
+}  // namespace fixture
