@@ -165,7 +165,8 @@ PatchStepReader::Step PatchStepReader::removal(PatchStep step, const json_t *val
     if (!step.listed) return Step(std::move(step));
     if (!is_assigned(value)) return Step(std::nullopt);
     step.values.first = leaves_.size();
-    auto r = step.part ? reader_.simple(*step.part, value) : reader_.list(*step.attr, value);
+    auto r =
+        step.part ? reader_.simple(*step.part, value) : reader_.descriptions(*step.attr, value);
     if (!r) return r.error();
     step.values.last = leaves_.size();
     if (step.values.empty()) return Step(std::nullopt);
