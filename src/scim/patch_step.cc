@@ -37,6 +37,11 @@ Json to_json(const FilterValue &value) {
 
 }  // namespace
 
+Error in_operation(size_t i, std::string_view member, Error error) {
+    error.detail.insert(0, "Operations[" + std::to_string(i) + "]" + std::string(member) + ": ");
+    return error;
+}
+
 PatchStepReader::Step PatchStepReader::read(PatchOp op, Path path, std::string_view text,
                                             const json_t *value) {
     PatchStep step;

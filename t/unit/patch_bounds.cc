@@ -1,4 +1,4 @@
-// What one PATCH may cost is bounded, whatever the resource and the request: time is some 50
+// What one PATCH may cost is bounded, whatever the resource and the request: time is less than 100
 // milliseconds of everybody else's, a resource does not become larger than 16 MiB.
 
 #include <algorithm>
