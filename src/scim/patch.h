@@ -57,8 +57,8 @@ class Patch {
 
     // Applies all operations in order; a later one sees what an earlier one did. Leaves that are not
     // touched, or that `type` does not declare, stay as they are; new ones point into the Patch,
-    // which must outlive them. On an error (400 noTarget, too many elements; 413, too much to
-    // compare or too many bytes) the resource is as it was. Whether required attributes are left, and whether
+    // which must outlive them. On an error (400 noTarget, too many elements; 413, too much to compare
+    // or too many bytes) the resource is as it was. Whether required attributes are left, and whether
     // immutable ones are as they were, is asked afterwards (check_required(); a comparison with the
     // old resource). REQUIRES: leaves in canonical order, which they are in afterwards; the `type`
     // of parse().

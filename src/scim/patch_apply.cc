@@ -22,6 +22,12 @@ struct Slot {
     std::vector<Element> elements;
 };
 
+// An element of which nothing is left is none (S-19).
+void erase_empty(std::vector<Element> &elements) {
+    auto is_empty = [](const Element &element) { return element.leaves.empty(); };
+    elements.erase(std::remove_if(elements.begin(), elements.end(), is_empty), elements.end());
+}
+
 bool is_primary(const Slot &slot, const Element &element) {
     return std::any_of(element.leaves.begin(), element.leaves.end(),
                        [&](const Leaf &leaf) { return slot.identity.is_primary(leaf); });
@@ -86,9 +92,7 @@ Outcome PatchApplication::run() {
     take_apart();
     for (const PatchStep &step : patch_.steps_)
         if (auto r = make(step); !r) {
-            r.error().detail = "Operations[" + std::to_string(step.operation) +
-                               "]: " + std::move(r.error().detail);
-            return r;
+            return in_operation(step.operation, "", std::move(r.error()));
         }
     return put_together();
 }
@@ -253,9 +257,7 @@ Outcome PatchApplication::selected(const PatchStep &step, Slot &slot) {
     for (size_t i : targets) change(step, slot.elements[i]);
     // One may be the primary, whatever the filter selects.
     if (sets_primary(slot, step.values)) claim_primary(slot, targets[0]);
-    auto gone = [](const Element &element) { return element.leaves.empty(); };
-    slot.elements.erase(std::remove_if(slot.elements.begin(), slot.elements.end(), gone),
-                        slot.elements.end());
+    erase_empty(slot.elements);
     if (auto r = work_.check(); !r) return r;
     return check_size(step, slot);
 }
@@ -345,8 +347,7 @@ Outcome PatchApplication::remove_all(const PatchStep &step, Slot &slot, const Ta
             if (auto r = work_.check(); !r) return r;
         }
     }
-    auto gone = [](const Element &element) { return element.leaves.empty(); };
-    all.erase(std::remove_if(all.begin(), all.end(), gone), all.end());
+    erase_empty(all);
     return Done{};
 }
 
@@ -377,9 +378,7 @@ Error Patch::in_last_operation(const Attr &attr, Error error) const {
     const Attr *top = attr.parent ? attr.parent : &attr;
     auto last = std::find_if(steps_.rbegin(), steps_.rend(),
                              [&](const PatchStep &step) { return step.attr == top; });
-    if (last != steps_.rend())
-        error.detail.insert(0, "Operations[" + std::to_string(last->operation) + "]: ");
-    return error;
+    return last == steps_.rend() ? error : in_operation(last->operation, "", std::move(error));
 }
 
 }  // namespace scim

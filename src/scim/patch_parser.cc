@@ -17,13 +17,6 @@ Error invalid_value(std::string detail) {
     return bad_request(ScimType::invalid_value, std::move(detail));
 }
 
-// In front of what is said about an operation, or about its `member`.
-Error in_operation(size_t i, std::string_view member, Error error) {
-    error.detail = "Operations[" + std::to_string(i) + "]" + std::string(member) + ": " +
-                   std::move(error.detail);
-    return error;
-}
-
 bool is_read_only(const TypeView &type, const Attr &attr) {
     return attr.def->mutability == Mutability::read_only || &attr == type.schemas ||
            (attr.parent && is_read_only(type, *attr.parent));

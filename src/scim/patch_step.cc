@@ -37,6 +37,11 @@ Json to_json(const FilterValue &value) {
 
 }  // namespace
 
+Error in_operation(size_t i, std::string_view member, Error error) {
+    error.detail.insert(0, "Operations[" + std::to_string(i) + "]" + std::string(member) + ": ");
+    return error;
+}
+
 PatchStepReader::Step PatchStepReader::read(PatchOp op, Path path, std::string_view text,
                                             const json_t *value) {
     PatchStep step;
@@ -165,7 +170,8 @@ PatchStepReader::Step PatchStepReader::removal(PatchStep step, const json_t *val
     if (!step.listed) return Step(std::move(step));
     if (!is_assigned(value)) return Step(std::nullopt);
     step.values.first = leaves_.size();
-    auto r = step.part ? reader_.simple(*step.part, value) : reader_.list(*step.attr, value);
+    auto r =
+        step.part ? reader_.simple(*step.part, value) : reader_.descriptions(*step.attr, value);
     if (!r) return r.error();
     step.values.last = leaves_.size();
     if (step.values.empty()) return Step(std::nullopt);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "scim/catalog.h"
@@ -45,6 +46,9 @@ struct PatchStep {
     LeafRange values;
     std::vector<const Attr *> unassigned;  // parts that go
 };
+
+// `error` with the operation that it is about in front, or its `member`: "Operations[1].path: …".
+Error in_operation(size_t i, std::string_view member, Error error);
 
 class PatchStepReader {
   public:

@@ -141,15 +141,11 @@ Outcome ValueReader::check_size(const Attr &attr, const Elements &elements) cons
                          " elements; " + std::to_string(max_elements) + " are allowed");
 }
 
-Outcome ValueReader::list(const Attr &attr, const json_t *value) {
+template <class Then>
+Outcome ValueReader::each_element(const Attr &attr, const json_t *value, Then then) {
     const auto elements = dialect_.elements(value);
     if (!elements) return Place{attr, {}}.wrong("an array", value);
     if (auto r = check_size(attr, *elements); !r) return r;
-
-    element_ = 0;
-    ElementUnion distinct(type_, attr, out_.leaves, elements->size());
-    auto is_primary = [&](const Leaf &leaf) { return distinct.identity().is_primary(leaf); };
-    std::optional<uint32_t> primary;
     for (size_t i = 0; i < elements->size(); i++) {
         const json_t *element = (*elements)[i];
         if (json_is_null(element)) continue;
@@ -158,15 +154,36 @@ Outcome ValueReader::list(const Attr &attr, const json_t *value) {
                                                  : part(attr, element, i);
         if (!r) return r;
         if (first == out_.leaves.size()) continue;  // nothing in it (S-19)
+        if (r = then(i, first); !r) return r;
+    }
+    return Done{};
+}
+
+Outcome ValueReader::list(const Attr &attr, const json_t *value) {
+    element_ = 0;
+    ElementUnion distinct(type_, attr, out_.leaves, Elements(value).size());
+    auto is_primary = [&](const Leaf &leaf) { return distinct.identity().is_primary(leaf); };
+    std::optional<uint32_t> primary;
+    auto r = each_element(attr, value, [&](size_t i, size_t first) -> Outcome {
         const uint32_t number = distinct.add(first);
-        if (std::none_of(out_.leaves.begin() + first, out_.leaves.end(), is_primary)) continue;
+        const auto leaves = out_.leaves.begin() + std::ptrdiff_t(first);
+        if (std::none_of(leaves, out_.leaves.end(), is_primary)) return Done{};
         if (primary && *primary != number)
             return invalid_value(Place{attr, i}.text() +
                                  " is the second element with \"primary\": true; one may be");
         primary = number;
-    }
-    distinct.finish();
-    return Done{};
+        return Done{};
+    });
+    if (r) distinct.finish();
+    return r;
+}
+
+Outcome ValueReader::descriptions(const Attr &attr, const json_t *value) {
+    element_ = 0;
+    return each_element(attr, value, [&](size_t, size_t) -> Outcome {
+        element_++;
+        return Done{};
+    });
 }
 
 Outcome ValueReader::complex(const Attr &attr, const json_t *value, std::optional<size_t> place,

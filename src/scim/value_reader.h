@@ -37,6 +37,8 @@ class ValueReader {
     Outcome attribute(const Attr &attr, const json_t *value);
     // All elements of a multi-valued one, counted from 0.
     Outcome list(const Attr &attr, const json_t *value);
+    // The same as what elements are known by: none is made one with another.
+    Outcome descriptions(const Attr &attr, const json_t *value);
     // The parts of a singular complex attribute, or of one element of a multi-valued one, as element
     // 0.
     Outcome object(const Attr &attr, const json_t *value, Parts &parts);
@@ -46,6 +48,9 @@ class ValueReader {
   private:
     struct Place;
 
+    // then(its place in the array, its first leaf) after each that has a leaf.
+    template <class Then>
+    Outcome each_element(const Attr &attr, const json_t *value, Then then);
     Outcome complex(const Attr &attr, const json_t *value, std::optional<size_t> place,
                     Parts *parts);
     Outcome collect_parts(const Attr &attr, const json_t *object);

@@ -227,6 +227,12 @@ void multi_valued() {
     is(patched(both, op("remove", "emails",
                         R"([{"type":"work","value":"h"},{"type":"HOME","value":"h"}])")),
        work, "all that was sent must be equal");
+    // They describe, so that one may say more than another, and any may be primary.
+    is(patched(both, op("remove", "emails", R"([{"value":"h","display":"D"},{"value":"h"}])")),
+       work, "each by itself");
+    is(patched(both, op("remove", "emails",
+                        R"([{"value":"w","primary":true},{"value":"h","primary":true}])")),
+       R"("emails":[{"value":"h","type":"home"}])", "as they say");
     is(patched(both, op("remove", "emails", R"(["w"])")),
        R"("emails":[{"value":"h","type":"home"}])", "bare values");
     is(patched(both, op("remove", "emails", "null")), both, "null is not all");

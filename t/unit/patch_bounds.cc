@@ -1,6 +1,6 @@
 // What one PATCH may cost is bounded, whatever the resource and the request: time is that of a fixed
-// number of comparisons, some 50 ms of everybody else's, and a resource does not become larger than
-// 16 MiB.
+// number of comparisons, less than 100 ms of everybody else's, and a resource does not become larger
+// than 16 MiB.
 
 #include <algorithm>
 #include <ctime>
