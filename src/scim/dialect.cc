@@ -147,9 +147,10 @@ const Attr *Dialect::bare_value(const Attr &complex, const json_t *value) {
 }
 
 Outcome Dialect::remove_with_value() {
-    return deviation("remove-with-value",
-                     "a remove must not have a \"value\": its path says what goes, by a filter if need be",
-                     ScimType::invalid_value);
+    return deviation(
+        "remove-with-value",
+        "a remove must not have a \"value\": its path says what goes, by a filter if need be",
+        ScimType::invalid_value);
 }
 
 bool Dialect::unassigns(const Attr &part, const json_t *value) {
