@@ -345,7 +345,7 @@ void Search::run_side(uint32_t number, Hits &hits, Sorter *sorter, Watch &watch)
             if (!watch.go_on(side.effort(record->bytes().size()))) return;
             look_at(id, *record);
         }
-        if (!txn.good()) return;
+        if (watch.stopped() || !txn.good()) return;
     }
 }
 
