@@ -454,6 +454,7 @@ void Filter::note_attributes(const TypeView &type) {
         // The manager's name is one row that may be long.
         walks_rows_ |= is_term && top == type.manager && node.attr->computed && !is_look_up &&
                        node.op != FilterOp::pr;
+        needs_schemas_ |= node.attr == type.schemas;
         needs_version_ |= node.attr->parent == type.meta && node.attr->def->name == "version";
         if (!node.attr->computed) stored_.add(node.attr->number);
         for (const Attr *part : node.attr->subs)

@@ -120,7 +120,7 @@ struct FilterSubject {
     Id id{};
     uint64_t version = 0;
     int64_t created = 0, modified = 0;  // milliseconds
-    uint32_t extensions = 0;            // bits
+    uint32_t extensions = 0;            // shown_extensions(), if the filter needs_schemas()
     std::string_view location_prefix;   // meta.location without the id: "https://…/Users/"
 };
 
@@ -151,6 +151,7 @@ class Filter {
     const AttrSet &stored() const { return stored_; }
     bool needs_rows() const { return needs_rows_; }
     bool needs_version() const { return needs_version_; }
+    bool needs_schemas() const { return needs_schemas_; }
     // True if it may walk through all groups or members of a resource, or reads a manager's name.
     bool walks_rows() const { return walks_rows_; }
     // The paths that this type lacks, as they were written.
@@ -164,7 +165,7 @@ class Filter {
     uint32_t root_ = 0;
     size_t terms_ = 0;
     AttrSet stored_;
-    bool needs_rows_ = false, walks_rows_ = false, needs_version_ = false;
+    bool needs_rows_ = false, walks_rows_ = false, needs_version_ = false, needs_schemas_ = false;
     std::vector<std::string> unknown_;
 };
 

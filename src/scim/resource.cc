@@ -232,13 +232,26 @@ void canonical_order(const TypeView &type, std::vector<Leaf> &leaves) {
     leaves = std::move(sorted);
 }
 
-uint32_t extension_set(const TypeView &type, const std::vector<Leaf> &leaves) {
+namespace {
+
+template <class Counts>
+uint32_t extensions_of(const TypeView &type, const std::vector<Leaf> &leaves, Counts counts) {
     uint32_t bits = 0;
     for (const Leaf &leaf : leaves) {
         const Attr *attr = type.by_number(leaf.attr);
-        if (attr && attr->extension >= 0) bits |= uint32_t(1) << attr->extension;
+        if (attr && attr->extension >= 0 && counts(*attr)) bits |= uint32_t(1) << attr->extension;
     }
     return bits;
+}
+
+}  // namespace
+
+uint32_t extension_set(const TypeView &type, const std::vector<Leaf> &leaves) {
+    return extensions_of(type, leaves, [](const Attr &) { return true; });
+}
+
+uint32_t shown_extensions(const TypeView &type, const std::vector<Leaf> &leaves) {
+    return extensions_of(type, leaves, [](const Attr &attr) { return !attr.never_returned(); });
 }
 
 // Required attributes

@@ -114,5 +114,7 @@ void canonical_order(const TypeView &type, std::vector<Leaf> &leaves);
 
 // The bits of the extensions that have a leaf.
 uint32_t extension_set(const TypeView &type, const std::vector<Leaf> &leaves);
+// Those that `schemas` lists (S-31): with a leaf that a client can be shown.
+uint32_t shown_extensions(const TypeView &type, const std::vector<Leaf> &leaves);
 
 }  // namespace scim

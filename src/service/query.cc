@@ -66,7 +66,7 @@ class Search::Side {
     const TypeView &type_;
     Computed computed_;
     std::string prefix_;
-    bool needs_version_ = false;
+    bool needs_version_ = false, needs_schemas_ = false;
     std::optional<SortKeys> keys_;
     std::optional<QueryPlan> plan_;
     void note_behind();
@@ -93,6 +93,7 @@ void Search::Side::plan(Patience patience) {
     if (keys_) keys_->note_attributes(wanted_);
     behind_ = AttrSet(type_.numbers_end());
     if (plan_->is_scan()) note_behind();
+    needs_schemas_ = filter && filter->needs_schemas();
     needs_version_ = (filter && filter->needs_version()) || (keys_ && keys_->needs_version());
 }
 
@@ -115,7 +116,9 @@ bool Search::Side::take(const Id &id, const store::RecordView &record) {
     leaves_.clear();
     const store::RecordHeader &header = record.header();
     bool in_order = header.epoch == search_.snapshot_.catalog()->epoch();
-    if (!record.leaves(leaves_, wanted_, in_order ? behind_ : none_)) {
+    std::optional<uint32_t> extensions = 0;
+    if (needs_schemas_) extensions = listed_extensions(*search_.snapshot_.catalog(), type_, record);
+    if (!extensions || !record.leaves(leaves_, wanted_, in_order ? behind_ : none_)) {
         search_.directory_.txn().fail(store::Errc::damaged);
         return false;
     }
@@ -131,7 +134,7 @@ bool Search::Side::take(const Id &id, const store::RecordView &record) {
             version_of(*search_.snapshot_.catalog(), type_, search_.directory_, id, record);
     subject_.created = header.created;
     subject_.modified = header.modified;
-    subject_.extensions = header.extensions;
+    subject_.extensions = *extensions;
     subject_.location_prefix = prefix_;
     return true;
 }
@@ -345,7 +348,7 @@ void Search::run_side(uint32_t number, Hits &hits, Sorter *sorter, Watch &watch)
             if (!watch.go_on(side.effort(record->bytes().size()))) return;
             look_at(id, *record);
         }
-        if (!txn.good()) return;
+        if (watch.stopped() || !txn.good()) return;
     }
 }
 

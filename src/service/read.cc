@@ -32,9 +32,11 @@ Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Requ
     auto projection = Projection::parse(*target.type, query.attributes, query.excluded_attributes);
     if (!projection) return projection.error();
     if (!target.id) return no_such_resource(*target.type, target.name);
-    store::Directory directory(snapshot.txn, actor.tenant);
+    Watch watch(request, patience);
+    Outlet outlet(request, response, watch);
+    store::Directory directory(snapshot.txn, actor.tenant, &watch);
     auto record = directory.record(target.type->number, *target.id);
-    if (!snapshot.txn.good()) return unreadable(snapshot.txn.error());
+    if (watch.stopped() || !snapshot.txn.good()) return ended(snapshot, watch, outlet);
     if (!record) return no_such_resource(*target.type, target.name);
     uint64_t version =
         version_of(*snapshot.catalog(), *target.type, directory, *target.id, *record);
@@ -48,8 +50,6 @@ Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Requ
         shown_references(*target.type, *projection, directory, *target.id) > loop_references)
         return Reading::deferred;
     response.status = 200;
-    Watch watch(request, patience);
-    Outlet outlet(request, response, watch);
     Rendering rendering{*snapshot.catalog(), *target.type, request.base_url,
                         *projection,         directory,    outlet};
     if (outlet.go_on(record->bytes().size()) &&
@@ -101,7 +101,7 @@ class PageWriter {
         begin(hits.total, start, hits.page.size());
         for (const Hit &hit : hits.page) {
             auto record = directory_.record(renderings_[hit.type].type.number, hit.id);
-            if (record && !outlet_.go_on(record->bytes().size())) break;
+            if (!outlet_.go_on(record ? record->bytes().size() : 0)) break;
             add(hit.type, hit.id, record);
             if (!snapshot_.txn.good()) break;
         }
@@ -163,7 +163,8 @@ Result<std::vector<Projection>> projections_of(const std::vector<const TypeView 
 Result<Reading> read_list(Snapshot &snapshot, const Actor &actor, const Request &request,
                           const Target &target, const Query &query, Response &response,
                           Patience patience) {
-    store::Directory directory(snapshot.txn, actor.tenant);
+    Watch watch(request, patience);
+    store::Directory directory(snapshot.txn, actor.tenant, &watch);
     Search search(snapshot, directory, request, query, types_of(*snapshot.catalog(), target));
     auto projections = projections_of(search.types(), query);
     if (!projections) return projections.error();
@@ -174,7 +175,6 @@ Result<Reading> read_list(Snapshot &snapshot, const Actor &actor, const Request 
     const bool on_loop = patience == Patience::event_loop;
     if (on_loop && search.is_long()) return Reading::deferred;
 
-    Watch watch(request, patience);
     Outlet outlet(request, response, watch);
     PageWriter writer(snapshot, directory, outlet);
     for (size_t i = 0; i < projections->size(); i++)

@@ -22,7 +22,6 @@ void append_version(std::string &out, uint64_t version) {
     out += '"';
 }
 
-// An extension is listed exactly when one of its attributes is there (S-31).
 void append_schemas(std::string &out, const TypeView &type, uint32_t extensions) {
     out += "{\"schemas\":[\"";
     out += type.type.schema;
@@ -71,11 +70,10 @@ void append_meta(std::string &out, const Rendering &r, const Id &id,
     out += '}';
 }
 
-// True if the body on disk is what this projection shows.
-bool may_copy(const Rendering &r, const store::RecordHeader &header) {
+// True if all that was written can be shown as it was: by its body, and by what its header says of it.
+bool is_as_written(const Catalog &catalog, const store::RecordHeader &header) {
     constexpr uint8_t special = store::record_needs_projection | store::record_hidden;
-    return r.projection.whole() && (header.flags & special) == 0 &&
-           header.epoch >= r.catalog.shape_epoch();
+    return (header.flags & special) == 0 && header.epoch >= catalog.shape_epoch();
 }
 
 // The computed attributes
@@ -236,6 +234,14 @@ store::Bytes display_of(const TypeView &type, const store::RecordView &record) {
     return name;
 }
 
+std::optional<uint32_t> listed_extensions(const Catalog &catalog, const TypeView &type,
+                                          const store::RecordView &record) {
+    if (is_as_written(catalog, record.header())) return record.header().extensions;
+    std::vector<Leaf> leaves;
+    if (!record.leaves(leaves)) return std::nullopt;
+    return shown_extensions(type, leaves);
+}
+
 uint64_t version_of(const Catalog &catalog, const TypeView &type, store::Directory &directory,
                     const Id &id, const store::RecordView &record) {
     uint64_t version = record.header().version;
@@ -259,7 +265,7 @@ bool render_resource(const Rendering &r, const Id &id, const store::RecordView &
                      uint64_t version) {
     std::string &out = r.outlet.text();
     const auto &header = record.header();
-    if (may_copy(r, header)) {
+    if (r.projection.whole() && is_as_written(r.catalog, header)) {
         append_schemas(out, r.type, header.extensions);
         append_id(out, id);
         out += '"';
@@ -270,7 +276,7 @@ bool render_resource(const Rendering &r, const Id &id, const store::RecordView &
     } else {
         std::vector<Leaf> leaves;
         if (!record.leaves(leaves)) return false;
-        append_schemas(out, r.type, extension_set(r.type, leaves));
+        append_schemas(out, r.type, shown_extensions(r.type, leaves));
         append_id(out, id);
         out += "\",";
         if (!write_body(out, r, leaves)) out.pop_back();

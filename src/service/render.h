@@ -34,6 +34,10 @@ size_t shown_references(const TypeView &type, const Projection &projection,
 // empty if it has neither.
 store::Bytes display_of(const TypeView &type, const store::RecordView &record);
 
+// The extensions that a resource's `schemas` lists; nothing if its record is damaged.
+std::optional<uint32_t> listed_extensions(const Catalog &catalog, const TypeView &type,
+                                          const store::RecordView &record);
+
 // The position of the last change of what the resource shows: of its record, or of its groups.
 uint64_t version_of(const Catalog &catalog, const TypeView &type, store::Directory &directory,
                     const Id &id, const store::RecordView &record);

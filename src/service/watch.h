@@ -2,6 +2,7 @@
 // How long a read may take, and the look at the clock that keeps it within that.
 
 #include "service/request.h"
+#include "store/directory.h"
 
 namespace scim::service {
 
@@ -10,7 +11,7 @@ enum class Patience : uint8_t {
     thread,      // until the request's deadline, or until its client is gone
 };
 
-class Watch {
+class Watch final : public store::Allowance {
   public:
     Watch(const Request &request, Patience patience) : request_(request), patience_(patience) {}
 
@@ -27,6 +28,8 @@ class Watch {
         bytes_ += bytes;
         return (bytes_ <= bytes_a_look || look()) && !stopped_;
     }
+    // A checksum takes less than an eighth of what else is done to a byte.
+    bool may_check(size_t bytes) override { return has_time(bytes / 8); }
     // True if every record has its price: a thread that looks at a million of them saves the reckoning.
     bool is_strict() const { return patience_ == Patience::event_loop; }
     bool stopped() const { return stopped_; }

@@ -112,6 +112,11 @@ IndexValues index_values(const Catalog &catalog, const TypeView &type,
 std::optional<RecordView> Directory::record(TypeNumber type, const Id &id) {
     Bytes bytes;
     if (!txn_.get(Db::resources, resource_key(tenant_, type, id), bytes)) return std::nullopt;
+    return checked(bytes);
+}
+
+std::optional<RecordView> Directory::checked(Bytes bytes) {
+    if (allowance_ != nullptr && !allowance_->may_check(bytes.size())) return std::nullopt;
     auto view = RecordView::parse(bytes);
     if (!view) txn_.fail(Errc::damaged);
     return view;
@@ -123,9 +128,7 @@ std::optional<RecordView> RecordCursor::record(TypeNumber type, const Id &id) {
         placed_ = cursor_.seek(key);
         if (!placed_ || cursor_.key() != key) return std::nullopt;
     }
-    auto view = RecordView::parse(cursor_.value());
-    if (!view) directory_.txn().fail(Errc::damaged);
-    return view;
+    return directory_.checked(cursor_.value());
 }
 
 bool Directory::exists(TypeNumber type, const Id &id) {

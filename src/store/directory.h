@@ -57,14 +57,27 @@ using IndexValues = std::vector<std::pair<const IndexDef *, std::string>>;
 IndexValues index_values(const Catalog &catalog, const TypeView &type,
                          const std::vector<Leaf> &leaves);
 
+// How much a reader may look at. Asked with a record's size before its checksum is computed, which
+// takes a millisecond for 7 MiB; once the answer is false no more is looked at.
+class Allowance {
+  public:
+    virtual bool may_check(size_t bytes) = 0;
+
+  protected:
+    ~Allowance() = default;
+};
+
 class Directory {
   public:
-    Directory(Txn &txn, TenantNumber tenant) : txn_(txn), tenant_(tenant) {}
+    // `allowance`, if there is one, must outlive it.
+    Directory(Txn &txn, TenantNumber tenant, Allowance *allowance = nullptr)
+        : txn_(txn), tenant_(tenant), allowance_(allowance) {}
 
     TenantNumber tenant() const { return tenant_; }
     Txn &txn() { return txn_; }
 
-    // Nothing if there is no such resource; a damaged record fails the transaction.
+    // Nothing if there is no such resource, or if the allowance says so; a damaged record fails the
+    // transaction.
     std::optional<RecordView> record(TypeNumber type, const Id &id);
     bool exists(TypeNumber type, const Id &id);
     uint64_t count(TypeNumber type);
@@ -113,8 +126,12 @@ class Directory {
     }
 
   protected:
+    friend class RecordCursor;
+    std::optional<RecordView> checked(Bytes bytes);
+
     Txn &txn_;
     TenantNumber tenant_;
+    Allowance *allowance_;
 };
 
 // Records that are asked for in the order of their ids. Each is often the neighbour of the last,

@@ -78,6 +78,7 @@ class Client {
     }
 
     Actor &actor() { return *actor_; }
+    scim::store::TenantNumber tenant() const { return actor_->tenant; }
     Writer &writer() { return writer_; }
     Settings settings;
     int64_t now = 1000000;

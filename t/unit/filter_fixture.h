@@ -70,7 +70,7 @@ struct User {
         subject.version = 17;
         subject.created = 1700000000123;
         subject.modified = 1800000000456;
-        subject.extensions = extension_set(user(), resource.leaves);
+        subject.extensions = shown_extensions(user(), resource.leaves);
         subject.location_prefix = location_prefix;
     }
     User(const User &) = delete;

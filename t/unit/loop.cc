@@ -94,6 +94,68 @@ void test_bodies(Client &client) {
     is(search(client, padded(16 * 1024 + 1)), "deferred", "a byte more");
 }
 
+std::string get(Client &client, const std::string &path, std::string_view args = {},
+                Patience patience = Patience::event_loop) {
+    Response response;
+    return client.ask(client.request(Method::get, path, args), response, patience);
+}
+
+// A user with so many KB of text.
+std::string large_user(const std::string &name, size_t kilobytes) {
+    std::string emails;
+    for (size_t i = 0; i < (kilobytes + 59) / 60; i++)
+        emails += (i > 0 ? R"(,{"value":")" : R"({"value":")") + std::to_string(i) +
+                  R"(","display":")" + std::string(60000, 'x') + "\"}";
+    return R"({"userName":")" + name + R"(","emails":[)" + emails + "]}";
+}
+
+// The last byte of a resource, which only its checksum knows, becomes another one.
+void damage(Store &store, const Client &client, const std::string &id) {
+    Session session(store);
+    Snapshot snapshot(session);
+    const auto type = snapshot.catalog()->type_by_name("User")->number;
+    const auto key = store::resource_key(client.tenant(), type, *parse_id(id));
+    store::WriteTxn txn(store.env());
+    store::Bytes bytes;
+    txn.get(store::Db::resources, key, bytes);
+    std::string other(bytes);
+    other.back() ^= 1;
+    txn.put(store::Db::resources, key, other);
+    ok(txn.commit() == store::Errc::ok, "damaged");
+}
+
+// Its checksum, too, takes a while: it has none that is right, and only a thread finds out.
+void test_records(Store &store, Client &client) {
+    const std::string small = "/Users/" + create(client, "t"),
+                      large = client.create("/Users", large_user("large", 12000));
+    is(get(client, small), "answered", "a small record");
+    damage(store, client, large);
+    const std::string damaged = "the directory cannot be read now: the store is damaged";
+    for (const char *args : {"", "attributes=userName"}) {
+        is(get(client, "/Users/" + large, args), "deferred", "a large one is not looked at");
+        is(get(client, "/Users/" + large, args, Patience::thread), damaged, "by the loop");
+    }
+    for (const char *filter : {"", "+and+title+pr", "+and+active+eq+true"}) {
+        std::string args = "filter=userName+eq+%22large%22" + std::string(filter);
+        is(get(client, "/Users", args), "deferred", "nor one that a query finds");
+        is(get(client, "/Users", args, Patience::thread), damaged, "but by a thread");
+    }
+}
+
+void test_managers(Client &client) {
+    const std::string enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    const std::string manager = client.create("/Users", large_user("manager", 1000));
+    for (int i = 0; i < 16; i++)
+        client.create("/Users", R"({"userName":"managed)" + std::to_string(i) + R"(",")" +
+                                    enterprise + R"(":{"manager":{"value":")" + manager + "\"}}}");
+    auto managed = [&](int count) {
+        return get(client, "/Users",
+                   "filter=userName+sw+%22managed%22&count=" + std::to_string(count));
+    };
+    is(managed(4), "answered", "a few users whose manager is large");
+    is(managed(16), "deferred", "more of them: he is looked at for each");
+}
+
 double cpu_time() {
     timespec now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -135,6 +197,8 @@ int main() {
     fixture::TempDir other;
     auto titles = fixture::open_store(other.path, size_t(64) << 20);
     Client client(*titles);
+    test_records(*titles, client);
+    test_managers(client);
     test_titles(client);
     test_once(repeated("é", 32000), "a key is made once");
     test_once(repeated("é", 16000) + "\\n" + repeated("é", 16000), "also of a text with an escape");
