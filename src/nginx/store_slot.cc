@@ -139,8 +139,8 @@ void StoreSlot::batch_done(service::BatchOutcome outcome) {
     batch_.clear();
     writing_ = false;
     if (!writer_->problem().empty())
-        ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" cannot be written: %s",
-                      conf_.path.c_str(), writer_->problem().c_str());
+        ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" %s", conf_.path.c_str(),
+                      writer_->problem().c_str());
     if (outcome == service::BatchOutcome::reopen) reopen();
     // Before the next batch, or a worker that is never at rest would never plan any.
     plan_chores();

@@ -172,40 +172,59 @@ void Writer::drop_notes() {
     uses_.clear();
 }
 
-store::Errc Writer::attempt(Job *const *jobs, size_t count) {
+// Of all or, if it fails, of none.
+Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs) {
     store::WriteTxn txn(store_.env());
     auto catalog = write_catalogs_.at(txn);
-    if (!txn.good()) return txn.error();
-    if (!catalog) return store::Errc::damaged;
+    if (!txn.good()) return {txn.error()};
+    if (!catalog) return {store::Errc::damaged};
     size_t map_size = store_.env().info().map_size;
     bool is_full = !txn.has_room(std::max(map_size / map_reserve_share, map_reserve_min));
     bool changes = false;
-    for (size_t i = 0; i < count && txn.good(); i++) {
-        plan_one(txn, *jobs[i], *catalog, is_full);
-        changes |= jobs[i]->planned && jobs[i]->planned->changes;
+    for (Job *job : jobs) {
+        plan_one(txn, *job, *catalog, is_full);
+        if (!txn.good()) return {txn.error(), job};
+        changes |= job->planned && job->planned->changes;
     }
-    if (!txn.good()) return txn.error();
     // What only looked needs no commit: it has seen nothing but committed state.
-    if (!changes) return store::Errc::ok;
+    if (!changes) return {};
     put_notes(txn);
     store::Errc code = txn.commit();
     if (code == store::Errc::ok) drop_notes();
-    return code;
+    return {code};
+}
+
+// A damaged record is nobody's trouble but of those who need it: they are refused, and taken out of
+// `jobs`. That costs no commit.
+Writer::Attempt Writer::attempt_sound(std::vector<Job *> &jobs) {
+    Attempt tried = attempt(jobs);
+    while (tried.code == store::Errc::damaged && tried.stuck) {
+        Job &job = *tried.stuck;
+        const Facts &facts = job.response.facts;
+        problem_ = "is damaged where " + std::string(to_string(job.request.method)) + " of " +
+                   facts.resource_type + " " + facts.resource_id +
+                   " looks; scimctl verify says more, and other requests are served";
+        job.planned = unwritable(tried.code);
+        jobs.erase(std::find(jobs.begin(), jobs.end(), &job));
+        tried = attempt(jobs);
+    }
+    return tried;
 }
 
 BatchOutcome Writer::run(const std::vector<Job *> &jobs) {
     problem_.clear();
     prepare_all(jobs);
     const bool in_place = store_.env().in_place();
-    store::Errc code = in_place ? attempt(jobs.data(), jobs.size()) : store::Errc::not_found;
+    std::vector<Job *> sound = jobs;
+    store::Errc code = in_place ? attempt_sound(sound).code : store::Errc::not_found;
     bool retry = code == store::Errc::map_full || code == store::Errc::no_space;
     bool must_reopen = !in_place || code == store::Errc::panic;
-    for (Job *job : jobs) {
+    for (Job *job : sound) {
         store::Errc mine = code;
         if (retry) {
             // What rides along may be what does not fit.
             drop_notes();
-            mine = attempt(&job, 1);
+            mine = attempt({job}).code;
             must_reopen |= mine == store::Errc::panic;
         }
         if (mine != store::Errc::ok) job->planned = unwritable(mine);
@@ -215,7 +234,8 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) {
         Snapshot snapshot(session_);  // each its own: a damaged record is nobody else's trouble
         answer(*job, snapshot);
     }
-    if (code != store::Errc::ok && in_place) problem_ = to_string(code);
+    if (code != store::Errc::ok && in_place)
+        problem_ = "cannot be written: " + std::string(to_string(code));
     if (must_reopen) return BatchOutcome::reopen;
     return code == store::Errc::ok || retry ? BatchOutcome::ok : BatchOutcome::failed;
 }

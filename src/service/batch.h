@@ -62,13 +62,18 @@ class Writer {
     Chores chores(int64_t now);
     bool do_chores(int64_t now);
 
-    // Why the last batch failed, for the log; empty if it did not.
+    // What the last batch found wrong, for the log: "cannot be written: …"; empty if nothing was.
     const std::string &problem() const { return problem_; }
 
   private:
     void prepare_all(const std::vector<Job *> &jobs);
     void prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog);
-    store::Errc attempt(Job *const *jobs, size_t count);
+    struct Attempt {
+        store::Errc code = store::Errc::ok;
+        Job *stuck = nullptr;  // whose plan it was that failed
+    };
+    Attempt attempt(const std::vector<Job *> &jobs);
+    Attempt attempt_sound(std::vector<Job *> &jobs);
     void plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
                   bool is_full);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);

@@ -203,6 +203,46 @@ void test_old_changes(Client &client, Store &store) {
     is(after.etag, "W/\"" + std::to_string(before + 1) + "\"", "the next has the next position");
 }
 
+// One byte of the record is another one.
+void damage(Client &client, Store &store, const Response &response) {
+    store::WriteTxn txn(store.env());
+    auto key = store::resource_key(client.tenant(), 1, *parse_id(response.facts.resource_id));
+    store::Bytes record;
+    if (!txn.get(store::Db::resources, key, record)) diag("there is no such record");
+    std::string text(record);
+    text.back() = char(text.back() ^ 1);
+    txn.put(store::Db::resources, key, text);
+    if (txn.commit() != store::Errc::ok) diag("the commit failed");
+}
+
+void test_damaged_record() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    Client client(*store);
+    Response bad = client.send(Method::post, "/Users", user("bad"));
+    Response worse = client.send(Method::post, "/Users", user("worse"));
+    damage(client, *store, bad);
+    damage(client, *store, worse);
+    Job *first = client.job(Method::post, "/Users", user("first"));
+    Job *a = client.job(Method::put, path_of(bad), user("bad", R"(,"title":"x")"));
+    Job *second = client.job(Method::post, "/Users", user("second"));
+    Job *same = client.job(Method::post, "/Users", user("second"));
+    Job *b = client.job(Method::put, path_of(worse), user("worse"));
+    ok(client.run({first, a, second, same, b}) == BatchOutcome::ok, "two damaged records");
+    for (Job *job : {a, b}) {
+        is(job->response.status, 503, "who needs one is refused");
+        ok(job->response.retry_after > 0, "with Retry-After");
+    }
+    is(first->response.status, 201, "who came before is not");
+    is(second->response.status, 201, "nor who came behind");
+    is(same->response.status, 409, "who sees what the batch has written");
+    is(client.get(path_of(second->response)).status, 200, "and that is there");
+    is(client.writer().problem(),
+       "is damaged where PUT of User " + worse.facts.resource_id +
+           " looks; scimctl verify says more, and other requests are served",
+       "the log names one");
+}
+
 void test_full_map() {
     fixture::TempDir dir;
     auto store = fixture::open_store(dir.path, size_t(1) << 20);
@@ -254,6 +294,7 @@ int main() {
     test_uses_are_kept(client, *store);
     test_catalog_change(client, *store);
     test_old_changes(client, *store);
+    test_damaged_record();
     test_full_map();
     return tap::done();
 }
