@@ -165,6 +165,19 @@ for (1 .. 3) {
 is $c->request(GET => '/scim/Users?count=1')->{status}, 200, 'it goes on';
 wait_for_files('answers', 0, 'those that do not even wait leave none either');
 
+# --- answers of one batch that are long together, though none is too long for memory: others have their turn between them
+
+my $heavy = $c->request(POST => '/scim/Users', json => Scim::user('heavy', x509Certificates => [{ value => 'QUJD' x 225_000 }]));
+my $lock = $t->hold_lock;
+my @writers = map $t->client(token => $token), 1 .. 16;
+$writers[$_]->send(PATCH => "/scim/Users/" . id_of($heavy), json => { schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+    Operations => [{ op => 'replace', path => 'title', value => "t$_" }] }) for 0 .. $#writers;
+is $c->request(GET => '/scim/Users?count=1')->{status}, 200, 'while sixteen writes wait';
+$t->release($lock);
+my @answers = map $_->receive, @writers;
+is join(' ', map $_->{json}{title}, @answers), join(' ', map "t$_", 0 .. $#writers), 'each is answered, whole';
+is scalar(grep length $_->{body} > 900_000, @answers), 16, 'with 900 kB';
+
 # --- no file can be written
 
 my $s = $t->client(token => $token);

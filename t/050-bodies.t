@@ -68,6 +68,14 @@ for my $size (200, $buffer - 1, $buffer, $buffer + 1, 3 * $buffer, $limit - 1, $
     arrives 'chunks of a byte', $user, $client->request(POST => $users, body => $body, chunked => 1);
 }
 
+# A search whose body is in a file: so many blanks are in front of what it asks for.
+for my $size (100, $buffer, $buffer + 1, $limit - 200) {
+    my $search = ' ' x $size . $Scim::json->encode({ schemas => ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'],
+        filter => 'userName eq "user000001"' });
+    my $r = $client->request(POST => "$users/.search", body => $search);
+    is $r->{json}{Resources}[0]{userName}, 'user000001', "a search of $size bytes and more" or diag $r->{body};
+}
+
 # --- 413
 
 my $sentence = qr/^the request body is larger than client_max_body_size allows \($limit bytes\) \(request [0-9a-f]{32}\)$/;
@@ -165,7 +173,7 @@ $half = $t->client(token => $token);
 $half->send(POST => $users, json => Scim::user('patient'));
 shutdown $half->{socket}, 1;
 my $gone = $t->client(token => $token);
-$gone->send(POST => $users, json => Scim::user('gone'));
+$gone->send(POST => $users, json => Scim::user('gone', displayName => 'x' x (3 * $buffer)));    # its body is in a file
 setsockopt $gone->{socket}, Socket::SOL_SOCKET(), Socket::SO_LINGER(), pack 'ii', 1, 0;    # it closes with a RST
 is $client->request(GET => "$users?filter=userName+eq+%22gone%22")->{json}{totalResults}, 0, 'a write waits';
 $gone->close;

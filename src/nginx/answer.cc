@@ -56,14 +56,29 @@ void log_refusal(ngx_http_request_t *r, const service::Response &response) {
                   static_cast<const ngx_str_t *>(Printable(request)));
 }
 
+// A short text is copied, so that its string is used again; a long one goes to the pool as it is.
+ngx_buf_t *buffer_of(ngx_pool_t *pool, std::string &text) {
+    constexpr size_t is_long = 64 * 1024;
+    if (text.size() < is_long) {
+        ngx_buf_t *b = ngx_create_temp_buf(pool, text.size());
+        if (b != NULL) b->last = ngx_cpymem(b->pos, text.data(), text.size());
+        return b;
+    }
+    auto *kept = pool_new<std::string>(pool, std::move(text));
+    auto *b = static_cast<ngx_buf_t *>(ngx_calloc_buf(pool));
+    if (kept == NULL || b == NULL) return NULL;
+    b->pos = reinterpret_cast<u_char *>(&(*kept)[0]);
+    b->last = b->pos + kept->size();
+    b->memory = 1;
+    return b;
+}
+
 // NULL if the pool has no memory.
-ngx_buf_t *body_of(ngx_http_request_t *r, const service::Response &response, TempFile *file) {
-    const std::string &text = response.body;
+ngx_buf_t *body_of(ngx_http_request_t *r, service::Response &response, TempFile *file) {
     const bool is_in_file = file != NULL && response.in_sink > 0;
-    ngx_buf_t *b = is_in_file ? file->give_to(r, off_t(response.in_sink))
-                              : ngx_create_temp_buf(r->pool, text.size());
+    ngx_buf_t *b =
+        is_in_file ? file->give_to(r, off_t(response.in_sink)) : buffer_of(r->pool, response.body);
     if (b == NULL) return NULL;
-    if (!is_in_file) b->last = ngx_cpymem(b->pos, text.data(), text.size());
     b->last_buf = r == r->main;
     b->last_in_chain = 1;
     return b;

@@ -44,8 +44,9 @@ service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const Ctx
 }
 
 // A request that outlives this call: it gets bytes of its own.
-std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
-    auto pending = std::make_unique<PendingRequest>(*lcf.temp_path);
+std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx,
+                                           Body body) {
+    auto pending = std::make_unique<PendingRequest>(*lcf.temp_path, std::move(body));
     service::Request &request = pending->job.request;
     request = request_of(r, lcf, ctx);
     request.id = request_id(r);
@@ -92,26 +93,6 @@ void detach(PendingRequest &pending) {
     pending.r = NULL;
 }
 
-// The memory a body may take: nginx has checked client_max_body_size.
-std::string read_body(ngx_http_request_t *r) {
-    std::string body;
-    if (r->request_body == NULL) return body;
-    for (ngx_chain_t *chain = r->request_body->bufs; chain != NULL; chain = chain->next) {
-        ngx_buf_t *b = chain->buf;
-        if (ngx_buf_in_memory(b)) {
-            body.append(reinterpret_cast<char *>(b->pos), size_t(b->last - b->pos));
-        } else if (b->in_file) {
-            size_t at = body.size(), size = size_t(b->file_last - b->file_pos);
-            body.resize(at + size);
-            ssize_t n =
-                ngx_read_file(b->file, reinterpret_cast<u_char *>(&body[at]), size, b->file_pos);
-            if (n != ssize_t(size))
-                throw std::runtime_error("a request body's temporary file cannot be read");
-        }
-    }
-    return body;
-}
-
 Error unserved() { return Error{503, ScimType::none, "the directory cannot be served now", 5}; }
 
 Error busy() { return Error{503, ScimType::none, "too many requests are waiting", 1}; }
@@ -123,9 +104,7 @@ void body_ready(ngx_http_request_t *r) {
         StoreSlot *slot = slot_of(*lcf.store);
         // The store may have gone while the body came.
         if (slot == NULL || slot->session() == NULL) return send_error(r, ctx, unserved());
-        auto pending = pending_of(r, lcf, ctx);
-        pending->body = read_body(r);
-        pending->job.request.body = pending->body;
+        auto pending = pending_of(r, lcf, ctx, Body(r));
         PendingRequest *attached = pending.get();
         if (!attach(r, *attached)) return NGX_ERROR;
         if (slot->submit_write(pending)) return NGX_DONE;
@@ -170,13 +149,11 @@ ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, Store
 
 // NGX_DONE: the read pool answers later.
 ngx_int_t defer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot,
-                     std::string body) {
+                     Body body) {
     constexpr std::chrono::seconds most{30};
-    auto pending = pending_of(r, lcf, ctx);
+    auto pending = pending_of(r, lcf, ctx, std::move(body));
     pending->is_write = false;
-    pending->body = std::move(body);
     service::Request &request = pending->job.request;
-    request.body = pending->body;
     request.deadline = std::chrono::steady_clock::now() + most;
     request.cancelled = &pending->cancelled;
     PendingRequest *attached = pending.get();
@@ -188,9 +165,10 @@ ngx_int_t defer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreS
 
 // Here and now, or NGX_DONE: later.
 ngx_int_t answer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot,
-                      std::string body) {
+                      Body body) {
+    if (body.in_file()) return defer_read(r, lcf, ctx, slot, std::move(body));
     service::Request request = request_of(r, lcf, ctx);
-    request.body = body;
+    request.body = body.text();
     // One answer at a time: its strings keep their capacity from request to request.
     static auto *response = new service::Response;
     Result<service::Reading> reading = service::Reading::answered;
@@ -209,7 +187,7 @@ ngx_int_t answer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, Store
 ngx_int_t serve_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
     ngx_int_t rc = refuse_body(r);
     if (rc != NGX_OK) return rc;
-    rc = answer_read(r, lcf, ctx, slot, {});
+    rc = answer_read(r, lcf, ctx, slot, Body());
     if (rc == NGX_DONE) r->main->count++;
     return rc;
 }
@@ -220,7 +198,7 @@ void search_ready(ngx_http_request_t *r) {
         Ctx &ctx = *ctx_if_any(r);
         StoreSlot *slot = slot_of(*lcf.store);
         if (slot == NULL || slot->session() == NULL) return send_error(r, ctx, unserved());
-        return answer_read(r, lcf, ctx, *slot, read_body(r));
+        return answer_read(r, lcf, ctx, *slot, Body(r));
     });
     if (rc != NGX_DONE) ngx_http_finalize_request(r, rc);
 }
@@ -280,6 +258,9 @@ void finish_request(PendingRequest &pending, ngx_log_t *log) {
     ngx_connection_t *c = r->connection;
     ngx_http_set_log_request(c->log, r);
     detach(pending);
+    if (pending.body.error() != 0)
+        ngx_log_error(NGX_LOG_CRIT, c->log, pending.body.error(),
+                      "scim: a request body's temporary file cannot be read");
     if (pending.file.error() != 0)
         ngx_log_error(NGX_LOG_CRIT, c->log, pending.file.error(),
                       "scim: a long answer cannot be written into a file in \"%V\"",

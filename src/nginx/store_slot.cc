@@ -1,3 +1,5 @@
+#include <iterator>
+
 #include "nginx/guard.h"
 #include "nginx/worker.h"
 #include "service/read.h"
@@ -7,6 +9,8 @@ namespace scim::nginx {
 namespace {
 
 constexpr ngx_msec_t retry_time = 1000, chores_pause = 10, notes_pause = 1000;
+// Of answers that are sent before other connections have their turn: a millisecond or two.
+constexpr size_t answer_bytes_a_turn = 1 << 20;
 
 // A batch that an exception ended has no answers of its own.
 void refuse_all(std::vector<std::unique_ptr<PendingRequest>> &batch) {
@@ -21,16 +25,22 @@ StoreSlot::StoreSlot(const StoreConf &conf, const MainConf &main, ngx_cycle_t *c
     : conf_(conf), main_(main), log_(cycle->log) {
     owner_.nobody.fd = ngx_socket_t(-1);
     owner_.slot = this;
-    for (ngx_event_t *timer : {&retry_, &chores_}) {
-        timer->data = &owner_;
-        timer->log = log_;
-        timer->cancelable = 1;
+    for (ngx_event_t *event : {&retry_, &chores_, &answers_}) {
+        event->data = &owner_;
+        event->log = log_;
+        event->cancelable = 1;
     }
+    answers_.handler = [](ngx_event_t *ev) {
+        guarded_void(ev->log, [&] { static_cast<TimerOwner *>(ev->data)->slot->send_answers(); });
+    };
 }
 
 StoreSlot::~StoreSlot() {
     if (retry_.timer_set) ngx_del_timer(&retry_);
     if (chores_.timer_set) ngx_del_timer(&chores_);
+    if (answers_.posted) {
+        ngx_delete_posted_event(&answers_);  // two statements
+    }
     close();
 }
 
@@ -124,7 +134,8 @@ void StoreSlot::start_batch() {
     auto run = [this, outcome] {
         refuse_all(batch_);
         std::vector<service::Job *> jobs;
-        for (auto &request : batch_) jobs.push_back(&request->job);
+        for (auto &request : batch_)
+            if (request->load()) jobs.push_back(&request->job);
         *outcome = writer_->run(jobs);
     };
     writing_ = true;
@@ -135,7 +146,7 @@ void StoreSlot::start_batch() {
 }
 
 void StoreSlot::batch_done(service::BatchOutcome outcome) {
-    auto finished = std::move(batch_);
+    std::move(batch_.begin(), batch_.end(), std::back_inserter(finished_));
     batch_.clear();
     writing_ = false;
     if (!writer_->problem().empty())
@@ -147,9 +158,19 @@ void StoreSlot::batch_done(service::BatchOutcome outcome) {
     // The next batch is on its way before the answers of this one are written.
     if (chores_due_) do_chores();
     if (!writing_ && !queue_.empty() && session_ != nullptr) start_batch();
-    worker_idle();
-    for (auto &request : finished) finish(std::move(request));
+    send_answers();
     if (closing_) shut();
+}
+
+void StoreSlot::send_answers() {
+    for (size_t sent = 0; !finished_.empty() && sent < answer_bytes_a_turn;) {
+        auto request = std::move(finished_.front());
+        finished_.pop_front();
+        sent += request->job.response.body.size();
+        finish(std::move(request));
+    }
+    if (finished_.empty()) return worker_idle();
+    ngx_post_event(&answers_, &ngx_posted_next_events);  // unless it is posted
 }
 
 // A long answer is made on a thread of the read pool: the writer has other things to do. It has no
@@ -236,7 +257,7 @@ void StoreSlot::start_read(std::unique_ptr<PendingRequest> request) {
         PendingRequest &pending = *lane->request;
         service::Job &job = pending.job;
         pending.outcome = Error{503, ScimType::none, "the directory cannot be read now", 5};
-        if (pending.cancelled) return;
+        if (pending.cancelled || (!pending.is_write && !pending.load())) return;
         service::Snapshot snapshot(*lane->session);
         if (pending.is_write) {
             service::finish_answer(job, snapshot);

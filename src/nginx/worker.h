@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "nginx/body.h"
 #include "nginx/conf.h"
 #include "nginx/ngx.h"
 #include "nginx/temp_file.h"
@@ -35,11 +36,19 @@ class PoolTask {
 
 // A request that has left the event loop: it owns its bytes and outlives its client.
 struct PendingRequest {
-    explicit PendingRequest(const ngx_path_t &temp_path) : file(temp_path) {}
+    PendingRequest(const ngx_path_t &temp_path, Body sent)
+        : body(std::move(sent)), file(temp_path) {}
+
+    // Before the job is run, on its thread. False: its body cannot be read.
+    bool load() {
+        if (!body.load()) return false;
+        job.request.body = body.text();
+        return true;
+    }
 
     ngx_http_request_t *r = NULL;  // NULL once the client is gone
     std::string bytes;             // what the job's views point into
-    std::string body;
+    Body body;
     service::Job job;
     TempFile file;  // a long answer's body
     bool is_write = true;
@@ -77,7 +86,9 @@ class StoreSlot {
     bool submit_write(std::unique_ptr<PendingRequest> &request);
     bool submit_read(std::unique_ptr<PendingRequest> &request);
     bool read_only() const { return store_ && store_->state() == service::Store::State::read_only; }
-    bool idle() const { return !declaring_ && !writing_ && queue_.empty() && reading_ == 0; }
+    bool idle() const {
+        return !declaring_ && !writing_ && queue_.empty() && finished_.empty() && reading_ == 0;
+    }
 
     // True while writes wait for what the configuration declares.
     bool preparing() const { return declaring_; }
@@ -97,6 +108,7 @@ class StoreSlot {
     void start_batch();
     void batch_done(service::BatchOutcome outcome);
     void start_read(std::unique_ptr<PendingRequest> request);
+    void send_answers();
     void finish(std::unique_ptr<PendingRequest> request);
     void plan_chores();
     void do_chores_after(ngx_msec_t delay);
@@ -120,6 +132,7 @@ class StoreSlot {
     WriteQueue queue_;
     std::vector<std::unique_ptr<PendingRequest>> batch_;
     PoolTask writer_task_;
+    std::deque<std::unique_ptr<PendingRequest>> finished_;  // writes that are to be answered
 
     // Long reads, and long answers to writes, each with a session of its own.
     static constexpr size_t reads_at_once = 4, reads_waiting = 256;
@@ -139,7 +152,7 @@ class StoreSlot {
         StoreSlot *slot;
     };
     TimerOwner owner_{};
-    ngx_event_t retry_{}, chores_{};
+    ngx_event_t retry_{}, chores_{}, answers_{};
 };
 
 // NULL in processes that serve no requests.

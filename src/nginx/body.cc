@@ -1,0 +1,57 @@
+#include "nginx/body.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <stdexcept>
+#include <utility>
+
+namespace scim::nginx {
+
+// A body that does not fit into memory is one buffer, of a file.
+Body::Body(ngx_http_request_t *r) {
+    if (r->request_body == NULL) return;
+    for (ngx_chain_t *chain = r->request_body->bufs; chain != NULL; chain = chain->next) {
+        const ngx_buf_t *b = chain->buf;
+        size_ += size_t(ngx_buf_size(b));
+        if (ngx_buf_in_memory(b)) {
+            text_.append(reinterpret_cast<char *>(b->pos), size_t(b->last - b->pos));
+        } else if (b->in_file) {
+            fd_ = fcntl(b->file->fd, F_DUPFD_CLOEXEC, 0);
+            from_ = b->file_pos;
+            if (!in_file()) throw std::runtime_error("there are too many open files");
+        }
+    }
+}
+
+Body::Body(Body &&other) noexcept
+    : text_(std::move(other.text_)),
+      size_(other.size_),
+      fd_(std::exchange(other.fd_, NGX_INVALID_FILE)),
+      from_(other.from_),
+      error_(other.error_) {}
+
+Body::~Body() {
+    if (in_file()) close(fd_);
+}
+
+bool Body::load() {
+    if (!in_file()) return true;
+    text_.resize(size_);
+    size_t done = 0;
+    while (done < size_) {
+        ssize_t n = pread(fd_, &text_[done], size_ - done, from_ + off_t(done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            error_ = n < 0 ? errno : EIO;  // a file that has become shorter
+            return false;
+        }
+        done += size_t(n);
+    }
+    close(fd_);
+    fd_ = NGX_INVALID_FILE;
+    return true;
+}
+
+}  // namespace scim::nginx
