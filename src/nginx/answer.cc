@@ -7,14 +7,25 @@ namespace scim::nginx {
 
 namespace {
 
-bool add_header(ngx_http_request_t *r, std::string_view name, std::string_view value) {
+// `name` is a literal, `value` in the pool; it has no data if that has no memory.
+bool add_header(ngx_http_request_t *r, std::string_view name, ngx_str_t value) {
     auto *h = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
     if (h == NULL) return false;
-    // Names are literals; a value may be gone before the header is written.
     h->key = {name.size(), reinterpret_cast<u_char *>(const_cast<char *>(name.data()))};
-    h->value = copy_to_pool(r->pool, value);
-    h->hash = h->value.data != NULL;
+    h->value = value;
+    h->hash = value.data != NULL;
     return h->hash != 0;
+}
+
+bool add_header(ngx_http_request_t *r, std::string_view name, std::string_view value) {
+    return add_header(r, name, copy_to_pool(r->pool, value));
+}
+
+// RFC 7644 3.1 and 3.3 speak of Location, RFC 7643 3.1 of Content-Location: meta.location is either.
+bool add_location(ngx_http_request_t *r, const service::Response &response) {
+    const ngx_str_t url = copy_to_pool(r->pool, response.location);
+    const bool has_body = !response.body.empty() || response.in_sink > 0;
+    return add_header(r, "Location", url) && (!has_body || add_header(r, "Content-Location", url));
 }
 
 // RFC 6750 3: what failed, in a form that clients show.
@@ -31,8 +42,7 @@ std::string challenge(const service::Response &response, bool has_credentials) {
 bool add_headers(ngx_http_request_t *r, const service::Response &response) {
     bool good = true;
     if (!response.etag.empty()) good &= add_header(r, "ETag", response.etag);
-    if (!response.location.empty() && response.status != 304)
-        good &= add_header(r, "Location", response.location);
+    if (!response.location.empty() && response.status != 304) good &= add_location(r, response);
     if (response.retry_after != 0)
         good &= add_header(r, "Retry-After", std::to_string(response.retry_after));
     if (!response.allow.empty()) good &= add_header(r, "Allow", response.allow);

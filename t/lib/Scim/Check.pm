@@ -58,7 +58,9 @@ sub is_user {
     push @wrong, 'meta.created' if ($meta->{created} // '') !~ $time;
     push @wrong, 'meta.lastModified' if ($meta->{lastModified} // '') !~ $time;
     push @wrong, 'meta.location' if ($meta->{location} // '') !~ m{^https?://[^/]+/.*/Users/\Q$id\E\z};
-    push @wrong, 'Location is not meta.location' if ($h->{location} // '') ne ($meta->{location} // '');
+    for my $name ('Location', 'Content-Location') {
+        push @wrong, "$name is not meta.location" if ($h->{ lc $name } // '') ne ($meta->{location} // '');
+    }
     push @wrong, 'ETag is not meta.version' if ($h->{etag} // '') ne ($meta->{version} // '');
     push @wrong, 'meta.version' if ($meta->{version} // '') !~ m{^W/"[0-9]+"\z};
     push @wrong, 'schemas' if ref $json->{schemas} ne 'ARRAY' || $json->{schemas}[0] ne $user_urn;
