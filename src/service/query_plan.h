@@ -58,7 +58,8 @@ class QueryPlan {
 
     bool is_scan() const { return access_.kind == Access::Kind::scan; }
     bool is_exact() const { return access_.exact; }
-    // What has to be looked at: records of a scan, else rows; the bound means "at least".
+    // What has to be looked at: records of a scan, else rows, dead ones of a group included; the
+    // bound means "at least".
     uint64_t rows() const { return access_.rows; }
 
     // "index emails.value eq, 250 rows, verified": for tests and the debug log.
