@@ -276,9 +276,9 @@ std::string QueryPlan::explain() const {
     return out;
 }
 
-std::vector<Id> QueryPlan::candidates(Watch &watch) const {
+std::vector<Id> QueryPlan::candidates() const {
     std::vector<Id> ids;
-    collect(access_, ids, watch);
+    collect(access_, ids);
     bool in_order =
         access_.kind != Kind::any_of && (access_.kind != Kind::index || access_.one_value);
     if (!in_order) {
@@ -288,36 +288,32 @@ std::vector<Id> QueryPlan::candidates(Watch &watch) const {
     return ids;
 }
 
-void QueryPlan::collect(const Access &access, std::vector<Id> &ids, Watch &watch) const {
+void QueryPlan::collect(const Access &access, std::vector<Id> &ids) const {
     auto take = [&](const Id &id) {
         ids.push_back(id);
-        return watch.go_on();
+        return true;
     };
     store::Members members(directory_);
     switch (access.kind) {
         case Kind::scan:
         case Kind::nothing: return;
-        case Kind::ids:
-            for (const Id &id : access.ids) take(id);
-            return;
+        case Kind::ids: ids.insert(ids.end(), access.ids.begin(), access.ids.end()); return;
         case Kind::index:
             return directory_.each_row(*access.attr->index, access.from, access.to, take);
         case Kind::groups_of:
-            return members.each_group(type_.number, access.ids[0],
-                                      [&](const Id &id, const store::RecordView &record) {
-                                          return take(id) && watch.go_on(record.bytes().size());
-                                      });
+            return members.each_group(
+                type_.number, access.ids[0],
+                [&](const Id &id, const store::RecordView &) { return take(id); });
         case Kind::members_of:
             if (const TypeView *groups = catalog_.group_type())
                 if (auto group = directory_.record(groups->number, access.ids[0]))
                     members.each_member(access.ids[0], group->header().member_epoch, nullptr,
                                         [&](const Id &id, TypeNumber type) {
-                                            return type == type_.number ? take(id) : watch.go_on();
+                                            return type != type_.number || take(id);
                                         });
             return;
         case Kind::any_of:
-            for (const Access &part : access.parts)
-                if (!watch.stopped()) collect(part, ids, watch);
+            for (const Access &part : access.parts) collect(part, ids);
     }
 }
 

@@ -185,6 +185,8 @@ std::string group_of(Store &store, Client &client, size_t rows, bool are_alive) 
     return id;
 }
 
+std::string in_group(const std::string &id) { return "groups.value+eq+%22" + id + "%22"; }
+
 // Some terms that say the same.
 std::string any_of(const std::string &term, size_t terms = 1) {
     return "count=0&filter=" + term + repeated("+or+" + term, terms - 1);
@@ -194,10 +196,8 @@ std::string any_of(const std::string &term, size_t terms = 1) {
 void test_rows(Store &store, Client &client) {
     for (bool are_alive : {true, false}) {
         const std::string name = are_alive ? "living rows" : "dead rows";
-        auto in_group = [&](size_t rows) {
-            return "groups.value+eq+%22" + group_of(store, client, rows, are_alive) + "%22";
-        };
-        const std::string few = in_group(100), many = in_group(5000);
+        const std::string few = in_group(group_of(store, client, 100, are_alive)),
+                          many = in_group(group_of(store, client, 5000, are_alive));
         is(get(client, "/Users", any_of(few)), "answered", "a few " + name);
         is(get(client, "/Users", any_of(few, 20)), "answered", "of some terms");
         is(get(client, "/Users", any_of(few, 50)), "deferred", "of too many");
@@ -212,6 +212,34 @@ void test_rows(Store &store, Client &client) {
     is(get(client, "/Groups", any_of(few)), "answered", "a few dead rows of a member");
     is(get(client, "/Groups", any_of(few, 50)), "deferred", "of too many terms");
     is(get(client, "/Groups", any_of(many)), "deferred", "many dead rows of a member");
+}
+
+// Which of two conditions has fewer rows is known after both are counted.
+void test_counting(Store &store, Client &client) {
+    const std::string both = "(" + in_group(group_of(store, client, 5000, true)) + "+and+" +
+                             in_group(group_of(store, client, 1, true)) + ")";
+    is(get(client, "/Users", any_of(both)), "answered", "4,000 rows are counted");
+    is(get(client, "/Users", any_of(both, 20)), "deferred", "not for each of many terms");
+    is(get(client, "/Users", any_of(both, 20), Patience::thread), "answered", "but by a thread");
+}
+
+// One record, but many rows: a thread that walks them for each term sees that its time is over.
+void test_deadline(Store &store, Client &client) {
+    for (bool are_alive : {true, false}) {
+        const std::string id = group_of(store, client, 20000, are_alive);
+        const std::string args = any_of("members.type+co+%22q%22", 10);
+        auto asked = [&](bool has_ended, bool is_gone) {
+            std::atomic<bool> gone{is_gone};
+            Request request = client.request(Method::get, "/Groups", args);
+            request.cancelled = &gone;
+            if (has_ended) request.deadline = std::chrono::steady_clock::now();
+            Response response;
+            return client.ask(request, response);
+        };
+        is(asked(false, false), "answered", "a thread with time");
+        is(asked(true, false).find("the search took too long"), 0u, "one without");
+        is(asked(false, true), "the client is gone", "one that nobody waits for");
+    }
 }
 
 double cpu_time() {
@@ -258,6 +286,8 @@ int main() {
     test_records(*titles, client);
     test_managers(client);
     test_rows(*titles, client);
+    test_counting(*titles, client);
+    test_deadline(*titles, client);
     test_titles(client);
     test_once(repeated("é", 32000), "a key is made once");
     test_once(repeated("é", 16000) + "\\n" + repeated("é", 16000), "also of a text with an escape");
