@@ -64,8 +64,8 @@ void finish_answer(Job &job, Snapshot &snapshot) {
     job.unfinished = false;
     const Command &command = job.prepared->command;
     const Plan &plan = *job.planned;
-    store::Directory directory(snapshot.txn, command.tenant);
     Watch watch(job.request, Patience::thread);
+    store::Directory directory(snapshot.txn, command.tenant, &watch);
     Outlet outlet(job.request, job.response, watch);
     Rendering rendering{*command.catalog,         *command.type, job.request.base_url,
                         job.prepared->projection, directory,     outlet};

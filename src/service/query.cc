@@ -340,7 +340,7 @@ void Search::run_side(uint32_t number, Hits &hits, Sorter *sorter, Watch &watch)
         });
         return;
     }
-    for (const Id &id : side.plan().candidates(watch)) {
+    for (const Id &id : side.plan().candidates()) {
         if (!side.looks_at_records()) {
             if (!watch.go_on()) return;
             note({number, id}, hits);

@@ -10,6 +10,7 @@
 #include "service/query_plan.h"
 #include "service/sort.h"
 #include "service/store.h"
+#include "service/watch.h"
 
 namespace scim::service {
 

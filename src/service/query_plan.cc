@@ -34,9 +34,8 @@ Access nothing() {
 
 class Planner {
   public:
-    Planner(const Filter &filter, const Catalog &catalog, const TypeView &type,
-            store::Directory &directory, uint64_t bound)
-        : filter_(filter), catalog_(catalog), type_(type), directory_(directory), bound_(bound) {}
+    Planner(const Filter &filter, const TypeView &type, store::Directory &directory, uint64_t bound)
+        : filter_(filter), type_(type), directory_(directory), bound_(bound) {}
 
     Access choose(uint32_t at);
     void count(Access &access, uint64_t limit);
@@ -51,7 +50,6 @@ class Planner {
     static bool is_better(const Access &a, const Access &b);
 
     const Filter &filter_;
-    const Catalog &catalog_;
     const TypeView &type_;
     store::Directory &directory_;
     uint64_t bound_;
@@ -191,16 +189,11 @@ void Planner::count(Access &access, uint64_t limit) {
                 directory_.each_row(*access.attr->index, access.from, access.to,
                                     [&](const Id &) { return next(); });
             break;
+        // Dead rows count: they are walked, too.
         case Kind::groups_of:
-            members.each_group(type_.number, access.ids[0],
-                               [&](const Id &, const store::RecordView &) { return next(); });
+            members.each_membership(access.ids[0], [&](const Id &, uint32_t) { return next(); });
             break;
-        case Kind::members_of:
-            if (const TypeView *groups = catalog_.group_type())
-                if (auto group = directory_.record(groups->number, access.ids[0]))
-                    members.each_member(access.ids[0], group->header().member_epoch, nullptr,
-                                        [&](const Id &, TypeNumber) { return next(); });
-            break;
+        case Kind::members_of: rows = members.rows(access.ids[0], limit); break;
         case Kind::any_of:
             for (Access &part : access.parts) {
                 if (rows >= limit) break;
@@ -262,7 +255,7 @@ QueryPlan::QueryPlan(const Filter *filter, const Catalog &catalog, const TypeVie
         access_.rows = directory.count(type.number);
         return;
     }
-    Planner planner(*filter, catalog, type, directory, bound);
+    Planner planner(*filter, type, directory, bound);
     access_ = planner.choose(filter->root());
     if (access_.rows == 0) planner.count(access_, bound);
 }
@@ -283,9 +276,9 @@ std::string QueryPlan::explain() const {
     return out;
 }
 
-std::vector<Id> QueryPlan::candidates(Watch &watch) const {
+std::vector<Id> QueryPlan::candidates() const {
     std::vector<Id> ids;
-    collect(access_, ids, watch);
+    collect(access_, ids);
     bool in_order =
         access_.kind != Kind::any_of && (access_.kind != Kind::index || access_.one_value);
     if (!in_order) {
@@ -295,36 +288,32 @@ std::vector<Id> QueryPlan::candidates(Watch &watch) const {
     return ids;
 }
 
-void QueryPlan::collect(const Access &access, std::vector<Id> &ids, Watch &watch) const {
+void QueryPlan::collect(const Access &access, std::vector<Id> &ids) const {
     auto take = [&](const Id &id) {
         ids.push_back(id);
-        return watch.go_on();
+        return true;
     };
     store::Members members(directory_);
     switch (access.kind) {
         case Kind::scan:
         case Kind::nothing: return;
-        case Kind::ids:
-            for (const Id &id : access.ids) take(id);
-            return;
+        case Kind::ids: ids.insert(ids.end(), access.ids.begin(), access.ids.end()); return;
         case Kind::index:
             return directory_.each_row(*access.attr->index, access.from, access.to, take);
         case Kind::groups_of:
-            return members.each_group(type_.number, access.ids[0],
-                                      [&](const Id &id, const store::RecordView &record) {
-                                          return take(id) && watch.go_on(record.bytes().size());
-                                      });
+            return members.each_group(
+                type_.number, access.ids[0],
+                [&](const Id &id, const store::RecordView &) { return take(id); });
         case Kind::members_of:
             if (const TypeView *groups = catalog_.group_type())
                 if (auto group = directory_.record(groups->number, access.ids[0]))
                     members.each_member(access.ids[0], group->header().member_epoch, nullptr,
                                         [&](const Id &id, TypeNumber type) {
-                                            return type == type_.number ? take(id) : watch.go_on();
+                                            return type != type_.number || take(id);
                                         });
             return;
         case Kind::any_of:
-            for (const Access &part : access.parts)
-                if (!watch.stopped()) collect(part, ids, watch);
+            for (const Access &part : access.parts) collect(part, ids);
     }
 }
 

@@ -19,7 +19,6 @@
 #include <vector>
 
 #include "scim/filter.h"
-#include "service/watch.h"
 #include "store/directory.h"
 
 namespace scim::service {
@@ -58,14 +57,15 @@ class QueryPlan {
 
     bool is_scan() const { return access_.kind == Access::Kind::scan; }
     bool is_exact() const { return access_.exact; }
-    // What has to be looked at: records of a scan, else rows; the bound means "at least".
+    // What has to be looked at: records of a scan, else rows, dead ones of a group included; the
+    // bound means "at least".
     uint64_t rows() const { return access_.rows; }
 
     // "index emails.value eq, 250 rows, verified": for tests and the debug log.
     std::string explain() const;
 
-    // Ascending, each once. REQUIRES: no scan. Stops with the watch.
-    std::vector<Id> candidates(Watch &watch) const;
+    // Ascending, each once; not all if the directory's allowance ends. REQUIRES: no scan.
+    std::vector<Id> candidates() const;
 
     // What of the filter an index would answer, such as "title"; empty if nothing of it.
     static std::string missing_index(const Filter &filter);
@@ -73,7 +73,7 @@ class QueryPlan {
   private:
     QueryPlan(const Catalog &catalog, const TypeView &type, store::Directory &directory)
         : catalog_(catalog), type_(type), directory_(directory) {}
-    void collect(const Access &access, std::vector<Id> &ids, Watch &watch) const;
+    void collect(const Access &access, std::vector<Id> &ids) const;
 
     const Catalog &catalog_;
     const TypeView &type_;

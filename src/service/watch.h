@@ -30,6 +30,7 @@ class Watch final : public store::Allowance {
     }
     // A checksum takes less than an eighth of what else is done to a byte.
     bool may_check(size_t bytes) override { return has_time(bytes / 8); }
+    bool may_walk() override { return has_time(row_bytes); }
     // True if every record has its price: a thread that looks at a million of them saves the reckoning.
     bool is_strict() const { return patience_ == Patience::event_loop; }
     bool stopped() const { return stopped_; }
@@ -42,6 +43,8 @@ class Watch final : public store::Allowance {
     // The event loop has no time for more bytes than these. Records may be large: those of a
     // resource are bounded at 16 MiB.
     static constexpr uint64_t records_a_look = 1000, bytes_a_look = 1 << 20;
+    // A row takes as long as these: the event loop walks 16,384, in one millisecond or two.
+    static constexpr size_t row_bytes = 64;
     bool look();
 
     const Request &request_;

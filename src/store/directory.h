@@ -57,11 +57,13 @@ using IndexValues = std::vector<std::pair<const IndexDef *, std::string>>;
 IndexValues index_values(const Catalog &catalog, const TypeView &type,
                          const std::vector<Leaf> &leaves);
 
-// How much a reader may look at. Asked with a record's size before its checksum is computed, which
-// takes a millisecond for 7 MiB; once the answer is false no more is looked at.
+// How much a reader may look at; once an answer is false no more is looked at.
 class Allowance {
   public:
+    // With a record's size, before its checksum is computed: that takes a millisecond for 7 MiB.
     virtual bool may_check(size_t bytes) = 0;
+    // Before each row of an index or a membership, a tenth of a microsecond.
+    virtual bool may_walk() = 0;
 
   protected:
     ~Allowance() = default;
@@ -75,6 +77,8 @@ class Directory {
 
     TenantNumber tenant() const { return tenant_; }
     Txn &txn() { return txn_; }
+    // To be asked before each row that is walked: false if the walk must end.
+    bool may_walk() { return allowance_ == nullptr || allowance_->may_walk(); }
 
     // Nothing if there is no such resource, or if the allowance says so; a damaged record fails the
     // transaction.
@@ -89,14 +93,14 @@ class Directory {
 
     // `each(id)` for the rows of an index whose value and terminator lie at or after `from` and
     // before `to` (empty: the end of the index), in the order of value and id. It returns false to
-    // stop.
+    // stop; the allowance may end the walk, too.
     template <class Each>
     void each_row(const IndexDef &index, Bytes from, Bytes to, Each &&each) {
         std::string prefix = index_prefix(tenant_, index.type, index.attr);
         std::string start = prefix;
         start.append(from);
         Cursor cursor(txn_, Db::index);
-        for (bool more = cursor.seek(start); more; more = cursor.next()) {
+        for (bool more = cursor.seek(start); more && may_walk(); more = cursor.next()) {
             if (!starts_with(cursor.key(), prefix)) return;
             Bytes tail = cursor.key().substr(prefix.size());
             if (!to.empty() && tail >= to) return;

@@ -31,6 +31,8 @@ struct MemberRow {
 std::string encode_member(const MemberRow &row);
 std::optional<MemberRow> decode_member(Bytes bytes);
 
+// What a row leads to is the caller's to ask for; the directory's allowance is asked before each row,
+// living or dead, and may end a walk.
 class Members {
   public:
     // `directory` must outlive this.
@@ -69,7 +71,8 @@ class Members {
         Cursor cursor(directory_.txn(), Db::members);
         bool more =
             cursor.seek(after != nullptr ? member_key(directory_.tenant(), group, *after) : prefix);
-        for (; more && starts_with(cursor.key(), prefix); more = cursor.next()) {
+        for (; more && starts_with(cursor.key(), prefix) && directory_.may_walk();
+             more = cursor.next()) {
             Id member = id_at(cursor.key(), prefix.size());
             auto row = decode_member(cursor.value());
             if (!row) return directory_.txn().fail(Errc::damaged);
@@ -83,7 +86,8 @@ class Members {
     void each_membership(const Id &member, Each &&each) {
         const Key prefix = members_prefix(directory_.tenant(), member);
         Cursor cursor(directory_.txn(), Db::memberships);
-        for (bool more = cursor.seek(prefix); more && starts_with(cursor.key(), prefix);
+        bool more = cursor.seek(prefix);
+        for (; more && starts_with(cursor.key(), prefix) && directory_.may_walk();
              more = cursor.next()) {
             Id group = id_at(cursor.key(), prefix.size());
             if (group == Id{}) continue;

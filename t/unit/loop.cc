@@ -1,11 +1,12 @@
 // What takes long does not happen on the event loop: a search that would make the keys of long
 // strings leaves them to a thread before the first one is made, and a key is made once for all terms
-// of a filter.
+// of a filter; the rows of memberships count whether they are alive or not.
 
 #include <ctime>
 
 #include "client.h"
 #include "filter_fixture.h"
+#include "store/members.h"
 
 using namespace scim;
 using namespace scim::service;
@@ -156,6 +157,91 @@ void test_managers(Client &client) {
     is(managed(16), "deferred", "more of them: he is looked at for each");
 }
 
+// Rows of a group, or of a member, and of others that need not exist. Those of a group are dead
+// unless they have its epoch.
+void put_rows(Store &store, const Client &client, const std::string &id, size_t count,
+              std::optional<uint32_t> group_epoch) {
+    static uint8_t made = 0;
+    made++;
+    store::WriteTxn txn(store.env());
+    std::string epoch;
+    store::append_le(epoch, 1, 4);
+    for (size_t i = 0; i < count; i++) {
+        Id other = make_id(int64_t(i), {made});
+        auto key = store::member_key(client.tenant(), *parse_id(id), other);
+        if (group_epoch)
+            txn.put(store::Db::members, key, store::encode_member({1, *group_epoch}));
+        else
+            txn.put(store::Db::memberships, key, epoch);
+    }
+    ok(txn.commit() == store::Errc::ok, std::to_string(count) + " rows");
+}
+
+std::string group_of(Store &store, Client &client, size_t rows, bool are_alive) {
+    static int groups = 0;
+    std::string id =
+        client.create("/Groups", R"({"displayName":"g)" + std::to_string(++groups) + "\"}");
+    put_rows(store, client, id, rows, are_alive ? 1 : 2);
+    return id;
+}
+
+std::string in_group(const std::string &id) { return "groups.value+eq+%22" + id + "%22"; }
+
+// Some terms that say the same.
+std::string any_of(const std::string &term, size_t terms = 1) {
+    return "count=0&filter=" + term + repeated("+or+" + term, terms - 1);
+}
+
+// A row is looked at whether it is alive or not.
+void test_rows(Store &store, Client &client) {
+    for (bool are_alive : {true, false}) {
+        const std::string name = are_alive ? "living rows" : "dead rows";
+        const std::string few = in_group(group_of(store, client, 100, are_alive)),
+                          many = in_group(group_of(store, client, 5000, are_alive));
+        is(get(client, "/Users", any_of(few)), "answered", "a few " + name);
+        is(get(client, "/Users", any_of(few, 20)), "answered", "of some terms");
+        is(get(client, "/Users", any_of(few, 50)), "deferred", "of too many");
+        is(get(client, "/Users", any_of(many)), "deferred", "many " + name);
+    }
+    auto of_member = [&](size_t rows) {
+        const std::string id = create(client, "t");
+        put_rows(store, client, id, rows, {});
+        return "members.value+eq+%22" + id + "%22";
+    };
+    const std::string few = of_member(100), many = of_member(5000);
+    is(get(client, "/Groups", any_of(few)), "answered", "a few dead rows of a member");
+    is(get(client, "/Groups", any_of(few, 50)), "deferred", "of too many terms");
+    is(get(client, "/Groups", any_of(many)), "deferred", "many dead rows of a member");
+}
+
+// Which of two conditions has fewer rows is known after both are counted.
+void test_counting(Store &store, Client &client) {
+    const std::string both = "(" + in_group(group_of(store, client, 5000, true)) + "+and+" +
+                             in_group(group_of(store, client, 1, true)) + ")";
+    is(get(client, "/Users", any_of(both)), "answered", "4,000 rows are counted");
+    is(get(client, "/Users", any_of(both, 20)), "deferred", "not for each of many terms");
+    is(get(client, "/Users", any_of(both, 20), Patience::thread), "answered", "but by a thread");
+}
+
+// One record, but many rows: a thread that walks them for each term sees that its time is over.
+void test_deadline(Store &store, Client &client) {
+    for (bool are_alive : {true, false}) {
+        const std::string id = group_of(store, client, 20000, are_alive);
+        const std::string args = any_of("members.type+co+%22q%22", 10);
+        auto asked = [&](bool has_ended, bool is_gone) {
+            std::atomic<bool> gone{is_gone};
+            Request request = client.request(Method::get, "/Groups", args);
+            request.cancelled = &gone;
+            if (has_ended) request.deadline = std::chrono::steady_clock::now();
+            Response response;
+            return client.ask(request, response);
+        };
+        is(asked(false, false), "answered", "a thread with time");
+        is(asked(true, false).find("the search took too long"), 0u, "one without");
+        is(asked(false, true), "the client is gone", "one that nobody waits for");
+    }
+}
+
 double cpu_time() {
     timespec now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -199,6 +285,9 @@ int main() {
     Client client(*titles);
     test_records(*titles, client);
     test_managers(client);
+    test_rows(*titles, client);
+    test_counting(*titles, client);
+    test_deadline(*titles, client);
     test_titles(client);
     test_once(repeated("é", 32000), "a key is made once");
     test_once(repeated("é", 16000) + "\\n" + repeated("é", 16000), "also of a text with an escape");

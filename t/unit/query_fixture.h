@@ -191,7 +191,8 @@ inline Answer ask(Population &population, const Query &query,
     request.base_url = base_url;
     request.settings = &settings;
     Snapshot snapshot(population.session());
-    store::Directory directory(snapshot.txn, population.tenant());
+    Watch watch(request, patience);
+    store::Directory directory(snapshot.txn, population.tenant(), &watch);
     std::vector<const TypeView *> views;
     views.reserve(types.size());
     for (const char *type : types) views.push_back(snapshot.catalog()->type_by_name(type));
@@ -206,7 +207,6 @@ inline Answer ask(Population &population, const Query &query,
     }
     answer.plan = search.explain();
     answer.is_long = search.is_long();
-    Watch watch(request, patience);
     Hits hits = search.run(watch);
     if (watch.stopped() || !snapshot.txn.good()) {
         answer.why = watch.stopped() ? watch.error().detail : "damaged";

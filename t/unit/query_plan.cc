@@ -410,13 +410,23 @@ void ended() {
         while (n < 100000 && watch.go_on()) n++;
         return std::pair(n, watch.stopped() ? watch.error().detail : "");
     };
+    auto rows = [&](Patience patience) {
+        Watch watch(request, patience);
+        size_t n = 0;
+        while (n < 100000 && watch.may_walk()) n++;
+        return n;
+    };
+    is(rows(Patience::thread), 100000u, "a thread with time walks on");
+    is(rows(Patience::event_loop), 16384u, "the event loop does not");
     is(looks().first, 100000u, "a search with time goes on");
     request.deadline = std::chrono::steady_clock::now();
     is(looks().first, 999u, "a deadline is seen after 1,000 records");
     ok(looks().second.find("took too long") != std::string::npos, "and said");
+    is(rows(Patience::thread), 16384u, "and after 16,384 rows");
     request.deadline = {};
     cancelled = true;
     is(looks().second, "the client is gone", "and so is a client that has gone");
+    is(rows(Patience::thread), 16384u, "also by one who walks rows");
 }
 
 uint64_t setting(const char *name, uint64_t otherwise) {
