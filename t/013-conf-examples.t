@@ -177,6 +177,10 @@ my %try = (
         is_error $raw->("GET $users HTTP/1.1\r\n$host\r\nX-Long: " . 'x' x 40_000 . "\r\n\r\n"), 431, '',
             qr/headers are larger than large_client_header_buffers/, 'a long header';
         is_error $raw->("TRACE $users HTTP/1.1\r\n$host\r\n\r\n"), 405, '', qr/method/, 'TRACE';
+        is_error $raw->("GET $users HTTP/3.0\r\n$host\r\n\r\n"), 505, '', qr/version of HTTP/, 'another version of HTTP';
+        is_error $raw->("POST $users HTTP/1.1\r\n$host\r\nTransfer-Encoding: gzip\r\n\r\n"), 501, '',
+            qr/Transfer-Encoding than chunked/, 'another transfer encoding';
+        is_error $raw->("GET $users%00 HTTP/1.1\r\n$host\r\n\r\n"), 400, '', qr/not valid HTTP/, 'an address with a zero byte';
         is_error $t->request(GET => $users, port => 1), 400, '', qr/plain HTTP/, 'plain HTTP';
         is_error $client->request(GET => '/Users'), 404, '', qr{base URL is https://id\.example\.com/scim/v2 }, 'another address';
         is $client->request(GET => '/scim-error')->{status}, 404, 'which is nobody\'s to ask for';

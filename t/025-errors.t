@@ -25,6 +25,10 @@ EOC
         scim main;
         client_body_timeout 1s;
         access_log %%DIR%%/status.log status;
+        if ($arg_return = 505) { return 505; }
+        if ($arg_return = 501) { return 501; }
+        if ($arg_return = 421) { return 421; }
+        if ($arg_return = 411) { return 411; }
         if ($arg_return = 500) { return 500; }
         if ($arg_return = 502) { return 502; }
         if ($arg_return = 418) { return 418; }
@@ -128,7 +132,8 @@ for my $case ([429, qr/too many requests/], [503, qr/a limit of nginx's configur
     is $r->{headers}{'retry-after'}, 1, 'Retry-After';
 }
 is_error $c->request(GET => "$base?return=$_->[0]"), $_->[0], '', $_->[1], "return $_->[0]" for (
-    [418, qr/nginx refused the request/], [500, qr/failed inside nginx/], [502, qr/failed inside nginx/]);
+    [411, qr/neither Content-Length nor chunked/], [418, qr/nginx refused the request/], [421, qr/another host name/],
+    [501, qr/Transfer-Encoding than chunked/], [505, qr/version of HTTP/], [500, qr/failed inside nginx/], [502, qr/failed inside nginx/]);
 is_error $c->request(GET => $base, headers => [Host => $_]), 400, '', qr/has characters that no URL has/,
     "Host: $_ would end a string in meta.location" for ('x","y":"', 'x\\');
 my $raw = $t->client;

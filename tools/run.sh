@@ -5,15 +5,16 @@
 #     DIR=build/run run.sh stop
 #
 # conf-examples/quickstart.conf (what an operator would copy to /etc/nginx/conf.d) is used as it is, but for the store's
-# directory and the port. Tenant `demo` and a token with the scope `write` are made and printed.
+# directory and the port. Tenant `demo` and a token with the scope `write` are made and printed. NGINX_BINARY, MODULE and
+# SCIMCTL name other binaries than those of build/.
 set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(mkdir -p "${DIR:-$repo/build/run}" && cd "${DIR:-$repo/build/run}" && pwd)
 nginx=${NGINX_BINARY:-/usr/sbin/nginx}
 unset NGINX # nginx would look for inherited sockets in it and stay in the foreground
-scimctl=$repo/build/scimctl
-module=$repo/build/objs/ngx_http_scim_module.so
+scimctl=${SCIMCTL:-$repo/build/scimctl}
+module=${MODULE:-$repo/build/objs/ngx_http_scim_module.so}
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "run.sh: $*"; exit 1; }
@@ -112,7 +113,7 @@ END
 status() { curl -s -o /dev/null -m 5 -w '%{http_code}' "${@:2}" "$base$1" || true; }
 
 start() {
-    local pid token='' deadline
+    local pid token='' deadline tail
     if pid=$(master_pid); then die "nginx runs in $dir already (process $pid); make stop DIR=$dir ends it"; fi
     port=$(choose_port)
     base=http://127.0.0.1:$port/scim/v2
@@ -134,9 +135,11 @@ start() {
         grep -qiE 'exists|already' "$dir/tenant.log" ||
         { cat "$dir/tenant.log" >&2; stop; die 'the tenant could not be made'; }
 
-    # The token of an earlier run is good as long as its store is.
+    # The token of an earlier run is good as long as its store is. Where it is lost, nobody has it: a label has one live
+    # token, so that one makes room.
     if [ -s "$dir/token" ]; then token=$(cat "$dir/token"); fi
     if [ -z "$token" ] || [ "$(status /Users -H "Authorization: Bearer $token")" != 200 ]; then
+        "$scimctl" --store "$dir/store" token revoke --tenant demo quickstart >/dev/null 2>&1 || true
         token=$("$scimctl" --store "$dir/store" token create --tenant demo --label quickstart --scope write --json |
             sed -nE 's/.*"token"[[:space:]]*:[[:space:]]*"([^"]+)".*/\1/p') || true
         [ -n "$token" ] || { stop; die 'the token could not be made'; }
@@ -161,7 +164,9 @@ END
     fi
     say 'Ctrl-C ends it.'
     tail --pid="$(master_pid)" -q -n 0 -f "$dir/error.log" "$dir/access.log" &
-    wait $! || true
+    tail=$!
+    trap 'say; kill $tail 2>/dev/null || true; stop; exit 0' INT TERM
+    wait $tail || true
     say 'nginx has ended.'
 }
 

@@ -27,10 +27,15 @@ std::string sentence(ngx_http_request_t *r) {
             return "the request body is larger than client_max_body_size allows (" +
                    std::to_string(clcf->client_max_body_size) + " bytes)";
         case 414: return "the request line is longer than large_client_header_buffers allows";
+        case 421: return "the connection was made for another host name";
         case 429: return "too many requests: a limit of nginx's configuration is exceeded";
         case 494: return "the request headers are larger than large_client_header_buffers allows";
+        case 501:
+            return "nginx does not implement what was asked, such as another "
+                   "Transfer-Encoding than chunked";
         case 503:
             return "a limit of nginx's configuration is exceeded, or the server is not available";
+        case 505: return "this version of HTTP is not served";
         default:
             return r->err_status >= 500 ? "the request failed inside nginx; its error log says why"
                                         : "nginx refused the request; its error log says why";
