@@ -87,8 +87,8 @@ install: build ## into DESTDIR; loads nothing by itself
 	echo 'load_module modules/$(MODULE).so;' >'$(DESTDIR)/usr/share/nginx/modules-available/mod-http-scim.conf'
 	chmod 644 '$(DESTDIR)/usr/share/nginx/modules-available/mod-http-scim.conf'
 	install -D -m 755 $(B)/scimctl '$(DESTDIR)$(PREFIX)/sbin/scimctl'
-	for page in $(wildcard docs/*.8); do \
-	    install -D -m 644 $$page '$(DESTDIR)$(PREFIX)/share/man/man8/'$${page##*/}; done
+	for page in $(wildcard docs/*.[78]); do \
+	    install -D -m 644 $$page '$(DESTDIR)$(PREFIX)/share/man/man'$${page##*.}/$${page##*/}; done
 
 clean: ## remove build/
 	rm -rf build

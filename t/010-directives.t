@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # `nginx -t` accepts every good value of a directive and refuses every bad one with a sentence that quotes it; it never
-# creates or changes a store, which only a start does.
+# creates or changes a store, which only a start does. And the module shows nginx no more than it looks for.
 
 use strict;
 use warnings;
@@ -14,6 +14,12 @@ my $t = Scim->new(http => 'scim_store main %%DIR%%/store;', server => 'location 
 my $store = 'scim_store main %%DIR%%/store;';
 
 sub location { return "location /scim/v2/ { scim main; $_[0] }" }
+
+# --- the module
+
+my ($exit, $symbols, $err) = $t->run('', qw(nm -D --defined-only), $ENV{TEST_NGINX_MODULE});
+is $exit, 0, 'nm reads the module' or diag $err;
+is join(' ', sort $symbols =~ / (\S+)$/mg), 'ngx_module_names ngx_module_order ngx_modules', 'it exports nothing else';
 
 # --- scim_store
 

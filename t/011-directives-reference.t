@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # docs/directives.md is the reference: it lists exactly the directives of src/nginx/conf.cc with their contexts and
-# defaults and the variables of src/nginx/variables.cc; every directive occurs in
-# conf-examples (013-conf-examples.t runs those).
+# defaults and the variables of src/nginx/variables.cc, and docs/nginx-scim.7 says the same in short; every directive occurs
+# in conf-examples (013-conf-examples.t runs those).
 
 use strict;
 use warnings;
@@ -62,6 +62,31 @@ cmp_ok scalar(keys %variable), '>', 5, 'variables are found in the source';
 is join(' ', sort $reference =~ /^\| `\$(\w+)` \|/mg), join(' ', sort keys %variable), 'the reference has the same';
 my $format = slurp("$root/conf-examples/log-format.conf");
 like $format, qr/\$$_\b/, "\$$_ is in log-format.conf" for sort keys %variable;
+
+# --- the manual page
+
+# .It Ic scim_store Ar name path Op Cm size= Ns Ar size, as the reference writes it without its asterisks
+sub syntax {
+    my ($line) = @_;
+    my $open = $line =~ s/\bOp /[/g;
+    return $line =~ s/\b(?:Ic|Ar|Cm) //gr =~ s/ Ns //gr . ']' x $open . ';';
+}
+
+my $manual = slurp("$root/docs/nginx-scim.7");
+my %said = map { /^\.It Ic (\w+)/ ? ($1 => $_) : () } split /^(?=\.It|\.El)/m, $manual;
+is join(' ', sort keys %said), join(' ', sort keys %entry), 'the manual page has the same directives';
+for my $name (sort keys %said) {
+    my %line = $entry{$name} =~ /^(Syntax|Default): (.*)$/mg;
+    is syntax($said{$name} =~ /^\.It (.*)/), $line{Syntax} =~ tr/*//dr, "$name: its syntax";
+    my ($default) = $line{Default} =~ /^$name (.*?);/;
+    is +($said{$name} =~ /^Default: (.*)\.$/m)[0], $default, "$name: its default";
+}
+is join(' ', sort $manual =~ /^\.It Va \$(\w+)$/mg), join(' ', sort keys %variable), 'and the same variables';
+SKIP: {
+    my @pages = glob "$root/docs/*.[1-8]";
+    grep -x "$_/mandoc", split /:/, $ENV{PATH} or skip 'no mandoc', scalar @pages;
+    is qx(mandoc -Tlint -Wwarning $_ 2>&1), '', "$_ is written as manual pages are" for @pages;
+}
 
 # --- examples
 

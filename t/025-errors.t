@@ -76,7 +76,11 @@ is_error post(body => '{"schemas":["' . $user . '"]}'), 400, 'invalidValue', qr/
 is_error post(json => $bob), 409, 'uniqueness', qr/userName "bob" is taken/, 'a conflict';
 is_error post(json => $bob, headers => { 'Content-Type' => $_ }), 415, '',
     qr{the body is "\Q$_\E"; send Content-Type: application/scim\+json}, $_ for qw(text/plain application/xml multipart/form-data);
+is_error $c->request($_->[0] => "$base$_->[1]", body => "\x1f\x8b\x08", headers => { 'Content-Encoding' => $_->[2] }), 415, '',
+    qr/the body is encoded as "$_->[2]"; send it without Content-Encoding/, "$_->[0] $base$_->[1] with $_->[2]"
+    for [POST => '', 'gzip'], [PATCH => $nobody =~ s/^$base//r, 'br'], [POST => '/.search', 'deflate'];
 my $n = 0;
+is_user post(json => { %$bob, userName => 'identity' }, headers => { 'Content-Encoding' => 'Identity' }), 201, 'no encoding by its name';
 is_user post(json => { %$bob, userName => 'type' . $n++ }, headers => { 'Content-Type' => $_ }), 201, "Content-Type: $_"
     for 'application/json', 'Application/SCIM+json; charset=utf-8', 'application/json;charset=UTF-8', '';
 is_user post(json => { %$bob, userName => 'set' }, headers => { 'X-HTTP-Method-Override' => 'DELETE' }), 201, 'no method override';

@@ -247,6 +247,13 @@ is scalar(() = $out =~ /"(?:one|two|three)"/g), 2, 'every character of a filter 
 is "$exit $err", "0 scimctl: 2 of 3 are shown; --count shows more\n", '--count';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme), 'userName eq');
 ok $exit == 1 && $out eq '' && $err =~ /^scimctl: /, 'a bad filter' or diag "$exit $out$err";
+for (['', qr/FILTER is empty, expected a filter such as/], ["\xff", qr/FILTER is not valid UTF-8/],
+    ['(' x 33 . 'title pr' . ')' x 33, qr/nested deeper than the limit \(32\) allows/]) {
+    ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme), $_->[0]);
+    like "$exit $out$err", qr/\A1 scimctl: .*$_->[1]/, 'find: a filter is refused in the words of the command line';
+}
+($exit, $out, $err) = $t->scimctl(qw(find --tenant acme), '--attributes', "\xff", $filter);
+like $err, qr/\Ascimctl: --attributes is not/, 'attributes, too';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant globex), $filter);
 is "$exit $out$err", '0 ', 'another tenant has others';
 

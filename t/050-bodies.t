@@ -99,6 +99,9 @@ for (
     [405, 'POST to a resource', POST => "$users/ABC", token => $token],
     [405, 'PUT to a list', PUT => $users, token => $token],
     [405, 'OPTIONS', OPTIONS => $users, token => $token],
+    [415, 'another type', POST => $users, token => $token, headers => { 'Content-Type' => 'text/plain' }],
+    [415, 'another encoding', POST => $users, token => $token, headers => { 'Content-Encoding' => 'gzip' }],
+    [415, 'a search of another type', POST => "$users/.search", token => $reader, headers => { 'Content-Type' => 'text/plain' }],
     [404, 'an unknown endpoint', POST => '/scim/v2/Nothings', token => $token],
     [404, 'an address outside', POST => '/elsewhere', token => $token],
 ) {

@@ -27,6 +27,18 @@ std::string_view header(ngx_table_elt_t *h) {
     return h != NULL ? view(h->value) : std::string_view();
 }
 
+// A header that nginx itself has no use for.
+std::string_view other_header(ngx_http_request_t *r, std::string_view name) {
+    for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+        auto *h = static_cast<ngx_table_elt_t *>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; i++)
+            if (view(h[i].key).size() == name.size() &&
+                ngx_strncmp(h[i].lowcase_key, name.data(), name.size()) == 0)
+                return view(h[i].value);
+    }
+    return {};
+}
+
 // A request that is answered on the spot: its views are nginx's own memory.
 service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const Ctx &ctx) {
     service::Request request;
@@ -35,6 +47,8 @@ service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const Ctx
     request.args = view(r->args);
     request.base_url = view(ctx.base_url);
     request.content_type = header(r->headers_in.content_type);
+    if (service::is_write(request.method))
+        request.content_encoding = other_header(r, "content-encoding");
     request.if_match = header(r->headers_in.if_match);
     request.if_none_match = header(r->headers_in.if_none_match);
     request.settings = &lcf.settings;
@@ -52,8 +66,13 @@ std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf 
     request.id = request_id(r);
     request.sink = &pending->file;
     pending->job.actor = ctx.actor;
-    std::string_view *views[] = {&request.path,         &request.args,     &request.base_url,
-                                 &request.content_type, &request.if_match, &request.if_none_match};
+    std::string_view *views[] = {&request.path,
+                                 &request.args,
+                                 &request.base_url,
+                                 &request.content_type,
+                                 &request.content_encoding,
+                                 &request.if_match,
+                                 &request.if_none_match};
     size_t size = 0;
     for (std::string_view *v : views) size += v->size();
     pending->bytes.reserve(size);

@@ -1,5 +1,7 @@
 // scimctl find: the resources that a filter matches, as the server would list them.
 
+#include <cstring>
+
 #include "scim/json.h"
 #include "scimctl/commands.h"
 #include "scimctl/reading.h"
@@ -58,6 +60,16 @@ std::string as_text(const json_t *list, bool whole) {
     return text;
 }
 
+// The server's sentence about what was typed here, where it has no query parameters and no directives.
+Error in_our_words(Error error) {
+    for (auto [theirs, ours] : {std::pair("query parameter \"filter\"", "FILTER"),
+                                std::pair("query parameter \"attributes\"", "--attributes"),
+                                std::pair("scim_max_filter_depth", "the limit")})
+        if (size_t at = error.detail.find(theirs); at != std::string::npos)
+            error.detail.replace(at, std::strlen(theirs), ours);
+    return error;
+}
+
 // The ListResponse; the snapshot it is read from is closed.
 Result<std::string> list_of(service::Store &store, const FindArguments &arguments) {
     service::Session session(store);
@@ -76,7 +88,7 @@ int find(const Globals &globals, const FindArguments &arguments) {
     auto store = open_store(globals, Access::read);
     if (store == nullptr) return exit_store;
     auto body = list_of(*store, arguments);
-    if (!body) return fail(globals, body.error());
+    if (!body) return fail(globals, in_our_words(body.error()));
     if (globals.json) return print(globals, *body) ? exit_ok : exit_store;
     // Our own writing: as large as it is.
     auto list = parse_json(*body, JsonLimits{64, body->size()});

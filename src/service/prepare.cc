@@ -18,7 +18,7 @@ void default_active(const TypeView &type, Resource &resource) {
 }
 
 Outcome read_body(Command &command, const Request &request, Report &report) {
-    auto typed = check_content_type(request.content_type);
+    auto typed = check_content_type(request);
     if (!typed) return typed;
     auto body = parse_json(request.body, request.settings->json);
     if (!body) return body.error();

@@ -135,7 +135,7 @@ class PageWriter {
 
 Result<Query> query_of(const Request &request, const Target &target) {
     if (target.endpoint != Endpoint::search) return parse_query(request.args);
-    auto typed = check_content_type(request.content_type);
+    auto typed = check_content_type(request);
     if (!typed) return typed.error();
     auto body = parse_json(request.body, request.settings->json);
     if (!body) return body.error();

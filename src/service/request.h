@@ -51,7 +51,7 @@ struct Request {
     std::string_view path;      // percent-decoded, what follows the base URL
     std::string_view args;      // the query string as it was sent
     std::string_view base_url;  // without a trailing slash
-    std::string_view content_type, if_match, if_none_match;
+    std::string_view content_type, content_encoding, if_match, if_none_match;
     std::string_view body;
     const Settings *settings = nullptr;
     store::RequestId id{};

@@ -1,5 +1,7 @@
 #include "service/routes.h"
 
+#include "service/content_type.h"
+
 namespace scim::service {
 
 namespace {
@@ -57,7 +59,7 @@ bool wants_body(const Catalog &catalog, const Request &request, const Actor &act
     bool reads = is_search(request.method, request.path);
     if (!actor.may(reads ? store::scope_read : store::scope_write)) return false;
     auto target = parse_target(catalog, request.path);
-    return target && check_method(request.method, *target);
+    return target && check_method(request.method, *target) && check_content_type(request);
 }
 
 std::string_view operation_name(Method method, const Target *target) {

@@ -101,7 +101,7 @@ int main() {
     uint64_t seed = setting("SCIM_SEED", std::random_device()());
     engine.seed(seed);
     diag("SCIM_SEED=" + std::to_string(seed));
-    size_t cases = setting("SCIM_CASES", 24000);
+    size_t cases = setting("SCIM_CASES", 40000);
     agree(cases);
     survive(cases);
     return tap::done();

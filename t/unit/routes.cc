@@ -71,6 +71,12 @@ void test_writes(const Catalog &catalog) {
     request.method = Method::post;
     request.path = "/Users";
     ok(wants_body(catalog, request, writer), "a body is asked for");
+    request.content_type = "text/plain";
+    ok(!wants_body(catalog, request, writer), "not of another type");
+    request.content_type = "";
+    request.content_encoding = "gzip";
+    ok(!wants_body(catalog, request, writer), "not of another encoding");
+    request.content_encoding = "";
     ok(!wants_body(catalog, request, reader), "not of one who may not write");
     request.path = "/Groups/.search";
     ok(wants_body(catalog, request, reader), "a search only reads");
