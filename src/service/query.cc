@@ -22,7 +22,8 @@ constexpr uint64_t loop_comparisons = 4000, loop_rows = 4000, loop_rendered = 20
 // of some 16 KiB, in one millisecond or two.
 constexpr size_t made_byte = 64, made_value = 30;
 
-// Rows are worth more than a scan only while they are few.
+// Rows are worth more than a scan only while they are few: a share of the resources if each is
+// verified, else no more than there are.
 constexpr uint64_t rows_min = 10000, rows_share = 4;
 
 bool has_text(const std::optional<std::string> &text) { return text && !text->empty(); }
@@ -81,12 +82,14 @@ class Search::Side {
 
 void Search::Side::plan(Patience patience) {
     const uint64_t all = resources(), max_scan = search_.request_.settings->max_scan;
-    uint64_t bound = all > max_scan ? max_scan + 1 : std::max(rows_min, all / rows_share);
-    if (patience == Patience::event_loop) bound = std::min(bound, loop_rows);
+    RowBounds bounds{std::max(rows_min, all / rows_share), std::max(rows_min, all)};
+    if (all > max_scan) bounds = {max_scan + 1, max_scan + 1};
+    if (patience == Patience::event_loop)
+        bounds = {std::min(bounds.verified, loop_rows), std::min(bounds.joined, loop_rows)};
     const Filter *asked = filter ? &*filter : nullptr;
     const Catalog &catalog = *search_.snapshot_.catalog();
-    plan_.emplace(asked, catalog, type_, search_.directory_, bound);
-    bool is_bad = !plan_->is_exact() && plan_->rows() >= bound && all <= max_scan;
+    plan_.emplace(asked, catalog, type_, search_.directory_, bounds);
+    bool is_bad = plan_->has_too_many_rows() && all <= max_scan;
     if (is_bad && patience == Patience::thread)
         plan_.emplace(QueryPlan::scan(catalog, type_, search_.directory_));
     wanted_ = filter ? filter->stored() : AttrSet(type_.numbers_end());

@@ -204,6 +204,17 @@ void Planner::count(Access &access, uint64_t limit) {
     access.rows = rows;
 }
 
+bool has_membership(const Access &access) {
+    return access.kind == Kind::groups_of || access.kind == Kind::members_of ||
+           std::any_of(access.parts.begin(), access.parts.end(), has_membership);
+}
+
+// What a scan finds in each record. A membership it would have to look up, for each term: its rows
+// are better, however many.
+bool is_joined_by_indexes(const Access &access) {
+    return access.kind == Kind::any_of && access.exact && !has_membership(access);
+}
+
 void describe(const Access &access, std::string &out) {
     switch (access.kind) {
         case Kind::scan: out += "scan"; return;
@@ -248,16 +259,19 @@ void find_missing(const Filter &filter, uint32_t at, std::string &missing) {
 }  // namespace
 
 QueryPlan::QueryPlan(const Filter *filter, const Catalog &catalog, const TypeView &type,
-                     store::Directory &directory, uint64_t bound)
+                     store::Directory &directory, const RowBounds &bounds)
     : catalog_(catalog), type_(type), directory_(directory) {
     if (filter == nullptr) {
         access_.exact = true;
         access_.rows = directory.count(type.number);
         return;
     }
-    Planner planner(*filter, type, directory, bound);
+    Planner planner(*filter, type, directory, bounds.verified);
     access_ = planner.choose(filter->root());
+    const bool is_joined = is_joined_by_indexes(access_);
+    const uint64_t bound = is_joined ? bounds.joined : bounds.verified;
     if (access_.rows == 0) planner.count(access_, bound);
+    has_too_many_rows_ = (is_joined || !access_.exact) && access_.rows >= bound;
 }
 
 QueryPlan QueryPlan::scan(const Catalog &catalog, const TypeView &type,
@@ -277,27 +291,23 @@ std::string QueryPlan::explain() const {
 }
 
 std::vector<Id> QueryPlan::candidates() const {
-    std::vector<Id> ids;
+    IdSet ids;
     collect(access_, ids);
-    bool in_order =
-        access_.kind != Kind::any_of && (access_.kind != Kind::index || access_.one_value);
-    if (!in_order) {
-        std::sort(ids.begin(), ids.end());
-        ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-    }
-    return ids;
+    return ids.take();
 }
 
-void QueryPlan::collect(const Access &access, std::vector<Id> &ids) const {
+void QueryPlan::collect(const Access &access, IdSet &ids) const {
     auto take = [&](const Id &id) {
-        ids.push_back(id);
+        ids.add(id);
         return true;
     };
     store::Members members(directory_);
     switch (access.kind) {
         case Kind::scan:
         case Kind::nothing: return;
-        case Kind::ids: ids.insert(ids.end(), access.ids.begin(), access.ids.end()); return;
+        case Kind::ids:
+            for (const Id &id : access.ids) take(id);
+            return;
         case Kind::index:
             return directory_.each_row(*access.attr->index, access.from, access.to, take);
         case Kind::groups_of:

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "scim/filter.h"
+#include "service/id_set.h"
 #include "store/directory.h"
 
 namespace scim::service {
@@ -46,20 +47,28 @@ struct Access {
     uint64_t rows = 0;  // counted, up to the bound
 };
 
+// As many rows are counted, because a scan is no worse then: of conditions whose rows are verified,
+// and of exact ones that are joined by "or".
+struct RowBounds {
+    uint64_t verified, joined;
+};
+
 class QueryPlan {
   public:
-    // Counts up to `bound` rows of a condition. Without a filter every resource is wanted.
+    // Without a filter every resource is wanted.
     QueryPlan(const Filter *filter, const Catalog &catalog, const TypeView &type,
-              store::Directory &directory, uint64_t bound);
+              store::Directory &directory, const RowBounds &bounds);
     // The last resort.
     static QueryPlan scan(const Catalog &catalog, const TypeView &type,
                           store::Directory &directory);
 
     bool is_scan() const { return access_.kind == Access::Kind::scan; }
     bool is_exact() const { return access_.exact; }
-    // What has to be looked at: records of a scan, else rows, dead ones of a group included; the
+    // What has to be looked at: records of a scan, else rows, dead ones of a group included; a
     // bound means "at least".
     uint64_t rows() const { return access_.rows; }
+    // True if a scan is no worse.
+    bool has_too_many_rows() const { return has_too_many_rows_; }
 
     // "index emails.value eq, 250 rows, verified": for tests and the debug log.
     std::string explain() const;
@@ -73,12 +82,13 @@ class QueryPlan {
   private:
     QueryPlan(const Catalog &catalog, const TypeView &type, store::Directory &directory)
         : catalog_(catalog), type_(type), directory_(directory) {}
-    void collect(const Access &access, std::vector<Id> &ids) const;
+    void collect(const Access &access, IdSet &ids) const;
 
     const Catalog &catalog_;
     const TypeView &type_;
     store::Directory &directory_;
     Access access_;
+    bool has_too_many_rows_ = false;
 };
 
 }  // namespace scim::service

@@ -237,6 +237,45 @@ void plans(Population &population) {
     planned("level eq 1000 and active pr", "User: index urn:example:acme:2.0:User:level eq, ");
 }
 
+// The same rows again and again: there is an end to what they are better for than a scan.
+void unions(Population &population) {
+    const std::string group = to_string(population.groups[0].id);
+    auto joined = [](const std::string &term, size_t terms) {
+        std::string filter = term;
+        for (size_t i = 1; i < terms; i++) filter += " or " + term;
+        return query_of(filter);
+    };
+    auto way = [](const Answer &answer) { return answer.plan.substr(0, answer.plan.find(" (")); };
+    std::vector<Id> all, members;
+    for (const Person &person : population.people) all.push_back(person.id);
+    for (size_t n : population.groups[0].members) members.push_back(population.people[n].id);
+    for (size_t terms : {2, 249, 250, 2500}) {
+        Answer answer = ask(population, joined("userName sw \"\"", terms));
+        const std::string name = " " + std::to_string(terms) + " terms";
+        is(way(answer), terms < 250 ? "User: any of" : "User: scan, 40 resources, verified",
+           "the plan of" + name);
+        ok(answer.page == all, "all by" + name);
+    }
+    Answer answer = ask(population, joined("groups eq \"" + group + "\"", 2000));
+    is(way(answer), "User: any of", "memberships are not looked up for each resource");
+    ok(answer.page == members, "all of them");
+}
+
+void id_set() {
+    constexpr uint64_t distinct = 30000;
+    IdSet set;
+    size_t most = 0;
+    for (uint64_t i = 0; i < 40 * distinct; i++) {
+        set.add(make_id(int64_t(i * 7919 % distinct), {}));
+        most = std::max(most, set.size());
+    }
+    std::vector<Id> ids = set.take();
+    ok(most <= 2 * distinct + 4096, "there are never many more ids than are different");
+    diag(std::to_string(most));
+    is(ids.size(), distinct, "each once");
+    ok(std::is_sorted(ids.begin(), ids.end()), "in order");
+}
+
 // Values whose rows have a digest in place of their end, and what is like them.
 void long_values(Population &population) {
     size_t wrong = 0, found = 0;
@@ -443,6 +482,8 @@ int main() {
     Population population;
     population.fill();
     plans(population);
+    unions(population);
+    id_set();
     long_values(population);
     members(population);
     several(population);
