@@ -149,6 +149,22 @@ inline json_t *random_parts(const Complex &complex, bool may_be_primary) {
     return object;
 }
 
+// Elements of the same type and value would be one: another test is about that.
+inline void append_element(json_t *list, json_t *element) {
+    auto part = [](const json_t *of, const char *name) { return json_object_get(of, name); };
+    auto alike = [](const json_t *a, const json_t *b) {
+        return a == b || json_equal(a, b) != 0;  // both may be missing
+    };
+    size_t i;
+    const json_t *other;
+    json_array_foreach(list, i, other) {
+        if (alike(part(other, "type"), part(element, "type")) &&
+            alike(part(other, "value"), part(element, "value")))
+            return json_decref(element);
+    }
+    json_array_append_new(list, element);
+}
+
 inline Json random_user() {
     json_t *body = json_pack("{s:[s]}", "schemas", "urn:ietf:params:scim:schemas:core:2.0:User");
     json_t *extension = json_object();
@@ -167,7 +183,7 @@ inline Json random_user() {
             value = json_array();
             size_t n = below(4), primary = below(4);
             for (size_t i = 0; i < n; i++)
-                json_array_append_new(value, random_parts(complex, i == primary));
+                append_element(value, random_parts(complex, i == primary));
         }
         json_object_set_new(home(complex.extension), complex.top, value);
     }

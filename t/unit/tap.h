@@ -51,4 +51,6 @@ bool is(const A &got, const B &want, std::string_view name) {
     return good;
 }
 
-inline void diag(std::string_view text) { std::printf("# %.*s\n", int(text.size()), text.data()); }
+inline void diag(std::string_view text) {
+    std::fprintf(stderr, "# %.*s\n", int(text.size()), text.data());
+}
