@@ -48,7 +48,7 @@ static void agree(size_t cases) {
     }
     ok(wrong == 0, std::to_string(cases) + " random filters are what a naive evaluator says");
     ok(matching > cases / 5 && matching < cases * 4 / 5, "about half of them match");
-    diag(std::to_string(matching) + " match");
+    note(std::to_string(matching) + " match");
 }
 
 // A byte here or there that makes it another filter, or none.
@@ -89,7 +89,7 @@ static void survive(size_t cases) {
         }
     }
     is(accepted + named, cases, "damaged and random bytes are read, or refused with a sentence");
-    diag(std::to_string(accepted) + " were filters all the same");
+    note(std::to_string(accepted) + " were filters all the same");
 }
 
 static uint64_t setting(const char *name, uint64_t otherwise) {

@@ -31,7 +31,7 @@ std::string json_of(double value) {
 void test_numbers() {
     Attr integer = attr_of(Type::integer), decimal = attr_of(Type::decimal);
     std::mt19937_64 random(1);
-    diag("seed 1");
+    note("seed 1");
     bool ordered = true;
     for (int i = 0; i < 20000; i++) {
         int64_t a = int64_t(random()) >> random() % 60, b = int64_t(random()) >> random() % 60;

@@ -345,6 +345,6 @@ int main() {
     for (wrong.clear(); done < user_sequences + group_sequences && wrong.empty(); done++)
         wrong = group_sequence(seed + uint32_t(done));
     if (!ok(wrong.empty(), "members are edited as sets are")) diag(wrong);
-    diag(std::to_string(done) + " sequences in " + std::to_string(seconds()) + " s");
+    note(std::to_string(done) + " sequences in " + std::to_string(seconds()) + " s");
     return tap::done();
 }

@@ -75,7 +75,7 @@ void agree(Population &population, size_t cases) {
     }
     is(wrong, 0u, std::to_string(cases) + " random queries find what a naive evaluator finds");
     ok(some > cases / 4, "many find some and not all");
-    for (const auto &[way, count] : ways) diag(way + ": " + std::to_string(count));
+    for (const auto &[way, count] : ways) note(way + ": " + std::to_string(count));
     for (const char *way :
          {"scan", "nothing", "id", "members of a", "any of", "index userName", "index active",
           "index name.familyName", "index emails.value", "index externalId"})
@@ -271,7 +271,6 @@ void id_set() {
     }
     std::vector<Id> ids = set.take();
     ok(most <= 2 * distinct + 4096, "there are never many more ids than are different");
-    diag(std::to_string(most));
     is(ids.size(), distinct, "each once");
     ok(std::is_sorted(ids.begin(), ids.end()), "in order");
 }
@@ -321,7 +320,7 @@ void group_filter(Population &population, const std::string &filter, const Test 
         if (test(group)) expected.push_back(group.id);
     Answer answer = ask(population, query_of(filter), {"Group"});
     if (ok(answer.page == expected && answer.total == expected.size(), filter)) return;
-    diag(answer.plan + " " + answer.why + ": " + std::to_string(answer.page.size()) +
+    note(answer.plan + " " + answer.why + ": " + std::to_string(answer.page.size()) +
          ", expected " + std::to_string(expected.size()));
 }
 
@@ -409,7 +408,7 @@ void limits(Population &population) {
     ok(why.find("tooMany: this query has to look at more than scim_max_scan (39) resources; an "
                 "index on title would help, or a condition with eq on one of ") == 0,
        "one resource too many");
-    diag(why);
+    note(why);
     is(ask(population, query_of("title eq \"x\""), {"User"}, 40).why, "", "not one too many");
     is(ask(population, query_of("userName eq \"x\""), {"User"}, 1).why, "", "rows are no scan");
     is(ask(population, query_of("meta.created pr", 0), {"User"}, 49).why, "", "one type");

@@ -124,7 +124,7 @@ void test_damage(const Catalog &catalog) {
 void test_hostile_tables(const Catalog &catalog) {
     const TypeView &type = *catalog.type_by_name("User");
     std::mt19937 random(4711);
-    diag("seed 4711");
+    note("seed 4711");
     Resource resource = resource_of(type, full_body);
     int good = 0;
     for (int round = 0; round < 20000; round++) {

@@ -51,6 +51,10 @@ bool is(const A &got, const B &want, std::string_view name) {
     return good;
 }
 
+// For who reads the whole output.
+inline void note(std::string_view text) { std::printf("# %.*s\n", int(text.size()), text.data()); }
+
+// For who runs prove as well: why a test fails, and the seed that repeats it.
 inline void diag(std::string_view text) {
     std::fprintf(stderr, "# %.*s\n", int(text.size()), text.data());
 }

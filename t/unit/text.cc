@@ -313,7 +313,7 @@ static void properties() {
     }
     is(flaws, 0, "60000 random names: keys are UTF-8, stable, and blind to the normal form");
     is(joined, 0, "60000 random names: a common key joins only what folding joins");
-    diag(std::to_string(accepted) + " accepted");
+    note(std::to_string(accepted) + " accepted");
     ok(accepted > 10000 && accepted < 50000, "enough of them were accepted, and refused");
 
     flaws = 0;
