@@ -203,26 +203,14 @@ void test_old_changes(Client &client, Store &store) {
     is(after.etag, "W/\"" + std::to_string(before + 1) + "\"", "the next has the next position");
 }
 
-// One byte of the record is another one.
-void damage(Client &client, Store &store, const Response &response) {
-    store::WriteTxn txn(store.env());
-    auto key = store::resource_key(client.tenant(), 1, *parse_id(response.facts.resource_id));
-    store::Bytes record;
-    if (!txn.get(store::Db::resources, key, record)) diag("there is no such record");
-    std::string text(record);
-    text.back() = char(text.back() ^ 1);
-    txn.put(store::Db::resources, key, text);
-    if (txn.commit() != store::Errc::ok) diag("the commit failed");
-}
-
 void test_damaged_record() {
     fixture::TempDir dir;
     auto store = fixture::open_store(dir.path);
     Client client(*store);
     Response bad = client.send(Method::post, "/Users", user("bad"));
     Response worse = client.send(Method::post, "/Users", user("worse"));
-    damage(client, *store, bad);
-    damage(client, *store, worse);
+    fixture::damage(*store, client, bad.facts.resource_id);
+    fixture::damage(*store, client, worse.facts.resource_id);
     Job *first = client.job(Method::post, "/Users", user("first"));
     Job *a = client.job(Method::put, path_of(bad), user("bad", R"(,"title":"x")"));
     Job *second = client.job(Method::post, "/Users", user("second"));

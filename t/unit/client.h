@@ -94,4 +94,17 @@ class Client {
     std::vector<std::unique_ptr<Owned>> jobs_;
 };
 
+// The last byte of a user, which only its checksum knows, becomes another one.
+inline void damage(Store &store, const Client &client, std::string_view id) {
+    constexpr scim::TypeNumber user = 1;
+    const auto key = scim::store::resource_key(client.tenant(), user, *scim::parse_id(id));
+    scim::store::WriteTxn txn(store.env());
+    scim::store::Bytes record;
+    if (!txn.get(scim::store::Db::resources, key, record) || record.empty()) abort();
+    std::string other(record);
+    other.back() = char(other.back() ^ 1);
+    txn.put(scim::store::Db::resources, key, other);
+    if (txn.commit() != scim::store::Errc::ok) abort();
+}
+
 }  // namespace fixture

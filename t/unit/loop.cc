@@ -110,27 +110,12 @@ std::string large_user(const std::string &name, size_t kilobytes) {
     return R"({"userName":")" + name + R"(","emails":[)" + emails + "]}";
 }
 
-// The last byte of a resource, which only its checksum knows, becomes another one.
-void damage(Store &store, const Client &client, const std::string &id) {
-    Session session(store);
-    Snapshot snapshot(session);
-    const auto type = snapshot.catalog()->type_by_name("User")->number;
-    const auto key = store::resource_key(client.tenant(), type, *parse_id(id));
-    store::WriteTxn txn(store.env());
-    store::Bytes bytes;
-    txn.get(store::Db::resources, key, bytes);
-    std::string other(bytes);
-    other.back() ^= 1;
-    txn.put(store::Db::resources, key, other);
-    ok(txn.commit() == store::Errc::ok, "damaged");
-}
-
 // Its checksum, too, takes a while: it has none that is right, and only a thread finds out.
 void test_records(Store &store, Client &client) {
     const std::string small = "/Users/" + create(client, "t"),
                       large = client.create("/Users", large_user("large", 12000));
     is(get(client, small), "answered", "a small record");
-    damage(store, client, large);
+    fixture::damage(store, client, large);
     const std::string damaged = "the directory cannot be read now: the store is damaged";
     for (const char *args : {"", "attributes=userName"}) {
         is(get(client, "/Users/" + large, args), "deferred", "a large one is not looked at");
