@@ -23,8 +23,7 @@ class ElementIdentity {
     // The same text for the same elements only. The leaves are one element, in order.
     std::string text(const Leaf *from, const Leaf *to) const;
 
-    // The part of that name (S-11); nullptr if there is none.
-    const Attr *primary() const { return primary_; }
+    // Of the part of that name, if there is one (S-11).
     bool is_primary(const Leaf &leaf) const {
         return primary_ && leaf.attr == primary_->number && leaf.json == "true";
     }
