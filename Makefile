@@ -87,6 +87,8 @@ install: build ## into DESTDIR; loads nothing by itself
 	echo 'load_module modules/$(MODULE).so;' >'$(DESTDIR)/usr/share/nginx/modules-available/mod-http-scim.conf'
 	chmod 644 '$(DESTDIR)/usr/share/nginx/modules-available/mod-http-scim.conf'
 	install -D -m 755 $(B)/scimctl '$(DESTDIR)$(PREFIX)/sbin/scimctl'
+	install -D -m 755 tools/scim-backup '$(DESTDIR)$(PREFIX)/sbin/scim-backup'
+	install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/doc/nginx-scim/examples' conf-examples/*
 	for page in $(wildcard docs/*.[78]); do \
 	    install -D -m 644 $$page '$(DESTDIR)$(PREFIX)/share/man/man'$${page##*.}/$${page##*/}; done
 

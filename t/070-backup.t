@@ -1,12 +1,12 @@
 #!/usr/bin/perl
-# docs/backup.md: mdb_copy -c makes a whole copy of a store that is written meanwhile, and nginx serves what was restored
-# from it.
+# scim-backup: a backup beside writers is a whole store, a second night makes a second one, old ones are deleted, and nginx
+# serves what is restored. docs/backup.md is run to the letter by t/071-recipes.t.
 
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use File::Copy ();
+use File::Basename qw(dirname);
 use Test::More;
 use Scim;
 use Scim::Check;
@@ -16,57 +16,105 @@ my $token = $t->seed('acme');
 my $revoked = $t->token('acme', label => 'revoked later');
 $t->start;
 my $c = $t->client(token => $token);
-my ($users, $count) = ('/scim/v2/Users', 600);
+my ($users, $count, $backups) = ('/scim/v2/Users', 600, "$t->{dir}/backups");
+$ENV{PATH} = dirname($ENV{TEST_SCIMCTL}) . ":$ENV{PATH}";
 
+# scim-backup on this server's store: (exit code, stdout, stderr)
+sub backup { return $t->run('', "$FindBin::Bin/../tools/scim-backup", @_, '--to', $backups, '--store', $t->{store}) }
+sub backups { my ($exit, $out) = backup('list'); return split /\n/, $out }
+sub files { return join ' ', map { s{.*/}{}r } glob "$_[0]/*" }
 sub total { return $c->request(GET => "$users?count=0")->{json}{totalResults} // -1 }
 sub verified {
-    local $t->{store} = "$t->{dir}/$_[0]";
+    local $t->{store} = $_[0];
     my ($exit, $out, $err) = $t->scimctl('verify', '--json');
     my $report = eval { $Scim::json->decode($out) } // {};
-    is $report->{problemCount}, 0, "$_[0] is sound" or diag "$exit $out$err";
+    is $report->{problemCount}, 0, 'verify finds no problem in ' . $_[0] =~ s{.*/}{}r or diag "$exit $out$err";
     return $report->{counts}{resources} // -1;
 }
+# Each line of the list of refusals: (what stderr says, what is refused, arguments).
+sub refused {
+    my ($pattern, $name, @how) = @_;
+    my ($exit, $out, $err) = backup(@how);
+    isnt $exit, 0, "$name is refused";
+    like $err, $pattern, "the refusal of $name says why";
+    return;
+}
 
-# --- a copy, beside writers
+# --- two nights
 
 my $writers = $t->launch(4, $count, sub {
     my ($i, $client) = @_;
     my $r = $client->request(POST => $users, token => $token, json => Scim::user("user$i"));
     return { status => $r->{status}, id => $r->{json}{id} };
 });
-ok $t->wait_for(sub { total() >= 50 }), 'users come';
+ok $t->wait_for(sub { total() >= 50 }), '50 users exist';
 my $before = total();
-mkdir "$t->{dir}/backup", 0700 or die;
-my ($exit, $out, $err) = $t->run('', qw(mdb_copy -c), $t->{store}, "$t->{dir}/backup");
-is "$exit $out$err", '0 ', 'mdb_copy -c';
+my ($exit, $out, $err) = backup('create');
+is $exit, 0, 'a backup beside writers succeeds' or diag $err;
 my @made = $t->collect($writers);
-is scalar(grep $_->{status} == 201, @made), $count, 'no write minds it';
-is join(' ', map { s{.*/}{}r } glob "$t->{dir}/backup/*"), 'data.mdb', 'the copy is one file';
-File::Copy::copy("$t->{dir}/backup/data.mdb", "$t->{dir}/kept") or die;
-my $copied = verified('backup');
-cmp_ok $copied, '>=', $before, 'it has all that was acknowledged before';
-cmp_ok $copied, '<=', $count, 'and nothing that never was';
-is +($t->scimctl(qw(token revoke --tenant acme), 'revoked later'))[0], 0, 'a token is revoked';
-is $t->request(GET => $users, token => $revoked)->{status}, 401, 'so that it is';
+is scalar(grep $_->{status} == 201, @made), $count, 'every create beside the backup is answered with 201';
+my ($first) = $out =~ m{^(\Q$backups\E/\d{4}-\d\d-\d\dT\d{6}Z)$}m;
+ok $first, 'the backup is named by its time' or diag $out;
+is files($first), 'data.mdb', 'a backup has one file, data.mdb';
+my $copied = verified($first);
+cmp_ok $copied, '>=', $before, 'the backup has every resource that was acknowledged before it began';
+cmp_ok $copied, '<=', $count, 'the backup has no other resource';
+unlink "$first/lock.mdb";
 
-# --- restored into a new directory
+is +($t->scimctl(qw(token revoke --tenant acme), 'revoked later'))[0], 0, 'a token is revoked after the first backup';
+($exit, $out, $err) = backup();
+is $exit, 0, 'the second night makes a backup, too' or diag $err;
+my @names = backups();
+is scalar(@names), 2, 'both backups are there';
+is "$backups/$names[0]", $first, 'the list begins with the oldest';
+mkdir "$backups/$_" or die for qw(.new.1 2026 not-a-backup);
+($exit, $out, $err) = backup(qw(--keep 2));
+is $exit, 0, 'the third night makes a backup, too' or diag $err;
+is_deeply [(backups())[0]], [$names[1]], '--keep 2 deletes the oldest of three backups';
+is scalar(backups()), 2, 'two backups are left';
+is_deeply [sort grep !/^\d{4}-/, map { s{.*/}{}r } glob "$backups/{.[!.]*,*}"], [qw(2026 not-a-backup)],
+    'what is no backup stays, and what was interrupted is deleted';
+my ($restored_from) = backups();
+is verified("$backups/$restored_from"), $count, 'the second backup has all users';
 
-ok $t->quit, 'nginx is stopped';
-rename $t->{store}, "$t->{store}.broken" or die;
-mkdir $t->{store}, 0700 or die;
-File::Copy::copy("$t->{dir}/kept", "$t->{store}/data.mdb") or die;
-chmod 0600, "$t->{store}/data.mdb";
-is verified('store'), $copied, 'what is restored';
+# --- refusals
+
+refused(qr/these processes have ".*" open: \d+.*stop nginx/, 'a restore while nginx runs', 'restore');
+refused(qr/there is no backup "2020-01-01T000000Z"/, 'a restore of an unknown backup', 'restore', '2020-01-01T000000Z');
+refused(qr/"..\/store" is not the name of a backup/, 'a restore from another directory', 'restore', '../store');
+refused(qr/--keep "0" is not a number/, '--keep 0', '--keep', '0');
+
+# --- restored into the store's place
+
+my $new = $c->request(POST => $users, json => Scim::user('after the backup'));
+is_user $new, 201, 'a user is created after the backup';
+ok $t->quit, 'nginx ends';
+($exit, $out, $err) = backup('restore', $restored_from);
+is $exit, 0, 'the restore succeeds' or diag $err;
+my ($replaced) = $out =~ m{ is now (\Q$t->{store}\E\.replaced-\S+)\.$};
+is files($t->{store}), 'data.mdb', 'the restored store has one file, data.mdb';
+is verified($replaced // ''), $count + 1, 'the store that was there stays beside it';
+is verified($t->{store}), $count, 'the restored store has what the backup has';
 $t->start;
-is total(), $copied, 'is served';
+is total(), $count, 'nginx serves the restored store';
 my @known = grep $c->request(GET => "$users/$_->{id}")->{status} == 200, @made;
-is scalar(@known), $copied, 'every one by its id';
-is $t->request(GET => $users, token => $revoked)->{status}, 200, 'a token that was revoked since is live again';
-my ($lost) = grep { my $id = $_->{id}; !grep $_->{id} eq $id, @known } @made;
-my $new = $c->request(POST => $users, json => Scim::user('new'));
-is_user $new, 201, 'it is written, too';
-is $c->request(GET => "$users/$lost->{id}")->{status}, 404, 'what came after the copy is gone' if $lost;
-is verified('store'), $copied + 1, 'with the new one';
-is_deeply [sort map { s{.*/}{}r } glob "$t->{store}/*"], [qw(data.mdb lock.mdb)], 'and nothing else is there';
+is scalar(@known), $count, 'nginx serves every user of the backup by its id';
+is $c->request(GET => "$users/$new->{json}{id}")->{status}, 404, 'what was created after the backup is gone';
+is $t->request(GET => $users, token => $revoked)->{status}, 401, 'a token that was revoked before the backup stays revoked';
+is_user $c->request(POST => $users, json => Scim::user('new')), 201, 'the restored store can be written';
+is verified($t->{store}), $count + 1, 'with the new one';
+is files($t->{store}), 'data.mdb lock.mdb', 'the store has no other files';
+
+# --- a damaged backup is found before the store is touched
+
+ok $t->quit, 'nginx ends again';
+my $bad = "$backups/2099-01-01T000000Z";
+mkdir $bad, 0700 or die;
+open my $f, '>', "$bad/data.mdb" or die;
+print $f 'x' x 8192;
+close $f;
+refused(qr/damaged or cannot be read/, 'a restore of a damaged backup', 'restore');
+is verified($t->{store}), $count + 1, 'the store is still in its place';
+$t->start;
 
 $t->finish;
