@@ -18,7 +18,8 @@ esac
 
 cd "$repo"
 case $flavour in
-    '') cc="$(dpkg-buildflags --get CFLAGS) $(dpkg-buildflags --get CPPFLAGS)" ld=$(dpkg-buildflags --get LDFLAGS) ;;
+    # C++'s flags: newer Debians' C flags have some that C++ does not know, and nginx gives both languages the same.
+    '') cc="$(dpkg-buildflags --get CXXFLAGS) $(dpkg-buildflags --get CPPFLAGS)" ld=$(dpkg-buildflags --get LDFLAGS) ;;
     sanitize)
         cc='-O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
         ld='-fsanitize=address,undefined -Wl,-z,nodelete' ;; # an unloaded module's frames have no names

@@ -109,9 +109,11 @@ ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, Tem
         ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
                       "scim: accepted, though not in RFC 7644's form: %V",
                       static_cast<const ngx_str_t *>(Printable(response.facts.dialect)));
-    if (!response.facts.plan.empty())
+    // Braces: without --with-debug ngx_log_debug1() is nothing.
+    if (!response.facts.plan.empty()) {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "scim plan: %s",
                        response.facts.plan.c_str());
+    }
     // nginx would compare a request's If-Match with the version that the request itself has made.
     r->disable_not_modified = 1;
     r->headers_out.status = response.status;

@@ -24,6 +24,10 @@ ngx_int_t postconfiguration(ngx_conf_t *cf) {
         ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers));
     if (handler == NULL) return NGX_ERROR;
     *handler = access_handler;
+    return NGX_OK;
+}
+
+ngx_int_t filter_postconfiguration(ngx_conf_t *) {
     install_error_filter();
     return NGX_OK;
 }
@@ -42,6 +46,20 @@ ngx_http_module_t module_ctx = {
     merge_loc_conf   /* merge location configuration */
 };
 
+ngx_http_module_t filter_module_ctx = {
+    NULL,                     /* preconfiguration */
+    filter_postconfiguration, /* postconfiguration */
+
+    NULL, /* create main configuration */
+    NULL, /* init main configuration */
+
+    NULL, /* create server configuration */
+    NULL, /* merge server configuration */
+
+    NULL, /* create location configuration */
+    NULL  /* merge location configuration */
+};
+
 }  // namespace
 
 }  // namespace scim::nginx
@@ -58,6 +76,22 @@ ngx_module_t ngx_http_scim_module = {
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     scim::nginx::exit_process,             /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+// A module of its own, because its place in nginx's list of modules is its filters' place in the chain (see config).
+ngx_module_t ngx_http_scim_filter_module = {
+    NGX_MODULE_V1,
+    &scim::nginx::filter_module_ctx,       /* module context */
+    NULL,                                  /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
