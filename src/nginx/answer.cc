@@ -102,7 +102,6 @@ void put_first(const std::string &first, std::string &list) {
 }  // namespace
 
 ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, TempFile *file) {
-    ctx.answered = true;
     put_first(ctx.facts.dialect, response.facts.dialect);
     if (response.status >= 400 || !response.facts.detail.empty()) log_refusal(r, response);
     if (!response.facts.dialect.empty())
@@ -131,10 +130,23 @@ ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, Tem
     if (has_body && (b = body_of(r, response, file)) == NULL) return NGX_ERROR;
     ctx.facts = std::move(response.facts);
     if (!has_body) r->header_only = 1;
+    ctx.answered = true;  // nothing throws from here on
     ngx_int_t rc = ngx_http_send_header(r);
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) return rc;
     ngx_chain_t out = {b, NULL};
     return ngx_http_output_filter(r, &out);
+}
+
+ngx_int_t send_without_body(ngx_http_request_t *r, Ctx &ctx,
+                            const service::Response &response) noexcept {
+    ctx.answered = true;
+    r->disable_not_modified = 1;
+    r->headers_out.status = response.status == 201 ? 201 : 204;
+    r->headers_out.content_length_n = response.status == 201 ? 0 : -1;
+    r->header_only = 1;
+    if (!response.etag.empty()) add_header(r, "ETag", response.etag);
+    if (!response.location.empty()) add_header(r, "Location", response.location);
+    return ngx_http_send_header(r);
 }
 
 ngx_int_t send_error(ngx_http_request_t *r, Ctx &ctx, const Error &error) {

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <stdexcept>
+#include <new>
 #include <utility>
 
 namespace scim::nginx {
@@ -20,7 +20,7 @@ Body::Body(ngx_http_request_t *r) {
         } else if (b->in_file) {
             fd_ = fcntl(b->file->fd, F_DUPFD_CLOEXEC, 0);
             from_ = b->file_pos;
-            if (!in_file()) throw std::runtime_error("there are too many open files");
+            if (!in_file()) error_ = errno;
         }
     }
 }
@@ -38,7 +38,12 @@ Body::~Body() {
 
 bool Body::load() {
     if (!in_file()) return true;
-    text_.resize(size_);
+    try {
+        text_.resize(size_);
+    } catch (const std::bad_alloc &) {
+        error_ = ENOMEM;
+        return false;
+    }
     size_t done = 0;
     while (done < size_) {
         ssize_t n = pread(fd_, &text_[done], size_ - done, from_ + off_t(done));

@@ -12,7 +12,8 @@ namespace scim::nginx {
 class Body {
   public:
     Body() = default;
-    // Takes the body that nginx has read, and outlives the request.
+    // Takes the body that nginx has read, and outlives the request. error() if there is no
+    // descriptor for its file.
     explicit Body(ngx_http_request_t *r);
     ~Body();
     Body(Body &&other) noexcept;

@@ -12,7 +12,9 @@ namespace {
 ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
-std::string sentence(ngx_http_request_t *r) {
+std::string sentence(ngx_http_request_t *r, const Ctx &ctx) {
+    if (ctx.reading_body && r->err_status == 503)
+        return "the request body cannot be kept; the server's error log says why";
     auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
         ngx_http_get_module_loc_conf(r, ngx_http_core_module));
     switch (r->err_status) {
@@ -50,10 +52,12 @@ bool replaces(ngx_http_request_t *r) {
 
 ngx_int_t replace_headers(ngx_http_request_t *r) {
     Ctx &ctx = *ctx_if_any(r);
+    // No descriptor, no memory or no disk space for the body: it may be sent again.
+    if (ctx.reading_body && r->err_status == 500) r->err_status = r->headers_out.status = 503;
     uint16_t status = uint16_t(r->err_status == 494   ? 431
                                : r->err_status == 499 ? 400
                                                       : r->err_status);
-    Error error{status, ScimType::none, sentence(r),
+    Error error{status, ScimType::none, sentence(r, ctx),
                 uint16_t(status == 429 || status == 503 ? 1 : 0)};
     ctx.error_body = error_body(error, service::request_text(request_id(r)));
     ctx.facts.detail = error.detail;

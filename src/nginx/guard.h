@@ -26,10 +26,24 @@ R guarded(ngx_log_t *log, R otherwise, F &&f) noexcept {
     return otherwise;
 }
 
+// What `f` throws is answered with 503, or 500 if it is not a lack of memory; headers that it has
+// set are taken back.
 template <class F>
 ngx_int_t guarded(ngx_http_request_t *r, F &&f) noexcept {
-    return guarded(r->connection->log, ngx_int_t(NGX_HTTP_INTERNAL_SERVER_ERROR),
-                   std::forward<F>(f));
+    ngx_int_t rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    bool finished = guarded(r->connection->log, false, [&] {
+        try {
+            rc = f();
+            return true;
+        } catch (const std::bad_alloc &) {
+            rc = NGX_HTTP_SERVICE_UNAVAILABLE;
+            throw;
+        }
+    });
+    if (finished) return rc;
+    if (r->header_sent) return NGX_ERROR;
+    ngx_http_clean_header(r);
+    return rc;
 }
 
 template <class F>

@@ -1,7 +1,5 @@
 #include "nginx/handler.h"
 
-#include <stdexcept>
-
 #include "nginx/guard.h"
 #include "nginx/worker.h"
 #include "service/read.h"
@@ -65,6 +63,7 @@ std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf 
     request = request_of(r, lcf, ctx);
     request.id = request_id(r);
     request.sink = &pending->file;
+    request.cancelled = &pending->client.gone();
     pending->job.actor = ctx.actor;
     std::string_view *views[] = {&request.path,
                                  &request.args,
@@ -84,53 +83,42 @@ std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf 
     return pending;
 }
 
-// nginx calls this when the request is destroyed, whoever destroys it.
-void on_request_gone(void *data) {
-    auto *pending = static_cast<PendingRequest *>(data);
-    pending->r = NULL;
-    pending->cancelled = true;
-}
-
-// Ties the pending request to its client until finish_request()
-// or the client's end, whichever comes first.
-bool attach(ngx_http_request_t *r, PendingRequest &pending) {
-    ngx_http_cleanup_t *cleanup = ngx_http_cleanup_add(r, 0);
-    if (cleanup == NULL) return false;
-    cleanup->handler = on_request_gone;
-    cleanup->data = &pending;
-    pending.r = r;
-    r->write_event_handler = ngx_http_request_empty_handler;
-    // A read that nobody waits for any more is ended; a write is finished whatever happens.
-    if (!pending.is_write) r->read_event_handler = ngx_http_test_reading;
-    return true;
-}
-
-void detach(PendingRequest &pending) {
-    for (ngx_http_cleanup_t *c = pending.r->cleanup; c != NULL; c = c->next)
-        if (c->handler == on_request_gone && c->data == &pending) c->handler = NULL;
-    pending.r->read_event_handler = ngx_http_block_reading;
-    pending.r = NULL;
-}
-
 Error unserved() { return Error{503, ScimType::none, "the directory cannot be served now", 5}; }
 
 Error busy() { return Error{503, ScimType::none, "too many requests are waiting", 1}; }
 
+// A body that is in a file takes a descriptor.
+Error no_descriptor() {
+    return Error{503, ScimType::none, "there are too many open files to keep the request body", 5};
+}
+
+// NGX_DONE: the writer answers later.
+ngx_int_t take_write(ngx_http_request_t *r) {
+    const LocConf &lcf = loc_conf(r);
+    Ctx &ctx = *ctx_if_any(r);
+    ctx.reading_body = false;
+    StoreSlot *slot = slot_of(*lcf.store);
+    // The store may have gone while the body came.
+    if (slot == NULL || slot->session() == NULL) return send_error(r, ctx, unserved());
+    Body body(r);
+    if (body.error() != 0) return send_error(r, ctx, no_descriptor());
+    auto pending = pending_of(r, lcf, ctx, std::move(body));
+    if (!pending->client.hold(r, false)) return NGX_ERROR;
+    if (slot->submit_write(pending)) return NGX_DONE;
+    pending.reset();
+    return send_error(r, ctx, busy());
+}
+
+// With NGX_DONE, too: nginx has taken a reference for the reading of the body.
 void body_ready(ngx_http_request_t *r) {
-    ngx_int_t rc = guarded(r, [&]() -> ngx_int_t {
-        const LocConf &lcf = loc_conf(r);
-        Ctx &ctx = *ctx_if_any(r);
-        StoreSlot *slot = slot_of(*lcf.store);
-        // The store may have gone while the body came.
-        if (slot == NULL || slot->session() == NULL) return send_error(r, ctx, unserved());
-        auto pending = pending_of(r, lcf, ctx, Body(r));
-        PendingRequest *attached = pending.get();
-        if (!attach(r, *attached)) return NGX_ERROR;
-        if (slot->submit_write(pending)) return NGX_DONE;
-        detach(*attached);
-        return send_error(r, ctx, busy());
-    });
-    if (rc != NGX_DONE) ngx_http_finalize_request(r, rc);
+    ngx_http_finalize_request(r, guarded(r, [&] { return take_write(r); }));
+}
+
+ngx_int_t read_body(ngx_http_request_t *r, Ctx &ctx, ngx_http_client_body_handler_pt ready) {
+    r->request_body_in_single_buf = 1;
+    ctx.reading_body = true;
+    ngx_int_t rc = ngx_http_read_client_request_body(r, ready);
+    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
 }
 
 // The writer refuses what needs no body to be refused, and notes it;
@@ -157,13 +145,9 @@ ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, Store
     if (!wants_body(r, lcf, ctx, slot)) {
         ngx_int_t rc = refuse_body(r);
         if (rc != NGX_OK) return rc;
-        r->main->count++;
-        body_ready(r);
-        return NGX_DONE;
+        return take_write(r);
     }
-    r->request_body_in_single_buf = 1;
-    ngx_int_t rc = ngx_http_read_client_request_body(r, body_ready);
-    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+    return read_body(r, ctx, body_ready);
 }
 
 // NGX_DONE: the read pool answers later.
@@ -172,13 +156,11 @@ ngx_int_t defer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreS
     constexpr std::chrono::seconds most{30};
     auto pending = pending_of(r, lcf, ctx, std::move(body));
     pending->is_write = false;
-    service::Request &request = pending->job.request;
-    request.deadline = std::chrono::steady_clock::now() + most;
-    request.cancelled = &pending->cancelled;
-    PendingRequest *attached = pending.get();
-    if (!attach(r, *attached)) return NGX_ERROR;
+    pending->job.request.deadline = std::chrono::steady_clock::now() + most;
+    // A read that nobody waits for any more is ended; a write is finished whatever happens.
+    if (!pending->client.hold(r, true)) return NGX_ERROR;
     if (slot.submit_read(pending)) return NGX_DONE;
-    detach(*attached);
+    pending.reset();
     return send_error(r, ctx, busy());
 }
 
@@ -206,28 +188,52 @@ ngx_int_t answer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, Store
 ngx_int_t serve_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
     ngx_int_t rc = refuse_body(r);
     if (rc != NGX_OK) return rc;
-    rc = answer_read(r, lcf, ctx, slot, Body());
-    if (rc == NGX_DONE) r->main->count++;
-    return rc;
+    return answer_read(r, lcf, ctx, slot, Body());
 }
 
 void search_ready(ngx_http_request_t *r) {
     ngx_int_t rc = guarded(r, [&]() -> ngx_int_t {
         const LocConf &lcf = loc_conf(r);
         Ctx &ctx = *ctx_if_any(r);
+        ctx.reading_body = false;
         StoreSlot *slot = slot_of(*lcf.store);
         if (slot == NULL || slot->session() == NULL) return send_error(r, ctx, unserved());
-        return answer_read(r, lcf, ctx, *slot, Body(r));
+        Body body(r);
+        if (body.error() != 0) return send_error(r, ctx, no_descriptor());
+        return answer_read(r, lcf, ctx, *slot, std::move(body));
     });
-    if (rc != NGX_DONE) ngx_http_finalize_request(r, rc);
+    ngx_http_finalize_request(r, rc);
 }
 
 // A read whose query is in the body: it never waits for the writer.
 ngx_int_t serve_search(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
     if (!wants_body(r, lcf, ctx, slot)) return serve_read(r, lcf, ctx, slot);
-    r->request_body_in_single_buf = 1;
-    ngx_int_t rc = ngx_http_read_client_request_body(r, search_ready);
-    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+    return read_body(r, ctx, search_ready);
+}
+
+// The response of a job that has one, else that of the error in its place. Without memory it is
+// an error without a body, but never of a write that has happened.
+void make_answer(PendingRequest &pending) noexcept {
+    service::Job &job = pending.job;
+    if (job.committed) {
+        if (job.unfinished || !pending.outcome)
+            service::answer_without_body(
+                job, pending.outcome ? "out of memory" : pending.outcome.error().detail);
+    } else if (!pending.outcome) {
+        service::refuse_or_less(job.response, pending.outcome.error(), job.request.id);
+    }
+}
+
+ngx_int_t send_answer(ngx_http_request_t *r, PendingRequest &pending) noexcept {
+    service::Job &job = pending.job;
+    bool complete = false;
+    ngx_int_t rc = guarded(r, [&] {
+        ngx_int_t sent = send(r, *ctx_if_any(r), job.response, &pending.file);
+        complete = true;
+        return sent;
+    });
+    if (complete || !job.committed || r->header_sent) return rc;
+    return send_without_body(r, *ctx_if_any(r), job.response);
 }
 
 }  // namespace
@@ -258,33 +264,30 @@ ngx_int_t content_handler(ngx_http_request_t *r) {
     });
 }
 
-void finish_request(PendingRequest &pending, ngx_log_t *log) {
-    ngx_http_request_t *r = pending.r;
-    service::Job &job = pending.job;
-    if (!pending.outcome) {
-        const Error &error = pending.outcome.error();
-        if (pending.is_write)
-            service::show_nothing(job, error.detail);
-        else
-            service::refuse(job.response, error, job.request.id);
-    }
+void finish_request(std::unique_ptr<PendingRequest> pending, ngx_log_t *log) noexcept {
+    make_answer(*pending);
+    const service::Response &response = pending->job.response;
+    ngx_http_request_t *r = pending->client.release();
     if (r == NULL) {
-        ngx_log_error(
-            NGX_LOG_INFO, log, 0, "scim: the client is gone; its request %s was answered with %ui",
-            service::request_text(job.request.id).c_str(), ngx_uint_t(job.response.status));
+        guarded_void(log, [&] {
+            ngx_log_error(NGX_LOG_INFO, log, 0,
+                          "scim: the client is gone; its request %s was answered with %ui",
+                          service::request_text(pending->job.request.id).c_str(),
+                          ngx_uint_t(response.status));
+        });
         return;
     }
     ngx_connection_t *c = r->connection;
     ngx_http_set_log_request(c->log, r);
-    detach(pending);
-    if (pending.body.error() != 0)
-        ngx_log_error(NGX_LOG_CRIT, c->log, pending.body.error(),
+    if (pending->body.error() != 0)
+        ngx_log_error(NGX_LOG_CRIT, c->log, pending->body.error(),
                       "scim: a request body's temporary file cannot be read");
-    if (pending.file.error() != 0)
-        ngx_log_error(NGX_LOG_CRIT, c->log, pending.file.error(),
+    if (pending->file.error() != 0)
+        ngx_log_error(NGX_LOG_CRIT, c->log, pending->file.error(),
                       "scim: a long answer cannot be written into a file in \"%V\"",
-                      &pending.file.directory());
-    ngx_int_t rc = guarded(r, [&] { return send(r, *ctx_if_any(r), job.response, &pending.file); });
+                      &pending->file.directory());
+    ngx_int_t rc = send_answer(r, *pending);
+    pending.reset();
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
 }

@@ -12,8 +12,9 @@ namespace scim::nginx {
 
 // What the module knows of a request. In the request's pool.
 struct Ctx {
-    bool looked_up = false;  // `actor` and `refusal` are known
-    bool answered = false;   // the body is ours: the error filter keeps off
+    bool looked_up = false;     // `actor` and `refusal` are known
+    bool answered = false;      // the body is ours: the error filter keeps off
+    bool reading_body = false;  // nginx reads the request body
     service::ActorPtr actor;
     Error refusal;  // why there is no actor
     ngx_str_t base_url = ngx_null_string;
@@ -44,6 +45,9 @@ ngx_int_t refuse_body(ngx_http_request_t *r);
 // Sends an answer and remembers its facts; `file` is where its sink has put the body, if it has. What
 // it returns is for ngx_http_finalize_request().
 ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, TempFile *file = NULL);
+// The same with status, ETag and Location alone, as far as there is memory. Never throws.
+ngx_int_t send_without_body(ngx_http_request_t *r, Ctx &ctx,
+                            const service::Response &response) noexcept;
 ngx_int_t send_error(ngx_http_request_t *r, Ctx &ctx, const Error &error);
 
 // The index of $request_id among nginx's variables; set while configuring.

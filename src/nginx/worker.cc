@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "nginx/guard.h"
 
@@ -11,35 +14,80 @@ namespace scim::nginx {
 
 namespace {
 
-constexpr ngx_msec_t hold_time = 60000, tend_time = 60000;
+constexpr ngx_msec_t hold_time = 60000, tend_time = 60000, retry_time = 1000;
 
 // Of this worker. A plain pointer: no destructor runs at exit() or dlclose().
 struct Worker {
     std::vector<std::unique_ptr<StoreSlot>> slots;
     ngx_event_t hold{}, tend{};
-    // What nginx prints of a timer's connection at debug level.
-    ngx_connection_t nobody{};
 };
 Worker *worker;
 
+// What nginx prints of a timer's connection at debug level.
+ngx_connection_t nobody;
+ngx_event_t retry;
+
+// Milliseconds since the oldest task under way was posted, and its slot, NULL if there is none.
+std::pair<ngx_msec_t, const StoreSlot *> oldest_task() {
+    std::pair<ngx_msec_t, const StoreSlot *> oldest{0, NULL};
+    for (const auto &slot : worker->slots) {
+        auto since = slot->oldest_task();
+        if (!since) continue;
+        ngx_msec_t age = ngx_current_msec - *since;
+        if (oldest.second == NULL || age > oldest.first) oldest = {age, slot.get()};
+    }
+    return oldest;
+}
+
+bool busy() {
+    for (const auto &slot : worker->slots)
+        if (!slot->idle()) return true;
+    return false;
+}
+
 void on_hold(ngx_event_t *ev) {
-    ngx_log_error(NGX_LOG_ALERT, ev->log, 0,
-                  "scim: work on a store has taken a minute; waiting on");
-    ngx_add_timer(ev, hold_time);
+    auto [age, slot] = oldest_task();
+    if (age >= hold_time) {
+        ngx_log_error(NGX_LOG_ALERT, ev->log, 0,
+                      "scim: work on store \"%s\" has been under way for %M seconds; waiting on",
+                      slot->path().c_str(), age / 1000);
+        age = 0;
+    }
+    if (busy()) ngx_add_timer(ev, hold_time - age);
 }
 
 void on_tend(ngx_event_t *ev) {
-    guarded_void(ev->log, [] {
-        for (auto &slot : worker->slots) slot->tend();
-    });
+    for (auto &slot : worker->slots) guarded_void(ev->log, [&] { slot->tend(); });
     if (!ngx_exiting) ngx_add_timer(ev, tend_time);
 }
 
 void set_timer(ngx_event_t &ev, ngx_event_handler_pt handler, ngx_log_t *log, bool cancelable) {
-    ev.data = &worker->nobody;
+    ev.data = &nobody;
     ev.handler = handler;
     ev.log = log;
     ev.cancelable = cancelable;
+}
+
+// Makes what is not there yet, and opens each store.
+void start(ngx_cycle_t *cycle, const MainConf &mcf) {
+    if (worker == NULL) {
+        worker = new Worker;
+        set_timer(worker->hold, on_hold, cycle->log, false);
+        set_timer(worker->tend, on_tend, cycle->log, true);
+        ngx_add_timer(&worker->tend, tend_time);
+    }
+    auto &slots = worker->slots;
+    while (slots.size() < mcf.stores.size()) {
+        slots.push_back(std::make_unique<StoreSlot>(*mcf.stores[slots.size()], mcf, cycle));
+        slots.back()->open();
+    }
+}
+
+// Without memory: again in a second.
+void start_or_retry(ngx_cycle_t *cycle) {
+    bool started =
+        guarded(cycle->log, false, [&] { return start(cycle, *main_conf(cycle)), true; });
+    if (!started && !ngx_exiting) ngx_add_timer(&retry, retry_time);
 }
 
 // 0700 and the worker's, as nginx does for its own directories.
@@ -65,14 +113,13 @@ StoreSlot *slot_of(const StoreConf &conf) {
                                                                : NULL;
 }
 
-void worker_busy() {
-    if (!worker->hold.timer_set) ngx_add_timer(&worker->hold, hold_time);
-}
-
-void worker_idle() {
-    for (auto &slot : worker->slots)
-        if (!slot->idle()) return;
-    if (worker->hold.timer_set) ngx_del_timer(&worker->hold);
+void update_hold() {
+    ngx_event_t &hold = worker->hold;
+    if (!busy()) {
+        if (hold.timer_set) ngx_del_timer(&hold);
+    } else if (!hold.timer_set) {
+        ngx_add_timer(&hold, hold_time);
+    }
 }
 
 // In the master, before workers start: only it may make the directory.
@@ -95,68 +142,21 @@ ngx_int_t init_process(ngx_cycle_t *cycle) {
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) return NGX_OK;
     const MainConf *mcf = main_conf(cycle);
     if (mcf == NULL || mcf->stores.empty()) return NGX_OK;
-    guarded_void(cycle->log, [&] {
-        json_object_seed(0);
-        worker = new Worker;
-        worker->nobody.fd = ngx_socket_t(-1);
-        set_timer(worker->hold, on_hold, cycle->log, false);
-        set_timer(worker->tend, on_tend, cycle->log, true);
-        ngx_add_timer(&worker->tend, tend_time);
-        for (const auto &store : mcf->stores)
-            worker->slots.push_back(std::make_unique<StoreSlot>(*store, *mcf, cycle));
-        for (auto &slot : worker->slots) slot->open();
-    });
+    json_object_seed(0);
+    nobody.fd = ngx_socket_t(-1);
+    auto again = [](ngx_event_t *) { start_or_retry(const_cast<ngx_cycle_t *>(ngx_cycle)); };
+    set_timer(retry, again, cycle->log, true);
+    start_or_retry(cycle);
     return NGX_OK;
 }
 
-// nginx's thread pools have been drained by now: the core module's exit comes first.
+// nginx has drained its thread pools by now, the core module's exit comes first; but it gives up on
+// a pool with a full queue, and threads of that may still use a store.
 void exit_process(ngx_cycle_t *) {
+    if (worker == NULL) return;
+    for (auto &slot : worker->slots) slot->wait_for_threads();
     delete worker;
     worker = NULL;
-}
-
-PoolTask::PoolTask() {
-    task_.ctx = this;
-    task_.handler = [](void *data, ngx_log_t *log) {
-        guarded_void(log, static_cast<PoolTask *>(data)->run_);
-    };
-    task_.event.data = this;
-    task_.event.handler = [](ngx_event_t *ev) {
-        // `done` may post again or destroy the task's owner.
-        auto done = std::move(static_cast<PoolTask *>(ev->data)->done_);
-        guarded_void(ev->log, done);
-    };
-}
-
-bool PoolTask::post(ngx_thread_pool_t *pool, std::function<void()> run,
-                    std::function<void()> done) {
-    run_ = std::move(run);
-    done_ = std::move(done);
-    task_.event.log = ngx_cycle->log;
-    return ngx_thread_task_post(pool, &task_) == NGX_OK;
-}
-
-bool WriteQueue::push(std::unique_ptr<PendingRequest> &request) {
-    size_t size = request->bytes.size() + request->body.size();
-    if (waiting_.size() >= queue_requests || (bytes_ != 0 && bytes_ + size > queue_bytes))
-        return false;
-    bytes_ += size;
-    waiting_.push_back(std::move(request));
-    return true;
-}
-
-std::vector<std::unique_ptr<PendingRequest>> WriteQueue::take_batch() {
-    std::vector<std::unique_ptr<PendingRequest>> batch;
-    size_t taken = 0;
-    while (!waiting_.empty() && batch.size() < batch_requests) {
-        size_t size = waiting_.front()->bytes.size() + waiting_.front()->body.size();
-        if (!batch.empty() && taken + size > batch_bytes) break;
-        taken += size;
-        bytes_ -= size;
-        batch.push_back(std::move(waiting_.front()));
-        waiting_.pop_front();
-    }
-    return batch;
 }
 
 }  // namespace scim::nginx

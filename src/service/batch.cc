@@ -57,11 +57,22 @@ bool is_long(const Job &job, Snapshot &snapshot) {
            loop_references;
 }
 
+// The headers of a success.
+void describe(Job &job) {
+    const Plan &plan = *job.planned;
+    const Command &command = job.prepared->command;
+    Response &response = job.response;
+    response.facts.resource_id = scim::to_string(command.id);
+    if (plan.record.empty()) return;
+    response.etag = etag_of(plan.version);
+    response.location.clear();
+    append_location(response.location, *command.type, job.request.base_url, command.id);
+}
+
 }  // namespace
 
 // The resource is shown as the job has left it; of others what is committed now.
 void finish_answer(Job &job, Snapshot &snapshot) {
-    job.unfinished = false;
     const Command &command = job.prepared->command;
     const Plan &plan = *job.planned;
     Watch watch(job.request, Patience::thread);
@@ -73,17 +84,24 @@ void finish_answer(Job &job, Snapshot &snapshot) {
     if (!render_resource(rendering, command.id, *record, plan.version))
         snapshot.txn.fail(store::Errc::damaged);
     auto done = outlet.finish();
+    job.unfinished = false;
     if (done && snapshot.txn.good()) return;
-    show_nothing(job, (done ? unreadable(snapshot.txn.error()) : done.error()).detail);
+    answer_without_body(job, (done ? unreadable(snapshot.txn.error()) : done.error()).detail);
 }
 
 // Not an error: a client would send again what is done.
-void show_nothing(Job &job, const std::string &why) {
+void answer_without_body(Job &job, std::string_view why) noexcept {
     Response &response = job.response;
+    job.unfinished = false;
     response.status = job.planned->status == 201 ? 201 : 204;
     response.body.clear();
     response.in_sink = 0;
-    response.facts.detail = "the change is made, but it cannot be shown: " + why;
+    try {
+        response.facts.detail = "the change is made, but it cannot be shown: ";
+        response.facts.detail += why;
+    } catch (const std::exception &) {
+        response.facts.detail.clear();
+    }
 }
 
 void Writer::prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog) {
@@ -92,33 +110,39 @@ void Writer::prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog
     job.report = job.prepare_report;
 }
 
+void Writer::prepare_in(Snapshot &snapshot, Job &job) {
+    job.new_id = make_new_id(job.request.now);
+    auto usable = snapshot.usable();
+    if (!usable) {
+        job.prepared = usable.error();
+        return;
+    }
+    auto target = parse_target(*snapshot.catalog(), job.request.path);
+    Facts &facts = job.response.facts;
+    facts.operation = operation_name(job.request.method, target ? &*target : nullptr);
+    if (target && target->type != nullptr) facts.resource_type = target->type->type.name;
+    if (target && target->endpoint == Endpoint::resource) facts.resource_id = target->name;
+    if (!job.actor->may(store::scope_write)) {
+        job.prepared = Error{
+            403, ScimType::none,
+            "the token " + quoted(job.actor->label) + " may not write: it lacks the scope write",
+            0};
+        return;
+    }
+    prepare_one(job, snapshot.catalog());
+    if (!job.prepared && job.prepared.error().status == 405 && target)
+        job.response.allow = allowed_methods(*target);
+}
+
+// Each for itself: a body that there is no memory for is its sender's alone.
 void Writer::prepare_all(const std::vector<Job *> &jobs) {
     Snapshot snapshot(session_);
-    auto usable = snapshot.usable();
     for (Job *job : jobs) {
-        job->response.clear();
-        job->unfinished = false;
-        job->planned = Error{};
-        job->new_id = make_new_id(job->request.now);
-        if (!usable) {
-            job->prepared = usable.error();
-            continue;
+        try {
+            prepare_in(snapshot, *job);
+        } catch (const std::bad_alloc &) {
+            job->prepared = out_of_memory();
         }
-        auto target = parse_target(*snapshot.catalog(), job->request.path);
-        Facts &facts = job->response.facts;
-        facts.operation = operation_name(job->request.method, target ? &*target : nullptr);
-        if (target && target->type != nullptr) facts.resource_type = target->type->type.name;
-        if (target && target->endpoint == Endpoint::resource) facts.resource_id = target->name;
-        if (!job->actor->may(store::scope_write)) {
-            job->prepared = Error{403, ScimType::none,
-                                  "the token " + quoted(job->actor->label) +
-                                      " may not write: it lacks the scope write",
-                                  0};
-            continue;
-        }
-        prepare_one(*job, snapshot.catalog());
-        if (!job->prepared && job->prepared.error().status == 405 && target)
-            job->response.allow = allowed_methods(*target);
     }
 }
 
@@ -190,8 +214,10 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs) {
     if (!changes) return {};
     put_notes(txn);
     store::Errc code = txn.commit();
-    if (code == store::Errc::ok) drop_notes();
-    return {code};
+    if (code != store::Errc::ok) return {code};
+    for (Job *job : jobs) job->committed = job->planned && job->planned->changes;
+    drop_notes();
+    return {};
 }
 
 // A damaged record is nobody's trouble but of those who need it: they are refused, and taken out of
@@ -211,8 +237,27 @@ Writer::Attempt Writer::attempt_sound(std::vector<Job *> &jobs) {
     return tried;
 }
 
-BatchOutcome Writer::run(const std::vector<Job *> &jobs) {
+BatchOutcome Writer::run(const std::vector<Job *> &jobs) noexcept {
     problem_.clear();
+    for (Job *job : jobs) {
+        job->response.clear();
+        job->unfinished = job->committed = false;
+        job->prepared = out_of_memory();
+        job->planned = out_of_memory();
+    }
+    BatchOutcome outcome = BatchOutcome::failed;
+    try {
+        outcome = write_all(jobs);
+    } catch (const std::exception &) {
+        // What is not committed by now never will be.
+        for (Job *job : jobs)
+            if (!job->committed) job->planned = out_of_memory();
+    }
+    for (Job *job : jobs) answer_for_sure(*job);
+    return outcome;
+}
+
+BatchOutcome Writer::write_all(const std::vector<Job *> &jobs) {
     prepare_all(jobs);
     const bool in_place = store_.env().in_place();
     std::vector<Job *> sound = jobs;
@@ -229,15 +274,27 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) {
         }
         if (mine != store::Errc::ok) job->planned = unwritable(mine);
     }
-    // What an answer shows of other resources is what is committed now.
-    for (Job *job : jobs) {
-        Snapshot snapshot(session_);  // each its own: a damaged record is nobody else's trouble
-        answer(*job, snapshot);
-    }
     if (code != store::Errc::ok && in_place)
         problem_ = "cannot be written: " + std::string(to_string(code));
     if (must_reopen) return BatchOutcome::reopen;
     return code == store::Errc::ok || retry ? BatchOutcome::ok : BatchOutcome::failed;
+}
+
+// What an answer shows of other resources is what is committed now.
+void Writer::answer_for_sure(Job &job) noexcept {
+    try {
+        Snapshot snapshot(session_);  // its own: a damaged record fails no other answer
+        return answer(job, snapshot);
+    } catch (const std::exception &) {
+        if (!job.committed) return refuse_or_less(job.response, out_of_memory(), job.request.id);
+    }
+    answer_without_body(job, "out of memory");
+    try {
+        describe(job);
+    } catch (const std::exception &) {
+        job.response.etag.clear();
+        job.response.location.clear();
+    }
 }
 
 void Writer::answer(Job &job, Snapshot &snapshot) {
@@ -251,12 +308,9 @@ void Writer::answer(Job &job, Snapshot &snapshot) {
         return;
     }
     const Plan &plan = *job.planned;
-    const Command &command = job.prepared->command;
     response.status = plan.status;
-    response.facts.resource_id = scim::to_string(command.id);
+    describe(job);
     if (plan.record.empty()) return;
-    response.etag = etag_of(plan.version);
-    append_location(response.location, *command.type, job.request.base_url, command.id);
     if (job.prepared->quiet) {
         response.status = 204;
         return;

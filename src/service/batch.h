@@ -22,6 +22,9 @@ struct Job {
     ActorPtr actor;
     Response response;
 
+    // After Writer::run(): what the job changes is on disk. Whatever happens afterwards, it must not
+    // be answered with an error.
+    bool committed = false;
     bool unfinished = false;  // after Writer::run(): finish_answer() makes the answer
 
     // The batch's own.
@@ -40,16 +43,17 @@ enum class BatchOutcome : uint8_t {
 
 // Shows what an unfinished job has written; on any thread, from a snapshot after its commit.
 void finish_answer(Job &job, Snapshot &snapshot);
-// Instead: success without a body, and why in the facts.
-void show_nothing(Job &job, const std::string &why);
+// Instead: success without a body, and why in the facts. Never throws.
+void answer_without_body(Job &job, std::string_view why) noexcept;
 
 class Writer {
   public:
     explicit Writer(Store &store) : store_(store), session_(store), trimmer_(store.retention()) {}
 
     // Answers every job, but leaves those answers unfinished that the others would have to wait for.
-    // Blocks: for the write lock and the disk. For one thread.
-    BatchOutcome run(const std::vector<Job *> &jobs);
+    // Blocks: for the write lock and the disk. For one thread. Never throws: without memory a job
+    // is answered with 503, or with success and no body if it is committed.
+    BatchOutcome run(const std::vector<Job *> &jobs) noexcept;
 
     // Uses of tokens, to be written like refusals. Not while a batch or chores run.
     void add_uses(std::vector<store::TokenUse> uses);
@@ -66,7 +70,9 @@ class Writer {
     const std::string &problem() const { return problem_; }
 
   private:
+    BatchOutcome write_all(const std::vector<Job *> &jobs);
     void prepare_all(const std::vector<Job *> &jobs);
+    void prepare_in(Snapshot &snapshot, Job &job);
     void prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog);
     struct Attempt {
         store::Errc code = store::Errc::ok;
@@ -77,6 +83,7 @@ class Writer {
     void plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
                   bool is_full);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
+    void answer_for_sure(Job &job) noexcept;
     void answer(Job &job, Snapshot &snapshot);
     bool has_notes() const { return !refusals_.empty() || !uses_.empty(); }
     void put_notes(store::WriteTxn &txn);

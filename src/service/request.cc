@@ -1,5 +1,7 @@
 #include "service/request.h"
 
+#include <exception>
+
 namespace scim::service {
 
 std::string_view to_string(Method method) {
@@ -45,6 +47,17 @@ void refuse(Response &response, const Error &error, const store::RequestId &requ
     response.facts.detail = error.detail;
     response.facts.scim_type = error.type;
     response.body = error_body(error, request_text(request));
+}
+
+void refuse_or_less(Response &response, const Error &error,
+                    const store::RequestId &request) noexcept {
+    try {
+        refuse(response, error, request);
+    } catch (const std::exception &) {
+        response.status = error.status;
+        response.retry_after = error.retry_after;
+        response.body.clear();
+    }
 }
 
 std::string request_text(const store::RequestId &id) {

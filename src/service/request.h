@@ -101,6 +101,13 @@ struct Response {
 // Sets status, Retry-After, facts and an Error body that names the request.
 void refuse(Response &response, const Error &error, const store::RequestId &request);
 
+// The same; without memory for that the status and Retry-After alone. Never throws.
+void refuse_or_less(Response &response, const Error &error,
+                    const store::RequestId &request) noexcept;
+
+// What is answered when memory runs out. Its text fits into a string that allocates nothing.
+inline Error out_of_memory() noexcept { return Error{503, ScimType::none, "out of memory", 5}; }
+
 // 503: why the store cannot be read, and after how many seconds it may be.
 Error unreadable(store::Errc code, uint16_t retry_after = 5);
 
