@@ -1,5 +1,6 @@
-# The developer's front door; `make` lists what there is. On a fresh Debian 12, `make run` and `make test` need nothing
-# before them. Everything lands in build/, nothing needs root but the installation of missing packages.
+# `make` lists the targets. On a Debian that has make and git, `make run` and `make test` need nothing before them: they
+# install the packages that are missing. `make build` only names those. Everything is built in build/; nothing but the
+# installation of packages needs root.
 #
 # FLAVOUR (sanitize, coverage) is a second tree, build/$(FLAVOUR), of the same things with other flags.
 
@@ -15,6 +16,7 @@ NO_DEPS ?=
 WERROR  ?= -Werror
 TIME    ?= 60
 FUZZ    ?= $(sort $(patsubst t/fuzz/%.cc,%,$(wildcard t/fuzz/*.cc)))
+MATRIX  ?= full
 PREFIX  ?= /usr
 
 MAKEFLAGS += --no-print-directory
@@ -30,10 +32,13 @@ DEPS_BUILD := nginx nginx-dev g++ make pkg-config liblmdb-dev libjansson-dev lib
               libcli11-dev
 DEPS_RUN   := $(DEPS_BUILD) curl perl
 DEPS_TEST  := $(DEPS_RUN) libio-socket-ssl-perl nghttp2-client openssl lmdb-utils
-DEPS_ALL   := $(DEPS_TEST) clang clang-format clang-tidy cppcheck libclang-rt-14-dev gcovr wrk mandoc
+DEPS_ALL   := $(DEPS_TEST) clang clang-format clang-tidy cppcheck libclang-rt-dev gcovr wrk mandoc ccache libpcre2-dev \
+              zlib1g-dev
 
-# $(call need,PACKAGES): a recipe line; does nothing if all are installed
-need = @$(if $(NO_DEPS),:,tools/deps.sh $(1))
+# $(call need,PACKAGES): a recipe line; does nothing if all packages are installed. These targets install what is missing.
+# All others, such as `make build`, end and say what is missing.
+installs := deps run test check sanitize coverage fuzz bench matrix
+need = @$(if $(NO_DEPS),:,tools/deps.sh $(if $(filter $(installs),$(MAKECMDGOALS)),install,check) $(1))
 
 ## Everyday
 
@@ -76,6 +81,9 @@ fuzz: $(FUZZ:%=build/fuzz/%) ## run the fuzz targets for TIME=60 seconds each; F
 	        >build/fuzz/$$f.log 2>&1 || { tail -n 60 build/fuzz/$$f.log; exit 1; }; \
 	    echo "fuzz $$f: $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$$f.log) inputs"; done
 
+matrix: scimctl poke faults | need-all ## build and test with several versions of nginx; MATRIX=short for what CI does
+	JOBS=$(JOBS) tools/matrix.sh $(MATRIX)
+
 bench: build | need-all ## measure (bench/run); BENCH='arguments'
 	bench/run $(BENCH)
 
@@ -95,7 +103,7 @@ install: build ## into DESTDIR; loads nothing by itself
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: help deps build run stop test check sanitize coverage fuzz bench install clean
+.PHONY: help deps build run stop test check sanitize coverage fuzz matrix bench install clean
 
 # ---------------------------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ sub example {
     $text =~ s/^load_module .*$//mg;
     $text =~ s{/var/lib/nginx/scim}{$t->{dir}/store}g;
     $text =~ s{/var/log/nginx|/etc/nginx/conf\.d|/etc/nginx}{$t->{dir}}g;
+    $text =~ s/^( *listen [^;]*) http2;/$1 %%HTTP2%%;/mg;    # a comment says what newer versions of nginx want there
     my %port;
     $text =~ s/(?:(?<=listen )443|127\.0\.0\.1:\d+)/$port{$&} \/\/= '127.0.0.1:%%PORT' . $n++ . '%%'/ge;
     $text =~ s/^http \{/http { %%HTTP%%/m ? $t->conf("%%MAIN%%\n$text") : $t->conf(undef, http => $text);

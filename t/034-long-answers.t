@@ -18,7 +18,7 @@ my $t = Scim->new(expect_log => [qr/a long answer cannot be written into a file 
     scim_base_url http://id/scim;
     scim_temp_path %%DIR%%/inherited 1 2;
     server {
-        listen 127.0.0.1:%%PORT1%% ssl http2;
+        listen 127.0.0.1:%%PORT1%% ssl %%HTTP2%%;
         ssl_certificate %%DIR%%/cert.pem;
         ssl_certificate_key %%DIR%%/key.pem;
         location /scim/ { scim main; }

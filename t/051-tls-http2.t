@@ -11,7 +11,7 @@ use Scim;
 my $t = Scim->new(http => <<'EOH', server => <<'EOS');
     scim_store main %%DIR%%/store size=64m;
     server {
-        listen 127.0.0.1:%%PORT1%% ssl http2;
+        listen 127.0.0.1:%%PORT1%% ssl %%HTTP2%%;
         ssl_certificate %%DIR%%/cert.pem;
         ssl_certificate_key %%DIR%%/key.pem;
         client_body_buffer_size 4k;

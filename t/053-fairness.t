@@ -15,7 +15,7 @@ my $t = Scim->new(events => 'worker_connections 2048;', http => <<'EOC', server 
     scim_store main %%DIR%%/store;
     log_format status '$status';
     server {
-        listen 127.0.0.1:%%PORT1%% http2;
+        listen 127.0.0.1:%%PORT1%% %%HTTP2%%;
         http2_max_concurrent_streams 8000;
         keepalive_requests 10000;
         access_log %%DIR%%/flood.log status;

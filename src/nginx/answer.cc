@@ -11,6 +11,7 @@ namespace {
 bool add_header(ngx_http_request_t *r, std::string_view name, ngx_str_t value) {
     auto *h = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
     if (h == NULL) return false;
+    *h = {};  // its fields differ between versions of nginx
     h->key = {name.size(), reinterpret_cast<u_char *>(const_cast<char *>(name.data()))};
     h->value = value;
     h->hash = value.data != NULL;

@@ -74,6 +74,7 @@ ngx_int_t replace_headers(ngx_http_request_t *r) {
     if (error.retry_after == 0) return NGX_OK;
     auto *h = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
     if (h == NULL) return NGX_ERROR;
+    *h = {};  // its fields differ between versions of nginx
     h->hash = 1;
     ngx_str_set(&h->key, "Retry-After");
     ngx_str_set(&h->value, "1");

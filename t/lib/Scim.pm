@@ -9,8 +9,8 @@ package Scim;
 #     $t->finish;      # fails if nginx logged what it should not have; then done_testing
 #
 # Everything waits for something to happen, until a deadline; nothing sleeps in hope. Environment: TEST_NGINX_BINARY,
-# TEST_NGINX_MODULE, TEST_NGINX_PRELOAD (a sanitizer's runtime), TEST_SCIMCTL, TEST_POKE, TEST_FAULTS, TEST_LEAVE
-# (keep the directory).
+# TEST_NGINX_MODULE (none: the module is a part of the binary), TEST_NGINX_PRELOAD (a sanitizer's runtime), TEST_SCIMCTL,
+# TEST_POKE, TEST_FAULTS, TEST_LEAVE (keep the directory).
 
 use strict;
 use warnings;
@@ -38,7 +38,8 @@ my $prctl = { x86_64 => 157, aarch64 => 167 }->{ (POSIX::uname())[4] };
 syscall $prctl, 36, 1, 0, 0, 0 if $^O eq 'linux' && $prctl;
 
 # conf        a whole configuration; or: main, events, http, server as parts of the usual one. %%PORT%%, %%PORT1%%, …
-#             (free ports), %%DIR%% (the scratch directory), and in a whole one %%MAIN%% and %%HTTP%% are filled in
+#             (free ports), %%DIR%% (the scratch directory), %%HTTP2%% (the last parameter of `listen`, and what follows it
+#             until ";", in this nginx's form), and in a whole one %%MAIN%% and %%HTTP%% are filled in
 # workers     how many (default 1)
 # expect_log  patterns of log lines that finish() shall not mind
 sub new {
@@ -74,6 +75,7 @@ sub conf {
     $text =~ s/%%HTTP%%/$http/;
     $text =~ s/%%DIR%%/$dir/g;
     $text =~ s/%%PORT(\d*)%%/$self->port($1 || 0)/ge;
+    $text =~ s/%%HTTP2%%/_version() ge v1.25.1 ? '; http2 on' : 'http2'/ge;
     $self->write_file('nginx.conf', $text);
     return $self;
 }
@@ -116,6 +118,17 @@ sub wait_for {
 }
 
 sub _nginx { $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx' }
+
+# nginx's version, to be compared with v1.25.1 and the like.
+my $version;
+
+sub _version {
+    return $version //= do {
+        my $said = readpipe _nginx() . ' -v 2>&1';
+        $said =~ m{nginx/(\d+)\.(\d+)\.(\d+)} or croak "nginx -v: $said";
+        pack 'U*', $1, $2, $3;
+    };
+}
 
 # Sanitizers of nginx and scimctl write into files, one a process.
 sub _environment {
