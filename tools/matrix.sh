@@ -9,7 +9,10 @@
 # nginx's sources come from Debian's archive by apt-get, with lists and state of their own: the machine's are not touched.
 # The archive's address is that of the machine's own sources. Everything is in build/matrix; a source that is there already
 # is not fetched again. A release whose source cannot be had is skipped, and the table says so. The logs of a build are in
-# build/matrix/RELEASE/BUILD/. If ccache is installed, it compiles src/scim, src/store and src/service once for all builds.
+# build/matrix/RELEASE/BUILD/.
+#
+# The objects of src/scim, src/store and src/service do not depend on nginx: all builds but the first take those of
+# build/obj, which `make scimctl` has made. The first, Debian 12's plain dynamic one, compiles all of them with nginx's flags.
 set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
@@ -60,7 +63,11 @@ build() {
         cd "$source"
         if [ -d /usr/lib/ccache ]; then export PATH=/usr/lib/ccache:$PATH CCACHE_NOHASHDIR=1; fi
         ./configure --prefix="$dir" --builddir="$dir/objs" --with-threads --with-http_ssl_module --with-http_v2_module \
-            --with-http_auth_request_module $4 $add="$repo" && make -s -j"$jobs" -f "$dir/objs/Makefile" binary modules
+            --with-http_auth_request_module $4 $add="$repo" || exit 1
+        if [ "$dir" != "$work/bookworm/dynamic" ]; then
+            for part in scim store service; do cp "$repo/build/obj/$part"/*.o "$dir/objs/addon/$part/" || exit 1; done
+        fi
+        make -s -j"$jobs" -f "$dir/objs/Makefile" binary modules
     ) >"$dir/build.log" 2>&1
 }
 
