@@ -31,7 +31,8 @@ SHELL := /bin/bash
 DEPS_BUILD := nginx nginx-dev g++ make pkg-config liblmdb-dev libjansson-dev libutf8proc-dev libxxhash-dev libssl-dev \
               libcli11-dev
 DEPS_RUN   := $(DEPS_BUILD) curl perl
-DEPS_TEST  := $(DEPS_RUN) libio-socket-ssl-perl nghttp2-client openssl lmdb-utils
+DEPS_TEST  := $(DEPS_RUN) libio-socket-ssl-perl nghttp2-client openssl lmdb-utils \
+              libnginx-mod-http-lua libnginx-mod-http-js
 DEPS_ALL   := $(DEPS_TEST) clang clang-format clang-tidy cppcheck libclang-rt-dev gcovr wrk mandoc ccache libpcre2-dev \
               zlib1g-dev
 
@@ -143,7 +144,7 @@ module: | need-build
 scimctl: $(B)/scimctl
 units: $(units) | stale-units
 poke: $(B)/poke
-faults: $(B)/faults.so
+faults: $(B)/faults.so $(B)/allocations.so
 
 # A unit test whose source is gone must not be run.
 stale-units:
@@ -187,8 +188,8 @@ build/fuzz/%: t/fuzz/%.cc $(fuzz_obj)
 $(B)/poke: t/tools/poke.cc $(B)/libscim.a
 	$(compile) -MF $(B)/obj/poke.d -o $@ $< $(LDFLAGS) $(B)/libscim.a $(LIBS)
 
-# A disk that fails when a test says so.
-$(B)/faults.so: t/tools/faults.cc | need-build
+# A disk, and memory, that fail when a test says so.
+$(B)/faults.so $(B)/allocations.so: $(B)/%.so: t/tools/%.cc | need-build
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -Wall -Wextra $(WERROR) -fPIC -shared -o $@ $< $(LDFLAGS)
 
@@ -197,7 +198,8 @@ $(B)/faults.so: t/tools/faults.cc | need-build
 # What the tests are told. The module runs under Debian's nginx; the sanitizer's runtime is preloaded into that.
 test_env = TEST_NGINX_BINARY=$(NGINX_BINARY) TEST_NGINX_MODULE=$(abspath $(B)/objs/$(MODULE).so) \
            TEST_SCIMCTL=$(abspath $(B)/scimctl) TEST_POKE=$(abspath $(B)/poke) \
-           TEST_FAULTS=$(abspath $(B)/faults.so) $(test_env_$(FLAVOUR))
+           TEST_FAULTS=$(abspath $(B)/faults.so) TEST_ALLOCATIONS=$(abspath $(B)/allocations.so) \
+           $(test_env_$(FLAVOUR))
 test_env_sanitize = TEST_NGINX_PRELOAD=$(shell $(CXX) -print-file-name=libasan.so) \
            ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
            LSAN_OPTIONS=suppressions=$(abspath tools/lsan.supp):print_suppressions=0

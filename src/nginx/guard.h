@@ -51,6 +51,15 @@ void guarded_void(ngx_log_t *log, F &&f) noexcept {
     (void)guarded(log, 0, [&] { return f(), 0; });
 }
 
+// The first exception on a thread allocates the thread's data, and ends the process if there is no
+// memory for it. Called on each thread before anything else: at that moment there mostly is.
+inline void prepare_thread() noexcept {
+    try {
+        throw 0;  // a call that only asks would be optimised away
+    } catch (int) {
+    }
+}
+
 // An object that lives as long as its pool: the pool's cleanup runs the destructor. NULL if the
 // pool has no memory.
 template <class T, class... Args>

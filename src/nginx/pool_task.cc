@@ -8,6 +8,7 @@ PoolTask::PoolTask(void *owner) : owner_(owner) {
     task_.ctx = this;
     task_.handler = [](void *data, ngx_log_t *log) {
         auto *self = static_cast<PoolTask *>(data);
+        prepare_thread();
         guarded_void(log, [&] { self->run_(self->owner_); });
         self->running_ = false;
     };

@@ -142,6 +142,7 @@ ngx_int_t init_process(ngx_cycle_t *cycle) {
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) return NGX_OK;
     const MainConf *mcf = main_conf(cycle);
     if (mcf == NULL || mcf->stores.empty()) return NGX_OK;
+    prepare_thread();
     json_object_seed(0);
     nobody.fd = ngx_socket_t(-1);
     auto again = [](ngx_event_t *) { start_or_retry(const_cast<ngx_cycle_t *>(ngx_cycle)); };

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "scim/json_memory.h"
 #include "scim/text.h"
 #include "scim/unicode.h"
 
@@ -250,7 +251,9 @@ Result<Json> parse_json(std::string_view bytes, const JsonLimits &limits) {
     if (auto error = check_top_level(bytes)) return *error;
     if (auto error = Scan(bytes, limits).run()) return *error;
     json_error_t error;
+    const JsonMemory memory;
     Json tree(json_loadb(bytes.data(), bytes.size(), JSON_REJECT_DUPLICATES, &error));
+    if (memory.failed()) return Error{503, ScimType::none, "out of memory", 5};
     if (!tree) return parse_error(bytes, error);
     if (auto names = check_names(tree.get())) return *names;
     return tree;

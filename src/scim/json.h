@@ -28,7 +28,7 @@ struct JsonLimits {
 
 // 400 invalidSyntax with the position for anything that is not one JSON object within the limits.
 // The texts name the directive that sets a limit (scim_max_json_depth; the number of values is
-// fixed). A number that is too large for 64 bits or a double is 400 invalidValue.
+// fixed). A number that is too large for 64 bits or a double is 400 invalidValue. 503 without memory.
 Result<Json> parse_json(std::string_view bytes, const JsonLimits &limits);
 
 // What a JSON string value is called in a sentence:

@@ -4,6 +4,7 @@
 #include "scim/patch_step.h"
 
 #include <algorithm>
+#include <new>
 
 #include "scim/json.h"
 
@@ -22,17 +23,23 @@ bool is_indispensable(const PatchStep &step) {
     return attr.def->required && attr.extension < 0 && !step.part && !step.filter;
 }
 
+// What Jansson has made. Throws if it had no memory.
+Json made(json_t *value) {
+    if (value == nullptr) throw std::bad_alloc();
+    return Json(value);
+}
+
 // The literal of a filter as a client would have written the value.
 Json to_json(const FilterValue &value) {
     switch (value.kind) {
-        case FilterValue::Kind::boolean: return Json(json_boolean(value.boolean));
-        case FilterValue::Kind::integer: return Json(json_integer(value.integer));
-        case FilterValue::Kind::decimal: return Json(json_real(value.decimal));
+        case FilterValue::Kind::boolean: return made(json_boolean(value.boolean));
+        case FilterValue::Kind::integer: return made(json_integer(value.integer));
+        case FilterValue::Kind::decimal: return made(json_real(value.decimal));
         default: break;
     }
     std::string text;
     if (!read_string(value.json, text)) return Json();
-    return Json(json_stringn(text.data(), text.size()));
+    return made(json_stringn(text.data(), text.size()));
 }
 
 }  // namespace
@@ -84,8 +91,8 @@ void PatchStepReader::describe(PatchFilter &out) {
         out.pinned.push_back(node.attr);
         Json value = to_json(node.value);
         if (value && node.attr->def->multi_valued) {
-            Json array(json_array());
-            json_array_append_new(array.get(), value.release());
+            Json array = made(json_array());
+            if (json_array_append_new(array.get(), value.release()) != 0) throw std::bad_alloc();
             value = std::move(array);
         }
         if (!value || !reader_.simple(*node.attr, value.get())) out.describes = false;
