@@ -7,6 +7,7 @@
 #include "scim/filter.h"
 #include "scim/filter_literal.h"
 #include "scim/json.h"
+#include "scim/secret.h"
 #include "scim/text.h"
 #include "scim/unicode.h"
 
@@ -332,7 +333,8 @@ Result<const Attr *> FilterParser::attribute() {
 
 Error FilterParser::unknown(std::string_view path, size_t at) const {
     std::string owner = element_ ? "\"" + element_->path + "\"" : type_.type.name;
-    return wrong(at, owner + " has no " + (element_ ? "part " : "attribute ") + quoted(path));
+    return wrong(
+        at, owner + " has no " + (element_ ? "part " : "attribute ") + quoted_path(type_, path));
 }
 
 Outcome FilterParser::check_filterable(const Attr &attr, size_t at) const {

@@ -30,6 +30,13 @@ Error syntax_error(std::string detail) {
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
+// What an error shows of a body that is not JSON: what follows may be a secret.
+std::string_view first_character(std::string_view text) {
+    size_t end = 1;
+    while (end < text.size() && (text[end] & 0xc0) == 0x80) end++;
+    return text.substr(0, end);
+}
+
 // ---- Before parsing ----
 
 std::optional<Error> check_encoding(std::string_view bytes) {
@@ -48,12 +55,10 @@ std::optional<Error> check_top_level(std::string_view bytes) {
     if (first == bytes.end())
         return syntax_error("the request has no body; a JSON object was expected");
     if (*first == '{') return std::nullopt;
-    // The first character alone: what follows may be a secret.
-    size_t begin = size_t(first - bytes.begin()), end = begin + 1;
-    while (end < bytes.size() && (bytes[end] & 0xc0) == 0x80) end++;
+    size_t begin = size_t(first - bytes.begin());
     return syntax_error(
         "the body must be a JSON object, which begins with {; this one begins with " +
-        quoted(bytes.substr(begin, end - begin)) + " at " + place(bytes, begin));
+        quoted(first_character(bytes.substr(begin))) + " at " + place(bytes, begin));
 }
 
 // The measure of a body that need not be JSON. On every beginning that
@@ -179,12 +184,12 @@ Error parse_error(std::string_view bytes, const json_error_t &error) {
     std::string_view read = bytes.substr(0, end);
     bool ends_in_token = read.size() >= token.size() && read.substr(end - token.size()) == token;
     std::string at = place(bytes, ends_in_token ? end - token.size() : end);
-    std::string near = token.empty() ? "" : " near " + quoted(token);
+    std::string near = token.empty() ? "" : " near " + quoted(first_character(token));
     switch (json_error_code(&error)) {
         case json_error_duplicate_key: return duplicate_key(bytes, end);
         case json_error_numeric_overflow:
             return bad_request(ScimType::invalid_value,
-                               "the number" + near + " at " + at +
+                               "the number at " + at +
                                    " is too large: an integer has 64 bits, a decimal is at most "
                                    "1.8e308");
         case json_error_premature_end_of_input:

@@ -9,6 +9,7 @@
 
 #include "scim/patch.h"
 #include "scim/patch_element.h"
+#include "scim/secret.h"
 
 namespace scim {
 
@@ -274,7 +275,8 @@ Outcome PatchApplication::create(const PatchStep &step, Slot &slot) {
     const PatchFilter *filter = step.filter.get();
     const bool taken = !step.attr->def->multi_valued && !slot.elements.empty();
     if (filter && (patch_.strict_ || !filter->describes || taken))
-        return bad_request(ScimType::no_target, "nothing matches the path " + quoted(filter->path));
+        return bad_request(ScimType::no_target,
+                           "nothing matches the path " + quoted_path(type_, filter->path));
     if (step.values.empty()) return Done{};
     if (filter) report_.rewrote("created-element");
     Element &element = slot.elements.emplace_back();

@@ -7,6 +7,7 @@
 #include "scim/members.h"
 #include "scim/patch.h"
 #include "scim/patch_step.h"
+#include "scim/secret.h"
 #include "scim/text.h"
 
 namespace scim {
@@ -206,7 +207,7 @@ Outcome PatchParser::operation(size_t i, const json_t *object) {
             i, "",
             bad_request(ScimType::no_target, "a remove must have a \"path\" that says what goes"));
     if (*op != PatchOp::remove && !*value) {
-        const std::string of = text->empty() ? "" : " for " + quoted(*text);
+        const std::string of = text->empty() ? "" : " for " + quoted_path(type_, *text);
         return in_operation(i, "", invalid_value("\"value\" is missing" + of));
     }
     if (text->empty()) {
@@ -309,9 +310,9 @@ Outcome PatchParser::path_key(const Source &from, std::string_view name, const j
     auto path = parse_path(type_, name, path_limits_, dialect_);
     if (!path) return path.error();
     if (!*path) return Done{};
-    if (auto r = dialect_.deviation("path-in-value",
-                                    quoted(name) + " is a path and belongs into \"path\"",
-                                    ScimType::invalid_path);
+    if (auto r = dialect_.deviation(
+            "path-in-value", quoted_path(type_, name) + " is a path and belongs into \"path\"",
+            ScimType::invalid_path);
         !r)
         return r;
     return change(from, std::move(**path), name, value);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "scim/json.h"
+#include "scim/secret.h"
 #include "scim/text.h"
 #include "scim/unicode.h"
 
@@ -62,7 +63,7 @@ class PathParser {
 Error PathParser::wrong(size_t at, std::string sentence, ScimType type) const {
     size_t character = 1;
     for (char c : text_.substr(0, at)) character += (c & 0xc0) != 0x80;
-    return bad_request(type, "the path " + quoted(text_) + " is wrong at character " +
+    return bad_request(type, "the path " + quoted_path(type_, text_) + " is wrong at character " +
                                  std::to_string(character) + ": " + std::move(sentence));
 }
 
@@ -121,7 +122,7 @@ Result<const Attr *> PathParser::unprefixed(std::string_view name) {
     if (!dialect_.strict() && text_.find('[') != text_.npos) return found;
     if (auto r =
             dialect_.deviation("unprefixed-extension",
-                               "the path " + quoted(text_) +
+                               "the path " + quoted_path(type_, text_) +
                                    " lacks the URN of an extension: send \"" + found->path + "\"",
                                ScimType::invalid_path);
         !r)
@@ -183,8 +184,9 @@ Outcome PathParser::brackets(size_t end) {
     if (path_.attr == type_.members) return member_brackets(end);
     if (!path_.attr->def->multi_valued)
         if (auto r = dialect_.deviation("filter-on-singular",
-                                        "the path " + quoted(text_) + " selects an element of \"" +
-                                            path_.attr->path + "\", which is not multi-valued",
+                                        "the path " + quoted_path(type_, text_) +
+                                            " selects an element of \"" + path_.attr->path +
+                                            "\", which is not multi-valued",
                                         ScimType::invalid_path);
             !r)
             return r;

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "scim/secret.h"
+
 namespace scim {
 
 // Resource
@@ -95,7 +97,9 @@ std::string harmless(std::string_view name) {
 
 void Report::rewrote(std::string_view what) { times_of(rewrites_, what)++; }
 
-void Report::ignored(std::string_view attribute) { times_of(ignored_, harmless(attribute))++; }
+void Report::ignored(std::string_view attribute) {
+    times_of(ignored_, harmless(without_tokens(attribute)))++;
+}
 
 void Report::unite(const Report &other) {
     unite_notes(rewrites_, other.rewrites_);

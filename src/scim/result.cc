@@ -1,6 +1,7 @@
 #include "scim/result.h"
 
 #include "scim/json.h"
+#include "scim/secret.h"
 #include "scim/unicode.h"
 
 namespace scim {
@@ -42,7 +43,8 @@ std::string_view to_string(ScimType type) {
 }
 
 std::string quoted(std::string_view text) {
-    std::string_view rest = beginning(text);
+    const std::string safe = without_tokens(text);
+    std::string_view rest = beginning(safe);
     std::string out = "\"";
     size_t shown = rest.size();
     while (!rest.empty()) {
@@ -55,7 +57,7 @@ std::string quoted(std::string_view text) {
             rest.remove_prefix(1);
         }
     }
-    if (shown < text.size()) out += "\u2026";
+    if (shown < safe.size()) out += "\u2026";
     out += '"';
     return out;
 }

@@ -64,8 +64,8 @@ class [[nodiscard]] Result {
 struct Done {};
 using Outcome = Result<Done>;
 
-// A client's own text, cut to 64 bytes at a character boundary, control characters replaced, in
-// double quotes: the only form in which input may enter a detail text or a log line.
+// A client's own text in double quotes, cut to 64 bytes at a character boundary, without control
+// characters and tokens (secret.h). Input enters a detail text or a log line in this form only.
 std::string quoted(std::string_view text);
 
 // The Error body of RFC 7644 3.12. `request_id` may be empty; it is appended to the detail as

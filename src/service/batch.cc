@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "scim/secret.h"
 #include "service/render.h"
 #include "service/routes.h"
 #include "service/token.h"
@@ -121,7 +122,8 @@ void Writer::prepare_in(Snapshot &snapshot, Job &job) {
     Facts &facts = job.response.facts;
     facts.operation = operation_name(job.request.method, target ? &*target : nullptr);
     if (target && target->type != nullptr) facts.resource_type = target->type->type.name;
-    if (target && target->endpoint == Endpoint::resource) facts.resource_id = target->name;
+    if (target && target->endpoint == Endpoint::resource)
+        facts.resource_id = without_tokens(target->name);
     if (!job.actor->may(store::scope_write)) {
         job.prepared = Error{
             403, ScimType::none,

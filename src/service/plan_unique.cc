@@ -28,10 +28,11 @@ bool really_has(const TypeView &type, const store::RecordView &record, const Ind
 Error taken(const TypeView &type, const Attr &attr, const Leaf &leaf, const Id &owner,
             const store::RecordView &record) {
     const Attr *active = type.find_core("active");
+    const std::string value = attr.never_returned() ? "" : " " + quoted(unquoted(leaf.json));
     bool inactive = active != nullptr && record.first(active->number) == "false";
     return Error{409, ScimType::uniqueness,
-                 attr.path + " " + quoted(unquoted(leaf.json)) + " is taken by the " +
-                     (inactive ? "inactive " : "") + type.type.name + " " + scim::to_string(owner),
+                 attr.path + value + " is taken by the " + (inactive ? "inactive " : "") +
+                     type.type.name + " " + scim::to_string(owner),
                  0};
 }
 

@@ -6,11 +6,12 @@
 #include <cerrno>
 #include <system_error>
 
+#include "scim/secret.h"
+
 namespace scim::service {
 
 namespace {
 
-constexpr std::string_view prefix = "scim_";
 constexpr size_t secret_size = 43, checksum_size = 6;
 constexpr char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -49,14 +50,15 @@ std::string checksum(std::string_view text) {
 }  // namespace
 
 std::string format_token(const std::array<uint8_t, 32> &random) {
-    std::string token(prefix);
+    std::string token(token_prefix);
     token += base62(random, secret_size);
     return token + checksum(token);
 }
 
 TokenForm token_form(std::string_view token) {
-    if (token.substr(0, prefix.size()) != prefix) return TokenForm::foreign;
-    if (token.size() != prefix.size() + secret_size + checksum_size) return TokenForm::damaged;
+    if (token.substr(0, token_prefix.size()) != token_prefix) return TokenForm::foreign;
+    if (token.size() != token_prefix.size() + secret_size + checksum_size)
+        return TokenForm::damaged;
     size_t body = token.size() - checksum_size;
     return checksum(token.substr(0, body)) == token.substr(body) ? TokenForm::plausible
                                                                  : TokenForm::damaged;
