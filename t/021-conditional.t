@@ -35,7 +35,7 @@ for my $has ($etag, $opaque, '*', "$old, $etag", "$etag, $old", "$old,$etag", "\
         ok !grep(exists $r->{headers}{$_}, qw(content-type content-length location)), 'has nothing else';
     }
 }
-for my $lacks ($old, '"x"', "\"x\", $old", 'W/""', '"', substr($opaque, 0, -2) . '9"') {
+for my $lacks ($old, '"x"', "\"x\", $old", 'W/""', substr($opaque, 0, -2) . '9"') {
     is_user conditional('GET', 'If-None-Match', $lacks), 200, "GET If-None-Match: $lacks";
 }
 is conditional('GET', 'If-None-Match', $etag)->{status}, 304, 'the version is of the resource,';
@@ -46,6 +46,45 @@ is_error $c->request(GET => "$base/01930000-0000-7000-8000-000000000000", header
     qr/there is no User/, 'what is not there is 404, whatever the condition';
 is $c->request(GET => $base, headers => { 'If-None-Match' => '*' })->{status}, 200, 'a list has no version';
 is_user conditional('GET', 'If-Modified-Since', 'Sat, 01 Jan 2050 00:00:00 GMT'), 200, 'If-Modified-Since is not looked at';
+
+# --- If-Match on a read (RFC 9110 13.1.1)
+
+for my $method (qw(GET HEAD)) {
+    for my $stale ($old, '"x"', "$old, \"x\"") {
+        $r = conditional($method, 'If-Match', $stale);
+        is "$r->{status} " . ($r->{headers}{etag} // 'no ETag'), '412 no ETag', "$method If-Match: $stale";
+    }
+    is conditional($method, 'If-Match', $_)->{status}, 200, "$method If-Match: $_" for $etag, $opaque, '*', "$old, $etag";
+}
+is_error conditional('GET', 'If-Match', $old), 412, '', qr/If-Match is .*, but the version is \Q$etag\E now; read it again/, 'its detail';
+is $c->request(GET => $path, headers => ['If-Match' => $old, 'If-None-Match' => $etag])->{status}, 412,
+    'If-Match is evaluated before If-None-Match (RFC 9110 13.2.2)';
+is $c->request(GET => $path, headers => ['If-Match' => $etag, 'If-None-Match' => $etag])->{status}, 304, 'and both count';
+is_error $c->request(GET => "$base/01930000-0000-7000-8000-000000000000", headers => { 'If-Match' => '"x"' }), 404, '',
+    qr/there is no User/, 'If-Match on what is not there';
+for my $case ([GET => $base], [GET => "$base?count=1000"], [GET => '/scim/v2/Schemas'], [POST => "$base/.search", json => { schemas => ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'] }],
+    [POST => $base, json => { schemas => [$user], userName => 'conditional' }]) {
+    my ($method, $at, @body) = @$case;
+    is_error $c->request($method => $at, @body, headers => { 'If-Match' => $etag }), 412, '', qr/this address has no version/,
+        "$method $at has no ETag that If-Match could list";
+    like $c->request($method => $at, @body, headers => { 'If-Match' => '*' })->{status}, qr/^20[01]$/, 'but "*" holds';
+}
+
+# --- what is no list of tags
+
+for my $name ('If-Match', 'If-None-Match') {
+    for my $bad ('', ' ', ',', ' , ,', '"', '"x', 'W/"', 'W/', 'W/"x"y', '"x" "y"', "*, $etag", "$etag, *", '"x"*', "x\"") {
+        my $why = $bad =~ /[^ ,]/ ? 'is malformed' : 'is empty';
+        for my $case ([GET => $path], [PUT => $path, json => { schemas => [$user], userName => 'ada', title => 'lost' }], [DELETE => $path], [GET => $base]) {
+            my ($method, $at, @body) = @$case;
+            is_error $c->request($method => $at, @body, headers => { $name => $bad }), 400, '', qr/$name $why; expected \* or a list of ETags/,
+                "$method $at with $name: $bad";
+        }
+    }
+}
+is conditional('GET', 'If-None-Match', ", $etag,,")->{status}, 304, 'empty elements of a list are ignored (RFC 9110 5.6.1)';
+is conditional('GET', 'If-None-Match', '"x,' . ($opaque =~ tr/"//dr) . ',y"')->{status}, 200, 'a comma in a tag separates nothing';
+is $c->request(GET => $path)->{headers}{etag}, $etag, 'nothing of this was written';
 
 # --- If-Match on writes
 

@@ -124,6 +124,6 @@ is_error $c->request(GET => '/scim/v2/ResourceTypes/user'), 404, '', qr/no resou
     'a type that is not';
 is_error $c->request(GET => '/scim/v2/Schemas/urn:x:y'), 404, '', qr/no schema "urn:x:y" here; \/Schemas lists/,
     'a schema that is not';
-is_error $t->request(GET => '/scim/v2/ServiceProviderConfig'), 401, '', qr/no Authorization header/, 'a stranger is told nothing';
+is_error $t->request(GET => '/scim/v2/Schemas'), 401, '', qr/no Authorization header/, 'a stranger is told of ServiceProviderConfig only';
 
 $t->finish;

@@ -40,6 +40,8 @@ EOC
     location /429/ { scim main; limit_req zone=one; limit_req_status 429; }
     location /503/ { scim main; limit_req zone=one; }
     location /own/ { scim main; error_page 403 /sorry; deny all; }
+    location /own-401/ { scim main; error_page 401 404 409 /sorry; }
+    location /hosted/ { scim main; scim_base_url http://$http_host/hosted; }
     location /broken/ { scim broken; }
     location ~ ^/re/(?<who>\w+) { scim main; scim_base_url https://id.example.com/re/$who/scim; }
 EOS
@@ -111,6 +113,21 @@ my $r = $c->request(HEAD => $nobody);
 is "$r->{status} $r->{headers}{'content-type'} '$r->{body}'", "404 application/scim+json ''", 'HEAD of what is not there';
 is $r->{headers}{'content-length'}, length $c->request(GET => $nobody)->{body}, 'is as long as GET';
 
+# --- the host that is asked
+
+my $raw = $t->client;
+my $id = $c->request(GET => "$base?filter=userName+eq+\"bob\"")->{json}{Resources}[0]{id};
+sub is_location { my ($at, $host, $expected, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is $c->request(GET => "$at/$id", headers => [Host => $host])->{headers}{location}, $expected, $name }
+for (['http://line.example:8080', 'http://line.example:8080'], ['http://line.example', 'http://line.example'],
+    ['HTTP://Line.Example:1', 'http://Line.Example:1'], ['http://[::1]:99', 'http://[::1]:99']) {
+    $raw->connect;
+    $raw->write("GET $_->[0]$base/$id HTTP/1.1\r\nHost: header.example:9\r\nAuthorization: Bearer $token\r\n\r\n");
+    $r = $raw->receive;
+    is "$r->{status} " . ($r->{headers}{location} // ''), "200 $_->[1]$base/$id", "GET $_->[0]/…: the host of the target wins over Host";
+}
+
 # --- nginx's own refusals
 
 $r = post(body => 'x' x 1025);
@@ -138,9 +155,13 @@ for my $case ([429, qr/too many requests/], [503, qr/a limit of nginx's configur
 is_error $c->request(GET => "$base?return=$_->[0]"), $_->[0], '', $_->[1], "return $_->[0]" for (
     [411, qr/neither Content-Length nor chunked/], [418, qr/nginx refused the request/], [421, qr/another host name/],
     [501, qr/Transfer-Encoding than chunked/], [505, qr/version of HTTP/], [500, qr/failed inside nginx/], [502, qr/failed inside nginx/]);
-is_error $c->request(GET => $base, headers => [Host => $_]), 400, '', qr/has characters that no URL has/,
-    "Host: $_ would end a string in meta.location" for ('x","y":"', 'x\\');
-my $raw = $t->client;
+is_error $c->request(GET => $base, headers => [Host => $_]), 400, '', qr/is no host; expected a name or an address/, "Host: $_"
+    for 'x","y":"', 'x\\', 'x#y', 'a:b:c', 'ev%0d%0ail', 'a@b', 'x?y', 'h:65536', 'h:8x', '[::1', '[]', '[x]', "\xc3\xa4.example", 'x' x 256;
+is_error $c->request(GET => '/hosted/Users', headers => [Host => $_]), 400, '', qr/scim_base_url makes no URL of this request/,
+    "Host: $_ in scim_base_url" for 'x#y', 'a%20b';
+is_location('/hosted/Users', 'id.example.com:8443', "http://id.example.com:8443/hosted/Users/$id", 'a good one in scim_base_url');
+is_location($base, $_, "http://$_$base/$id", "Host: $_") for 'id.example.com', 'ID.example.com:8443', '127.0.0.1:65535', '[2001:db8::1]:80',
+    '[::1]', 'a_b-c.d', 'x' x 255;
 $raw->connect;
 $raw->write("GET $base HTTP/1.0\r\nAuthorization: Bearer $token\r\n\r\n");
 is_error $raw->receive, 400, '', qr/the request has no Host header, and without scim_base_url/, 'HTTP/1.0 without Host';
@@ -148,7 +169,10 @@ $raw->connect;
 $raw->write("GET $base HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer $token\r\n\r\n");
 is $raw->receive->{status}, 200, 'with one it is served';
 $r = $c->request(GET => '/own/Users');
-is $r->{body}, 'sorry', 'an error_page in the location itself counts';
+is $r->{body}, 'sorry', 'an error_page in the location itself replaces an error of nginx';
+is_error $t->request(GET => '/own-401/Users'), 401, '', qr/no Authorization/, 'but no error of the module';
+is_error $c->request(GET => '/own-401/Users/x'), 404, '', qr/there is no User/, 'not 404 either';
+is_error $c->request(POST => '/own-401/Users', json => $bob), 409, 'uniqueness', qr/is taken/, 'nor 409';
 $raw->connect;
 $raw->write("POST $base HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nTransfer-Encoding: chunked\r\n\r\nnope\r\n");
 is_error $raw->receive, 400, '', qr/the request is not valid HTTP/, 'a malformed chunk';

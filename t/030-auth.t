@@ -72,6 +72,11 @@ my $r = $t->request(GET => $base);
 is_error $r, 401, '', qr/the request has no Authorization header; send "Authorization: Bearer <token>"/, 'no header';
 is $r->{headers}{'www-authenticate'}, 'Bearer realm="scim"', 'WWW-Authenticate';
 unauthorized 'another scheme', with('Basic YTpi'), qr/uses the scheme "Basic"; this server takes "Bearer <token>"/;
+unauthorized 'a registered scheme in another case', with('negotiate YTpi'), qr/uses the scheme "negotiate"/;
+unauthorized 'a word that is no registered scheme', with($_), qr/the Authorization header begins with no registered scheme; this server takes/
+    for 'Token abc', 'Bearer: abc', "$token Bearer";
+unauthorized 'a tab behind Bearer', with($_), qr/has a tab behind Bearer; send one space/ for "Bearer\t$token", "Bearer \t$token";
+is with($_)->{status}, 200, 'blanks and tabs around the value' for "\tBearer $token", "Bearer $token\t ";
 unauthorized 'no token', with('Bearer'), qr/says Bearer but carries no token/;
 unauthorized 'unknown', with("Bearer $_"), qr/the token is unknown here; create one with scimctl token create/
     for 'nonsense', 'x' x 4000, ($token =~ s/^scim_/mics_/r);
@@ -132,6 +137,23 @@ is $t->request(GET => '/any-allow/Users', token => $token)->{status}, 200, 'a to
 is $t->request(GET => '/any-deny/Users', token => $token)->{status}, 200, 'satisfy any: a token is enough';
 is_error $t->request(GET => '/any-deny/Users', token => 'x'), 403, '', qr/allow, deny/, 'another is not';
 is_error $t->request(GET => '/any-off/Users'), 403, '', qr/allow, deny/, 'and scim_auth off satisfies nobody';
+
+# --- ServiceProviderConfig (RFC 7643 5)
+
+my $config = '/scim/v2/ServiceProviderConfig';
+for my $path ($config, "$config/", '/scim/v2/v2/ServiceProviderConfig', '/acme/ServiceProviderConfig', '/of/nobody/ServiceProviderConfig',
+    '/any-allow/ServiceProviderConfig') {
+    $r = $t->request(GET => $path);
+    is "$r->{status} " . ($r->{json}{authenticationSchemes}[0]{type} // ''), '200 oauthbearertoken', "GET $path without a token";
+    is $t->request(HEAD => $path)->{status}, 200, 'and HEAD';
+}
+is $t->request(GET => $config)->{body}, $t->request(GET => $config, token => $token)->{body}, 'is what is answered to a token';
+is_error with($_, path => $config), 401, '', qr/./, "with \"$_\" it is 401" for 'Bearer nonsense', 'Basic YTpi', 'Bearer', "Bearer ${token}x", ' ';
+is_error $t->request($_ => $config), 401, '', qr/no Authorization/, "$_ without a token" for qw(POST PUT PATCH DELETE OPTIONS);
+is_error $t->request(GET => $_), 401, '', qr/no Authorization/, "$_ without a token"
+    for map "/scim/v2/$_", 'Schemas', 'ResourceTypes', 'Users', '', 'ServiceProviderConfig/x', 'serviceProviderConfig', 'x/ServiceProviderConfig';
+is_error $t->request(GET => '/any-deny/ServiceProviderConfig'), 403, '', qr/allow, deny/, 'satisfy any: to ask without a token satisfies nobody';
+is_error $t->request(GET => '/off-nobody/ServiceProviderConfig'), 403, '', qr/there is no tenant/, 'scim_auth off asks for the tenant as before';
 
 # --- two tenants
 

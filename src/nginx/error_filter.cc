@@ -64,7 +64,7 @@ ngx_int_t replace_headers(ngx_http_request_t *r) {
     r->headers_out.content_length_n = off_t(ctx.error_body.size());
     if (r->headers_out.content_length != NULL) r->headers_out.content_length->hash = 0;
     r->headers_out.content_length = NULL;
-    ngx_str_set(&r->headers_out.content_type, "application/scim+json");
+    r->headers_out.content_type = answer_type(r);
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
     r->headers_out.charset.len = 0;

@@ -21,8 +21,10 @@ service::Method method_of(ngx_http_request_t *r) {
     }
 }
 
+// Null data() if the request lacks the field, not if its value is empty.
 std::string_view header(ngx_table_elt_t *h) {
-    return h != NULL ? view(h->value) : std::string_view();
+    if (h == NULL) return {};
+    return h->value.len != 0 ? view(h->value) : std::string_view("");
 }
 
 // A header that nginx itself has no use for.
@@ -76,6 +78,7 @@ std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf 
     for (std::string_view *v : views) size += v->size();
     pending->bytes.reserve(size);
     for (std::string_view *v : views) {
+        if (v->data() == nullptr) continue;
         size_t at = pending->bytes.size();
         pending->bytes.append(*v);
         *v = std::string_view(pending->bytes).substr(at, v->size());

@@ -10,9 +10,19 @@
 
 namespace scim::nginx {
 
+// What the actor, the base URL and the path of a request depend on. `rewrite`, `set`, try_files and other
+// modules change it while nginx works on the request.
+struct LookUp {
+    const LocConf *location = NULL;
+    ngx_uint_t method = 0;
+    ngx_str_t uri = ngx_null_string, authorization = ngx_null_string;
+    ngx_str_t host = ngx_null_string;  // as Location has it where there is no scim_base_url
+    ngx_str_t base_url = ngx_null_string, tenant = ngx_null_string;  // of the directives
+};
+
 // What the module knows of a request. In the request's pool.
 struct Ctx {
-    bool looked_up = false;     // `actor` and `refusal` are known
+    LookUp looked_up;           // what `actor`, `refusal`, `base_url` and `path` were found for
     bool answered = false;      // the body is ours: the error filter keeps off
     bool reading_body = false;  // nginx reads the request body
     service::ActorPtr actor;
@@ -28,7 +38,7 @@ Ctx *ctx_of(ngx_http_request_t *r);
 // The one there is, or NULL.
 Ctx *ctx_if_any(ngx_http_request_t *r);
 
-// Finds out who asks, once a request.
+// Finds out who asks: once, and again if anything of LookUp has changed.
 // `ctx.actor` is empty and `ctx.refusal` says why if nobody may.
 void look_up_actor(ngx_http_request_t *r, Ctx &ctx);
 
@@ -41,6 +51,9 @@ ngx_int_t content_handler(ngx_http_request_t *r);
 // For an answer that needs no body: what comes of it is thrown away, and a client that waits for a
 // 100 gets none.
 ngx_int_t refuse_body(ngx_http_request_t *r);
+
+// The media type of the answer, by the Accept fields of the request (RFC 7644 3.8): a literal.
+ngx_str_t answer_type(ngx_http_request_t *r);
 
 // Sends an answer and remembers its facts; `file` is where its sink has put the body, if it has. What
 // it returns is for ngx_http_finalize_request().

@@ -2,7 +2,9 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 
 #include "scim/datetime.h"
 #include "service/token.h"
@@ -14,36 +16,62 @@ namespace {
 
 Error unauthorized(std::string detail) { return Error{401, ScimType::none, std::move(detail), 0}; }
 
-// "Bearer x", "bearer  x" and, not in RFC 6750's form, "x" are the token x; "Basic x" is another
-// scheme.
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+// OWS around a field's value (RFC 9110 5.5).
+std::string_view trim(std::string_view s) {
+    while (!s.empty() && is_blank(s.front())) s.remove_prefix(1);
+    while (!s.empty() && is_blank(s.back())) s.remove_suffix(1);
+    return s;
+}
+
+// IANA's HTTP Authentication Scheme Registry. Any other first word may be a misplaced token, and is
+// not repeated in an answer or a log.
+bool is_registered_scheme(std::string_view word) {
+    constexpr std::string_view schemes[] = {
+        "Basic",        "Bearer",      "Concealed",     "Digest",    "DPoP",
+        "GNAP",         "HOBA",        "Mutual",        "Negotiate", "OAuth",
+        "PrivateToken", "SCRAM-SHA-1", "SCRAM-SHA-256", "vapid"};
+    return std::any_of(std::begin(schemes), std::end(schemes),
+                       [&](std::string_view scheme) { return ascii_iequals(scheme, word); });
+}
+
+// The words behind which the token is expected.
+Error wrong_scheme(std::string_view word) {
+    const std::string name = is_registered_scheme(word) ? "uses the scheme " + quoted(word)
+                                                        : "begins with no registered scheme";
+    return unauthorized("the Authorization header " + name +
+                        "; this server takes \"Bearer <token>\"");
+}
+
+// "Bearer x", "bearer  x" and, not in RFC 6750's form, "x" are the token x. Spaces separate the
+// scheme from the token, a tab does not (RFC 9110 11.4).
 Result<std::string_view> bearer_token(std::string_view header, Dialect &dialect) {
-    auto trim = [](std::string_view s) {
-        while (!s.empty() && s.front() == ' ') s.remove_prefix(1);
-        while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
-        return s;
-    };
     header = trim(header);
     if (header.empty())
         return unauthorized(
             "the request has no Authorization header; send \"Authorization: Bearer <token>\"");
-    size_t blank = header.find(' ');
+    const size_t blank = header.find_first_of(" \t");
+    const std::string_view word = header.substr(0, blank);
+    const bool is_bearer = ascii_iequals(word, "Bearer");
     if (blank == std::string_view::npos) {
-        if (ascii_iequals(header, "Bearer"))
+        if (is_bearer)
             return unauthorized(
                 "the Authorization header says Bearer but carries no token: the secret token field "
-                "of the "
-                "identity provider is empty");
+                "of the identity provider is empty");
         auto bare = dialect.deviation("bare-token",
                                       "the Authorization header has no scheme; send "
                                       "\"Authorization: Bearer <token>\"");
         if (!bare) return unauthorized(bare.error().detail);
         return header;
     }
-    if (!ascii_iequals(header.substr(0, blank), "Bearer"))
-        return unauthorized("the Authorization header uses the scheme " +
-                            quoted(header.substr(0, blank)) +
-                            "; this server takes \"Bearer <token>\"");
-    return trim(header.substr(blank));
+    if (!is_bearer) return wrong_scheme(word);
+    const size_t token = header.find_first_not_of(' ', blank);
+    if (header[token] == '\t')
+        return unauthorized(
+            "the Authorization header has a tab behind Bearer; send one space: \"Authorization: "
+            "Bearer <token>\"");
+    return header.substr(token);
 }
 
 Outcome check_time(const Actor &actor, int64_t now) {
@@ -139,6 +167,11 @@ Result<ActorPtr> Authenticator::anonymous(store::Txn &txn, std::string_view name
     actor->scopes = scopes;
     actor->auth_epoch = epoch_of(txn);
     return ActorPtr(actor);
+}
+
+ActorPtr Authenticator::nobody() {
+    static const ActorPtr actor = std::make_shared<Actor>();
+    return actor;
 }
 
 Outcome check_tenant(const Actor &actor, std::string_view tenant) {

@@ -23,6 +23,9 @@ class Authenticator {
     // The tenant of a location without authentication. 403 for a name that no tenant has.
     Result<ActorPtr> anonymous(store::Txn &txn, std::string_view tenant, uint8_t scopes);
 
+    // Who asks for what is_public() and sends no Authorization header: of no tenant, with no scope.
+    static ActorPtr nobody();
+
     // Uses of tokens that are to be recorded (store/tenants.h): where what is recorded is older than
     // an hour. Only who was let in is noted, so that a stranger causes no write.
     bool has_uses() const { return !uses_.empty(); }

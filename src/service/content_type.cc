@@ -1,12 +1,79 @@
 #include "service/content_type.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "scim/text.h"
 
 namespace scim::service {
 
+namespace {
+
+std::string_view trim(std::string_view s) {
+    while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
+    while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
+    return s;
+}
+
+// Removes and returns what stands before the first `separator`.
+std::string_view take(std::string_view &rest, char separator) {
+    const size_t end = rest.find(separator);
+    const std::string_view part = rest.substr(0, end);
+    rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+    return trim(part);
+}
+
+// RFC 9110 12.4.2: "0.7" is 700 thousandths.
+std::optional<int> parse_weight(std::string_view text) {
+    if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return {};
+    if (text.size() > 1 && text[1] != '.') return {};
+    int weight = (text[0] - '0') * 1000, unit = 100;
+    for (size_t i = 2; i < text.size(); i++, unit /= 10) {
+        if (text[i] < '0' || text[i] > '9') return {};
+        weight += (text[i] - '0') * unit;
+    }
+    if (weight > 1000) return {};
+    return weight;
+}
+
+// The weight among the parameters of a media range, 1000 without one.
+std::optional<int> weight_of(std::string_view parameters) {
+    while (!parameters.empty()) {
+        std::string_view parameter = take(parameters, ';');
+        if (ascii_iequals(parameter.substr(0, 2), "q=")) return parse_weight(parameter.substr(2));
+    }
+    return 1000;
+}
+
+constexpr std::string_view scim_type = "application/scim+json", json_type = "application/json";
+
+}  // namespace
+
+void AcceptedTypes::raise(Quality &quality, int specificity, int weight) {
+    if (specificity < quality.specificity) return;
+    const bool is_first = specificity > quality.specificity;
+    quality = {specificity, is_first ? weight : std::max(weight, quality.weight)};
+}
+
+void AcceptedTypes::add(std::string_view field) {
+    while (!field.empty()) {
+        std::string_view parameters = take(field, ',');
+        const std::string_view range = take(parameters, ';');
+        const auto weight = weight_of(parameters);
+        if (!weight) continue;
+        const int wide = range == "*/*" ? 1 : ascii_iequals(range, "application/*") ? 2 : 0;
+        if (wide != 0 || ascii_iequals(range, scim_type)) raise(scim_, wide ? wide : 3, *weight);
+        if (wide != 0 || ascii_iequals(range, json_type)) raise(json_, wide ? wide : 3, *weight);
+    }
+}
+
+std::string_view AcceptedTypes::answer_type() const {
+    return json_.weight > scim_.weight ? json_type : scim_type;
+}
+
 Outcome check_content_type(const Request &request) {
-    std::string_view media = request.content_type.substr(0, request.content_type.find(';'));
-    while (!media.empty() && media.back() == ' ') media.remove_suffix(1);
+    std::string_view parameters = request.content_type;
+    const std::string_view media = take(parameters, ';');
     if (!media.empty() && !ascii_iequals(media, "application/scim+json") &&
         !ascii_iequals(media, "application/json"))
         return Error{415, ScimType::none,

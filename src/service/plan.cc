@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "service/command.h"
+#include "service/conditions.h"
 #include "service/plan_parts.h"
 #include "service/render.h"
 #include "service/routes.h"
@@ -135,11 +136,8 @@ std::vector<Leaf> differing(const TypeView &type, const std::vector<Leaf> &leave
 // RFC 7644 3.14, RFC 9110 13.1.
 Outcome check_conditions(const Command &command, uint64_t version) {
     std::string etag = etag_of(version);
-    if (!command.if_match.empty() && !etag_listed(command.if_match, etag))
-        return Error{412, ScimType::none,
-                     "If-Match is " + quoted(command.if_match) + ", but the version is " + etag +
-                         " now; read it again",
-                     0};
+    if (!command.if_match.empty())
+        if (auto r = check_if_match(command.if_match, etag); !r) return r;
     if (!command.if_none_match.empty() && etag_listed(command.if_none_match, etag))
         return Error{
             412, ScimType::none,

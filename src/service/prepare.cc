@@ -1,5 +1,6 @@
 #include "scim/json.h"
 #include "service/command.h"
+#include "service/conditions.h"
 #include "service/content_type.h"
 #include "service/routes.h"
 
@@ -58,6 +59,9 @@ Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Re
     if (!target) return target.error();
     auto allowed = check_method(request.method, *target);
     if (!allowed) return allowed.error();
+    if (auto r = check_condition_fields(request); !r) return r.error();
+    if (target->endpoint != Endpoint::resource)
+        if (auto r = check_unversioned(request); !r) return r.error();
     auto query = parse_query(request.args);
     if (!query) return query.error();
 

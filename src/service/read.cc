@@ -4,6 +4,8 @@
 
 #include "scim/discovery.h"
 #include "scim/search.h"
+#include "scim/secret.h"
+#include "service/conditions.h"
 #include "service/content_type.h"
 #include "service/outlet.h"
 #include "service/query.h"
@@ -41,6 +43,9 @@ Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Requ
     uint64_t version =
         version_of(*snapshot.catalog(), *target.type, directory, *target.id, *record);
     response.etag = etag_of(version);
+    // RFC 9110 13.2.2: If-Match first.
+    if (!request.if_match.empty())
+        if (auto r = check_if_match(request.if_match, response.etag); !r) return r.error();
     append_location(response.location, *target.type, request.base_url, *target.id);
     if (!request.if_none_match.empty() && etag_listed(request.if_none_match, response.etag)) {
         response.status = 304;
@@ -228,16 +233,20 @@ Result<Reading> read(Snapshot &snapshot, const Actor &actor, const Request &requ
     response.facts.operation = operation_name(request.method, target ? &*target : nullptr);
     if (!target) return target.error();
     if (target->type != nullptr) response.facts.resource_type = target->type->type.name;
-    if (target->endpoint == Endpoint::resource) response.facts.resource_id = target->name;
+    if (target->endpoint == Endpoint::resource)
+        response.facts.resource_id = without_tokens(target->name);
     auto allowed = check_method(request.method, *target);
     if (!allowed) {
         if (allowed.error().status == 405) response.allow = allowed_methods(*target);
         return allowed.error();
     }
-    if (!actor.may(store::scope_read))
+    if (!is_public(request.method, request.path) && !actor.may(store::scope_read))
         return Error{403, ScimType::none,
                      "the token " + quoted(actor.label) + " may not read: it lacks the scope read",
                      0};
+    if (auto r = check_condition_fields(request); !r) return r.error();
+    if (target->endpoint != Endpoint::resource)
+        if (auto r = check_unversioned(request); !r) return r.error();
     bool of_resources =
         target->endpoint == Endpoint::root || target->endpoint == Endpoint::resources ||
         target->endpoint == Endpoint::resource || target->endpoint == Endpoint::search;

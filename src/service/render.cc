@@ -302,23 +302,4 @@ void append_location(std::string &out, const TypeView &type, std::string_view ba
     append_id(out, id);
 }
 
-bool etag_listed(std::string_view header, std::string_view etag) {
-    auto opaque = [](std::string_view tag) {
-        while (!tag.empty() && (tag.front() == ' ' || tag.front() == '\t')) tag.remove_prefix(1);
-        while (!tag.empty() && (tag.back() == ' ' || tag.back() == '\t')) tag.remove_suffix(1);
-        if (tag.substr(0, 2) == "W/") tag.remove_prefix(2);
-        if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"')
-            tag = tag.substr(1, tag.size() - 2);
-        return tag;
-    };
-    std::string_view wanted = opaque(etag);
-    while (!header.empty()) {
-        size_t comma = header.find(',');
-        std::string_view tag = opaque(header.substr(0, comma));
-        if (tag == "*" || tag == wanted) return true;
-        header.remove_prefix(comma == std::string_view::npos ? header.size() : comma + 1);
-    }
-    return false;
-}
-
 }  // namespace scim::service

@@ -55,8 +55,4 @@ std::string etag_of(uint64_t version);
 void append_location(std::string &out, const TypeView &type, std::string_view base_url,
                      const Id &id);
 
-// RFC 9110 13.1: true if `header` is "*" or lists `etag`, compared weakly (S-152). Tags without
-// quotes are taken as they stand: clients copy them by hand.
-bool etag_listed(std::string_view header, std::string_view etag);
-
 }  // namespace scim::service

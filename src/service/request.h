@@ -45,7 +45,7 @@ struct Settings {
 
 class Sink;  // service/outlet.h
 
-// Views into bytes that the caller keeps until the answer is made.
+// Views into bytes that the caller keeps until the answer is made; null for a missing header.
 struct Request {
     Method method = Method::get;
     std::string_view path;      // percent-decoded, what follows the base URL

@@ -55,6 +55,13 @@ bool is_search(Method method, std::string_view path) {
            path.substr(path.size() - search.size()) == search;
 }
 
+bool is_public(Method method, std::string_view path) {
+    while (!path.empty() && path.back() == '/') path.remove_suffix(1);
+    constexpr std::string_view version = "/v2/";  // parse_target() takes it, too
+    if (path.substr(0, version.size()) == version) path.remove_prefix(version.size() - 1);
+    return method == Method::get && path == "/ServiceProviderConfig";
+}
+
 bool wants_body(const Catalog &catalog, const Request &request, const Actor &actor) {
     bool reads = is_search(request.method, request.path);
     if (!actor.may(reads ? store::scope_read : store::scope_write)) return false;

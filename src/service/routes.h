@@ -19,6 +19,10 @@ bool is_write(Method method);
 // True for a POST that only reads: /.search, /Users/.search.
 bool is_search(Method method, std::string_view path);
 
+// True for a GET of ServiceProviderConfig: it is answered without authentication (RFC 7643 5), because
+// it says how to authenticate. It says nothing of a tenant.
+bool is_public(Method method, std::string_view path);
+
 // False if a request is refused whatever its body says: then the client need not send it.
 bool wants_body(const Catalog &catalog, const Request &request, const Actor &actor);
 

@@ -232,7 +232,7 @@ sub _always {
     return () if $s->{method} eq 'HEAD';
     return 'not JSON' if ref $j ne 'HASH';
     my @wrong;
-    push @wrong, 'its Content-Type' if ($r->{headers}{'content-type'} // '') !~ m{^application/scim\+json\b};
+    push @wrong, 'its Content-Type' if ($r->{headers}{'content-type'} // '') !~ m{^application/(?:scim\+)?json\b};
     my $schema = ref $j->{schemas} eq 'ARRAY' ? $j->{schemas}[0] // '' : '';
     push @wrong, 'no schemas' if $schema eq '';
     if ($r->{status} >= 400) {
