@@ -1,8 +1,13 @@
-// What is read, from xsd:dateTime:
+// What is read (XML Schema Part 2, 3.2.7):
 //
-//     dateTime = year "-" 2DIGIT "-" 2DIGIT "T" 2DIGIT ":" 2DIGIT ":" 2DIGIT [ "." 1*9DIGIT ] [
-//     zone ] year     = 4DIGIT                                ; 0001 to 9999 zone     = "Z" / ( "+"
-//     / "-" ) 2DIGIT ":" 2DIGIT ; up to 14:00
+// clang-format off
+//     dateTime = year "-" 2DIGIT "-" 2DIGIT "T" time [ zone ]
+//     year     = [ "-" ] 4*6DIGIT              ; no leading zero if there are more than four digits
+//     time     = 2DIGIT ":" 2DIGIT ":" 2DIGIT [ "." 1*DIGIT ]      ; up to 24:00:00
+//     zone     = "Z" / ( "+" / "-" ) 2DIGIT ":" 2DIGIT             ; up to 14:00
+// clang-format on
+//
+// There is no year 0000: -0001 comes before 0001. 24:00:00 is the first moment of the next day.
 
 #include "scim/datetime.h"
 
@@ -21,10 +26,13 @@ int days_in(int year, int month) {
     return days[month - 1] + (month == 2 && is_leap(year));
 }
 
-// Days of the years 1 to `year` - 1 in the Gregorian calendar without a gap.
+// Days from 0001-01-01 to the first of `year` in the Gregorian calendar; negative for years before.
+// Year 0 is the one before 0001.
 int64_t days_before_year(int year) {
-    int64_t y = year - 1;
-    return y * 365 + y / 4 - y / 100 + y / 400;
+    // Counted from a multiple of 400 years before all that are read, so that no division rounds up.
+    constexpr int64_t eras = -datetime_first_year / 400 + 1;
+    const int64_t y = year - 1 + eras * 400;
+    return y * 365 + y / 4 - y / 100 + y / 400 - eras * days_in_400_years;
 }
 
 int days_before_month(int year, int month) {
@@ -48,6 +56,8 @@ class Scanner {
     }
     void expect(char c) { good_ &= accept(c); }
 
+    bool next_is(char c) const { return !rest_.empty() && rest_[0] == c; }
+    void require(bool holds) { good_ &= holds; }
     bool at_digit() const { return !rest_.empty() && rest_[0] >= '0' && rest_[0] <= '9'; }
     int digit() {
         if (!at_digit()) {
@@ -72,16 +82,42 @@ class Scanner {
     bool good_ = true;
 };
 
-// Microseconds of the fraction after the point; what is finer is cut off.
-int fraction(Scanner &in) {
+// Microseconds of the fraction after the point; what is finer is cut off. `whole` if all are zeros.
+int fraction(Scanner &in, bool &whole) {
     int micros = in.digit();
     int digits = 1;
-    for (; in.at_digit() && digits < 9; digits++) {
-        int d = in.digit();
+    whole = micros == 0;
+    for (; in.at_digit(); digits++) {
+        const int d = in.digit();
+        whole &= d == 0;
         if (digits < 6) micros = micros * 10 + d;
     }
     for (; digits < 6; digits++) micros *= 10;
     return micros;
+}
+
+// Astronomical: 0 for -0001.
+int year_of(Scanner &in) {
+    const bool negative = in.accept('-');
+    const bool long_form = !in.next_is('0');
+    int year = 0, digits = 0;
+    for (; in.at_digit() && digits < 6; digits++) year = year * 10 + in.digit();
+    in.require(digits >= 4 && (digits == 4 || long_form) && year != 0);
+    in.require(year <= (negative ? -datetime_first_year : datetime_last_year));
+    return negative ? 1 - year : year;
+}
+
+// Up to 86400.
+int seconds_of(Scanner &in, int &micros) {
+    const int hours = in.number(2, 0, 24);
+    in.expect(':');
+    const int minutes = in.number(2, 0, 59);
+    in.expect(':');
+    const int seconds = in.number(2, 0, 59);
+    bool whole = true;
+    micros = in.accept('.') ? fraction(in, whole) : 0;
+    in.require(hours < 24 || (minutes == 0 && seconds == 0 && whole));
+    return hours * 3600 + minutes * 60 + seconds;
 }
 
 int offset_seconds(Scanner &in) {
@@ -128,18 +164,14 @@ char *put_number(char *out, int value, int digits, char end) {
 
 std::optional<int64_t> parse_datetime(std::string_view text) {
     Scanner in(text);
-    int year = in.number(4, 1, 9999);
+    const int year = year_of(in);
     in.expect('-');
-    int month = in.number(2, 1, 12);
+    const int month = in.number(2, 1, 12);
     in.expect('-');
-    int day = in.number(2, 1, 31);
+    const int day = in.number(2, 1, 31);
     in.expect('T');
-    int seconds = in.number(2, 0, 23) * 3600;
-    in.expect(':');
-    seconds += in.number(2, 0, 59) * 60;
-    in.expect(':');
-    seconds += in.number(2, 0, 59);
-    int micros = in.accept('.') ? fraction(in) : 0;
+    int micros = 0;
+    int seconds = seconds_of(in, micros);
     seconds -= offset_seconds(in);
     if (!in.good() || !in.at_end() || day > days_in(year, month)) return std::nullopt;
     int64_t days = days_before_year(year) + days_before_month(year, month) + day - 1;
@@ -148,7 +180,7 @@ std::optional<int64_t> parse_datetime(std::string_view text) {
 }
 
 void append_datetime(std::string &out, int64_t milliseconds) {
-    // Four digits of year are all that dateTime and we have; a clock beyond them is broken.
+    // What is written has a year of four digits; a clock beyond those is broken.
     constexpr int64_t first = -62135596800000, last = 253402300799999;
     milliseconds = std::clamp(milliseconds, first, last) - first;  // since 0001-01-01
     int64_t days = milliseconds / 1000 / seconds_a_day;

@@ -1,5 +1,5 @@
 #pragma once
-// xsd:dateTime as RFC 7643 2.3.5 wants it. Times inside the house are microseconds (values) or
+// xsd:dateTime (RFC 7643 2.3.5). Times are numbers of microseconds (values) or
 // milliseconds (meta) since 1970-01-01T00:00:00Z.
 
 #include <cstdint>
@@ -9,8 +9,13 @@
 
 namespace scim {
 
-// Date and time are both needed; a fraction of up to nine digits and an offset are allowed, a
-// missing offset is UTC (S-6). Nothing for what is not a time, 24:00:00 and 30 February included.
+// The years that are read: all of them fit a signed 64-bit number of microseconds.
+constexpr int datetime_first_year = -290000, datetime_last_year = 290000;
+
+// Every xsd:dateTime of those years. Date and time are both needed; a missing offset is UTC;
+// 24:00:00 is the first moment of the next day; a fraction of a second may have any number of
+// digits, of which those beyond the microsecond are cut off. Nothing for what is not a time, 30
+// February and the year 0000 included.
 std::optional<int64_t> parse_datetime(std::string_view text);  // microseconds
 
 // 2026-11-21T10:00:00.123Z

@@ -10,7 +10,7 @@ using namespace scim;
 static void reads(std::string_view text, int64_t micros, std::string_view why) {
     auto got = parse_datetime(text);
     is(got ? std::to_string(*got) : "nothing", std::to_string(micros),
-       std::string(text) + ' ' + std::string(why));
+       std::string(text.substr(0, 40)) + ' ' + std::string(why));
 }
 
 static void values() {
@@ -38,8 +38,42 @@ static void fractions() {
     reads("1970-01-01T00:00:00.1234567-01:00", 3600123456, "has seven digits and an offset");
     reads("1969-12-31T23:59:59.999999999Z", -1, "before the epoch is cut off, not rounded");
     ok(!parse_datetime("1970-01-01T00:00:00.Z"), "a point without digits");
-    ok(!parse_datetime("1970-01-01T00:00:00.1234567891Z"), "ten digits");
+    reads("1970-01-01T00:00:00.1234567891Z", 123456, "has ten digits");
+    reads("1970-01-01T00:00:00." + std::string(65000, '9') + "Z", 999999, "has 65,000 digits");
     ok(!parse_datetime("1970-01-01T00:00:00,5Z"), "a comma");
+}
+
+static void ends_of_days() {
+    reads("1970-01-01T24:00:00Z", 86400000000, "is the first moment of the next day");
+    reads("1999-12-31T24:00:00.000Z", 946684800000000, "is the first moment of the next year");
+    reads("1970-01-01T24:00:00+14:00", 36000000000, "ends a day in the east");
+}
+
+static void years() {
+    reads("12008-01-23T04:56:22Z", 316770584182000000, "has five digits of year");
+    reads("-0001-12-31T24:00:00Z", -62135596800000000, "ends the year before 0001");
+    reads("-0001-02-29T00:00:00Z", -62162121600000000, "is a leap day: -0001 is a leap year");
+    reads("-0044-03-15T00:00:00Z", -63517824000000000, "is before 0001");
+    reads("290000-12-31T24:00:00Z", 9089380483200000000, "is the last moment that is read");
+    reads("-290000-01-01T00:00:00+14:00", -9213651727200000000, "is the first");
+}
+
+static void order() {
+    const char *texts[] = {"-290000-01-01T00:00:00Z", "-10000-06-01T00:00:00Z",
+                           "-9999-06-01T00:00:00Z",   "-0401-02-29T00:00:00Z",
+                           "-0005-02-28T24:00:00Z",   "-0005-03-01T00:00:00.1Z",
+                           "-0001-01-01T00:00:00Z",   "-0001-12-31T23:59:59.9999999999Z",
+                           "0001-01-01T00:00:00Z",    "1969-12-31T23:59:59.9Z",
+                           "1969-12-31T24:00:00Z",    "9999-12-31T24:00:00Z",
+                           "10000-01-01T00:00:01Z",   "290000-12-31T23:59:59Z"};
+    bool ordered = true;
+    std::optional<int64_t> before;
+    for (std::string_view text : texts) {
+        const auto time = parse_datetime(text);
+        ordered &= time && (!before || *before < *time);
+        before = time;
+    }
+    ok(ordered, "times on both sides of 0001 and 9999 are in order");
 }
 
 static void refusals() {
@@ -52,7 +86,10 @@ static void refusals() {
                          "2008-01-23 04:56:22Z",
                          "2008-01-23t04:56:22Z",
                          "2008-01-23T04:56:22z",
-                         "2008-01-23T24:00:00Z",
+                         "2008-01-23T24:00:01Z",
+                         "2008-01-23T24:01:00Z",
+                         "2008-01-23T24:00:00.000000000001Z",
+                         "2008-01-23T25:00:00Z",
                          "2008-01-23T23:60:00Z",
                          "2008-01-23T23:59:60Z",
                          "2008-13-01T00:00:00Z",
@@ -64,8 +101,17 @@ static void refusals() {
                          "1900-02-29T00:00:00Z",
                          "2008-04-31T00:00:00Z",
                          "0000-01-01T00:00:00Z",
-                         "-2008-01-23T04:56:22Z",
-                         "12008-01-23T04:56:22Z",
+                         "-0000-01-01T00:00:00Z",
+                         "02008-01-23T04:56:22Z",
+                         "-02008-01-23T04:56:22Z",
+                         "+2008-01-23T04:56:22Z",
+                         "--2008-01-23T04:56:22Z",
+                         "-208-01-23T04:56:22Z",
+                         "290001-01-01T00:00:00Z",
+                         "-290001-12-31T00:00:00Z",
+                         "9999999-01-01T00:00:00Z",
+                         "18446744073709551616-01-01T00:00:00Z",
+                         "-0002-02-29T00:00:00Z",
                          "208-01-23T04:56:22Z",
                          "2008-1-23T04:56:22Z",
                          "20080123T045622Z",
@@ -128,6 +174,9 @@ static void round_trips() {
 int main() {
     values();
     fractions();
+    ends_of_days();
+    years();
+    order();
     refusals();
     writing();
     round_trips();
