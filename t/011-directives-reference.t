@@ -63,6 +63,14 @@ is join(' ', sort $reference =~ /^\| `\$(\w+)` \|/mg), join(' ', sort keys %vari
 my $format = slurp("$root/conf-examples/log-format.conf");
 like $format, qr/\$$_\b/, "\$$_ is in log-format.conf" for sort keys %variable;
 
+# --- deviations
+
+my $deviations = slurp("$root/docs/deviations.md");
+my %deviation = map { $_ => 1 } 'unknown-attribute',
+    map { slurp($_) =~ /\b(?:accepts|deviation|rewrote)\(\s*"([a-z-]+)"/g } glob "$root/src/*/*.cc";
+cmp_ok scalar(keys %deviation), '>', 25, 'deviations are found in the source';
+is join(' ', $deviations =~ /^\| `([a-z-]+)` \|/mg), join(' ', sort keys %deviation), 'docs/deviations.md has them all, in order';
+
 # --- the manual page
 
 # .It Ic scim_store Ar name path Op Cm size= Ns Ar size, as the reference writes it without its asterisks
@@ -81,6 +89,7 @@ for my $name (sort keys %said) {
     my ($default) = $line{Default} =~ /^$name (.*?);/;
     is +($said{$name} =~ /^Default: (.*)\.$/m)[0], $default, "$name: its default";
 }
+is join(' ', $manual =~ /^\.It Li ([a-z-]+)$/mg), join(' ', sort keys %deviation), 'the manual page has the same deviations';
 is join(' ', sort $manual =~ /^\.It Va \$(\w+)$/mg), join(' ', sort keys %variable), 'and the same variables';
 SKIP: {
     my @pages = glob "$root/docs/*.[1-8]";

@@ -50,8 +50,9 @@ list "count=$_", $count, 1000 for qw(1000 1001 99999999999999999999);
 is_list $c, "/small/Users$_", $count, 7, "scim_max_results 7 with '$_'" for '', '?count=8', '?count=1000';
 is_list $c, '/small/Users?count=3', $count, 3, 'and less';
 list 'STARTINDEX=2&Count=1', $count, 1;
+list 'startIndex&count=&count=2', $count, 2;
 is_error $c->request(GET => "$base?$_"), 400, 'invalidValue', qr/query parameter "(?:startIndex|count)" is ".*", expected an integer/,
-    $_ for qw(startIndex=one count=1.5 count= startIndex count=+ count=1e3 count=0x10 count=%2B5);
+    $_ for qw(startIndex=one count=1.5 count=+ count=1e3 count=0x10 count=%2B5);
 
 # --- the same pages from the event loop and from the pool
 

@@ -175,7 +175,7 @@ const Attr *TypeView::find_in_extension(int bit, std::string_view name) const {
     LowerPath key({extension_bits[size_t(bit)], ":", name});
     auto it = by_path_.find(key.view());
     if (it == by_path_.end() || it->second->parent || it->second->extension != bit) return nullptr;
-    return it->second;
+    return it->second->def->name.size() == name.size() ? it->second : nullptr;  // no "tags.value"
 }
 
 TypeView::Unprefixed TypeView::find_unprefixed(std::string_view path) const {
@@ -183,7 +183,7 @@ TypeView::Unprefixed TypeView::find_unprefixed(std::string_view path) const {
     const size_t dot = path.find('.');
     for (size_t bit = 0; bit < extension_bits.size(); bit++) {
         const Attr *attr = find_in_extension(int(bit), path.substr(0, dot));
-        if (attr && dot != path.npos) attr = find_sub(*attr, path.substr(dot + 1));
+        if (attr && dot != path.npos) attr = find_part(*attr, path.substr(dot + 1));
         if (!attr) continue;
         if (found.attr) return {found.attr, true};
         found.attr = attr;
@@ -195,6 +195,11 @@ const Attr *TypeView::find_sub(const Attr &complex, std::string_view name) {
     for (const Attr *sub : complex.subs)
         if (ascii_iequals(sub->def->name, name)) return sub;
     return nullptr;
+}
+
+const Attr *TypeView::find_part(const Attr &attr, std::string_view name) {
+    if (attr.has_simple_elements()) return ascii_iequals(name, "value") ? &attr : nullptr;
+    return find_sub(attr, name);
 }
 
 bool TypeView::extension_required(int bit) const {
@@ -437,10 +442,13 @@ Result<Attr *> CatalogBuilder::add(const Origin &from, const Attribute &def, Att
 }
 
 void CatalogBuilder::name(const Attr &attr) {
-    std::string path = ascii_lower(attr.path);
-    if (attr.extension < 0)
-        view_->by_path_.emplace(ascii_lower(view_->type.schema) + ":" + path, &attr);
-    view_->by_path_.emplace(std::move(path), &attr);
+    std::vector<std::string> paths{ascii_lower(attr.path)};
+    if (attr.has_simple_elements()) paths.push_back(paths[0] + ".value");
+    for (std::string &path : paths) {
+        if (attr.extension < 0)
+            view_->by_path_.emplace(ascii_lower(view_->type.schema) + ":" + path, &attr);
+        view_->by_path_.emplace(std::move(path), &attr);
+    }
 }
 
 void CatalogBuilder::note_sets() {

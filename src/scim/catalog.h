@@ -100,6 +100,10 @@ struct Attr {
     static bool is_default(const Attribute &def) {
         return def.returned == Returned::by_default || def.returned == Returned::always;
     }
+    // A multi-valued attribute of simple values. Each is its own part `value` (RFC 7643 2.4).
+    bool has_simple_elements() const {
+        return !parent && def->multi_valued && def->type != Type::complex;
+    }
     bool stored() const { return !computed && !discarded && def->type != Type::complex; }
 };
 
@@ -111,7 +115,7 @@ class TypeView {
     std::deque<Attr> attrs;                   // by rank
 
     // The attribute a client names by `path`, in any case:
-    // "userName", "name.familyName", URN-qualified forms (RFC 7644 3.10),
+    // "userName", "name.familyName", URN-qualified forms (RFC 7644 3.10), "tags.value" for "tags",
     // never an extension by its URN alone. nullptr if there is none.
     const Attr *find(std::string_view path) const;
     // A top-level member of a body, by name.
@@ -127,6 +131,9 @@ class TypeView {
     };
     Unprefixed find_unprefixed(std::string_view path) const;
     static const Attr *find_sub(const Attr &complex, std::string_view name);
+    // A part of an element of `attr`: the same, or `attr` itself for `value` if its elements are
+    // simple.
+    static const Attr *find_part(const Attr &attr, std::string_view name);
     // nullptr if the number is not declared for this type now.
     const Attr *by_number(AttrNumber number) const {
         return number < by_number_.size() ? by_number_[number] : nullptr;

@@ -1,5 +1,7 @@
 #include "scim/dialect.h"
 
+#include "scim/text.h"
+
 namespace scim {
 
 namespace {
@@ -53,6 +55,25 @@ Result<uint32_t> Dialect::schemas(const TypeView &type, const json_t *schemas) {
     if (!base)
         if (auto r = deviation("schemas-incomplete", refusal("")); !r) return r.error();
     return extensions;
+}
+
+Outcome Dialect::added_schemas(const TypeView &type, const json_t *schemas) {
+    std::optional<Elements> urns = elements(schemas);
+    if (!urns) return syntax("\"schemas\" must be an array, not " + std::string(kind_of(schemas)));
+    uint32_t extensions = 0;
+    bool base = false;
+    for (size_t i = 0; i < urns->size(); i++)
+        if (auto r = one_schema(type, (*urns)[i], extensions, base); !r) return r;
+    return Done{};
+}
+
+bool Dialect::some_schema(const TypeView &type, const json_t *schemas) {
+    const Elements urns(schemas);
+    for (size_t i = 0; i < urns.size(); i++) {
+        const std::string_view urn = text_of(urns[i]);
+        if (ascii_iequals(urn, type.type.schema) || type.find_extension(urn) >= 0) return true;
+    }
+    return false;
 }
 
 Outcome Dialect::one_schema(const TypeView &type, const json_t *urn, uint32_t &extensions,
@@ -128,6 +149,40 @@ std::optional<bool> Dialect::boolean(const json_t *value) {
     const bool yes = ascii_iequals(text_of(value), "true");
     if (!yes && !ascii_iequals(text_of(value), "false")) return std::nullopt;
     return accepts("string-boolean") ? std::optional(yes) : std::nullopt;
+}
+
+Json Dialect::number(Type type, const json_t *value) {
+    if (!json_is_string(value) || !is_json_number(text_of(value))) return Json();
+    const std::string_view text = text_of(value);
+    int64_t integer;
+    double decimal;
+    Json number;
+    if (read_number(text, integer))
+        number = Json(json_integer(integer));
+    else if (type == Type::decimal && read_number(text, decimal))
+        number = Json(json_real(decimal));
+    return number && accepts("string-number") ? std::move(number) : Json();
+}
+
+Json Dialect::object_in_text(const Attr &complex, const json_t *string) {
+    constexpr size_t limit = 64 * 1024;
+    const std::string_view text = text_of(string);
+    const size_t start = text.find_first_not_of(" \t\r\n");
+    if (start == text.npos || text[start] != '{' || text.size() > limit) return Json();
+    auto object = parse_json(text, JsonLimits());
+    if (!object) return Json();
+    const char *key;
+    json_t *value;
+    json_object_foreach(object->get(), key, value) {
+        if (!TypeView::find_sub(complex, key)) continue;
+        return accepts("json-text") ? std::move(*object) : Json();
+    }
+    return Json();
+}
+
+const json_t *Dialect::only_object(const json_t *value) {
+    const json_t *only = json_array_size(value) == 1 ? json_array_get(value, 0) : nullptr;
+    return json_is_object(only) && accepts("array-of-one") ? only : value;
 }
 
 std::optional<Elements> Dialect::elements(const json_t *value) {

@@ -43,6 +43,12 @@ class Dialect {
     // SCIM 1.1 is refused with a hint.
     Result<uint32_t> schemas(const TypeView &type, const json_t *schemas);
 
+    // The same of an `add` to "schemas", which need not name the schema of `type`.
+    Outcome added_schemas(const TypeView &type, const json_t *schemas);
+
+    // True if one of them is a schema of `type`.
+    static bool some_schema(const TypeView &type, const json_t *schemas);
+
     // "schemas" of a protocol message, such as a PatchOp, whose only schema is `urn`. Deviations:
     // schemas-missing, schemas-incomplete, unknown-schema, single-value. A URN of SCIM 1.1 is
     // refused with a hint.
@@ -57,6 +63,18 @@ class Dialect {
 
     // true, false, and "True" and its like: string-boolean. Nothing for anything else.
     std::optional<bool> boolean(const json_t *value);
+
+    // A number of this type out of the string that holds it, such as "3": string-number. Nothing for
+    // what is no such string.
+    Json number(Type type, const json_t *value);
+
+    // The object whose JSON the string is, if it has a part of `complex`: json-text. Nothing for any
+    // other string.
+    Json object_in_text(const Attr &complex, const json_t *string);
+
+    // The object out of an array of one, where several attributes are expected: array-of-one. Any
+    // other value as it is.
+    const json_t *only_object(const json_t *value);
 
     // An array, or the only value without its brackets: single-value. Nothing if it is no array and
     // must be one.

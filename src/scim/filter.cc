@@ -128,6 +128,7 @@ class Evaluation {
   private:
     bool some_element(const FilterNode &element, Leaves leaves) const;
     bool some_managed(const FilterNode &element, Leaves leaves) const;
+    bool some_simple(const FilterNode &element, Leaves leaves) const;
     bool term(const FilterNode &term, Leaves leaves) const;
     bool some_value(const FilterNode &term, FilterOp op, Leaves leaves) const;
 
@@ -185,8 +186,9 @@ bool Evaluation::some_element(const FilterNode &element, Leaves leaves) const {
     if (!element.attr) return false;
     const Attr &attr = *element.attr;
     if (is_of_rows(type_, attr)) return element_of_rows(element);
-    if (attr.computed) return satisfies(element.left, {nullptr, nullptr});  // meta
+    if (element.computed) return satisfies(element.left, {nullptr, nullptr});  // meta
     if (&attr == type_.manager) return some_managed(element, leaves);
+    if (attr.has_simple_elements()) return some_simple(element, leaves);
     for (const Leaf *leaf = leaves.begin; leaf != leaves.end;) {
         const Leaf *first = leaf++;
         if (!is_part(*first, attr)) continue;
@@ -197,18 +199,25 @@ bool Evaluation::some_element(const FilterNode &element, Leaves leaves) const {
     return false;
 }
 
+// Each leaf is an element.
+bool Evaluation::some_simple(const FilterNode &element, Leaves leaves) const {
+    return std::any_of(leaves.begin, leaves.end, [&](const Leaf &leaf) {
+        return leaf.attr == element.attr->number && satisfies(element.left, {&leaf, &leaf + 1});
+    });
+}
+
 bool Evaluation::term(const FilterNode &term, Leaves leaves) const {
     bool to_null = term.value.kind == FilterValue::Kind::null;
     if (!term.attr) return term.op == FilterOp::ne ? !to_null : to_null;
     bool is_given = term.attr->parent && term.attr->parent == leaves.element;
     if (!is_given && is_of_rows(type_, *term.attr)) return term_of_rows(term);
-    // The server assigns what it computes (can_be_computed(), filter_parser.cc).
+    // What the server computes has a value.
     if (to_null) {
-        bool assigned = (term.attr->computed && !is_given) || is_assigned(*term.attr, leaves);
+        bool assigned = (term.computed && !is_given) || is_assigned(*term.attr, leaves);
         return assigned == (term.op == FilterOp::ne);
     }
     if (term.op == FilterOp::pr)
-        return (term.attr->computed && !is_given) || is_present(*term.attr, leaves);
+        return (term.computed && !is_given) || is_present(*term.attr, leaves);
     // S-79: no value at all may be equal.
     if (term.op == FilterOp::ne) return !some_value(term, FilterOp::eq, leaves);
     return some_value(term, term.op, leaves);
@@ -216,7 +225,7 @@ bool Evaluation::term(const FilterNode &term, Leaves leaves) const {
 
 bool Evaluation::some_value(const FilterNode &term, FilterOp op, Leaves leaves) const {
     bool is_given = term.attr->parent && term.attr->parent == leaves.element;
-    if (term.attr->computed && !is_given) return computed(term, op);
+    if (term.computed && !is_given) return computed(term, op);
     for (const Leaf *leaf = leaves.begin; leaf != leaves.end; leaf++)
         if (leaf->attr == term.attr->number && value_matches(term, op, leaf->json)) return true;
     return false;
@@ -456,9 +465,9 @@ void Filter::note_attributes(const TypeView &type) {
                        node.op != FilterOp::pr;
         needs_schemas_ |= node.attr == type.schemas;
         needs_version_ |= node.attr->parent == type.meta && node.attr->def->name == "version";
-        if (!node.attr->computed) stored_.add(node.attr->number);
-        for (const Attr *part : node.attr->subs)
-            if (!part->computed) stored_.add(part->number);
+        if (node.computed) continue;
+        stored_.add(node.attr->number);
+        for (const Attr *part : node.attr->subs) stored_.add(part->number);
     }
 }
 

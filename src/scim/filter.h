@@ -12,9 +12,12 @@
 //     literal  := JSON string | number | "true" | "false" | "null"     any case for the last three
 //
 // Rewritten and reported, unless strict: bare words for string attributes (bare-word),
-// "True"/"False" strings for booleans (string-boolean), names of an extension's attributes without
+// "True"/"False" strings for booleans (string-boolean), numbers as strings (string-number), names of an extension's attributes without
 // the URN (unprefixed-extension), `manager eq "x"` for `manager.value eq "x"` (bare-value),
 // `emails[…].value eq "x"` for `emails[… and value eq "x"]` (value-path).
+//
+// An element of a simple multi-valued attribute is its own part `value` (RFC 7643 2.4):
+// `tags[value eq "x"]` and `tags.value eq "x"` mean `tags eq "x"`.
 //
 // What other resources say (groups, members, who a manager is) is asked of ComputedValues, and only
 // when a filter speaks of it.
@@ -73,11 +76,14 @@ struct FilterNode {
         element
     } kind = Kind::term;
     // conjunction, disjunction: children `left` and `right`; negation: `left`. element: some
-    // element of the complex attribute `attr` satisfies `left` (terms in it speak of that element).
+    // element of the attribute `attr` satisfies `left` (terms in it speak of that element).
     uint32_t left = 0, right = 0;
     // term. An attribute that this type lacks is nullptr:
     // it has no value (multi-type queries, S-66).
     const Attr *attr = nullptr;
+    // The server makes the values of `attr`: they are no leaves of a record. Other attributes that
+    // are readOnly have the values that their leaves say, as a rule none.
+    bool computed = false;
     FilterOp op = FilterOp::pr;
     FilterValue value;
 };

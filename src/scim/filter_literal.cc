@@ -13,11 +13,6 @@ namespace {
 
 using Kind = FilterLiteral::Kind;
 
-size_t skip_digits(std::string_view s, size_t at) {
-    while (at < s.size() && s[at] >= '0' && s[at] <= '9') at++;
-    return at;
-}
-
 // Integers of 64 bits are exact, also those written as 1e3 or 1.0; other numbers are decimals.
 // False if the number is too large, or too close to 0, for one.
 bool read_number(std::string_view text, FilterValue &value) {
@@ -50,8 +45,11 @@ void write_number(const FilterValue &value, Type type, std::string &out) {
     write_decimal(out, is_integer ? double(value.integer) : value.decimal);
 }
 
-bool number_value(Type type, const FilterLiteral &literal, FilterValue &value) {
-    if (literal.kind != Kind::number || !read_number(literal.text, value)) return false;
+bool number_value(Type type, const FilterLiteral &literal, Dialect &dialect, FilterValue &value) {
+    const bool quoted = literal.kind == Kind::string && is_json_number(literal.text);
+    if ((literal.kind != Kind::number && !quoted) || !read_number(literal.text, value))
+        return false;
+    if (quoted && !dialect.accepts("string-number")) return false;
     write_number(value, type, value.json);
     return true;
 }
@@ -95,23 +93,6 @@ bool text_value(const Attr &attr, const FilterLiteral &literal, Dialect &dialect
 
 }  // namespace
 
-bool is_json_number(std::string_view s) {
-    size_t first = !s.empty() && s[0] == '-', at = skip_digits(s, first);
-    if (at == first || (s[first] == '0' && at > first + 1)) return false;
-    if (at < s.size() && s[at] == '.') {
-        size_t fraction = at + 1;
-        at = skip_digits(s, fraction);
-        if (at == fraction) return false;
-    }
-    if (at < s.size() && ascii_lower(s[at]) == 'e') {
-        size_t exponent = at + 1;
-        if (exponent < s.size() && (s[exponent] == '+' || s[exponent] == '-')) exponent++;
-        at = skip_digits(s, exponent);
-        if (at == exponent) return false;
-    }
-    return at == s.size();
-}
-
 bool applies(FilterOp op, Type type) {
     switch (op) {
         case FilterOp::co:
@@ -130,7 +111,9 @@ std::string_view expected_literal(Type type) {
         case Type::boolean: return "true or false";
         case Type::decimal:
         case Type::integer: return "a 64-bit number";
-        case Type::date_time: return "a time in double quotes such as \"2026-11-21T10:00:00Z\"";
+        case Type::date_time:
+            return "a time in double quotes such as \"2026-11-21T10:00:00Z\", of a year from "
+                   "-290000 to 290000";
         default: return "a string in double quotes";
     }
 }
@@ -142,7 +125,7 @@ std::optional<FilterValue> to_value(const Attr &attr, const FilterLiteral &liter
     switch (Type type = attr.def->type) {
         case Type::boolean: fits = boolean_value(literal, dialect, value); break;
         case Type::decimal:
-        case Type::integer: fits = number_value(type, literal, value); break;
+        case Type::integer: fits = number_value(type, literal, dialect, value); break;
         case Type::date_time: fits = time_value(literal, value); break;
         case Type::string:
         case Type::reference:

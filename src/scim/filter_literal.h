@@ -15,9 +15,6 @@ struct FilterLiteral {
     std::string text;  // of a string after its escapes, of the others as it was written
 };
 
-// RFC 8259 6.
-bool is_json_number(std::string_view text);
-
 // S-78: whether an operator other than pr has a meaning for values of this type.
 // REQUIRES: a simple type.
 bool applies(FilterOp op, Type type);
@@ -25,8 +22,8 @@ bool applies(FilterOp op, Type type);
 // What values of this type are compared with, as part of a sentence: "a string in double quotes".
 std::string_view expected_literal(Type type);
 
-// Nothing if the literal does not fit the attribute's type (S-82). Reports "string-boolean" and
-// "bare-word". REQUIRES: a simple attribute, a literal that is not null.
+// Nothing if the literal does not fit the attribute's type (S-82). Reports "string-boolean",
+// "string-number" and "bare-word". REQUIRES: a simple attribute, a literal that is not null.
 std::optional<FilterValue> to_value(const Attr &attr, const FilterLiteral &literal,
                                     Dialect &dialect);
 

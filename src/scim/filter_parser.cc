@@ -37,10 +37,15 @@ bool is_hidden(const Attr &attr) {
            (attr.parent && is_hidden(*attr.parent));
 }
 
-// The computed attributes that the evaluator (filter.cc) knows.
-bool can_be_computed(const TypeView &type, const Attr &attr) {
-    return is_of_rows(type, attr) || &attr == type.schemas || &attr == type.id ||
-           &attr == type.meta || (attr.parent && attr.parent == type.meta);
+// The attributes whose values the evaluator (filter.cc) makes.
+bool is_computed(const TypeView &type, const Attr &attr) {
+    return attr.computed && (is_of_rows(type, attr) || &attr == type.schemas || &attr == type.id ||
+                             &attr == type.meta || (attr.parent && attr.parent == type.meta));
+}
+
+// True if brackets may follow: `schemas` is no list of stored values.
+bool has_elements(const TypeView &type, const Attr &attr) {
+    return attr.def->type == Type::complex || (attr.has_simple_elements() && &attr != type.schemas);
 }
 
 }  // namespace
@@ -92,6 +97,7 @@ class FilterParser {
     Error expected_at(size_t at, std::string_view what) const;
 
     uint32_t add(FilterNode node) {
+        node.computed = node.attr && is_computed(type_, *node.attr);
         filter_.nodes_.push_back(std::move(node));
         return uint32_t(filter_.nodes_.size() - 1);
     }
@@ -217,13 +223,13 @@ FilterParser::Node FilterParser::term() {
     if (!attr) return attr.error();
     if (!next_is('[')) return condition(*attr);
     std::string_view path = text_.substr(start, at_ - start);
-    if (*attr && (*attr)->def->type != Type::complex)
+    if (*attr && !has_elements(type_, **attr))
         return wrong(at_, "brackets cannot follow " + quoted(path) + ", which has no parts");
     if (!element_path_.empty()) return wrong(at_, "brackets cannot stand inside brackets");
     return element(*attr, path);
 }
 
-// At the "[" behind a complex attribute.
+// At the "[" behind an attribute that has elements.
 FilterParser::Node FilterParser::element(const Attr *attr, std::string_view path) {
     if (auto r = enter(); !r) return r.error();
     element_ = attr;
@@ -315,7 +321,7 @@ Result<const Attr *> FilterParser::attribute() {
     if (!is_part)
         attr = type_.find(path);
     else if (element_)
-        attr = TypeView::find_sub(*element_, path);
+        attr = TypeView::find_part(*element_, path);
     if (!attr && !is_part) {
         auto found = unprefixed(path, start);
         if (!found) return found;
@@ -340,9 +346,6 @@ Error FilterParser::unknown(std::string_view path, size_t at) const {
 Outcome FilterParser::check_filterable(const Attr &attr, size_t at) const {
     if (is_hidden(attr))
         return wrong(at, "\"" + attr.path + "\" is never returned and cannot be filtered by");
-    if (attr.computed && !can_be_computed(type_, attr))
-        return wrong(at, "\"" + attr.path +
-                             "\" is computed when a resource is sent and cannot be filtered by");
     return Done{};
 }
 

@@ -264,6 +264,32 @@ Result<Json> parse_json(std::string_view bytes, const JsonLimits &limits) {
     return tree;
 }
 
+namespace {
+
+size_t skip_digits(std::string_view s, size_t at) {
+    while (at < s.size() && s[at] >= '0' && s[at] <= '9') at++;
+    return at;
+}
+
+}  // namespace
+
+bool is_json_number(std::string_view s) {
+    size_t first = !s.empty() && s[0] == '-', at = skip_digits(s, first);
+    if (at == first || (s[first] == '0' && at > first + 1)) return false;
+    if (at < s.size() && s[at] == '.') {
+        size_t fraction = at + 1;
+        at = skip_digits(s, fraction);
+        if (at == fraction) return false;
+    }
+    if (at < s.size() && ascii_lower(s[at]) == 'e') {
+        size_t exponent = at + 1;
+        if (exponent < s.size() && (s[exponent] == '+' || s[exponent] == '-')) exponent++;
+        at = skip_digits(s, exponent);
+        if (at == exponent) return false;
+    }
+    return at == s.size();
+}
+
 std::string_view kind_of(const json_t *value) {
     if (!value) return "nothing";
     switch (json_typeof(value)) {

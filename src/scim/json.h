@@ -40,6 +40,9 @@ inline bool is_assigned(const json_t *value) {
     return value && !json_is_null(value) && !(json_is_array(value) && json_array_size(value) == 0);
 }
 
+// True if the text is a number as JSON writes one (RFC 8259 6).
+bool is_json_number(std::string_view text);
+
 inline std::string_view text_of(const json_t *string) {
     return {json_string_value(string), json_string_length(string)};
 }

@@ -103,6 +103,15 @@ Outcome MemberReader::unknown_part(std::string_view name) {
     return dialect_.unknown_attribute(type_, type_.members->path + "." + std::string(name));
 }
 
+// PingFederate sends "value" as the type of every member.
+Outcome MemberReader::check_type(const json_t *type, size_t i) {
+    if (!type || json_is_null(type)) return Done{};
+    const bool known = json_is_string(type) && (ascii_iequals(text_of(type), "User") ||
+                                                ascii_iequals(text_of(type), "Group"));
+    if (known || (json_is_string(type) && dialect_.accepts("member-type"))) return Done{};
+    return invalid_value(place(i) + ".type\" must be \"User\" or \"Group\"");
+}
+
 Result<std::string_view> MemberReader::value_of(const json_t *object, size_t i) {
     const json_t *value = nullptr, *type = nullptr;
     const char *key;
@@ -117,11 +126,7 @@ Result<std::string_view> MemberReader::value_of(const json_t *object, size_t i) 
         else if (auto r = unknown_part(name); !r)
             return r.error();
     }
-    if (type && !json_is_null(type)) {
-        if (!json_is_string(type) ||
-            !(ascii_iequals(text_of(type), "User") || ascii_iequals(text_of(type), "Group")))
-            return invalid_value(place(i) + ".type\" must be \"User\" or \"Group\"");
-    }
+    if (auto r = check_type(type, i); !r) return r.error();
     if (!value || json_is_null(value))
         return invalid_value(place(i) +
                              ".value\" must be the id of a User or Group; it is missing");

@@ -7,8 +7,8 @@
 // An element that is null is refused: read as none, it would empty a group without a word.
 //
 // Also read, and reported by Dialect: an id without its object (bare-value), one element without the
-// array (single-value). `display` and `$ref` are ignored; `type`, if given, is "User" or "Group".
-// Any other part is Dialect::unknown_attribute().
+// array (single-value), a `type` that is neither "User" nor "Group" (member-type): the id says what a
+// member is. `display` and `$ref` are ignored. Any other part is Dialect::unknown_attribute().
 
 #include <string>
 #include <string_view>
@@ -43,6 +43,7 @@ class MemberReader {
     Result<std::string_view> text(const json_t *element, size_t i);
     Result<std::string_view> value_of(const json_t *object, size_t i);
     Outcome unknown_part(std::string_view name);
+    Outcome check_type(const json_t *type, size_t i);
 
     const TypeView &type_;
     size_t max_members_, read_ = 0;

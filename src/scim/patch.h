@@ -14,15 +14,16 @@
 // gone, and to keep a department or a title because another one was expected would let somebody in.
 // An element that comes with "primary": true takes it from the others. Elements of one type and value
 // are one (same_element.h), whether they are sent together or become so; what is added to one that is
-// there updates it. Nothing unassigns `active`, as PUT does not; that is reported in both profiles
-// (active-kept).
+// there updates it. `schemas` follows from the other attributes: to name in it what the type has
+// changes nothing.
 //
 // Beyond the RFC, reported, and refused under scim_profile rfc: op and names in any case (op-case,
 // operations-case), no or a single Operations element (operations-empty, single-value), a path that
 // is null or "" (empty-path) or the URN of the type's own schema (core-urn), paths as names in a
 // value without path (path-in-value), readOnly attributes in it (read-only-value), remove with a
-// value (remove-with-value), a filter that matches nothing and says by its eq terms what the new
-// element is (created-element); and what path.h, members.h and dialect.h say of paths and values.
+// value (remove-with-value), a remove of `active`, which stays as it is (active-kept), a filter that
+// matches nothing and says by its eq terms what the new element is (created-element); and what
+// path.h, members.h and dialect.h say of paths and values.
 
 #include <string_view>
 #include <vector>
@@ -70,6 +71,11 @@ class Patch {
     // `error`, which speaks of `attr`, with the last operation on that in front: "Operations[1]: …".
     // As it is if there is none.
     Error in_last_operation(const Attr &attr, Error error) const;
+
+    // `error`, which says that `missing`, or for nullptr an extension, is required and has no value
+    // after apply(): in front of it the last operation on that. 400 mutability if it was removed
+    // (RFC 7644 3.5.2.2).
+    Error without_required(const Attr *missing, Error error) const;
 
     // True if no resource is changed by it: no operations, or only what is ignored.
     bool empty() const { return steps_.empty() && members_.empty(); }

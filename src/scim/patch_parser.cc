@@ -7,6 +7,7 @@
 #include "scim/members.h"
 #include "scim/patch.h"
 #include "scim/patch_step.h"
+#include "scim/reference.h"
 #include "scim/secret.h"
 #include "scim/text.h"
 
@@ -110,6 +111,7 @@ class PatchParser {
     Outcome whole_extension_goes(const Source &from, int bit);
 
     Outcome change(const Source &from, Path path, std::string_view text, const json_t *value);
+    Outcome schemas(const Source &from, const json_t *value);
     Outcome members(const Source &from, const Path &path, const json_t *value);
     Result<std::vector<Id>> removed_members(const Path &path, const json_t *value);
 
@@ -273,6 +275,7 @@ Result<std::string_view> PatchParser::path_of(const json_t *object) {
 // Values without path
 
 Outcome PatchParser::without_path(const Source &from, const json_t *value) {
+    value = dialect_.only_object(value);
     if (!json_is_object(value))
         return invalid_value("without a \"path\" this must be an object of attributes, not " +
                              std::string(kind_of(value)));
@@ -329,6 +332,7 @@ Outcome PatchParser::extension(const Source &from, int bit, const json_t *value)
     }
     if (!is_assigned(value))
         return from.op == PatchOp::add ? Done{} : whole_extension_goes(from, bit);
+    value = dialect_.only_object(value);
     if (!json_is_object(value))
         return invalid_value("\"" + urn + "\" must be an object, not " +
                              std::string(kind_of(value)));
@@ -371,13 +375,21 @@ Outcome PatchParser::change(const Source &from, Path path, std::string_view text
                             const json_t *value) {
     if (!path.attr) return extension(from, path.extension, value);
     if (path.attr == type_.members) return members(from, path, value);
+    if (path.attr == type_.schemas && from.named) return schemas(from, value);
+    const Json referenced = path.part && from.op != PatchOp::remove
+                                ? referenced_value(type_, *path.part, value)
+                                : Json();
+    if (referenced) {
+        path.part = TypeView::find_sub(*path.attr, "value");
+        value = referenced.get();
+    }
     const Attr &target = path.part ? *path.part : *path.attr;
     if (is_read_only(type_, target)) {
         const std::string refusal = "\"" + target.path + "\" is readOnly and cannot be changed";
         if (from.named) return bad_request(ScimType::mutability, refusal);
         return dialect_.deviation("read-only-value", refusal, ScimType::mutability);
     }
-    // manager.$ref follows from manager.value; passwords are accepted and forgotten.
+    // A manager.$ref that has no id in it, or is removed; passwords are accepted and forgotten.
     if (target.computed) dialect_.report().ignored(target.path);
     if (target.computed || target.discarded) return Done{};
     if (path.filter && ++filters_ > limits_.operations)
@@ -388,14 +400,32 @@ Outcome PatchParser::change(const Source &from, Path path, std::string_view text
     auto step = reader_.read(from.op, std::move(path), text, value);
     if (!step) return step.error();
     if (!*step) return Done{};
-    // A leaver must not become one who is neither active nor inactive; PUT keeps it, too.
     const Attr &attr = *(*step)->attr;
     if ((*step)->op == PatchOp::remove && &attr == type_.find_core("active") &&
-        attr.def->type == Type::boolean) {
-        dialect_.report().rewrote("active-kept");
-        return Done{};
-    }
+        attr.def->type == Type::boolean)
+        return dialect_.deviation("active-kept",
+                                  "\"active\" cannot be removed: a user is active or not; replace "
+                                  "it with true or false",
+                                  ScimType::mutability);
     add(from, std::move(**step));
+    return Done{};
+}
+
+// `schemas` follows from the attributes that a resource has (RFC 7643 3): to name in it what the
+// resource may have changes nothing, and an extension goes with its attributes.
+Outcome PatchParser::schemas(const Source &from, const json_t *value) {
+    if (from.op == PatchOp::remove || !is_assigned(value)) {
+        if (from.op == PatchOp::add) return Done{};
+        if (is_assigned(value) && !dialect_.some_schema(type_, value))
+            return dialect_.added_schemas(type_, value);
+        return bad_request(
+            ScimType::mutability,
+            "\"schemas\" is required and follows from the attributes of the resource; "
+            "an extension is removed with its URN as the path");
+    }
+    if (from.op == PatchOp::add) return dialect_.added_schemas(type_, value);
+    auto r = dialect_.schemas(type_, value);
+    if (!r) return r.error();
     return Done{};
 }
 

@@ -89,6 +89,11 @@ void PatchStepReader::describe(PatchFilter &out) {
         if (node.value.kind == FilterValue::Kind::null) continue;  // what is not there is null
         if (std::count(out.pinned.begin(), out.pinned.end(), node.attr)) continue;
         out.pinned.push_back(node.attr);
+        // To say which simple value is replaced is not to say that there shall be one.
+        if (!node.attr->parent) {
+            out.describes = false;
+            continue;
+        }
         Json value = to_json(node.value);
         if (value && node.attr->def->multi_valued) {
             Json array = made(json_array());

@@ -156,8 +156,9 @@ Result<bool> PathParser::unknown(std::string_view path) {
 }
 
 Result<bool> PathParser::part(std::string_view name) {
-    path_.part = TypeView::find_sub(*path_.attr, name);
-    if (path_.part) return true;
+    const Attr *found = TypeView::find_part(*path_.attr, name);
+    path_.part = found == path_.attr ? nullptr : found;
+    if (found) return true;
     return unknown(path_.attr->path + "." + std::string(name));
 }
 
@@ -178,7 +179,8 @@ Result<size_t> PathParser::closing_bracket(size_t open) const {
 Outcome PathParser::brackets(size_t end) {
     const size_t open = text_.find('[');
     if (!path_.attr) return wrong(open, "brackets cannot follow the URN of an extension");
-    if (path_.part || path_.attr->def->type != Type::complex)
+    if (path_.part ||
+        !(path_.attr->def->type == Type::complex || path_.attr->has_simple_elements()))
         return wrong(open, "brackets cannot follow " + quoted(text_.substr(0, open)) +
                                ", which has no parts");
     if (path_.attr == type_.members) return member_brackets(end);

@@ -4,7 +4,8 @@
 //     path := name [ "[" filter "]" [ "." part ] ]
 //     name := attribute | attribute "." part | URN ":" attribute [ "." part ] | URN of an extension
 //
-// Names match in any case. Also read, and reported by Dialect: an extension's attribute without its
+// `value` behind an attribute of simple elements, in brackets or after a point, is the element itself
+// (RFC 7643 2.4). Names match in any case. Also read, and reported by Dialect: an extension's attribute without its
 // URN (unprefixed-extension), brackets behind an attribute that is not multi-valued
 // (filter-on-singular).
 

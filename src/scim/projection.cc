@@ -1,14 +1,30 @@
 #include "scim/projection.h"
 
+#include <algorithm>
+
 namespace scim {
 
 namespace {
 
-// The next of comma-separated names, without the blanks around it; moves `rest` on.
+// Where the brackets at `open` end, or the end of the text. A string in them may contain brackets.
+size_t behind_brackets(std::string_view text, size_t open) {
+    bool in_string = false;
+    for (size_t i = open; i < text.size(); i++) {
+        if (text[i] == '"') in_string = !in_string;
+        if (in_string && text[i] == '\\') i++;
+        if (!in_string && text[i] == ']') return i + 1;
+    }
+    return text.size();
+}
+
+// The next of comma-separated names, without the blanks around it; moves `rest` on. Commas in
+// brackets separate nothing.
 std::string_view next_name(std::string_view &rest) {
-    const size_t comma = rest.find(',');
-    std::string_view name = rest.substr(0, comma);
-    rest.remove_prefix(comma == rest.npos ? rest.size() : comma + 1);
+    size_t end = std::min(rest.find_first_of(",["), rest.size());
+    while (end < rest.size() && rest[end] == '[')
+        end = std::min(rest.find_first_of(",[", behind_brackets(rest, end)), rest.size());
+    std::string_view name = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
     while (!name.empty() && name.front() == ' ') name.remove_prefix(1);
     while (!name.empty() && name.back() == ' ') name.remove_suffix(1);
     return name;
@@ -47,26 +63,73 @@ void remove_with_parts(AttrSet &shown, const Attr &attr) {
     if (!stays) shown.remove(attr.rank);
 }
 
-void include(const TypeView &type, AttrSet &shown, std::string_view name) {
-    if (const Attr *attr = type.find(name)) {
+void include(const TypeView &type, AttrSet &shown, const Attr *attr, int extension) {
+    if (attr) {
         attr->parent ? add_part(shown, *attr) : add_with_parts(shown, *attr);
         return;
     }
-    const int bit = type.find_extension(name);
-    if (bit < 0) return;  // unknown (S-103)
-    for (const Attr &attr : type.attrs)
-        if (attr.extension == bit && attr.shown_by_default()) shown.add(attr.rank);
+    for (const Attr &other : type.attrs)
+        if (other.extension == extension && other.shown_by_default()) shown.add(other.rank);
 }
 
-void exclude(const TypeView &type, AttrSet &shown, std::string_view name) {
-    if (const Attr *attr = type.find(name)) {
+void exclude(const TypeView &type, AttrSet &shown, const Attr *attr, int extension) {
+    if (attr) {
         remove_with_parts(shown, *attr);
         return;
     }
-    const int bit = type.find_extension(name);
-    if (bit < 0) return;
-    for (const Attr &attr : type.attrs)
-        if (attr.extension == bit && !attr.parent) remove_with_parts(shown, attr);
+    for (const Attr &other : type.attrs)
+        if (other.extension == extension && !other.parent) remove_with_parts(shown, other);
+}
+
+// Which attribute, or which extension, a name means. Both are absent for an unknown name.
+struct Named {
+    const Attr *attr = nullptr;
+    int extension = -1;
+};
+
+Result<Named> find(const TypeView &type, std::string_view name, Dialect &dialect) {
+    Named named;
+    named.attr = type.find(name);
+    if (!named.attr) named.extension = type.find_extension(name);
+    if (named.attr || named.extension >= 0 || dialect.strict()) return named;
+    const auto [found, several] = type.find_unprefixed(name);
+    if (several)
+        return bad_request(ScimType::invalid_value,
+                           "several extensions have an attribute " + quoted(name) +
+                               ", expected one with its URN such as \"" + found->path + "\"");
+    if (found && dialect.accepts("unprefixed-extension")) named.attr = found;
+    return named;
+}
+
+// `name` without brackets, "emails.value" for "emails[type eq \"work\"].value".
+std::string without_brackets(std::string_view name, size_t open) {
+    std::string out(name.substr(0, open));
+    return out.append(name.substr(behind_brackets(name, open)));
+}
+
+// Calls then(attribute, extension) for each name that is known.
+template <class Then>
+Outcome each_name(const TypeView &type, std::string_view names, bool excluded, Dialect &dialect,
+                  Then then) {
+    while (!names.empty()) {
+        const std::string_view name = next_name(names);
+        const size_t open = name.find('[');
+        auto named = open == name.npos ? find(type, name, dialect)
+                                       : find(type, without_brackets(name, open), dialect);
+        if (!named) return named.error();
+        if (!named->attr && named->extension < 0) continue;  // unknown (RFC 7644 3.9)
+        if (open != name.npos) {
+            auto r = dialect.deviation("filter-in-attributes",
+                                       quoted(name) +
+                                           " selects elements; \"attributes\" and "
+                                           "\"excludedAttributes\" take names of attributes",
+                                       ScimType::invalid_value);
+            if (!r) return r;
+            if (excluded) continue;
+        }
+        then(named->attr, named->extension);
+    }
+    return Done{};
 }
 
 // What is shown to nobody who asks for nothing, and not never, is returned on request.
@@ -86,7 +149,7 @@ Projection::Projection(const TypeView &type)
 
 Result<Projection> Projection::parse(const TypeView &type,
                                      std::optional<std::string_view> attributes,
-                                     std::optional<std::string_view> excluded,
+                                     std::optional<std::string_view> excluded, Dialect &dialect,
                                      const std::vector<Leaf> &sent) {
     const bool some = names_something(attributes), all_but = names_something(excluded);
     if (some && all_but)
@@ -97,10 +160,18 @@ Result<Projection> Projection::parse(const TypeView &type,
     if (some) {
         p.asked_ = true;
         p.shown_ = type.shown_always;
-        while (!attributes->empty()) include(type, p.shown_, next_name(*attributes));
+        auto r = each_name(type, *attributes, false, dialect, [&](const Attr *attr, int extension) {
+            include(type, p.shown_, attr, extension);
+        });
+        if (!r) return r.error();
     } else {
         if (!p.whole_) add_sent(type, p.shown_, sent);
-        while (all_but && !excluded->empty()) exclude(type, p.shown_, next_name(*excluded));
+    }
+    if (all_but) {
+        auto r = each_name(type, *excluded, true, dialect, [&](const Attr *attr, int extension) {
+            exclude(type, p.shown_, attr, extension);
+        });
+        if (!r) return r.error();
     }
     p.whole_ = type.stored.is_within(p.shown_);
     return p;

@@ -28,22 +28,31 @@ Outcome read_text(const json_t *body, std::string_view name, std::optional<std::
     return Done{};
 }
 
-Outcome read_number(const json_t *body, std::string_view name, std::optional<int64_t> &out) {
+Outcome read_number(const json_t *body, std::string_view name, std::optional<int64_t> &out,
+                    Dialect &dialect) {
     const json_t *value = member(body, name);
     if (!value || json_is_null(value)) return Done{};
+    if (json_is_string(value) && json_string_length(value) == 0 &&
+        dialect.accepts("empty-parameter"))
+        return Done{};
+    const Json number = dialect.number(Type::integer, value);
+    if (number) value = number.get();
     if (!json_is_integer(value)) return wrong(name, "an integer", value);
     out = json_integer_value(value);
     return Done{};
 }
 
 // The names as a query string has them: comma-separated.
-Outcome read_names(const json_t *body, std::string_view name, std::optional<std::string> &out) {
+Outcome read_names(const json_t *body, std::string_view name, std::optional<std::string> &out,
+                   Dialect &dialect) {
     const json_t *value = member(body, name);
     if (!value || json_is_null(value)) return Done{};
-    if (!json_is_array(value)) return wrong(name, "an array of names", value);
+    const auto elements =
+        json_is_array(value) || json_is_string(value) ? dialect.elements(value) : std::nullopt;
+    if (!elements) return wrong(name, "an array of names", value);
     std::string names;
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        const json_t *one = json_array_get(value, i);
+    for (size_t i = 0; i < elements->size(); i++) {
+        const json_t *one = (*elements)[i];
         if (!json_is_string(one)) return wrong(name, "an array of names", one);
         names += names.empty() ? "" : ",";
         names += text_of(one);
@@ -64,16 +73,16 @@ Outcome check_schemas(const json_t *body) {
 
 }  // namespace
 
-Result<Query> read_search(const json_t *body) {
+Result<Query> read_search(const json_t *body, Dialect &dialect) {
     Query query;
     if (auto r = check_schemas(body); !r) return r.error();
     if (auto r = read_text(body, "filter", query.filter); !r) return r.error();
     if (auto r = read_text(body, "sortBy", query.sort_by); !r) return r.error();
     if (auto r = read_text(body, "sortOrder", query.sort_order); !r) return r.error();
-    if (auto r = read_number(body, "startIndex", query.start_index); !r) return r.error();
-    if (auto r = read_number(body, "count", query.count); !r) return r.error();
-    if (auto r = read_names(body, "attributes", query.attributes); !r) return r.error();
-    if (auto r = read_names(body, "excludedAttributes", query.excluded_attributes); !r)
+    if (auto r = read_number(body, "startIndex", query.start_index, dialect); !r) return r.error();
+    if (auto r = read_number(body, "count", query.count, dialect); !r) return r.error();
+    if (auto r = read_names(body, "attributes", query.attributes, dialect); !r) return r.error();
+    if (auto r = read_names(body, "excludedAttributes", query.excluded_attributes, dialect); !r)
         return r.error();
     if (query.filter && query.filter->find_first_not_of(' ') == query.filter->npos)
         return bad_request(ScimType::invalid_filter,

@@ -12,6 +12,9 @@ inline constexpr std::string_view search_request_urn =
 // SearchRequest as the query it stands for. Members match in any case, null is absent, unknown ones
 // are ignored. 400 invalidSyntax without the URN among `schemas` (S-105); 400 invalidValue for a
 // member of another type, invalidFilter for such a `filter` or an empty one.
-Result<Query> read_search(const json_t *body);
+//
+// Also read, and reported by Dialect: integers as strings (string-number), "" as an integer
+// (empty-parameter), and names as the text that a URL has (single-value).
+Result<Query> read_search(const json_t *body, Dialect &dialect);
 
 }  // namespace scim

@@ -321,9 +321,10 @@ std::optional<int64_t> parse_integer(std::string_view text) {
     return negative ? Limits::min() : Limits::max();
 }
 
-Outcome assign(Query &query, const Parameter &parameter, std::string_view raw) {
+Outcome assign(Query &query, const Parameter &parameter, std::string_view raw, Dialect &dialect) {
     Result<std::string> value = decode_value(parameter, raw);
     if (!value) return std::move(value.error());
+    if (parameter.number && value->empty() && dialect.accepts("empty-parameter")) return Done{};
     if (parameter.number) {
         query.*parameter.number = parse_integer(*value);
         if (!(query.*parameter.number))
@@ -343,7 +344,7 @@ bool is_assigned(const Query &query, const Parameter &parameter) {
 
 }  // namespace
 
-Result<Query> parse_query(std::string_view args) {
+Result<Query> parse_query(std::string_view args, Dialect &dialect) {
     Query query;
     for (size_t at = 0; at < args.size();) {
         size_t end = std::min(args.find('&', at), args.size());
@@ -353,7 +354,7 @@ Result<Query> parse_query(std::string_view args) {
         const Parameter *parameter = find_parameter(pair.substr(0, equals));
         if (!parameter || is_assigned(query, *parameter)) continue;
         std::string_view raw = pair.substr(std::min(equals + 1, pair.size()));
-        if (Outcome r = assign(query, *parameter, raw); !r) return r.error();
+        if (Outcome r = assign(query, *parameter, raw, dialect); !r) return r.error();
     }
     return query;
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "scim/catalog.h"
+#include "scim/dialect.h"
 #include "scim/id.h"
 #include "scim/result.h"
 
@@ -52,9 +53,10 @@ bool is_protocol_endpoint(std::string_view segment);
 // The query string as it stands in the request target: %-escapes and '+' for blank (S-50),
 // raw quotes allowed. Names of parameters match in any case; unknown ones are ignored (S-51);
 // of one given twice the first counts. An empty value of `filter` is 400 invalidFilter;
-// startIndex and count that are no integers are 400 invalidValue (S-95).
+// startIndex and count that are no integers are 400 invalidValue (S-95), but "count=" is none, which
+// is reported by Dialect (empty-parameter).
 // Integers beyond 64 bits are clamped. A broken %-escape, U+0000 or bytes that
 // are not UTF-8 are 400 invalidValue (invalidFilter inside `filter`).
-Result<Query> parse_query(std::string_view args);
+Result<Query> parse_query(std::string_view args, Dialect &dialect);
 
 }  // namespace scim

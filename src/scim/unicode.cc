@@ -133,6 +133,39 @@ size_t utf8_prefix(std::string_view bytes) {
     return i;
 }
 
+namespace {
+
+// Unicode's property White_Space.
+bool is_white_space(int32_t c) {
+    switch (c) {
+        case 0x20:
+        case 0x85:
+        case 0xa0:
+        case 0x1680:
+        case 0x2028:
+        case 0x2029:
+        case 0x202f:
+        case 0x205f:
+        case 0x3000: return true;
+        default: return (c >= 0x09 && c <= 0x0d) || (c >= 0x2000 && c <= 0x200a);
+    }
+}
+
+}  // namespace
+
+bool is_blank(std::string_view utf8) {
+    if (utf8.empty()) return false;
+    // Names that are not blank show it in their first character, as a rule.
+    while (!utf8.empty()) {
+        utf8proc_int32_t c;
+        const auto size = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t *>(utf8.data()),
+                                           utf8proc_ssize_t(utf8.size()), &c);
+        if (size <= 0 || !is_white_space(c)) return false;
+        utf8.remove_prefix(size_t(size));
+    }
+    return true;
+}
+
 CodePoints decode_utf8(std::string_view utf8) {
     CodePoints out;
     out.reserve(utf8.size());

@@ -21,6 +21,10 @@ size_t utf8_prefix(std::string_view bytes);
 // REQUIRES: valid UTF-8.
 CodePoints decode_utf8(std::string_view utf8);
 
+// True if there are only characters with the property White_Space in the text, and at least one.
+// REQUIRES: valid UTF-8.
+bool is_blank(std::string_view utf8);
+
 void append_utf8(std::string &out, int32_t code_point);
 void append_utf8(std::string &out, const CodePoints &text);
 

@@ -6,7 +6,9 @@
 #include <unordered_set>
 
 #include "scim/datetime.h"
+#include "scim/reference.h"
 #include "scim/same_element.h"
+#include "scim/unicode.h"
 
 namespace scim {
 
@@ -52,7 +54,9 @@ std::string_view expected_form(Type type) {
         case Type::boolean: return "true or false";
         case Type::decimal: return "a number";
         case Type::integer: return "a number without fraction and exponent";
-        case Type::date_time: return "a string with date and time such as \"2026-11-21T10:00:00Z\"";
+        case Type::date_time:
+            return "a string with date and time such as \"2026-11-21T10:00:00Z\", of a year from "
+                   "-290000 to 290000";
         case Type::binary: return "a base64 string";
         case Type::reference: return "a string with a URI";
         case Type::complex: return "an object";
@@ -186,9 +190,38 @@ Outcome ValueReader::descriptions(const Attr &attr, const json_t *value) {
     });
 }
 
+// An element of a simple multi-valued attribute out of the object that Entra ID wraps it in:
+// {"value": "x"}. Anything else as it is.
+Result<const json_t *> ValueReader::unwrapped(const Attr &attr, const json_t *element) {
+    const json_t *value = nullptr;
+    const char *key;
+    json_t *one;
+    json_object_foreach(const_cast<json_t *>(element), key, one) {
+        if (ascii_iequals(key, "value")) value = one;
+    }
+    if (!value || !dialect_.accepts("value-object")) return element;
+    json_object_foreach(const_cast<json_t *>(element), key, one) {
+        if (one == value) continue;
+        if (auto r = dialect_.unknown_attribute(type_, attr.path + "." + key); !r) return r.error();
+    }
+    return value;
+}
+
+// Takes the `value` from a `$ref` that is sent without it. The result owns what parts_ points to.
+Json ValueReader::read_reference(const Attr &attr) {
+    const Attr *ref = TypeView::find_sub(attr, "$ref"), *value = TypeView::find_sub(attr, "value");
+    if (!ref || !value || parts_[value->rank]) return Json();
+    Json id = referenced_value(type_, *ref, parts_[ref->rank]);
+    if (id) parts_[value->rank] = id.get();
+    return id;
+}
+
 Outcome ValueReader::complex(const Attr &attr, const json_t *value, std::optional<size_t> place,
                              Parts *parts) {
     if (!place) value = dialect_.singular(attr, value);
+    Json in_text;
+    if (json_is_string(value)) in_text = dialect_.object_in_text(attr, value);
+    if (in_text) value = in_text.get();
     for (const Attr *sub : attr.subs) parts_[sub->rank] = nullptr;
     if (json_is_object(value)) {
         if (auto r = collect_parts(attr, value); !r) return r;
@@ -197,6 +230,7 @@ Outcome ValueReader::complex(const Attr &attr, const json_t *value, std::optiona
     } else if (!json_is_null(value)) {
         return Place{attr, place}.wrong(expected_form(Type::complex), value);
     }
+    const Json referenced = read_reference(attr);
     report_unused(attr);
     const size_t first = out_.leaves.size();
     for (const Attr *sub : attr.subs) {
@@ -217,8 +251,8 @@ Outcome ValueReader::complex(const Attr &attr, const json_t *value, std::optiona
     return Done{};
 }
 
-// Who sends manager.$ref alone means to change the manager, but it follows from manager.value. What
-// is readOnly is sent back by everybody, and means nothing.
+// A manager.$ref without an id in it that comes alone. Parts that are readOnly are not reported:
+// clients send back what they have read.
 void ValueReader::report_unused(const Attr &attr) {
     const auto sent = [&](const Attr *sub) { return parts_[sub->rank] != nullptr; };
     for (const Attr *sub : attr.subs)
@@ -234,6 +268,12 @@ Outcome ValueReader::part(const Attr &attr, const json_t *value, std::optional<s
     const Place at{attr, place};
     text_.clear();
     if (!attr.parent || !attr.def->multi_valued) {
+        if (attr.def->multi_valued && json_is_object(value)) {
+            auto element = unwrapped(attr, value);
+            if (!element) return element.error();
+            if (json_is_null(*element)) return Done{};
+            value = *element;
+        }
         if (auto r = scalar(at, value, text_); !r) return r;
         add_leaf(attr);
         return Done{};
@@ -244,9 +284,11 @@ Outcome ValueReader::part(const Attr &attr, const json_t *value, std::optional<s
     std::unordered_set<std::string> seen;
     std::string one;
     for (size_t i = 0; i < elements->size(); i++) {
-        if (json_is_null((*elements)[i])) continue;
+        auto element = unwrapped(attr, (*elements)[i]);
+        if (!element) return element.error();
+        if (json_is_null(*element)) continue;
         one.clear();
-        if (auto r = scalar(at, (*elements)[i], one); !r) return r;
+        if (auto r = scalar(at, *element, one); !r) return r;
         if (!seen.insert(one).second) continue;
         text_ += text_.empty() ? '[' : ',';
         text_ += one;
@@ -261,6 +303,9 @@ Outcome ValueReader::part(const Attr &attr, const json_t *value, std::optional<s
 
 Outcome ValueReader::scalar(const Place &place, const json_t *value, std::string &out) {
     const Type type = place.attr.def->type;
+    Json number;
+    if (type == Type::integer || type == Type::decimal) number = dialect_.number(type, value);
+    if (number) value = number.get();
     if (type == Type::boolean) {
         if (const auto b = dialect_.boolean(value)) {
             out += *b ? "true" : "false";
@@ -287,6 +332,8 @@ Outcome ValueReader::string(const Place &place, std::string_view value) const {
     if (value.size() > limit)
         return invalid_value(place.text() + " has " + std::to_string(value.size()) + " bytes; " +
                              std::to_string(limit) + " are allowed");
+    if (attr.def->required && attr.def->type == Type::string && is_blank(value))
+        return invalid_value(place.text() + " is required and must not be blank");
     const bool good = attr.def->type == Type::date_time ? parse_datetime(value).has_value()
                       : attr.def->type == Type::binary  ? is_base64(value)
                                                         : true;

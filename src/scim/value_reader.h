@@ -2,7 +2,7 @@
 // A client's JSON value of one attribute as leaves: what POST, PUT and PATCH share. Types are
 // checked, null and [] are unassigned (S-17), elements that are the same are one (S-13,
 // same_element.h), a `primary` occurs once (S-11), and what only the server writes makes no leaf
-// (S-24). Errors are 400 invalidValue and name the place: "emails[0].value".
+// (S-24). A required string is not blank. Errors are 400 invalidValue and name the place: "emails[0].value".
 
 #include <optional>
 #include <string>
@@ -54,6 +54,8 @@ class ValueReader {
     Outcome complex(const Attr &attr, const json_t *value, std::optional<size_t> place,
                     Parts *parts);
     Outcome collect_parts(const Attr &attr, const json_t *object);
+    Result<const json_t *> unwrapped(const Attr &attr, const json_t *element);
+    Json read_reference(const Attr &attr);
     void report_unused(const Attr &attr);
     Outcome part(const Attr &attr, const json_t *value, std::optional<size_t> place);
     Outcome scalar(const Place &place, const json_t *value, std::string &out);

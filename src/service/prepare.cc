@@ -62,7 +62,8 @@ Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Re
     if (auto r = check_condition_fields(request); !r) return r.error();
     if (target->endpoint != Endpoint::resource)
         if (auto r = check_unversioned(request); !r) return r.error();
-    auto query = parse_query(request.args);
+    Dialect dialect(request.settings->strict, report);
+    auto query = parse_query(request.args, dialect);
     if (!query) return query.error();
 
     Command command;
@@ -87,7 +88,7 @@ Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Re
         if (!read) return read.error();
     }
     auto projection =
-        Projection::parse(*target->type, query->attributes, query->excluded_attributes,
+        Projection::parse(*target->type, query->attributes, query->excluded_attributes, dialect,
                           command.operation == store::Operation::patch ? command.patch.sent()
                                                                        : command.resource.leaves);
     if (!projection) return projection.error();

@@ -68,8 +68,11 @@ Access Planner::choose(uint32_t at) {
 
 Access Planner::of_term(const FilterNode &term) {
     const bool to_null = term.value.kind == FilterValue::Kind::null;
-    // S-66: no value, to which nothing is equal but null.
-    if (term.attr == nullptr) return to_null == (term.op == FilterOp::eq) ? Access() : nothing();
+    // There is no value: it is equal to null and not equal to any literal.
+    if (term.attr == nullptr) {
+        const bool holds = term.op == (to_null ? FilterOp::eq : FilterOp::ne);
+        return holds ? Access() : nothing();
+    }
     const Attr &attr = *term.attr;
     if (term.op == FilterOp::eq && !to_null) {
         if (&attr == type_.id) return of_id(term, Kind::ids);

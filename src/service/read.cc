@@ -29,10 +29,12 @@ Result<Reading> ended(Snapshot &snapshot, const Watch &watch, Outlet &outlet) {
 }
 
 Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Request &request,
-                              const Target &target, const Query &query, Response &response,
-                              Patience patience) {
-    auto projection = Projection::parse(*target.type, query.attributes, query.excluded_attributes);
+                              const Target &target, const Query &query, Dialect &dialect,
+                              Response &response, Patience patience) {
+    auto projection =
+        Projection::parse(*target.type, query.attributes, query.excluded_attributes, dialect);
     if (!projection) return projection.error();
+    response.facts.dialect = dialect.report().summary();
     if (!target.id) return no_such_resource(*target.type, target.name);
     Watch watch(request, patience);
     Outlet outlet(request, response, watch);
@@ -138,13 +140,13 @@ class PageWriter {
     uint64_t left_ = 0;  // resources that are still to come
 };
 
-Result<Query> query_of(const Request &request, const Target &target) {
-    if (target.endpoint != Endpoint::search) return parse_query(request.args);
+Result<Query> query_of(const Request &request, const Target &target, Dialect &dialect) {
+    if (target.endpoint != Endpoint::search) return parse_query(request.args, dialect);
     auto typed = check_content_type(request);
     if (!typed) return typed.error();
     auto body = parse_json(request.body, request.settings->json);
     if (!body) return body.error();
-    return read_search(body->get());
+    return read_search(body->get(), dialect);
 }
 
 std::vector<const TypeView *> types_of(const Catalog &catalog, const Target &target) {
@@ -155,27 +157,30 @@ std::vector<const TypeView *> types_of(const Catalog &catalog, const Target &tar
 }
 
 Result<std::vector<Projection>> projections_of(const std::vector<const TypeView *> &types,
-                                               const Query &query) {
+                                               const Query &query, Dialect &dialect) {
     std::vector<Projection> projections;
     for (const TypeView *type : types) {
-        auto projection = Projection::parse(*type, query.attributes, query.excluded_attributes);
+        Report report;
+        Dialect own(dialect.strict(), report);
+        auto projection =
+            Projection::parse(*type, query.attributes, query.excluded_attributes, own);
         if (!projection) return projection.error();
+        dialect.report().unite(report);
         projections.push_back(std::move(*projection));
     }
     return projections;
 }
 
 Result<Reading> read_list(Snapshot &snapshot, const Actor &actor, const Request &request,
-                          const Target &target, const Query &query, Response &response,
-                          Patience patience) {
+                          const Target &target, const Query &query, Dialect &dialect,
+                          Response &response, Patience patience) {
     Watch watch(request, patience);
     store::Directory directory(snapshot.txn, actor.tenant, &watch);
     Search search(snapshot, directory, request, query, types_of(*snapshot.catalog(), target));
-    auto projections = projections_of(search.types(), query);
+    auto projections = projections_of(search.types(), query, dialect);
     if (!projections) return projections.error();
-    Report report;
-    if (auto r = search.prepare(patience, report); !r) return r.error();
-    response.facts.dialect = report.summary();
+    if (auto r = search.prepare(patience, dialect.report()); !r) return r.error();
+    response.facts.dialect = dialect.report().summary();
     if (request.explains) response.facts.plan = search.explain();
     const bool on_loop = patience == Patience::event_loop;
     if (on_loop && search.is_long()) return Reading::deferred;
@@ -201,8 +206,11 @@ Outcome read_discovery(const Catalog &catalog, const Request &request, const Tar
     response.status = 200;
     // RFC 7644 4: filters do not apply here, and a client that sends one expects something this is
     // not (S-169).
-    auto query = parse_query(request.args);
+    Report report;
+    Dialect dialect(request.settings->strict, report);
+    auto query = parse_query(request.args, dialect);
     if (!query) return query.error();
+    response.facts.dialect = report.summary();
     if (query->filter)
         return Error{403, ScimType::none, "a filter is not possible on this address", 0};
     switch (target.endpoint) {
@@ -258,11 +266,14 @@ Result<Reading> read(Snapshot &snapshot, const Actor &actor, const Request &requ
     // To parse it may take a while.
     if (patience == Patience::event_loop && request.body.size() > loop_body)
         return Reading::deferred;
-    auto query = query_of(request, *target);
+    Report report;
+    Dialect dialect(request.settings->strict, report);
+    auto query = query_of(request, *target, dialect);
     if (!query) return query.error();
     return target->endpoint == Endpoint::resource
-               ? read_resource(snapshot, actor, request, *target, *query, response, patience)
-               : read_list(snapshot, actor, request, *target, *query, response, patience);
+               ? read_resource(snapshot, actor, request, *target, *query, dialect, response,
+                               patience)
+               : read_list(snapshot, actor, request, *target, *query, dialect, response, patience);
 }
 
 }  // namespace scim::service

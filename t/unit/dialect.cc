@@ -62,6 +62,15 @@ void dialects() {
              "\"emails[0].primary\" must be true or false", "in an element");
     rewrites(R"("emails":{"value":"x"})", R"("emails":[{"value":"x"}])", "single-value",
              "\"emails\" must be an array, not an object", "an object for an array");
+    rewrites(R"("roles":"{\"value\":\"x\"}")", R"("roles":[{"value":"x"}])",
+             "single-value,json-text", "\"roles\" must be an array", "JSON text for an object");
+    rewrites(R"("emails":["\t{\"VALUE\":\"x\"}"])", R"("emails":[{"value":"x"}])", "json-text",
+             "\"emails[0]\" must be an object, not a string", "JSON text for an element");
+    for (const char *text : {"{", "{}", "{\\\"x\\\":1}"})
+        rewrites(R"("roles":[")" + std::string(text) + R"("])",
+                 R"("roles":[{"value":")" + std::string(text) + R"("}])", "bare-value",
+                 "must be an object, not a string",
+                 std::string("no object of the attribute: ") + text);
     rewrites(R"("roles":["x","y"])", R"("roles":[{"value":"x"},{"value":"y"}])", "bare-value*2",
              "\"roles[0]\" must be an object, not a string", "strings for objects");
     rewrites(R"("roles":"x")", R"("roles":[{"value":"x"}])", "single-value,bare-value",

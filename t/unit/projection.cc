@@ -49,6 +49,14 @@ const TypeView &special() {
     return *catalog->type_by_name("User");
 }
 
+Result<Projection> parsed(const TypeView &type, std::optional<std::string_view> attributes,
+                          std::optional<std::string_view> excluded,
+                          const std::vector<Leaf> &sent = {}) {
+    Report report;
+    Dialect dialect(false, report);
+    return Projection::parse(type, attributes, excluded, dialect, sent);
+}
+
 // The paths that are shown, complex attributes by their parts, extensions without their URN.
 std::string shown(const TypeView &type, const Projection &p) {
     std::string out;
@@ -61,12 +69,12 @@ std::string shown(const TypeView &type, const Projection &p) {
 }
 
 std::string only(const TypeView &type, std::string_view attributes) {
-    auto p = Projection::parse(type, attributes, std::nullopt);
+    auto p = parsed(type, attributes, std::nullopt);
     return p ? shown(type, *p) : p.error().detail;
 }
 
 std::string without(const TypeView &type, std::string_view excluded) {
-    auto p = Projection::parse(type, std::nullopt, excluded);
+    auto p = parsed(type, std::nullopt, excluded);
     return p ? shown(type, *p) : p.error().detail;
 }
 
@@ -85,7 +93,7 @@ void nothing_asked() {
     ok(good, "everything but the password is shown by default");
     ok(p.whole() && !p.asked(), "as the stored body has it");
     for (std::string_view nothing : {"", " ", ",", " , ,"}) {
-        auto same = Projection::parse(user(), nothing, nothing);
+        auto same = parsed(user(), nothing, nothing);
         ok(same && same->whole() && !same->asked(),
            "no name is no wish: \"" + std::string(nothing) + "\"");
     }
@@ -110,7 +118,7 @@ void attributes() {
        ":manager.value :manager.$ref :manager.displayName",
        "an extension's URN brings all of it");
 
-    auto p = Projection::parse(user(), "emails.value", std::nullopt);
+    auto p = parsed(user(), "emails.value", std::nullopt);
     const Attr &emails = *user().find("emails"), &name = *user().find("name");
     ok(p->shows(emails) && p->shows_any(emails) && !p->shows_any(name),
        "the whole knows of its part");
@@ -137,22 +145,22 @@ void excluded() {
        "an extension as a whole");
 
     auto whole = [](std::string_view names) {
-        return Projection::parse(user(), std::nullopt, names)->whole();
+        return parsed(user(), std::nullopt, names)->whole();
     };
     ok(whole("groups,meta") && whole("meta.version") &&
            whole(enterprise + ":manager.displayName") && whole("password"),
        "what is computed or never shown is not part of the stored body");
     ok(!whole("title") && !whole("emails.type") && !whole(enterprise), "what is stored is");
-    auto p = Projection::parse(user(), std::nullopt, "name.givenName,groups");
+    auto p = parsed(user(), std::nullopt, "name.givenName,groups");
     ok(p->shows(*user().find("name")) && !p->shows(*user().find("groups")) &&
            !p->shows_any(*user().find("groups")),
        "groups need not be looked up");
     ok(!p->asked(), "to leave out is not to ask");
 
-    auto both = Projection::parse(user(), "userName", "title");
+    auto both = parsed(user(), "userName", "title");
     ok(!both && both.error().status == 400 && both.error().type == ScimType::invalid_value,
        "both at once are refused");
-    ok(bool(Projection::parse(user(), "userName", "")), "unless one is empty");
+    ok(bool(parsed(user(), "userName", "")), "unless one is empty");
 }
 
 void ways_of_being_returned() {
@@ -176,7 +184,7 @@ void ways_of_being_returned() {
        "an extension brings its default attributes");
     is(custom(without(type, kinds)), ":always :mixed.a", "and leaves what is always returned");
     is(custom(without(type, kinds + ":mixed")), ":always :usual :mixed.a", "as does an attribute");
-    auto p = Projection::parse(type, std::nullopt, kinds + ":mixed");
+    auto p = parsed(type, std::nullopt, kinds + ":mixed");
     ok(p->shows(*type.find(kinds + ":mixed")), "which is shown as long as a part of it is");
 
     auto after_a_write = [&](std::optional<std::string_view> names,
@@ -184,7 +192,7 @@ void ways_of_being_returned() {
         std::vector<Leaf> sent;
         for (const char *name : {":request", ":never", ":writeOnly", ":mixed.r", ":asked.d"})
             sent.push_back({type.find(kinds + name)->number, 0, "1"});
-        return custom(shown(type, *Projection::parse(type, names, excluded, sent)));
+        return custom(shown(type, *parsed(type, names, excluded, sent)));
     };
     is(after_a_write(std::nullopt, std::nullopt),
        ":always :usual :request :mixed.a :mixed.d :mixed.r :asked.d",
@@ -198,7 +206,7 @@ void ways_of_being_returned() {
     const TypeView &other = *on_request->type_by_name("User");
     std::string everything;
     for (const Attr &attr : other.attrs) everything += attr.path + ",";
-    auto q = Projection::parse(other, everything, std::nullopt);
+    auto q = parsed(other, everything, std::nullopt);
     ok(q->shows(*other.find("urn:example:r:2.0:User:r")) && q->whole(),
        "everything is a body as it is stored");
     ok(!Projection(other).whole() && !Projection(type).whole(),

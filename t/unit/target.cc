@@ -149,6 +149,12 @@ static void test_hints() {
         ok(!is_protocol_endpoint(free), quoted(free) + " is free");
 }
 
+static Result<Query> parsed_query(std::string_view args) {
+    Report report;
+    Dialect dialect(false, report);
+    return parse_query(args, dialect);
+}
+
 static std::string show(const std::optional<std::string> &value) {
     return value ? "<" + *value + ">" : "-";
 }
@@ -159,14 +165,14 @@ static std::string show(const std::optional<int64_t> &value) {
 
 // The keyword and the detail of what is refused.
 static std::string refusal(std::string_view args) {
-    auto q = parse_query(args);
+    auto q = parsed_query(args);
     if (q) return "accepted";
     return std::to_string(q.error().status) + " " + std::string(to_string(q.error().type)) + ": " +
            q.error().detail;
 }
 
 static std::string filter(std::string_view args) {
-    auto q = parse_query(args);
+    auto q = parsed_query(args);
     return q ? show(q->filter) : refusal(args);
 }
 
@@ -207,7 +213,7 @@ static void test_decoding() {
 }
 
 static void test_parameters() {
-    auto q = parse_query(
+    auto q = parsed_query(
         "attributes=userName,emails&excludedAttributes=&sortBy=name.familyName"
         "&sortorder=descending&startindex=11&COUNT=10");
     if (!ok(bool(q), "all parameters at once")) return;
@@ -234,28 +240,36 @@ static void test_parameters() {
         {"-99999999999999999999", "-9223372036854775808"},
     };
     for (const auto &i : integers) {
-        auto parsed = parse_query("startIndex=" + std::string(i.text));
+        auto parsed = parsed_query("startIndex=" + std::string(i.text));
         is(parsed ? show(parsed->start_index) : "refused", i.value,
            std::string("startIndex=") + i.text);
     }
-    for (const char *bad :
-         {"abc", "1.5", "", "-", "--1", "1e3", "0x10", "+5", "%2B5", "5+", "5%20"})
+    for (const char *bad : {"abc", "1.5", "-", "--1", "1e3", "0x10", "+5", "%2B5", "5+", "5%20"})
         for (const char *name : {"startIndex", "count"})
             is(refusal(std::string(name) + "=" + bad).substr(0, 17),
                "400 invalidValue:", std::string(name) + "=" + bad);
     is(refusal("count=abc"),
        "400 invalidValue: query parameter \"count\" is \"abc\", expected an integer",
        "and says so");
-    is(refusal("count").substr(0, 17), "400 invalidValue:", "count without a value");
+    for (const char *args : {"count", "count=", "startIndex=&count=", "&count&startIndex"}) {
+        auto parsed = parsed_query(args);
+        ok(parsed && !parsed->count && !parsed->start_index, std::string("absent: ") + args);
+    }
+    is(show(parsed_query("count=&count=3")->count), "3", "the first with a value counts");
+    Report report;
+    Dialect lenient(false, report), strict(true, report);
+    (void)parse_query("count=", lenient);
+    is(report.summary(), "empty-parameter", "a parameter without a value is reported");
+    ok(!parse_query("count=", strict), "and refused under scim_profile rfc");
 }
 
 static void test_long() {
     std::string text(1 << 20, 'a');
-    auto q = parse_query("filter=" + text + "&count=3");
+    auto q = parsed_query("filter=" + text + "&count=3");
     ok(q && q->filter->size() == text.size() && q->count == 3, "a megabyte is read to its end");
-    ok(bool(parse_query(std::string(1 << 20, '&'))), "a megabyte of separators");
+    ok(bool(parsed_query(std::string(1 << 20, '&'))), "a megabyte of separators");
     ok(refusal("count=" + text).size() < 200, "a long value is cut in the detail");
-    ok(!parse_query("filter=" + std::string(1 << 20, '%')), "a megabyte of broken escapes");
+    ok(!parsed_query("filter=" + std::string(1 << 20, '%')), "a megabyte of broken escapes");
 }
 
 int main() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "scim/precis.h"
+#include "scim/unicode.h"
 #include "tap.h"
 
 using namespace scim;
@@ -359,7 +360,18 @@ static void megabytes() {
        "a long run of marks is sorted and composed");
 }
 
+static void blank() {
+    for (const char *text :
+         {" ", "\t\n\v\f\r ", "\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\x80\xe2\x80\x8a",
+          "\xe2\x80\xa8\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"})
+        ok(is_blank(text), "white space alone is blank");
+    for (const char *text : {"", "a", "  a", "a ", "\x08", "\x0e", "\x1f", "\xe2\x80\x8b",
+                             "\xef\xbb\xbf", "\xe1\xa0\x8e"})
+        ok(!is_blank(text), "text and invisible characters are not blank");
+}
+
 int main() {
+    blank();
     is(unicode_version(), utf8proc_unicode_version(), "the version of the tables");
     ascii();
     languages();

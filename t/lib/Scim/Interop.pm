@@ -20,6 +20,7 @@ my $urn = 'urn:ietf:params:scim:';
 my %name = (
     User => "${urn}schemas:core:2.0:User", Group => "${urn}schemas:core:2.0:Group",
     Enterprise => "${urn}schemas:extension:enterprise:2.0:User", PatchOp => "${urn}api:messages:2.0:PatchOp",
+    Custom => 'urn:example:params:scim:schemas:extension:interop:2.0:User',
     ListResponse => "${urn}api:messages:2.0:ListResponse", Error => "${urn}api:messages:2.0:Error",
     nobody => '01930000-0000-7000-8000-00000000dead',
 );
