@@ -29,6 +29,20 @@ void erase_empty(std::vector<Element> &elements) {
     elements.erase(std::remove_if(elements.begin(), elements.end(), is_empty), elements.end());
 }
 
+// RFC 7643 2.2: a value that is immutable stays as long as its element does.
+bool is_immutable_part(const Attr &attr) {
+    return attr.parent && attr.parent->def->multi_valued &&
+           attr.def->mutability == Mutability::immutable;
+}
+
+Error immutable_part(const Attr &part) {
+    return bad_request(
+        ScimType::mutability,
+        "\"" + part.path +
+            "\" is immutable: an element that has a value of it keeps it; the element "
+            "can be removed as a whole");
+}
+
 bool is_primary(const Slot &slot, const Element &element) {
     return std::any_of(element.leaves.begin(), element.leaves.end(),
                        [&](const Leaf &leaf) { return slot.identity.is_primary(leaf); });
@@ -61,6 +75,7 @@ class PatchApplication {
     void remove_part(const PatchStep &step, Element &element);
     Outcome create(const PatchStep &step, Slot &slot);
     void change(const PatchStep &step, Element &element);
+    void remove_value(const Attr &part, Element &element);
     void set_all(PatchOp op, Element &element, const LeafRange &range);
     void set(PatchOp op, Element &element, const Leaf &value);
     void claim_primary(Slot &slot, size_t winner);
@@ -82,6 +97,7 @@ class PatchApplication {
     std::vector<Slot> slots_;
     std::vector<uint16_t> places_;  // by rank: in slots_, from 1; 0 for what is not touched
     PatchWork work_;
+    const Attr *broken_ = nullptr;  // an immutable part that a step changes in an element
 };
 
 Outcome Patch::apply(const TypeView &type, Resource &resource, Report &report) const {
@@ -91,10 +107,11 @@ Outcome Patch::apply(const TypeView &type, Resource &resource, Report &report) c
 
 Outcome PatchApplication::run() {
     take_apart();
-    for (const PatchStep &step : patch_.steps_)
-        if (auto r = make(step); !r) {
-            return in_operation(step.operation, "", std::move(r.error()));
-        }
+    for (const PatchStep &step : patch_.steps_) {
+        auto r = make(step);
+        if (r && broken_) r = immutable_part(*broken_);
+        if (!r) return in_operation(step.operation, "", std::move(r.error()));
+    }
     return put_together();
 }
 
@@ -292,7 +309,8 @@ void PatchApplication::change(const PatchStep &step, Element &element) {
     if (step.op == PatchOp::replace && step.filter && !step.part) {
         const std::vector<const Attr *> &pinned = step.filter->pinned;
         auto goes = [&](const Leaf &leaf) {
-            return !std::count(pinned.begin(), pinned.end(), type_.by_number(leaf.attr));
+            const Attr *attr = type_.by_number(leaf.attr);
+            return !is_immutable_part(*attr) && !std::count(pinned.begin(), pinned.end(), attr);
         };
         std::vector<Leaf> &leaves = element.leaves;
         leaves.erase(std::remove_if(leaves.begin(), leaves.end(), goes), leaves.end());
@@ -317,7 +335,10 @@ void PatchApplication::set(PatchOp op, Element &element, const Leaf &value) {
         std::vector<Leaf> &leaves = element.leaves;
         leaves.insert(std::find_if(leaves.begin(), leaves.end(), after),
                       {value.attr, 0, value.json});
-    } else if (op == PatchOp::add && attr.parent && attr.def->multi_valued) {
+        return;
+    }
+    const std::string_view before = leaf->json;
+    if (op == PatchOp::add && attr.parent && attr.def->multi_valued) {
         // Made anew for each element, and kept.
         work_.note(1 + (leaf->json.size() + value.json.size()) / 2);
         if (work_.too_much()) return;
@@ -329,6 +350,7 @@ void PatchApplication::set(PatchOp op, Element &element, const Leaf &value) {
     } else {
         leaf->json = value.json;
     }
+    if (is_immutable_part(attr) && leaf->json != before) broken_ = &attr;
 }
 
 // ---- Removing ----
@@ -353,16 +375,21 @@ Outcome PatchApplication::remove_all(const PatchStep &step, Slot &slot, const Ta
     return Done{};
 }
 
+void PatchApplication::remove_value(const Attr &part, Element &element) {
+    if (is_immutable_part(part)) broken_ = &part;
+    element.remove(part);
+}
+
 void PatchApplication::remove_part(const PatchStep &step, Element &element) {
     const Attr &part = *step.part;
     Leaf *leaf = element.find(part);
     if (!leaf) return;
-    if (!step.listed) return element.remove(part);
+    if (!step.listed) return remove_value(part, element);
     const std::string_view listed = value(step.values.first).json;
     work_.note_text(part, leaf->json);
     work_.note_text(part, listed);
     if (!part.def->multi_valued) {
-        if (comparable(part, leaf->json) == comparable(part, listed)) element.remove(part);
+        if (comparable(part, leaf->json) == comparable(part, listed)) remove_value(part, element);
         return;
     }
     work_.note(leaf->json.size() + listed.size());
@@ -371,9 +398,27 @@ void PatchApplication::remove_part(const PatchStep &step, Element &element) {
     std::vector<std::string_view> left;
     for (std::string_view one : values_of(leaf->json))
         if (!going.count(comparable(part, one))) left.push_back(one);
-    if (left.empty()) return element.remove(part);
+    if (left.empty()) return remove_value(part, element);
+    if (is_immutable_part(part) && left.size() < values_of(leaf->json).size()) broken_ = &part;
     leaf->json = resource_.keep(array_of(left));
     element.hash = 0;
+}
+
+Error Patch::without_required(const Attr *missing, Error error) const {
+    auto removes_extension = [](const PatchStep &step) {
+        return step.op == PatchOp::remove && step.attr->extension >= 0;
+    };
+    if (!missing) {
+        if (std::any_of(steps_.begin(), steps_.end(), removes_extension))
+            error.type = ScimType::mutability;
+        return error;
+    }
+    const Attr *top = missing->parent ? missing->parent : missing;
+    auto last = std::find_if(steps_.rbegin(), steps_.rend(),
+                             [&](const PatchStep &step) { return step.attr == top; });
+    if (last == steps_.rend()) return error;
+    if (last->op == PatchOp::remove) error.type = ScimType::mutability;
+    return in_operation(last->operation, "", std::move(error));
 }
 
 Error Patch::in_last_operation(const Attr &attr, Error error) const {

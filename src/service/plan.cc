@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <string>
 #include <tuple>
 
+#include "scim/same_element.h"
 #include "service/command.h"
 #include "service/conditions.h"
 #include "service/plan_parts.h"
@@ -90,13 +93,48 @@ std::vector<Leaf> leaves_of(const std::vector<Leaf> &leaves, AttrNumber number) 
     return some;
 }
 
+// The values of an immutable part by the element they belong to, as far as elements can be told
+// apart without it (same_element.h).
+std::map<std::string, std::string_view> values_by_element(const TypeView &type, const Attr &part,
+                                                          const std::vector<Leaf> &leaves) {
+    const ElementIdentity identity(*part.parent);
+    std::map<std::string, std::string_view> values;
+    for (auto first = leaves.begin(); first != leaves.end();) {
+        auto same = [&](const Leaf &leaf) {
+            return leaf.element == first->element && top_of(type, leaf.attr) == part.parent;
+        };
+        const auto last = same(*first) ? std::find_if_not(first, leaves.end(), same) : first + 1;
+        for (auto leaf = first; leaf != last; ++leaf)
+            if (leaf->attr == part.number)
+                values[identity.text(&*first, &*first + (last - first))] = leaf->json;
+        first = last;
+    }
+    return values;
+}
+
+// An element that is known by its type and value keeps what is immutable in it. A PATCH of a part is
+// refused when it is applied; this is for a list that is sent as a whole.
+bool has_other_element(const TypeView &type, const Attr &part, const std::vector<Leaf> &before,
+                       const std::vector<Leaf> &after) {
+    const auto was = values_by_element(type, part, before);
+    for (const auto &[element, value] : values_by_element(type, part, after)) {
+        const auto old = was.find(element);
+        if (old != was.end() && old->second != value) return true;
+    }
+    return false;
+}
+
 // Of an attribute that differs: whether it, or a part of it, is immutable and has lost its value.
 const Attr *broken_immutable(const TypeView &type, const Attr &top, const std::vector<Leaf> &before,
                              const std::vector<Leaf> &after) {
     if (top.def->mutability == Mutability::immutable)
         return has_top(type, before, &top) ? &top : nullptr;
     for (const Attr *part : top.subs) {
-        if (part->def->mutability != Mutability::immutable || !is_single_part(*part)) continue;
+        if (part->def->mutability != Mutability::immutable) continue;
+        if (!is_single_part(*part)) {
+            if (has_other_element(type, *part, before, after)) return part;
+            continue;
+        }
         std::vector<Leaf> was = leaves_of(before, part->number),
                           is = leaves_of(after, part->number);
         if (!was.empty() && (is.empty() || is[0].json != was[0].json)) return part;
@@ -302,9 +340,7 @@ Result<Plan> plan_existing(const Command &command, store::Directory &directory, 
             if (!applied) return applied.error();
             const Attr *missing = nullptr;
             auto complete = check_required(type, resource, &missing);
-            if (!complete)
-                return missing ? command.patch.in_last_operation(*missing, complete.error())
-                               : complete.error();
+            if (!complete) return command.patch.without_required(missing, complete.error());
             return plan_update(
                 command, directory,
                 {*record, version, before, resource.leaves, command.patch.members()});
