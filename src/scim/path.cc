@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "scim/json.h"
+#include "scim/name.h"
 #include "scim/secret.h"
 #include "scim/text.h"
 #include "scim/unicode.h"
@@ -11,26 +12,8 @@ namespace scim {
 
 namespace {
 
-bool is_letter(char c) {
-    const char lower = ascii_lower(c);
-    return lower >= 'a' && lower <= 'z';
-}
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// RFC 7643 2.1, and "$ref".
-bool is_name(std::string_view s) {
-    if (!s.empty() && s[0] == '$') s.remove_prefix(1);
-    return !s.empty() && is_letter(s[0]) && std::all_of(s.begin(), s.end(), [](char c) {
-        return is_letter(c) || is_digit(c) || c == '-' || c == '_';
-    });
-}
-
 // Characters of RFC 8141 URNs and of names.
-bool is_urn_character(char c) {
-    return is_letter(c) || is_digit(c) ||
-           std::string_view("-._~%!$&'*+,;=:@/").find(c) != std::string_view::npos;
-}
+bool is_urn_character(char c) { return consists_of(std::string_view(&c, 1), "-._~%!$&'*+,;=:@/"); }
 
 class PathParser {
   public:
@@ -83,7 +66,7 @@ Result<std::optional<Path>> PathParser::parse() {
     if (*known)
         if (auto r = brackets(end); !r) return r.error();
     if (end == text_.size()) return *known ? std::optional(std::move(path_)) : std::nullopt;
-    if (text_[end] != '.' || !is_name(text_.substr(end + 1)))
+    if (text_[end] != '.' || !is_sub_attribute_name(text_.substr(end + 1)))
         return wrong(end, "expected \".\" and the name of a part, or the end");
     if (!*known) return std::optional<Path>();
     known = part(text_.substr(end + 1));
@@ -143,8 +126,9 @@ Outcome PathParser::check_form(std::string_view name) const {
         return Done{};
     }
     const size_t dot = name.find('.');
-    if (!is_name(name.substr(0, dot))) return wrong(0, "expected the name of an attribute");
-    if (dot != name.npos && !is_name(name.substr(dot + 1)))
+    if (!is_attribute_name(name.substr(0, dot)))
+        return wrong(0, "expected the name of an attribute");
+    if (dot != name.npos && !is_sub_attribute_name(name.substr(dot + 1)))
         return wrong(dot + 1, "expected the name of a part");
     return Done{};
 }

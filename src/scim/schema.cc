@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "scim/name.h"
 #include "scim/target.h"
 #include "scim/text.h"
 
@@ -66,18 +67,6 @@ constexpr size_t max_attributes = 256;
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool consists_of(std::string_view text, std::string_view others) {
-    for (char c : text)
-        if (!is_letter(c) && !is_digit(c) && others.find(c) == others.npos) return false;
-    return true;
-}
-
-// RFC 7643 2.1, and `$ref`, which breaks that grammar (E8924).
-bool is_name(std::string_view text, bool part) {
-    if (part && text == "$ref") return true;
-    return !text.empty() && is_letter(text[0]) && consists_of(text, "$-_");
-}
 
 // A URN as RFC 8141 has it, or another URI, as long as no character of it means something in a
 // filter, in a list of names or in a URL.
@@ -298,9 +287,10 @@ Attribute AttributeLoader::load(const json_t *object, std::string where, const s
     if (def.name.empty()) in.report("\"name\" is missing, expected the name of an attribute");
     std::string path = owner.empty() ? def.name : owner + "." + def.name;
     in.locate(at_attribute(path));
-    if (!is_name(def.name, level > 0))
+    if (level > 0 ? !is_sub_attribute_name(def.name) : !is_attribute_name(def.name))
         in.report(
-            "this cannot be a name, expected a letter and then letters, digits, \"-\" or \"_\"");
+            "this cannot be a name, expected a letter and then letters, digits, \"$\", \"-\" or "
+            "\"_\"");
     load_characteristics(in, def);
     load_parts(in, def, path, level);
     check_characteristics(in, def);
@@ -366,9 +356,7 @@ Result<ResourceType> load_resource_type(const json_t *definition) {
     Loading loading;
     Keywords in(loading, definition, "the resource type");
     ResourceType type;
-    type.name = in.needed(
-        "name", [](std::string_view text) { return is_name(text, false); },
-        "a name such as \"Device\"");
+    type.name = in.needed("name", is_attribute_name, "a name such as \"Device\"");
     if (std::string id = in.text("id"); !id.empty() && id != type.name)
         in.report("\"id\" is " + quoted(id) + ", expected it to be equal to \"name\"");
     type.description = in.text("description");
