@@ -103,7 +103,7 @@ is $c->request(GET => "$users/$new->{json}{id}")->{status}, 404, 'what was creat
 is $t->request(GET => $users, token => $revoked)->{status}, 401, 'a token that was revoked before the backup stays revoked';
 is_user $c->request(POST => $users, json => Scim::user('new')), 201, 'the restored store can be written';
 is verified($t->{store}), $count + 1, 'with the new one';
-is files($t->{store}), 'data.mdb lock.mdb', 'the store has no other files';
+is files($t->{store}), 'data.mdb faults lock.mdb', 'the store has no other files';
 
 # --- a damaged backup is found before the store is touched
 

@@ -81,7 +81,8 @@ void StoreSlot::close() {
 void StoreSlot::log_problem(std::string problem) {
     if (problem == logged_) return;
     logged_ = std::move(problem);
-    ngx_log_error(NGX_LOG_ERR, log_, 0, "scim: %s; its locations answer 503 until this is mended",
+    const ngx_uint_t level = store::is_suspended(conf_.path) ? NGX_LOG_ALERT : NGX_LOG_ERR;
+    ngx_log_error(level, log_, 0, "scim: %s; its locations answer 503 until this is mended",
                   logged_.c_str());
 }
 
@@ -98,6 +99,7 @@ void StoreSlot::open_store() {
     service::Store::Options options;
     options.env.directory = conf_.path;
     options.env.map_size = size_t(conf_.size);
+    options.env.is_worker = true;
     options.declaration = conf_.declaration;
     options.retention = main_.retention;
     std::string why;

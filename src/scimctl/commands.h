@@ -43,6 +43,11 @@ struct LogArguments {
 };
 int log(const Globals &globals, const LogArguments &arguments);
 
-int verify(const Globals &globals);
+// `one_snapshot`: all rows are read in one transaction.
+int verify(const Globals &globals, bool one_snapshot);
+
+
+// Ends the suspension of the store (store/fault_guard.h).
+int store_resume(const Globals &globals);
 
 }  // namespace scim::scimctl

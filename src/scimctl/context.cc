@@ -69,7 +69,9 @@ bool is_empty(const std::string &directory) {
     if (dir == nullptr) return false;
     while (const dirent *entry = readdir(dir.get())) {
         std::string_view name = entry->d_name;
-        if (name != "." && name != ".." && name != "lock.mdb" && name != "data.mdb") return false;
+        if (name != "." && name != ".." && name != "lock.mdb" && name != "data.mdb" &&
+            name != "faults")
+            return false;
     }
     return true;
 }

@@ -148,6 +148,15 @@ void declare_log(CLI::App &app, const Globals &globals, Run &chosen) {
         ->capture_default_str();
 }
 
+void declare_store(CLI::App &app, const Globals &globals, Run &chosen) {
+    CLI::App *group =
+        app.add_subcommand("store", "Serve a suspended store again")->require_subcommand(1);
+    command(*group, "resume",
+            "End the suspension of a store in which workers of nginx died; check it first with "
+            "verify",
+            chosen, [&globals] { return store_resume(globals); });
+}
+
 void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
     auto typed = std::make_shared<GetArguments>();
     CLI::App *get_command = command(app, "get", "Show a resource as the server would", chosen,
@@ -159,9 +168,14 @@ void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
     get_command->add_option("ID", typed->id, "The resource's id")->required();
     declare_find(app, globals, chosen);
     declare_log(app, globals, chosen);
+    auto one_snapshot = std::make_shared<bool>(false);
     command(app, "verify",
-            "Check every record, index row, membership and counter against each other", chosen,
-            [&globals] { return verify(globals); });
+            "Check the pages of the store, and every record, index row, membership and counter "
+            "against each other",
+            chosen, [=, &globals] { return verify(globals, *one_snapshot); })
+        ->add_flag("--snapshot", *one_snapshot,
+                   "Read all rows in one transaction; while it runs, pages that nginx frees are "
+                   "not reused, and the file grows");
 }
 
 // CLI11 says of an unknown command only that one is required.
@@ -189,6 +203,7 @@ int run(int argc, char **argv, Globals &globals) {
     declare_tenant(app, globals, chosen);
     declare_token(app, globals, chosen);
     declare_data(app, globals, chosen);
+    declare_store(app, globals, chosen);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success &e) {

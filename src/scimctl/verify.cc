@@ -1,11 +1,28 @@
-// scimctl verify: the store checked against itself.
+// scimctl verify: the store checked against itself, in a child process, because a damaged page may
+// end it.
 
 #include "store/verify.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
 #include "scimctl/commands.h"
+#include "store/verify_pages.h"
 
 namespace scim::scimctl {
 
 namespace {
+
+struct Result {
+    store::PageReport pages;
+    store::VerifyReport rows;
+    uint64_t problem_count() const { return pages.problem_count + rows.problem_count; }
+};
 
 struct Count {
     const char *name;   // in JSON
@@ -13,69 +30,126 @@ struct Count {
     uint64_t value;
 };
 
-std::vector<Count> counts_of(const store::VerifyReport &report) {
-    return {{"tenants", "tenants", report.tenants},
-            {"removing", "tenants being removed", report.removing},
-            {"tokens", "tokens", report.tokens},
-            {"resources", "resources", report.resources},
-            {"indexRows", "index rows", report.index_rows},
-            {"memberships", "memberships", report.memberships},
-            {"changes", "changes", report.changes},
-            {"refusals", "refusals", report.refusals},
-            {"unsweptRows", "rows still to be removed", report.unswept_rows}};
+std::vector<Count> counts_of(const Result &result) {
+    const store::VerifyReport &report = result.rows;
+    return {
+        {"tenants", "tenants", report.tenants},
+        {"removing", "tenants being removed", report.removing},
+        {"tokens", "tokens", report.tokens},
+        {"resources", "resources", report.resources},
+        {"indexRows", "index rows", report.index_rows},
+        {"memberships", "memberships", report.memberships},
+        {"changes", "changes", report.changes},
+        {"refusals", "refusals", report.refusals},
+        {"unsweptRows", "rows still to be removed", report.unswept_rows},
+        {"uncompared", "counters not compared, because they changed meanwhile", report.uncompared},
+        {"pages", "pages", result.pages.pages},
+        {"freePages", "free pages", result.pages.free_pages}};
 }
 
-store::RowWriter as_json(const store::VerifyReport &report) {
+void add_problem(std::string &rows, std::string_view database, std::string_view key,
+                 std::string_view text) {
+    store::RowWriter row;
+    row.text("database", database).text("key", key).text("problem", text);
+    if (rows.back() != '[') rows += ',';
+    rows += row.done();
+}
+
+store::RowWriter as_json(const Result &result) {
     store::RowWriter json, counts;
-    json.number("problemCount", int64_t(report.problem_count));
+    json.number("problemCount", int64_t(result.problem_count()));
     std::string &rows = json.member("problems");
     rows += '[';
-    for (const store::Problem &problem : report.problems) {
-        store::RowWriter row;
-        row.text("database", database_name(problem.db))
-            .text("key", problem.key)
-            .text("problem", problem.text);
-        if (rows.back() != '[') rows += ',';
-        rows += row.done();
-    }
+    for (const std::string &text : result.pages.problems) add_problem(rows, "", "", text);
+    for (const store::Problem &problem : result.rows.problems)
+        add_problem(rows, database_name(problem.db), problem.key, problem.text);
     rows += ']';
-    for (const Count &count : counts_of(report)) counts.number(count.name, int64_t(count.value));
+    for (const Count &count : counts_of(result)) counts.number(count.name, int64_t(count.value));
     json.member("counts") += counts.done();
     return json;
 }
 
-std::string as_text(const store::VerifyReport &report) {
+std::string as_text(const Result &result) {
     std::string text;
-    for (const store::Problem &problem : report.problems)
+    for (const std::string &problem : result.pages.problems) text += problem + '\n';
+    for (const store::Problem &problem : result.rows.problems)
         text += std::string(database_name(problem.db)) + ": " + problem.key + ": " + problem.text +
                 '\n';
     std::string checked;
-    for (const Count &count : counts_of(report))
+    for (const Count &count : counts_of(result))
         if (count.value != 0)
             checked +=
                 (checked.empty() ? "" : ", ") + std::to_string(count.value) + " " + count.words;
     text += "Checked " + (checked.empty() ? "an empty store" : checked) + ".\n";
-    if (report.problem_count == 0) return text + "No problem found.";
-    text += std::to_string(report.problem_count) +
-            (report.problem_count == 1 ? " problem" : " problems") + " found";
-    if (report.problem_count > report.problems.size())
-        text += ", " + std::to_string(report.problems.size()) + " of them shown";
+    if (result.pages.unknown_format) text += "The pages are of a format that is not checked.\n";
+    const uint64_t count = result.problem_count();
+    const size_t shown = result.pages.problems.size() + result.rows.problems.size();
+    if (count == 0) return text + "No problem found.";
+    text += std::to_string(count) + (count == 1 ? " problem" : " problems") + " found";
+    if (count > shown) text += ", " + std::to_string(shown) + " of them shown";
+    if (result.pages.unreadable)
+        text += ". Rows were not checked, because a page of a tree is damaged; restore a backup";
+    else if (result.pages.problem_count != 0)
+        text +=
+            ". The list of free pages is damaged: a write may destroy what is there; stop nginx "
+            "and restore a backup";
     return text + ".";
+}
+
+Result check(store::Env &env, bool one_snapshot) {
+    Result result;
+    result.pages = store::verify_pages(env);
+    if (result.pages.unreadable) return result;
+    store::Reader reader(env);
+    if (one_snapshot) {
+        store::ReadTxn txn(reader);
+        result.rows = store::verify(txn);
+    } else {
+        store::ShortSnapshots snapshots(reader);
+        result.rows = store::verify(snapshots);
+    }
+    return result;
+}
+
+int verify_here(const Globals &globals, bool one_snapshot) {
+    auto store = open_store(globals, Access::read);
+    if (store == nullptr) return exit_store;
+    Result result = check(store->env(), one_snapshot);
+    if (!print(globals, as_text(result), as_json(result))) return exit_store;
+    return result.problem_count() == 0 ? exit_ok : exit_refused;
+}
+
+// NOLINTNEXTLINE(bugprone-exception-escape): a child that fails ends here
+[[noreturn]] void run_child(const Globals &globals, bool one_snapshot) {
+    int code = exit_store;
+    try {
+        code = verify_here(globals, one_snapshot);
+    } catch (const std::exception &e) {
+        fail(globals, exit_store, e.what());
+    }
+    std::fflush(nullptr);
+    _exit(code);
 }
 
 }  // namespace
 
-int verify(const Globals &globals) {
-    auto store = open_store(globals, Access::read);
-    if (store == nullptr) return exit_store;
-    store::Reader reader(store->env());
-    store::ReadTxn txn(reader);
-    if (!txn.good())
+int verify(const Globals &globals, bool one_snapshot) {
+    pid_t child = fork();
+    if (child == 0) run_child(globals, one_snapshot);
+    int status = 0;
+    pid_t ended = child;
+    while (child > 0 && (ended = waitpid(child, &status, 0)) < 0 && errno == EINTR) continue;
+    if (ended < 0)
         return fail(globals, exit_store,
-                    "the store cannot be read: " + std::string(to_string(txn.error())));
-    store::VerifyReport report = store::verify(txn);
-    if (!print(globals, as_text(report), as_json(report))) return exit_store;
-    return report.problem_count == 0 ? exit_ok : exit_refused;
+                    std::string("cannot run the check: ") + std::strerror(errno));
+    if (WIFEXITED(status)) return WEXITSTATUS(status);
+    const int signal = WTERMSIG(status);
+    if (signal != SIGSEGV && signal != SIGBUS && signal != SIGABRT)
+        return fail(globals, exit_store,
+                    std::string("the check was ended by a signal: ") + strsignal(signal));
+    return fail(globals, exit_refused,
+                std::string("a page is damaged: the check was ended by a signal (") +
+                    strsignal(signal) + "); restore a backup");
 }
 
 }  // namespace scim::scimctl

@@ -13,7 +13,7 @@ std::string unquoted(std::string_view json) {
     return text;
 }
 
-// Two long values may share a digest: the record tells.
+// The record decides: two long values may share a digest, and a row of the index may be damaged.
 bool really_has(const TypeView &type, const store::RecordView &record, const IndexDef &index,
                 const Leaf &wanted) {
     std::vector<Leaf> leaves;
@@ -53,8 +53,7 @@ Outcome check_unique(const Command &command, const std::vector<Leaf> &leaves,
             if (owner == command.id) continue;
             auto record = directory.record(index->type, owner);
             if (!record) continue;
-            if (store::is_digest(value) && !really_has(*command.type, *record, *index, *leaf))
-                continue;
+            if (!really_has(*command.type, *record, *index, *leaf)) continue;
             return command.patch.in_last_operation(
                 *attr, taken(*command.type, *attr, *leaf, owner, *record));
         }

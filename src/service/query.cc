@@ -52,6 +52,8 @@ class Search::Side {
 
     // Takes the leaves of a resource, for matches() and append_key(); false if it is damaged.
     bool take(const Id &id, const store::RecordView &record);
+    // True at little cost if the filter is `eq` and the first value is the same ASCII text.
+    bool matches_first(const store::RecordView &record) const;
     // Of these leaves, for a Watch.
     size_t effort() const;
     bool matches() const { return !filter || filter->matches(subject_); }
@@ -156,6 +158,18 @@ size_t Search::Side::effort() const {
     }
     return looked_at * (filter ? filter->terms() : 0) +
            made * made_byte * (filter && keys_ ? 2 : 1);
+}
+
+bool Search::Side::matches_first(const store::RecordView &record) const {
+    const FilterNode &node = filter->node(filter->root());
+    if (node.kind != FilterNode::Kind::term || node.op != FilterOp::eq || node.attr == nullptr)
+        return false;
+    store::Bytes json = record.first(node.attr->number);
+    const bool is_text = json.size() >= 2 && json.front() == '"';
+    if (!is_text) return false;
+    const std::string_view text = json.substr(1, json.size() - 2);
+    return node.attr->matching == Matching::exact ? text == node.value.key
+                                                  : ascii_iequals(text, node.value.key);
 }
 
 Search::Search(Snapshot &snapshot, store::Directory &directory, const Request &request,
@@ -298,6 +312,12 @@ Hits Search::run(Watch &watch) {
     }
     if (sorter) hits.page = sorter->take(start, page_.count);
     return hits;
+}
+
+bool Search::confirms(const Hit &hit, const store::RecordView &record) {
+    Side &side = *sides_[hit.type];
+    if (!side.filter || side.looks_at_records() || side.matches_first(record)) return true;
+    return side.take(hit.id, record) && side.matches();
 }
 
 // Counts a resource that matches, and keeps it if it is on the page.

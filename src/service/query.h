@@ -41,6 +41,10 @@ class Search {
     // The hits are not all there if the watch was stopped. REQUIRES: prepared.
     Hits run(Watch &watch);
 
+    // False if the record does not have what the query asks for: an index row that led to it is
+    // damaged. REQUIRES: a hit of run().
+    bool confirms(const Hit &hit, const store::RecordView &record);
+
     // One line; REQUIRES: prepared.
     std::string explain() const;
 

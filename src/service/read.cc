@@ -104,11 +104,12 @@ class PageWriter {
                         });
         end();
     }
-    void write_hits(const Hits &hits, uint64_t start) {
+    void write_hits(Search &search, const Hits &hits, uint64_t start) {
         begin(hits.total, start, hits.page.size());
         for (const Hit &hit : hits.page) {
             auto record = directory_.record(renderings_[hit.type].type.number, hit.id);
             if (!outlet_.go_on(record ? record->bytes().size() : 0)) break;
+            if (record && !search.confirms(hit, *record)) snapshot_.txn.fail(store::Errc::damaged);
             add(hit.type, hit.id, record);
             if (!snapshot_.txn.good()) break;
         }
@@ -196,7 +197,7 @@ Result<Reading> read_list(Snapshot &snapshot, const Actor &actor, const Request 
     } else {
         Hits hits = search.run(watch);
         if (on_loop && !writer.is_short(hits.page)) return Reading::deferred;
-        if (!watch.stopped()) writer.write_hits(hits, page.start);
+        if (!watch.stopped()) writer.write_hits(search, hits, page.start);
     }
     return ended(snapshot, watch, outlet);
 }

@@ -54,6 +54,18 @@ const char *const db_names[db_count] = {
 MDB_val to_val(Bytes b) { return {b.size(), const_cast<char *>(b.data())}; }
 Bytes to_bytes(const MDB_val &v) { return {static_cast<const char *>(v.mv_data), v.mv_size}; }
 
+// A death meanwhile is one inside the store.
+class Inside {
+  public:
+    explicit Inside(std::atomic<int> &active) : active_(active) { active_.fetch_add(1); }
+    ~Inside() { active_.fetch_sub(1); }
+    Inside(const Inside &) = delete;
+    Inside &operator=(const Inside &) = delete;
+
+  private:
+    std::atomic<int> &active_;
+};
+
 // LMDB's locks belong to the process: the second close of one file would drop those of the first. A
 // function-local object without a destructor: it must outlive every Env.
 struct OpenFiles {
@@ -77,6 +89,7 @@ std::string_view to_string(Errc code) {
         case Errc::map_resized: return "the map was grown by another process";
         case Errc::readers_full: return "no reader slot is free";
         case Errc::panic: return "LMDB must be reopened after a failed write";
+        case Errc::suspended: return "the store is suspended; the error log says why";
         case Errc::damaged: return "the store is damaged";
         case Errc::denied: return "permission denied or read-only";
         case Errc::invalid: return "an invalid argument for LMDB";
@@ -106,6 +119,12 @@ std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
         env->inode_ = st.st_ino;
         env->registered_ = true;
     }
+    if (options.is_worker) env->guard_ = FaultGuard::open(options.directory, env->active_);
+    if (env->is_suspended()) {
+        why = suspension_text(options.directory);
+        return nullptr;
+    }
+    const Inside inside(env->active_);
     int rc = mdb_env_create(&env->env_);
     if (rc == 0) rc = mdb_env_set_maxdbs(env->env_, db_count);
     if (rc == 0) rc = mdb_env_set_maxreaders(env->env_, options.max_readers);
@@ -150,6 +169,7 @@ Env::~Env() {
 }
 
 Errc Env::open_handles(bool create) {
+    const Inside inside(active_);
     MDB_txn *txn = nullptr;
     int rc = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
     // A process that opens while another grows the map learns of it from its first transaction.
@@ -201,6 +221,11 @@ bool Env::in_place() const {
     if (mdb_env_get_fd(env_, &fd) != 0 || fstat(fd, &opened) != 0) return false;
     if (stat((directory_ + "/data.mdb").c_str(), &on_disk) != 0) return false;
     return on_disk.st_dev == opened.st_dev && on_disk.st_ino == opened.st_ino;
+}
+
+int Env::descriptor() const {
+    mdb_filehandle_t fd;
+    return mdb_env_get_fd(env_, &fd) == 0 ? fd : -1;
 }
 
 // Who fails to write the meta page is told of an input/output error or a full disk; MDB_PANIC is for
@@ -270,6 +295,10 @@ Reader::~Reader() {
 }
 
 ReadTxn::ReadTxn(Reader &reader) : Txn(reader.env_) {
+    if (env_.is_suspended()) {
+        error_ = Errc::suspended;
+        return;
+    }
     for (int attempt = 0; attempt < 4; attempt++) {
         entered_ = env_.enter();
         if (!entered_) {
@@ -299,6 +328,10 @@ ReadTxn::~ReadTxn() {
 }
 
 WriteTxn::WriteTxn(Env &env) : Txn(env) {
+    if (env_.is_suspended()) {
+        error_ = Errc::suspended;
+        return;
+    }
     for (int attempt = 0; attempt < 1000; attempt++) {
         entered_ = env_.enter();
         if (!entered_) {

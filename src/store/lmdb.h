@@ -20,6 +20,8 @@
 #include <string>
 #include <string_view>
 
+#include "store/fault_guard.h"
+
 struct MDB_env;
 struct MDB_txn;
 struct MDB_cursor;
@@ -38,6 +40,7 @@ enum class Errc : uint8_t {
                    // and this one is too busy to adopt it: try again
     readers_full,  // every reader slot is taken by a live process
     panic,         // a failed meta page write: only reopening heals
+    suspended,     // workers died inside the store: fault_guard.h
     damaged,       // bytes that no version of this code wrote
     denied,        // permissions, or a read-only file system
     invalid,       // a key or value that LMDB cannot hold: a mistake of ours
@@ -69,6 +72,9 @@ struct EnvOptions {
     // Two a worker, and up to six while long reads run, of two generations of workers, and tools.
     // Whoever makes the lock file decides for as long as it is open anywhere.
     unsigned max_readers = 4096;
+    // A worker of nginx: its deaths inside the store are counted, and a store that they have
+    // suspended is not opened (fault_guard.h).
+    bool is_worker = false;
 };
 
 struct EnvInfo {
@@ -101,6 +107,8 @@ class Env {
     // True if data.mdb is still the file that was opened.
     bool in_place() const;
     const std::string &directory() const { return directory_; }
+    // data.mdb, to be read only. Never closed by the caller.
+    int descriptor() const;
 
   private:
     friend class Txn;
@@ -113,6 +121,7 @@ class Env {
     Errc fill_up();
     Errc open_handles(bool create);
     bool has_panicked();
+    bool is_suspended() const { return guard_ != nullptr && guard_->suspended(); }
     bool enter();  // false while the map is being adopted
     void leave();
     Errc adopt_map();
@@ -127,6 +136,7 @@ class Env {
     // transaction in this process.
     std::atomic<int> active_{0};
     std::atomic<bool> adopting_{false};
+    std::unique_ptr<FaultGuard> guard_;  // reads active_
 };
 
 class Txn {

@@ -1,13 +1,16 @@
 #pragma once
-// What the parts of verify() share: the snapshot, the report in the making, and who is a tenant.
+// What the parts of verify() share: the snapshots, the report in the making, the catalog, and which
+// tenants there are.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "scim/catalog.h"
 #include "scim/id.h"
 #include "store/bytes.h"
+#include "store/format.h"
 #include "store/keys.h"
 #include "store/tenants.h"
 #include "store/verify.h"
@@ -19,22 +22,40 @@ std::string hex_text(Bytes bytes);
 
 class Verification {
   public:
-    Verification(Txn &txn, size_t limit) : txn(txn), limit_(limit) {}
+    Verification(Snapshots &snapshots, size_t limit) : snapshots_(snapshots), limit_(limit) {}
 
-    Txn &txn;
+    Txn &txn() { return snapshots_.txn(); }
+    // Another number for another snapshot.
+    uint64_t snapshot() const { return snapshot_; }
+
     VerifyReport report;
-    std::shared_ptr<const Catalog> catalog;  // nullptr if it cannot be read
+    std::shared_ptr<const Catalog> catalog;  // of this snapshot; nullptr if it cannot be read
 
     void problem(Db db, std::string key, std::string text) {
         report.problem_count++;
         if (report.problems.size() < limit_)
             report.problems.push_back({db, std::move(key), std::move(text)});
     }
+    // `each(key, value)` for the rows of a database in their order. The snapshot may be another one
+    // for each.
     template <class Each>
     void each_row(Db db, Each &&each) {
-        Cursor cursor(txn, db);
-        for (bool more = cursor.seek(""); more; more = cursor.next())
-            each(cursor.key(), cursor.value());
+        std::optional<Cursor> cursor;
+        cursor.emplace(txn(), db);
+        bool more = cursor->seek("");
+        while (more) {
+            bool due = snapshots_.is_due(cursor->key().size() + cursor->value().size());
+            std::string last(due ? cursor->key() : Bytes());
+            each(cursor->key(), cursor->value());
+            if (due && txn().good()) {
+                cursor.reset();
+                renew();
+                cursor.emplace(txn(), db);
+                more = cursor->seek(last);
+                if (!more || cursor->key() != last) continue;
+            }
+            more = cursor->next();
+        }
         end_of_strangers();
     }
     // `each` for the rows of active tenants whose keys are of the right size.
@@ -60,6 +81,7 @@ class Verification {
         strangers_++;
         return false;
     }
+    bool exists(TenantNumber tenant) { return known(tenant) == Known::active; }
     // Declared or not; nullptr if there is none.
     const CatalogRows::TypeRow *type_row(TypeNumber number) const {
         if (catalog == nullptr) return nullptr;
@@ -81,12 +103,22 @@ class Verification {
 
     Known known(TenantNumber tenant) {
         if (tenant == asked_ && tenant != 0) return answer_;
-        auto found = find_tenant(txn, tenant);
+        auto found = find_tenant(txn(), tenant);
         asked_ = tenant;
         answer_ = !found                                ? Known::unknown
                   : found->state == TenantState::active ? Known::active
                                                         : Known::removing;
         return answer_;
+    }
+    void renew() {
+        snapshots_.renew();
+        snapshot_++;
+        asked_ = 0;
+        if (catalog == nullptr || catalog_epoch(txn()) == catalog->epoch()) return;
+        auto rows = read_catalog(txn());
+        if (!rows) return;
+        auto changed = Catalog::build(std::move(*rows));
+        if (changed) catalog = std::move(*changed);
     }
     // Rows of one unknown tenant are one problem.
     void end_of_strangers() {
@@ -97,7 +129,9 @@ class Verification {
         strangers_ = 0;
     }
 
+    Snapshots &snapshots_;
     size_t limit_;
+    uint64_t snapshot_ = 0;
     TenantNumber asked_ = 0, stranger_ = 0;
     Known answer_ = Known::unknown;
     Db stranger_db_ = Db::meta;

@@ -17,7 +17,7 @@ bool is_hex(std::string_view text) {
 
 class Verifier {
   public:
-    Verifier(Txn &txn, size_t limit) : v_(txn, limit) {}
+    Verifier(Snapshots &snapshots, size_t limit) : v_(snapshots, limit) {}
     VerifyReport run();
 
   private:
@@ -34,18 +34,17 @@ class Verifier {
     void check_change(Bytes key, Bytes value);
     void end_of_changes();
     void check_refusals();
-    void end_of_refusals(TenantNumber tenant, uint64_t count);
+    void end_of_refusals(TenantNumber tenant);
 
     void problem(Db db, std::string key, std::string text) {
         v_.problem(db, std::move(key), std::move(text));
     }
 
     Verification v_;
-    uint64_t tenant_numbers_ = 0;  // the last one given
 
     // The change before the one being looked at.
     TenantNumber change_tenant_ = 0;
-    uint64_t change_position_ = 0, change_part_ = 0;
+    uint64_t change_position_ = 0, change_part_ = 0, change_snapshot_ = 0;
     int64_t change_time_ = 0;
 };
 
@@ -62,25 +61,25 @@ VerifyReport Verifier::run() {
     }
     check_changes();
     check_refusals();
-    if (!v_.txn.good())
-        problem(Db::meta, "", "the check ended early: " + std::string(to_string(v_.txn.error())));
+    if (!v_.txn().good())
+        problem(Db::meta, "", "the check ended early: " + std::string(to_string(v_.txn().error())));
     return std::move(v_.report);
 }
 
 void Verifier::check_catalog() {
-    auto rows = read_catalog(v_.txn);
+    auto rows = read_catalog(v_.txn());
     if (!rows) return problem(Db::catalog, "", rows.error().detail);
-    if (rows->epoch != catalog_epoch(v_.txn))
+    if (rows->epoch != catalog_epoch(v_.txn()))
         problem(Db::catalog, "header",
                 "the epoch is " + std::to_string(rows->epoch) + ", but meta says " +
-                    std::to_string(catalog_epoch(v_.txn)));
+                    std::to_string(catalog_epoch(v_.txn())));
     auto catalog = Catalog::build(std::move(*rows));
     if (!catalog) return problem(Db::catalog, "", catalog.error().detail);
     v_.catalog = std::move(*catalog);
 }
 
 void Verifier::check_meta() {
-    Gate gate = read_gate(v_.txn);
+    Gate gate = read_gate(v_.txn());
     if (!gate.readable())
         problem(Db::meta, "min_reader",
                 gate.code == Errc::ok ? "this build cannot read the format" : "there is no format");
@@ -95,7 +94,6 @@ void Verifier::check_meta_row(Bytes key, Bytes value) {
         uint64_t number = 0;
         if (!read_number(value, number))
             problem(Db::meta, std::string(key), quoted(value) + " is no number");
-        if (key == "tenant_number") tenant_numbers_ = number;
         return;
     }
     bool is_position = key[0] == 1, is_count = key[0] == 2;
@@ -108,7 +106,7 @@ void Verifier::check_meta_row(Bytes key, Bytes value) {
     if (!v_.is_active(Db::meta, tenant) || is_position) return;
     // A counter with rows to count is compared where they are counted.
     std::string prefix(key.substr(1));
-    Cursor rows(v_.txn, is_count ? Db::resources : Db::refusals);
+    Cursor rows(v_.txn(), is_count ? Db::resources : Db::refusals);
     if (read_le(value.data(), 8) != 0 && !(rows.seek(prefix) && starts_with(rows.key(), prefix)))
         problem(
             Db::meta, "tenant " + std::to_string(tenant) + (is_count ? " resources" : " refusals"),
@@ -142,12 +140,15 @@ void Verifier::check_tenant_number(Bytes key, Bytes value) {
         problem(Db::tenants, name, "the name is " + quoted(row.text("name")));
     if (row.text("cursorKey").size() != 64 || !is_hex(row.text("cursorKey")))
         problem(Db::tenants, name, "the cursor key is not one of 32 bytes");
-    if (number == 0 || number > tenant_numbers_)
+    uint64_t last = 0;
+    Bytes given;
+    if (v_.txn().get(Db::meta, "tenant_number", given)) read_number(given, last);
+    if (number == 0 || number > last)
         problem(Db::tenants, name,
-                "the number was never given: the last one is " + std::to_string(tenant_numbers_) +
+                "the number was never given: the last one is " + std::to_string(last) +
                     ", and may be given again");
     if (state != "active") return;
-    auto named = find_tenant(v_.txn, row.text("name"));
+    auto named = find_tenant(v_.txn(), row.text("name"));
     if (!named || named->number != number)
         problem(Db::tenants, name, "the name " + quoted(row.text("name")) + " does not lead to it");
 }
@@ -156,7 +157,7 @@ void Verifier::check_tenant_name(Bytes key, Bytes value) {
     std::string name = "name " + quoted(key.substr(1));
     if (value.size() != 4) return problem(Db::tenants, name, "the value is no number");
     TenantNumber number = TenantNumber(read_be(value.data(), 4));
-    auto tenant = find_tenant(v_.txn, number);
+    auto tenant = find_tenant(v_.txn(), number);
     if (!tenant)
         problem(Db::tenants, name,
                 "it leads to tenant " + std::to_string(number) + ", which does not exist");
@@ -183,7 +184,7 @@ void Verifier::check_tokens() {
         if (row.number("scopes") < 1 || row.number("scopes") > (scope_read | scope_write))
             problem(Db::tokens, name, "the scopes are " + std::to_string(row.number("scopes")));
         Bytes listed;
-        if (!v_.txn.get(Db::tenant_tokens, tenant_token_key(tenant, number), listed) ||
+        if (!v_.txn().get(Db::tenant_tokens, tenant_token_key(tenant, number), listed) ||
             listed != key)
             problem(Db::tokens, name, "it is not in the tenant's list, where it could be revoked");
     });
@@ -198,7 +199,7 @@ void Verifier::check_tenant_tokens() {
         if (value.size() != digest.size())
             return problem(Db::tenant_tokens, name, "the value is no SHA-256");
         value.copy(reinterpret_cast<char *>(digest.data()), digest.size());
-        auto token = find_token(v_.txn, digest);
+        auto token = find_token(v_.txn(), digest);
         if (!token)
             problem(Db::tenant_tokens, name, "it leads to no token");
         else if (token->tenant != tenant || token->number != number)
@@ -217,7 +218,7 @@ void Verifier::check_local() {
         uint32_t number = uint32_t(read_be(key.data() + 5, 4));
         if (!v_.is_active(Db::local, tenant)) return;
         Bytes digest;
-        if (!v_.txn.get(Db::tenant_tokens, tenant_token_key(tenant, number), digest))
+        if (!v_.txn().get(Db::tenant_tokens, tenant_token_key(tenant, number), digest))
             problem(Db::local,
                     "tenant " + std::to_string(tenant) + " token " + std::to_string(number),
                     "it was used, but does not exist");
@@ -244,7 +245,13 @@ void Verifier::check_change(Bytes key, Bytes value) {
         end_of_changes();
         change_tenant_ = tenant;
         change_time_ = INT64_MIN;
+    } else if (v_.snapshot() != change_snapshot_) {
+        // The log may have been trimmed up to here meanwhile.
+        Bytes before;
+        first = !v_.txn().get(Db::changes,
+                              change_key(tenant, change_position_, uint16_t(change_part_)), before);
     }
+    change_snapshot_ = v_.snapshot();
     bool follows = part == 0 ? first || position == change_position_ + 1
                              : !first && position == change_position_ && part == change_part_ + 1;
     if (!follows) problem(Db::changes, name, "the change before it is missing");
@@ -260,39 +267,51 @@ void Verifier::check_change(Bytes key, Bytes value) {
     change_time_ = change->time;
 }
 
+// Both are read anew: changes may have come since the last one that was looked at.
 void Verifier::end_of_changes() {
-    if (change_tenant_ == 0) return;
-    Position position = Directory(v_.txn, change_tenant_).position();
-    std::string name = "tenant " + std::to_string(change_tenant_) + " position";
-    if (position.position != change_position_)
+    const TenantNumber tenant = change_tenant_;
+    change_tenant_ = 0;
+    if (tenant == 0 || !v_.exists(tenant)) return;
+    Cursor last(v_.txn(), Db::changes);
+    bool found = last.seek_before(tenant_prefix(tenant + 1)) &&
+                 starts_with(last.key(), tenant_prefix(tenant)) &&
+                 last.key().size() == change_key_size;
+    if (!found) return;  // trimmed since
+    uint64_t last_position = read_be(last.key().data() + 4, 8);
+    auto change = decode_change(last.value());
+    Position position = Directory(v_.txn(), tenant).position();
+    std::string name = "tenant " + std::to_string(tenant) + " position";
+    if (position.position != last_position)
         problem(Db::meta, name,
                 "the counter is " + std::to_string(position.position) +
-                    ", but the last change is " + std::to_string(change_position_));
-    else if (position.time < change_time_)
+                    ", but the last change is " + std::to_string(last_position));
+    else if (change && position.time < change->time)
         problem(Db::meta, name, "the last change is younger than the counter's time");
-    change_tenant_ = 0;
 }
 
 void Verifier::check_refusals() {
     TenantNumber tenant = 0;
-    uint64_t count = 0;
     v_.each_tenant_row(Db::refusals, 16, 16, [&](Bytes key, Bytes value) {
         TenantNumber next = TenantNumber(read_be(key.data(), 4));
-        if (next != tenant) end_of_refusals(tenant, count);
-        if (next != tenant) count = 0;
+        if (next != tenant) end_of_refusals(tenant);
         tenant = next;
-        count++;
         v_.report.refusals++;
         RowReader row(value);
         if (!row) problem(Db::refusals, hex_text(key), "the row cannot be read: " + row.why());
     });
-    end_of_refusals(tenant, count);
+    end_of_refusals(tenant);
 }
 
-void Verifier::end_of_refusals(TenantNumber tenant, uint64_t count) {
-    if (count == 0) return;
+// The rows are few; they are counted in the snapshot of their counter.
+void Verifier::end_of_refusals(TenantNumber tenant) {
+    if (tenant == 0 || !v_.exists(tenant)) return;
+    const Key prefix = tenant_prefix(tenant);
+    uint64_t count = 0;
+    Cursor rows(v_.txn(), Db::refusals);
+    for (bool more = rows.seek(prefix); more && starts_with(rows.key(), prefix); more = rows.next())
+        count += rows.key().size() == 16;
     Bytes bytes;
-    bool there = v_.txn.get(Db::meta, refusal_count_key(tenant), bytes) && bytes.size() == 8;
+    bool there = v_.txn().get(Db::meta, refusal_count_key(tenant), bytes) && bytes.size() == 8;
     uint64_t said = there ? read_le(bytes.data(), 8) : 0;
     std::string name = "tenant " + std::to_string(tenant) + " refusals";
     if (said != count)
@@ -314,7 +333,18 @@ std::string hex_text(Bytes bytes) {
     return bytes.size() > most ? out + "…" : out;
 }
 
-VerifyReport verify(Txn &txn, size_t limit) { return Verifier(txn, limit).run(); }
+bool ShortSnapshots::is_due(size_t bytes) {
+    constexpr size_t most_rows = 10000, most_bytes = size_t(16) << 20;
+    return ++rows_ >= most_rows || (bytes_ += bytes) >= most_bytes;
+}
+
+void ShortSnapshots::renew() {
+    rows_ = bytes_ = 0;
+    txn_.reset();
+    txn_.emplace(reader_);
+}
+
+VerifyReport verify(Snapshots &snapshots, size_t limit) { return Verifier(snapshots, limit).run(); }
 
 std::string_view database_name(Db db) {
     constexpr std::string_view names[db_count] = {

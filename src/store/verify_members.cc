@@ -1,4 +1,7 @@
 #include "store/members.h"
+
+#include <optional>
+
 #include "store/verification.h"
 
 namespace scim::store {
@@ -23,7 +26,15 @@ class MemberVerifier {
                " member " + scim::to_string(member);
     }
 
+    // The member epoch of a group's record: nothing if it is damaged, UINT32_MAX if there is none.
+    std::optional<uint32_t> epoch_of(TenantNumber tenant, const Id &group);
+
     Verification &v_;
+    // The rows of a group stand together: its record is read once a snapshot.
+    TenantNumber tenant_ = 0;
+    Id group_{};
+    uint64_t snapshot_ = 0;
+    std::optional<uint32_t> epoch_;
 };
 
 void MemberVerifier::check_members() {
@@ -36,7 +47,7 @@ void MemberVerifier::check_members() {
             return v_.problem(Db::members, name_of(tenant, group, member),
                               "the row cannot be read");
         Bytes other;
-        if (!v_.txn.get(Db::memberships, member_key(tenant, member, group), other))
+        if (!v_.txn().get(Db::memberships, member_key(tenant, member, group), other))
             v_.problem(Db::members, name_of(tenant, group, member),
                        "the row has no counterpart in memberships");
         else if (other.size() != 4 || read_le(other.data(), 4) != row->epoch)
@@ -46,20 +57,32 @@ void MemberVerifier::check_members() {
     });
 }
 
+std::optional<uint32_t> MemberVerifier::epoch_of(TenantNumber tenant, const Id &group) {
+    if (tenant == tenant_ && group == group_ && v_.snapshot() == snapshot_) return epoch_;
+    tenant_ = tenant;
+    group_ = group;
+    snapshot_ = v_.snapshot();
+    epoch_ = UINT32_MAX;
+    const TypeView *groups = v_.catalog->group_type();
+    Bytes bytes;
+    if (groups == nullptr ||
+        !v_.txn().get(Db::resources, resource_key(tenant, groups->number, group), bytes))
+        return epoch_;
+    auto record = RecordView::parse(bytes);
+    epoch_ = record ? std::optional(record->header().member_epoch) : std::nullopt;
+    return epoch_;
+}
+
 // Alive, and then its member exists; or dead, and then a job will take it away.
 void MemberVerifier::check_member(TenantNumber tenant, const Id &group, const Id &member,
                                   const MemberRow &row) {
     auto wrong = [&](std::string text) {
         v_.problem(Db::members, name_of(tenant, group, member), std::move(text));
     };
-    const TypeView *groups = v_.catalog->group_type();
-    Directory directory(v_.txn, tenant);
-    Bytes bytes;
-    bool exists = groups != nullptr &&
-                  v_.txn.get(Db::resources, resource_key(tenant, groups->number, group), bytes);
-    auto record = exists ? RecordView::parse(bytes) : std::nullopt;
-    if (exists && !record) return;  // is said of the record
-    uint32_t epoch = record ? record->header().member_epoch : UINT32_MAX;
+    Directory directory(v_.txn(), tenant);
+    auto found = epoch_of(tenant, group);
+    if (!found) return;  // is said of the record
+    uint32_t epoch = *found;
     if (row.epoch > epoch) return wrong("its epoch is later than the group's");
     if (row.epoch < epoch) {
         if (Members(directory).died_at(group, row.epoch) == 0)
@@ -69,7 +92,8 @@ void MemberVerifier::check_member(TenantNumber tenant, const Id &group, const Id
     if (v_.type_row(row.type) == nullptr)
         return wrong("its member is of " + v_.type_name(row.type) + ", which does not exist");
     if (!directory.exists(row.type, member)) wrong("there is no such " + v_.type_name(row.type));
-    if (!v_.txn.get(Db::memberships, member_key(tenant, member, Id{}), bytes))
+    Bytes bytes;
+    if (!v_.txn().get(Db::memberships, member_key(tenant, member, Id{}), bytes))
         wrong("the position of the member's last change is missing");
 }
 
@@ -79,14 +103,14 @@ void MemberVerifier::check_memberships() {
         Id member = id_at(key, 4), group = id_at(key, 4 + id_size);
         if (group == Id{}) return check_position(tenant, member, value);
         Bytes other;
-        if (!v_.txn.get(Db::members, member_key(tenant, group, member), other))
+        if (!v_.txn().get(Db::members, member_key(tenant, group, member), other))
             v_.problem(Db::memberships, name_of(tenant, group, member),
                        "the row has no counterpart in members");
     });
 }
 
 void MemberVerifier::check_position(TenantNumber tenant, const Id &member, Bytes value) {
-    uint64_t last = Directory(v_.txn, tenant).position().position;
+    uint64_t last = Directory(v_.txn(), tenant).position().position;
     uint64_t position = value.size() == 8 ? read_le(value.data(), 8) : 0;
     if (position == 0 || position > last)
         v_.problem(Db::memberships,

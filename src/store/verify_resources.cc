@@ -1,3 +1,8 @@
+#include <xxhash.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
 #include <string>
 
 #include "store/directory.h"
@@ -8,19 +13,93 @@ namespace scim::store {
 
 namespace {
 
+uint64_t hash_of(Bytes bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
+// Hashes of the index rows that a resource must have, for a resource with many of them: its rows
+// stand far apart in the index, and each would compute all values again. Bounded.
+class ExpectedRows {
+  public:
+    // True if `key` is an index row of this record. REQUIRES: the record is one of `view`.
+    std::optional<bool> has(const Catalog &catalog, const TypeView &view, TenantNumber tenant,
+                            const Id &id, Bytes bytes, Bytes key);
+
+  private:
+    struct Entry {
+        uint64_t version = 0;
+        std::vector<uint64_t> rows;  // sorted
+    };
+    static constexpr size_t rows_max = size_t(1) << 22;  // 32 MiB
+
+    std::map<std::string, Entry> entries_;  // by resource_key()
+    size_t rows_ = 0;
+    uint32_t epoch_ = 0;  // of the catalog
+};
+
+std::optional<bool> ExpectedRows::has(const Catalog &catalog, const TypeView &view,
+                                      TenantNumber tenant, const Id &id, Bytes bytes, Bytes key) {
+    // Without the checksum: that takes as long as the record is large, for each row.
+    auto seen = RecordView::peek(bytes);
+    if (!seen) return std::nullopt;
+    if (catalog.epoch() != epoch_ || rows_ > rows_max) {
+        entries_.clear();
+        rows_ = 0;
+        epoch_ = catalog.epoch();
+    }
+    const Key name = resource_key(tenant, view.number, id);
+    auto [entry, is_new] = entries_.try_emplace(std::string(Bytes(name)));
+    Entry &found = entry->second;
+    if (is_new || found.version != seen->header().version) {
+        auto record = RecordView::parse(bytes);
+        std::vector<Leaf> leaves;
+        if (!record || !record->leaves(leaves)) {
+            entries_.erase(entry);
+            return std::nullopt;
+        }
+        found.version = record->header().version;
+        rows_ -= found.rows.size();
+        found.rows.clear();
+        for (const auto &[index, value] : index_values(catalog, view, leaves))
+            found.rows.push_back(hash_of(index_key(tenant, view.number, index->attr, value, id)));
+        std::sort(found.rows.begin(), found.rows.end());
+        rows_ += found.rows.size() + 16;  // an entry takes memory without rows, too
+    }
+    return std::binary_search(found.rows.begin(), found.rows.end(), hash_of(key));
+}
+
+// Records and index rows in both directions, in time that grows with the rows alone. The first walk
+// computes the rows of each record and looks each of them up. A row of the index that follows from
+// no record is found by sums: the first walk adds a hash of each row that it finds to the sum of
+// the resource, the second one, over the index, takes it away again. (Resources share a fixed
+// number of sums.) Where a sum is not 0, rows are left over, or the store was written between the
+// walks: a third walk compares the rows of these resources with their records, one by one.
 class ResourceVerifier {
   public:
     explicit ResourceVerifier(Verification &v) : v_(v) {}
     void check_resources();
     void check_index();
+    void check_suspects();
 
   private:
-    void check_count(TenantNumber tenant, TypeNumber type, uint64_t count);
+    // What a row of the index says.
+    struct Row {
+        TenantNumber tenant;
+        TypeNumber type;
+        const IndexDef *index;
+        const TypeView *view;
+        IndexTail tail;
+    };
+
+    void begin_type(TenantNumber tenant, TypeNumber type);
+    void end_type();
     void check_resource(TenantNumber tenant, TypeNumber type, const Id &id, Bytes bytes);
     void check_version(TenantNumber tenant, TypeNumber type, const Id &id, uint64_t version);
+    bool is_in_change(TenantNumber tenant, TypeNumber type, const Id &id, uint64_t version,
+                      std::optional<Change> &first);
     void check_index_rows_of(TenantNumber tenant, TypeNumber type, const Id &id,
                              const std::vector<Leaf> &leaves);
-    void check_index_row(Bytes key);
+    std::optional<Row> parse_row(Bytes key, bool reports);
+    std::optional<bool> is_expected(const Row &row, Bytes key);
+    void check_unique(const Row &row, Bytes key);
 
     std::string name_of(TenantNumber tenant, const TypeView &type, const IndexDef &index,
                         Bytes value, const Id &id) const {
@@ -31,45 +110,64 @@ class ResourceVerifier {
                (text ? quoted(value) : hex_text(value)) + " " + scim::to_string(id);
     }
 
+    std::string name_of(const Row &row) const {
+        return name_of(row.tenant, *row.view, *row.index, row.tail.value, row.tail.id);
+    }
+    uint64_t &sum_of(const Id &id) { return sums_[hash_of(bytes_of(id)) % sums_.size()]; }
+
     Verification &v_;
     std::vector<Leaf> leaves_;
-    uint64_t log_start_ = 0, position_ = 0;  // of the tenant being looked at
-    std::string last_unique_;
+    // Of the tenant and type being looked at.
+    TenantNumber tenant_ = 0;
+    TypeNumber type_ = 0;
+    uint64_t count_ = 0, count_begun_ = 0;  // resources; the tenant's position when they began
+    uint64_t snapshot_ = 0, log_start_ = 0, position_ = 0;
+
+    std::vector<uint64_t> sums_ = std::vector<uint64_t>(1 << 16);
+    std::string last_unique_;  // the row before, of a unique index
+    ExpectedRows expected_;
 };
 
-void ResourceVerifier::check_resources() {
-    TenantNumber tenant = 0;
-    TypeNumber type = 0;
-    uint64_t count = 0;
-    auto next = [&](TenantNumber next_tenant, TypeNumber next_type) {
-        if (next_tenant == tenant && next_type == type) return;
-        if (count != 0) check_count(tenant, type, count);
-        count = 0;
-        if (next_tenant != tenant && next_tenant != 0) {
-            Cursor log(v_.txn, Db::changes);
-            const Key prefix = tenant_prefix(next_tenant);
-            bool any = log.seek(prefix) && starts_with(log.key(), prefix) && log.key().size() >= 12;
-            log_start_ = any ? read_be(log.key().data() + 4, 8) : UINT64_MAX;
-            position_ = Directory(v_.txn, next_tenant).position().position;
-        }
-        tenant = next_tenant;
-        type = next_type;
-    };
-    v_.each_tenant_row(Db::resources, 6 + id_size, 6 + id_size, [&](Bytes key, Bytes value) {
-        next(TenantNumber(read_be(key.data(), 4)), TypeNumber(read_be(key.data() + 4, 2)));
-        v_.report.resources++;
-        count++;
-        check_resource(tenant, type, id_at(key, 6), value);
-    });
-    next(0, 0);
+void ResourceVerifier::begin_type(TenantNumber tenant, TypeNumber type) {
+    const bool same = tenant == tenant_ && type == type_;
+    if (same && snapshot_ == v_.snapshot()) return;
+    if (!same) end_type();
+    Cursor log(v_.txn(), Db::changes);
+    const Key prefix = tenant_prefix(tenant);
+    bool any = log.seek(prefix) && starts_with(log.key(), prefix) && log.key().size() >= 12;
+    log_start_ = any ? read_be(log.key().data() + 4, 8) : UINT64_MAX;
+    position_ = Directory(v_.txn(), tenant).position().position;
+    if (!same) count_begun_ = position_;
+    tenant_ = tenant;
+    type_ = type;
+    snapshot_ = v_.snapshot();
 }
 
-void ResourceVerifier::check_count(TenantNumber tenant, TypeNumber type, uint64_t count) {
-    uint64_t said = Directory(v_.txn, tenant).count(type);
-    if (said != count)
-        v_.problem(Db::meta, "tenant " + std::to_string(tenant) + " resources",
-                   "the counter is " + std::to_string(said) + ", but there are " +
-                       std::to_string(count) + " of " + v_.type_name(type));
+// The counter of the type whose resources have all been looked at.
+void ResourceVerifier::end_type() {
+    const uint64_t count = count_;
+    count_ = 0;
+    if (count == 0 || !v_.exists(tenant_)) return;
+    Directory directory(v_.txn(), tenant_);
+    uint64_t said = directory.count(type_);
+    if (said == count) return;
+    if (directory.position().position != count_begun_) {
+        v_.report.uncompared++;
+        return;
+    }
+    v_.problem(Db::meta, "tenant " + std::to_string(tenant_) + " resources",
+               "the counter is " + std::to_string(said) + ", but there are " +
+                   std::to_string(count) + " of " + v_.type_name(type_));
+}
+
+void ResourceVerifier::check_resources() {
+    v_.each_tenant_row(Db::resources, 6 + id_size, 6 + id_size, [&](Bytes key, Bytes value) {
+        begin_type(TenantNumber(read_be(key.data(), 4)), TypeNumber(read_be(key.data() + 4, 2)));
+        v_.report.resources++;
+        count_++;
+        check_resource(tenant_, type_, id_at(key, 6), value);
+    });
+    end_type();
 }
 
 void ResourceVerifier::check_resource(TenantNumber tenant, TypeNumber type, const Id &id,
@@ -99,21 +197,47 @@ void ResourceVerifier::check_version(TenantNumber tenant, TypeNumber type, const
         return wrong(" is not one of the tenant's positions, which go to " +
                      std::to_string(position_));
     if (version < log_start_) return;
-    Bytes bytes;
-    if (!v_.txn.get(Db::changes, change_key(tenant, version, 0), bytes))
-        return wrong(" has no row in the change log");
-    // A change of a deleted member's groups has a part for each.
     std::optional<Change> first;
-    for (uint16_t part = 0; v_.txn.get(Db::changes, change_key(tenant, version, part), bytes);
-         part++) {
-        auto change = decode_change(bytes);
-        if (!change) return;  // is said elsewhere
-        if (change->type == type && change->id == id && change->operation != Operation::remove)
-            return;
-        if (part == 0) first = std::move(change);
-    }
+    if (is_in_change(tenant, type, id, version, first)) return;
+    if (!first) return wrong(" has no row in the change log");
     wrong(" is " + std::string(to_string(first->operation)) + " of " + v_.type_name(first->type) +
           " " + scim::to_string(first->id) + " in the change log");
+}
+
+// True if a change is one of this resource, or if that cannot be known. A change has several parts
+// if it is of many members, or of a deleted member: those of its groups follow in the order of
+// their ids. There may be many, and each group asks: so they are searched by halves.
+bool ResourceVerifier::is_in_change(TenantNumber tenant, TypeNumber type, const Id &id,
+                                    uint64_t version, std::optional<Change> &first) {
+    std::optional<Change> change;
+    auto read = [&](uint16_t part) {
+        Bytes bytes;
+        if (!v_.txn().get(Db::changes, change_key(tenant, version, part), bytes)) return false;
+        change = decode_change(bytes);
+        return true;
+    };
+    auto is_it = [&] {
+        return change->type == type && change->id == id && change->operation != Operation::remove;
+    };
+    if (!read(0)) return false;
+    if (!change) return true;  // is said of the change
+    if (is_it()) return true;
+    first = std::move(change);
+    Cursor last(v_.txn(), Db::changes);
+    if (!last.seek_before(change_key(tenant, version + 1, 0)) ||
+        last.key().size() != change_key_size)
+        return false;
+    uint32_t low = 1, high = 1 + uint32_t(read_be(last.key().data() + 12, 2));
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (!read(uint16_t(middle)) || !change) return true;  // is said of the change
+        if (is_it()) return true;
+        if (change->id == first->id || change->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
 }
 
 void ResourceVerifier::check_index_rows_of(TenantNumber tenant, TypeNumber type, const Id &id,
@@ -121,9 +245,11 @@ void ResourceVerifier::check_index_rows_of(TenantNumber tenant, TypeNumber type,
     const TypeView *view = v_.catalog->type_by_number(type);
     if (view == nullptr) return;
     for (const auto &[index, value] : index_values(*v_.catalog, *view, leaves)) {
-        if (index->state != IndexState::ready) continue;  // the builder has not come to it yet
+        const std::string key = index_key(tenant, type, index->attr, value, id);
         Bytes bytes;
-        if (!v_.txn.get(Db::index, index_key(tenant, type, index->attr, value, id), bytes))
+        if (v_.txn().get(Db::index, key, bytes))
+            sum_of(id) += hash_of(key);
+        else if (index->state == IndexState::ready)  // or the builder has not come to it yet
             v_.problem(Db::index, name_of(tenant, *view, *index, value, id),
                        "the row is missing: the resource has this value");
     }
@@ -135,46 +261,72 @@ void ResourceVerifier::check_index() {
                            v_.report.index_rows++;
                            if (!value.empty())
                                v_.problem(Db::index, hex_text(key), "the row has a value");
-                           check_index_row(key);
+                           auto row = parse_row(key, true);
+                           if (!row) return;
+                           sum_of(row->tail.id) -= hash_of(key);
+                           check_unique(*row, key);
                        });
 }
 
-void ResourceVerifier::check_index_row(Bytes key) {
+// Nothing if there is no index that the row belongs to, or none that is maintained.
+std::optional<ResourceVerifier::Row> ResourceVerifier::parse_row(Bytes key, bool reports) {
+    auto wrong = [&](const std::string &text) {
+        if (reports) v_.problem(Db::index, hex_text(key), text);
+        return std::nullopt;
+    };
     TenantNumber tenant = TenantNumber(read_be(key.data(), 4));
     TypeNumber type = TypeNumber(read_be(key.data() + 4, 2));
     AttrNumber attr = AttrNumber(read_be(key.data() + 6, 2));
     auto tail = index_tail(key);
-    if (!tail) return v_.problem(Db::index, hex_text(key), "the key has no end of its value");
+    if (!tail) return wrong("the key has no end of its value");
     const IndexDef *index = nullptr;
     for (const IndexDef &def : v_.catalog->rows().indexes)
         if (def.type == type && def.attr == attr) index = &def;
     if (index == nullptr)
-        return v_.problem(
-            Db::index, hex_text(key),
-            "there is no index on attribute " + std::to_string(attr) + " of " + v_.type_name(type));
+        return wrong("there is no index on attribute " + std::to_string(attr) + " of " +
+                     v_.type_name(type));
     const TypeView *view = v_.catalog->type_by_number(type);
     // What is dropped or not declared now is not maintained either.
     if (index->state == IndexState::dropping || view == nullptr || view->by_number(attr) == nullptr)
-        return;
-    auto wrong = [&](const char *text) {
-        v_.problem(Db::index, name_of(tenant, *view, *index, tail->value, tail->id), text);
-    };
+        return std::nullopt;
+    return Row{tenant, type, index, view, *tail};
+}
+
+// Nothing if there is no such resource, or if its record is damaged, which is said elsewhere.
+std::optional<bool> ResourceVerifier::is_expected(const Row &row, Bytes key) {
     Bytes bytes;
-    if (!v_.txn.get(Db::resources, resource_key(tenant, type, tail->id), bytes))
-        return wrong("there is no such resource");
-    auto record = RecordView::parse(bytes);
-    leaves_.clear();
-    if (!record || !record->leaves(leaves_)) return;  // has been said
-    bool found = false;
-    for (const auto &[def, value] : index_values(*v_.catalog, *view, leaves_))
-        found |= def == index && value == tail->value;
-    if (!found) return wrong("the resource has not this value");
-    if (!index->unique || index->state != IndexState::ready) return;
-    // Rows of one value stand together. Two long values may share a digest.
-    Bytes start = key.substr(0, key.size() - id_size);
-    if (start == last_unique_ && !is_digest(tail->value))
-        wrong("another resource has this value, too, and it must be unique");
-    last_unique_ = start;
+    if (!v_.txn().get(Db::resources, resource_key(row.tenant, row.type, row.tail.id), bytes))
+        return std::nullopt;
+    return expected_.has(*v_.catalog, *row.view, row.tenant, row.tail.id, bytes, key);
+}
+
+// Rows of one value stand together. Two long values may share a digest.
+void ResourceVerifier::check_unique(const Row &row, Bytes key) {
+    if (!row.index->unique || row.index->state != IndexState::ready) return;
+    const Bytes before = last_unique_;
+    const bool is_same = before.size() == key.size() && !is_digest(row.tail.value) &&
+                         starts_with(before, key.substr(0, key.size() - id_size));
+    if (is_same) {
+        Row other = row;
+        other.tail.id = id_at(before, before.size() - id_size);
+        if (is_expected(row, key).value_or(false) && is_expected(other, before).value_or(false))
+            v_.problem(Db::index, name_of(row),
+                       "another resource has this value, too, and it must be unique");
+    }
+    last_unique_ = key;
+}
+
+void ResourceVerifier::check_suspects() {
+    if (std::all_of(sums_.begin(), sums_.end(), [](uint64_t sum) { return sum == 0; })) return;
+    v_.each_tenant_row(Db::index, index_prefix_size + 1 + id_size, SIZE_MAX, [&](Bytes key, Bytes) {
+        auto row = parse_row(key, false);
+        if (!row || sum_of(row->tail.id) == 0) return;
+        Bytes bytes;
+        if (!v_.txn().get(Db::resources, resource_key(row->tenant, row->type, row->tail.id), bytes))
+            v_.problem(Db::index, name_of(*row), "there is no such resource");
+        else if (!is_expected(*row, key).value_or(true))
+            v_.problem(Db::index, name_of(*row), "the resource does not have this value");
+    });
 }
 
 }  // namespace
@@ -183,6 +335,7 @@ void verify_resources(Verification &v) {
     ResourceVerifier verifier(v);
     verifier.check_resources();
     verifier.check_index();
+    verifier.check_suspects();
 }
 
 }  // namespace scim::store

@@ -25,7 +25,8 @@ void test_records(Env &env, TenantNumber t) {
            edit_record([](auto &r) { r[first_length(r)] = 0x7f; }));
     // The first leaf is externalId's, which has an index.
     damage(env, "a leaf that is not where the body has it",
-           {ada + "its leaf table does not describe its body", "the resource has not this value"},
+           {ada + "its leaf table does not describe its body",
+            "the resource does not have this value"},
            edit_record(shorten_first));
     damage(env, "a flag that does not follow from the leaves",
            {ada + "its leaf table does not describe its body"},
@@ -80,7 +81,8 @@ void test_index(Env &env, TenantNumber t) {
                txn.put(Db::index, index_key(t, 1, user_name, "ada", id_of(77)), "");
            });
     damage(env, "an index row of another value",
-           {ada + to_string(id_of(2)) + ": the resource has not this value"}, [=](WriteTxn &txn) {
+           {ada + to_string(id_of(2)) + ": the resource does not have this value"},
+           [=](WriteTxn &txn) {
                txn.put(Db::index, index_key(t, 1, user_name, "ada", id_of(2)), "");
            });
     damage(env, "an index row with a value", {"the row has a value"}, [=](WriteTxn &txn) {
@@ -410,7 +412,8 @@ void test_epochs(const std::string &path) {
     }
     sound(store->env(), "with hidden leaves");
     damage(store->env(), "an old record's leaf table",
-           {"its leaf table does not describe its body", "has not this value"}, [](WriteTxn &txn) {
+           {"its leaf table does not describe its body", "does not have this value"},
+           [](WriteTxn &txn) {
                std::string record = record_of(txn, 1, 2);
                shorten_first(record);
                put_record(txn, 1, 2, record);

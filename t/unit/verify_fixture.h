@@ -21,7 +21,7 @@ namespace {
 const char extension[] = R"({"id":"urn:x:acme:2.0:User","name":"Acme","attributes":[
     {"name":"badge","type":"string","multiValued":false},{"name":"tags","type":"string","multiValued":true}]})";
 
-Id id_of(uint8_t n) {
+inline Id id_of(uint8_t n) {
     Id id{};
     id[0] = 1;
     id[15] = n;
@@ -30,7 +30,7 @@ Id id_of(uint8_t n) {
 
 std::shared_ptr<const Catalog> catalog_of(Txn &txn) { return *Catalog::build(*read_catalog(txn)); }
 
-Resource user_resource(const TypeView &type, const std::string &name) {
+inline Resource user_resource(const TypeView &type, const std::string &name) {
     Report report;
     std::string body =
         R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:x:acme:2.0:User"],"userName":")" +
@@ -43,8 +43,8 @@ Resource user_resource(const TypeView &type, const std::string &name) {
 }
 
 // Creates a user, or writes it again.
-void put_user(WriteTxn &txn, TenantNumber tenant, uint8_t n, const std::string &name,
-              bool is_new = true) {
+inline void put_user(WriteTxn &txn, TenantNumber tenant, uint8_t n, const std::string &name,
+                     bool is_new = true) {
     auto catalog = catalog_of(txn);
     const TypeView &type = *catalog->type_by_name("User");
     DirectoryWriter directory(txn, tenant);
@@ -97,14 +97,14 @@ inline void put_group(WriteTxn &txn, TenantNumber tenant, uint8_t n, const Membe
     directory.apply(edit);
 }
 
-std::string all_problems(const VerifyReport &report) {
+inline std::string all_problems(const VerifyReport &report) {
     std::string text;
     for (const Problem &p : report.problems)
         text += std::string(database_name(p.db)) + ": " + p.key + ": " + p.text + "\n";
     return text;
 }
 
-void sound(Env &env, const std::string &name) {
+inline void sound(Env &env, const std::string &name) {
     Reader reader(env);
     ReadTxn txn(reader);
     auto report = verify(txn);
@@ -138,7 +138,7 @@ inline void put_record(WriteTxn &txn, TenantNumber tenant, uint8_t n, std::strin
 }
 
 // Where the length of a record's first leaf stands.
-size_t first_length(const std::string &record) {
+inline size_t first_length(const std::string &record) {
     size_t at = record_header_size;
     for (int varint = 0; varint < 2; varint++)
         while (uint8_t(record[at++]) >= 0x80) continue;
@@ -153,7 +153,7 @@ inline void shorten_first(std::string &record) {
     record[at + 1]++;
 }
 
-std::string number(uint64_t value, int bytes) {
+inline std::string number(uint64_t value, int bytes) {
     std::string out;
     append_le(out, value, bytes);
     return out;
