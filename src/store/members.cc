@@ -44,16 +44,23 @@ struct Job {
     Id group{};
     uint32_t epoch = 0;
     uint64_t position = 0;
+    std::optional<Id> swept;  // the last member whose row was looked at
 };
 
 std::optional<Job> job_at(Txn &txn, const Cursor &cursor) {
-    if (cursor.key().size() != sweep_job_key_size) {
+    Bytes value = cursor.value();
+    if (cursor.key().size() != sweep_job_key_size || !is_sweep_job_value(value)) {
         txn.fail(Errc::damaged);
         return {};
     }
     const char *key = cursor.key().data();
-    return Job{TenantNumber(read_be(key + 1, 4)), id_at(cursor.key(), 5),
-               uint32_t(read_be(key + 5 + id_size, 4)), position_of(cursor.value())};
+    Job job{TenantNumber(read_be(key + 1, 4)),
+            id_at(cursor.key(), 5),
+            uint32_t(read_be(key + 5 + id_size, 4)),
+            read_le(value.data(), 8),
+            {}};
+    if (value.size() > 8) job.swept = id_at(value, 8);
+    return job;
 }
 
 std::optional<Job> first_job(Txn &txn) {
@@ -61,18 +68,6 @@ std::optional<Job> first_job(Txn &txn) {
     if (!cursor.seek(Key().number(sweep_kind, 1)) || uint8_t(cursor.key().front()) != sweep_kind)
         return {};
     return job_at(txn, cursor);
-}
-
-// The first members whose rows of the job's epoch are still there.
-std::vector<Id> dead_members(Txn &txn, const Job &job, size_t limit) {
-    Directory directory(txn, job.tenant);
-    std::vector<Id> dead;
-    Members(directory).each_member(job.group, job.epoch, nullptr,
-                                   [&](const Id &member, TypeNumber) {
-                                       dead.push_back(member);
-                                       return dead.size() < limit;
-                                   });
-    return dead;
 }
 
 }  // namespace
@@ -121,7 +116,7 @@ uint64_t Members::position(const Id &member) {
 uint64_t Members::died_at(const Id &group, uint32_t epoch) {
     Bytes bytes;
     bool known = directory_.txn().get(Db::jobs, job_key(directory_.tenant(), group, epoch), bytes);
-    return known ? position_of(bytes) : 0;
+    return known && is_sweep_job_value(bytes) ? read_le(bytes.data(), 8) : 0;
 }
 
 size_t Members::rows(const Id &group, size_t limit) {
@@ -153,10 +148,21 @@ void apply_members(WriteTxn &txn, TenantNumber tenant, const ResourceEdit &edit)
 
 bool has_dead_rows(Txn &txn) { return txn.entries(Db::jobs) != 0; }
 
-bool sweep(WriteTxn &txn, size_t rows) {
+bool sweep(WriteTxn &txn, size_t rows, Allowance *allowance) {
     auto job = first_job(txn);
     if (!job) return false;
-    std::vector<Id> dead = dead_members(txn, *job, rows);
+    Directory directory(txn, job->tenant, allowance);
+    std::vector<Id> dead;
+    Id last{};
+    size_t looked = 0;
+    bool more = false;
+    Members(directory).each_row(job->group, job->swept ? &*job->swept : nullptr,
+                                [&](const Id &member, const MemberRow &row) {
+                                    last = member;
+                                    if (row.epoch == job->epoch) dead.push_back(member);
+                                    more = dead.size() == rows || ++looked == rows * sweep_looks;
+                                    return !more;
+                                });
     for (const Id &member : dead) {
         txn.del(Db::members, member_key(job->tenant, job->group, member));
         txn.del(Db::memberships, member_key(job->tenant, member, job->group));
@@ -165,7 +171,11 @@ bool sweep(WriteTxn &txn, size_t rows) {
         uint64_t last = txn.get(Db::memberships, key, bytes) ? position_of(bytes) : 0;
         txn.put(Db::memberships, key, position_text(std::max(last, job->position)));
     }
-    if (dead.size() < rows) txn.del(Db::jobs, job_key(job->tenant, job->group, job->epoch));
+    const Key key = job_key(job->tenant, job->group, job->epoch);
+    if (more)
+        txn.put(Db::jobs, key, position_text(job->position).append(bytes_of(last)));
+    else
+        txn.del(Db::jobs, key);
     return has_dead_rows(txn);
 }
 

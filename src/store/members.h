@@ -4,7 +4,8 @@
 //     members     tenant group member            -> type:u16 epoch:u32      (of the member, of the row)
 //     memberships tenant member group            -> epoch:u32
 //     memberships tenant member 0…0              -> position:u64 of the member's last change
-//     jobs        0x01 tenant group epoch:u32    -> position:u64 at which the rows of this epoch died
+//     jobs        0x01 tenant group epoch:u32    -> position:u64 at which the rows of this epoch died,
+//                                                   member: the last one that sweep() has looked at
 //
 // A membership is alive iff its group exists and the row's member epoch is that of the group's
 // record: deleting or emptying a large group changes one record. The dead rows are nobody's members
@@ -112,10 +113,15 @@ class Members {
 // record is written.
 void apply_members(WriteTxn &txn, TenantNumber tenant, const ResourceEdit &edit);
 
-// Takes away up to `rows` dead rows. True if there are more.
-bool sweep(WriteTxn &txn, size_t rows);
+// Takes away up to `rows` dead rows, looking at no more than sweep_looks times as many rows, which
+// `allowance` is told of, and goes on where the last step has ended. True if there are more.
+constexpr size_t sweep_looks = 20;
+bool sweep(WriteTxn &txn, size_t rows, Allowance *allowance = nullptr);
 bool has_dead_rows(Txn &txn);
 
 constexpr size_t sweep_job_key_size = 1 + 4 + id_size + 4;
+inline bool is_sweep_job_value(Bytes value) {
+    return value.size() == 8 || value.size() == 8 + id_size;
+}
 
 }  // namespace scim::store

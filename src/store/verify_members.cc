@@ -121,7 +121,7 @@ void MemberVerifier::check_position(TenantNumber tenant, const Id &member, Bytes
 
 void MemberVerifier::check_jobs() {
     v_.each_row(Db::jobs, [&](Bytes key, Bytes value) {
-        if (key.size() != sweep_job_key_size || value.size() != 8)
+        if (key.size() != sweep_job_key_size || !is_sweep_job_value(value))
             v_.problem(Db::jobs, hex_text(key), "the row cannot be read");
     });
 }

@@ -1,0 +1,62 @@
+// Dead rows of a group go in steps that look at each row of the group once, dead or alive.
+
+#include "client.h"
+#include "store/members.h"
+
+using namespace scim;
+using namespace scim::service;
+using fixture::Client;
+
+namespace {
+
+struct Count final : store::Allowance {
+    bool may_check(size_t) override { return true; }
+    bool may_walk() override { return ++rows > 0; }
+    size_t rows = 0;
+};
+
+}  // namespace
+
+int main() {
+    fixture::TempDir dir;
+    auto opened = fixture::open_store(dir.path);
+    Client client(*opened);
+    const Id group = *parse_id(client.create("/Groups", R"({"displayName":"g"})"));
+    constexpr size_t living = 20000, dead = 5000, rows_a_step = 500;
+    constexpr uint32_t dead_epoch = 1, living_epoch = 2;
+    {
+        store::WriteTxn txn(opened->env());
+        for (size_t i = 0; i < living + dead; i++) {
+            const bool is_dead = i % 5 == 4;
+            txn.put(store::Db::members,
+                    store::member_key(client.tenant(), group, make_id(int64_t(i), {1})),
+                    store::encode_member({1, is_dead ? dead_epoch : living_epoch}));
+        }
+        store::ResourceEdit edit;
+        edit.type = 2;
+        edit.id = group;
+        edit.record = "x";
+        edit.position = 7;
+        edit.members.dead_epoch = dead_epoch;
+        store::apply_members(txn, client.tenant(), edit);
+        ok(txn.commit() == store::Errc::ok, "a group of 20,000 living and 5,000 dead rows");
+    }
+    Count all;
+    size_t steps = 0, longest = 0;
+    for (bool more = true; more && steps < 1000; steps++) {
+        Count step;
+        store::WriteTxn txn(opened->env());
+        more = store::sweep(txn, rows_a_step, &step);
+        if (txn.commit() != store::Errc::ok) diag("the commit failed");
+        all.rows += step.rows;
+        longest = std::max(longest, step.rows);
+    }
+    note(std::to_string(steps) + " steps, " + std::to_string(all.rows) + " rows");
+    ok(all.rows <= living + dead + 2 * steps, "each row is looked at once");
+    ok(longest <= rows_a_step * store::sweep_looks + 2, "a step is bounded");
+    store::Reader reader(opened->env());
+    store::ReadTxn txn(reader);
+    is(txn.entries(store::Db::members), living, "the living rows are there");
+    is(txn.entries(store::Db::jobs), 0u, "and the job is done");
+    return tap::done();
+}
