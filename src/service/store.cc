@@ -1,5 +1,8 @@
 #include "service/store.h"
 
+#include <chrono>
+
+#include "scim/datetime.h"
 #include "scim/text.h"
 
 namespace scim::service {
@@ -35,6 +38,41 @@ std::unique_ptr<Store> Store::open(Options options, std::string &why) {
     return store->examine(why) ? std::move(store) : nullptr;
 }
 
+void Store::warn(const std::string &sentence) {
+    if (warning_.find(sentence) != std::string::npos) return;
+    warning_ += (warning_.empty() ? "store \"" + env_->directory() + "\" " : "; it ") + sentence;
+}
+
+// A generation is the time of a configuration, in milliseconds. One that lies in the future was given
+// while the clock was ahead, and says nothing about what is older: as a store's own it would keep out
+// every configuration until then. Generation 0 (scimctl) never takes anything back.
+Result<std::optional<CatalogRows>> Store::declare_into(const CatalogRows &rows) {
+    using namespace std::chrono;
+    constexpr uint64_t tolerance = 1000;  // milliseconds
+    const uint64_t latest =
+        uint64_t(duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count()) +
+        tolerance;
+    Declaration declaration = options_.declaration;
+    CatalogRows known = rows;
+    if (declaration.generation > latest) declaration.generation = 0;
+    if (declaration.generation != 0 && rows.generation > latest) known.generation = 0;
+    auto wanted = scim::declare(known, declaration);
+    if (!wanted || declaration.generation >= rows.generation) return wanted;
+    const bool is_tool = options_.declaration.generation == 0;
+    if (*wanted) {
+        warn("was declared at " + time_text(int64_t(rows.generation)) +
+             ", which is in the future: the clock was set back; the schemas of this configuration "
+             "are applied");
+    } else if (!is_tool) {
+        declaration.generation = known.generation;
+        auto ignored = scim::declare(known, declaration);
+        if (ignored && *ignored)
+            warn("was declared by a newer configuration, at " +
+                 time_text(int64_t(rows.generation)) + ": the schemas of this one are not applied");
+    }
+    return wanted;
+}
+
 // Sets the state from what is on disk.
 bool Store::examine(std::string &why) {
     store::Reader reader(*env_);
@@ -47,17 +85,16 @@ bool Store::examine(std::string &why) {
         return false;
     }
     auto rows = store::read_catalog(txn);
-    auto wanted = rows ? scim::declare(*rows, options_.declaration)
-                       : Result<std::optional<CatalogRows>>(rows.error());
+    auto wanted = rows ? declare_into(*rows) : Result<std::optional<CatalogRows>>(rows.error());
     if (!wanted) {
         why = "store \"" + env_->directory() + "\": " + wanted.error().detail;
         return false;
     }
     readable_ = true;
     if (rows->unicode != unicode_version())
-        warning_ = "store \"" + env_->directory() + "\" was made with Unicode " + rows->unicode +
-                   ", this build has " + std::string(unicode_version()) +
-                   ": names with letters that are new since may not be found";
+        warn("was made with Unicode " + rows->unicode + ", this build has " +
+             std::string(unicode_version()) +
+             ": names with letters that are new since may not be found");
     if (!gate.writable()) {
         warning_ = store::gate_problem(gate, env_->directory());
         state_ = State::read_only;
@@ -82,7 +119,7 @@ bool Store::declare(std::string &why) {
         if (gate.code == store::Errc::not_found) store::write_gate(txn);
         auto rows = store::read_catalog(txn);
         if (!rows) return failed(rows.error().detail);
-        auto wanted = scim::declare(*rows, options_.declaration);
+        auto wanted = declare_into(*rows);
         if (!wanted) return failed(wanted.error().detail);
         if (*wanted) store::write_catalog(txn, **wanted);
         store::Errc code = txn.commit();

@@ -48,8 +48,8 @@ class Store {
     bool readable() const { return readable_; }
     store::Env &env() { return *env_; }
     const store::Retention &retention() const { return options_.retention; }
-    // A sentence for the log about a Unicode version or format that is not this build's; empty if
-    // there is none.
+    // A sentence for the log about a Unicode version or format that is not this build's, or about a
+    // declaration that is not applied; empty if there is none.
     const std::string &warning() const { return warning_; }
 
     // Creates databases, gate and catalog rows as the declaration asks. Waits for the write lock.
@@ -59,6 +59,8 @@ class Store {
 
   private:
     bool examine(std::string &why);
+    Result<std::optional<CatalogRows>> declare_into(const CatalogRows &rows);
+    void warn(const std::string &sentence);
 
     Options options_;
     std::unique_ptr<store::Env> env_;

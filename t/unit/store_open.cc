@@ -3,6 +3,8 @@
 
 #include "service/store.h"
 
+#include <ctime>
+
 #include "fixture.h"
 #include "scim/text.h"
 #include "store/bytes.h"
@@ -185,6 +187,49 @@ void test_unicode(const std::string &path) {
        "another Unicode is a warning");
 }
 
+// Generations are times: one of the future was given by a clock that was ahead.
+void test_generations() {
+    const uint64_t now = uint64_t(std::time(nullptr)) * 1000, day = 24 * 3600 * 1000;
+    auto definitions = [](const std::string &name) {
+        return std::vector<Definition>{*load_definition(R"({"id":"urn:example:)" + name +
+                                                        R"(:User","name":"User","attributes":[)"
+                                                        R"({"name":"badge","type":"string"}]})")};
+    };
+    auto declare = [&](const std::string &path, uint64_t generation, const char *name) {
+        auto store = fixture::open_store(path, size_t(16) << 20, definitions(name), generation);
+        store::Reader reader(store->env());
+        store::ReadTxn txn(reader);
+        auto rows = store::read_catalog(txn);
+        std::string urns;
+        for (const auto &row : rows->schemas)
+            if (row.declared && row.schema.id.find("urn:example") == 0) urns += row.schema.id;
+        return urns + "|" + store->warning();
+    };
+    fixture::TempDir dir;
+    is(declare(dir.path, now - 2 * day, "one"), "urn:example:one:User|", "a declaration");
+    is(declare(dir.path, now - day, "two"), "urn:example:two:User|", "a newer one is applied");
+    std::string older = declare(dir.path, now - 2 * day, "one");
+    ok(contains(older, "urn:example:two:User|") &&
+           contains(older, "declared by a newer configuration"),
+       "an older one is not, and the log says so");
+
+    fixture::TempDir ahead;
+    const std::string path = ahead.path;
+    {
+        auto store = fixture::open_store(path, size_t(16) << 20, definitions("one"), now - day);
+        poke(*store, Db::catalog, catalog_key(0, 0),
+             replaced(row(*store, Db::catalog, catalog_key(0, 0)), std::to_string(now - day),
+                      std::to_string(now + 9 * day)));
+    }
+    std::string later = declare(path, now, "two");
+    ok(contains(later, "urn:example:two:User|") && contains(later, "the clock was set back"),
+       "a declaration of the future does not keep out one of now, and the log says so");
+    is(declare(path, now + 9 * day, "one").substr(0, 20), "urn:example:two:User",
+       "one that was made while the clock was ahead undoes nothing");
+    is(fixture::open_store(path, size_t(16) << 20, {}, 0)->warning(), "",
+       "a tool takes nothing back");
+}
+
 }  // namespace
 
 int main() {
@@ -194,5 +239,6 @@ int main() {
     test_damaged_catalog(dir.path);
     test_unicode(dir.path);
     test_unopenable(dir.path);
+    test_generations();
     return tap::done();
 }
