@@ -155,12 +155,17 @@ std::unique_ptr<service::Store> open_store(const Globals &globals, Access access
     service::Store::Options options;
     options.env.directory = globals.store;
     options.env.map_size = map_size(globals.store + "/data.mdb");
+    options.env.may_create = access == Access::create;
     options.declaration = std::move(*declaration);
     std::string why;
     auto opened = service::Store::open(std::move(options), why);
-    if (opened != nullptr && opened->state() == service::Store::State::undeclared &&
-        !opened->declare(why))
-        opened.reset();
+    if (opened != nullptr && opened->state() == service::Store::State::undeclared) {
+        WaitNotice notice(globals, opened->env());
+        if (!opened->declare(why)) {
+            notice.end();
+            opened.reset();
+        }
+    }
     if (opened == nullptr) {
         fail(globals, exit_store, why);
         return nullptr;
@@ -171,6 +176,27 @@ std::unique_ptr<service::Store> open_store(const Globals &globals, Access access
     }
     if (!opened->warning().empty()) write_line(stderr, "scimctl: warning: " + opened->warning());
     return opened;
+}
+
+WaitNotice::WaitNotice(const Globals &globals, const store::Env &env)
+    : thread_([this, &globals, &env] {
+          constexpr auto worth_saying = std::chrono::seconds(1);
+          std::unique_lock<std::mutex> lock(mutex_);
+          if (ended_.wait_for(lock, worth_saying, [this] { return has_ended_; })) return;
+          auto holder = env.lock_holder();
+          note(globals, "waiting for the write lock of store \"" + env.directory() + "\"" +
+                            (holder ? ", which " + to_string(*holder) + " holds" : ""));
+      }) {}
+
+WaitNotice::~WaitNotice() { end(); }
+
+void WaitNotice::end() {
+    {
+        std::lock_guard<std::mutex> lock(mutex_);
+        has_ended_ = true;
+    }
+    ended_.notify_one();
+    if (thread_.joinable()) thread_.join();
 }
 
 int commit(const Globals &globals, store::WriteTxn &txn) {

@@ -2,10 +2,13 @@
 // What every command of scimctl shares: the store as its owner sees it, how results and failures
 // are said, and the clock.
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "scim/datetime.h"
 #include "scim/result.h"
@@ -49,6 +52,31 @@ enum class Access : uint8_t {
 // The store, opened with the uid of its directory's owner, which this process keeps. Nothing if
 // that cannot be; it has been said then.
 std::unique_ptr<service::Store> open_store(const Globals &globals, Access access);
+
+// Says on stderr after a second, from a thread of its own, which process holds the write lock.
+class WaitNotice {
+  public:
+    WaitNotice(const Globals &globals, const store::Env &env);
+    ~WaitNotice();
+    WaitNotice(const WaitNotice &) = delete;
+    WaitNotice &operator=(const WaitNotice &) = delete;
+    void end();
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable ended_;
+    bool has_ended_ = false;
+    std::thread thread_;
+};
+
+// A write transaction: while the constructor waits for the lock, a WaitNotice says so.
+class WriteTxn : WaitNotice, public store::WriteTxn {
+  public:
+    WriteTxn(const Globals &globals, service::Store &store)
+        : WaitNotice(globals, store.env()), store::WriteTxn(store.env()) {
+        end();
+    }
+};
 
 // Commits; exit_ok or what fail() returned.
 int commit(const Globals &globals, store::WriteTxn &txn);

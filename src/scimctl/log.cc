@@ -94,8 +94,10 @@ class LogReader {
 
 Outcome LogReader::check(service::Snapshot &snapshot) const {
     if (auto usable = snapshot.usable(); !usable) return usable;
-    if (!store_.env().in_place())
-        return Error{503, ScimType::none, "the store was replaced by another; start again", 0};
+    if (auto why = store_.env().displaced(); !why.empty())
+        return Error{
+            503, ScimType::none,
+            "store \"" + store_.env().directory() + "\" is not the one that was opened: " + why, 0};
     auto tenant = store::find_tenant(snapshot.txn, tenant_);
     if (tenant && tenant->state == store::TenantState::active) return Done{};
     return Error{404, ScimType::none, "the tenant " + quoted(arguments_.tenant) + " was removed",

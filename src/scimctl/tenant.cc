@@ -24,7 +24,7 @@ int sweep(const Globals &globals, service::Store &store, const store::Tenant &te
     for (bool done = false; !done;) {
         Clock::time_point start;
         {
-            store::WriteTxn txn(store.env());
+            WriteTxn txn(globals, store);
             start = Clock::now();  // the lock is held from here on
             // Another scimctl may have finished it.
             if (!store::find_tenant(txn, tenant.number) && txn.good()) return exit_ok;
@@ -49,7 +49,7 @@ int tenant_add(const Globals &globals, const std::string &name) {
     if (store == nullptr) return exit_store;
     std::array<uint8_t, 32> random;
     service::fill_random(random.data(), random.size());
-    store::WriteTxn txn(store->env());
+    WriteTxn txn(globals, *store);
     auto result = service::create_tenant(txn, name, now(), random);
     if (!result) return fail(globals, result.error());
     if (!result->existed)
@@ -105,7 +105,7 @@ int tenant_remove(const Globals &globals, const std::string &name, bool resume) 
     if (store == nullptr) return exit_store;
     std::vector<store::Tenant> tenants;
     {
-        store::WriteTxn txn(store->env());
+        WriteTxn txn(globals, *store);
         auto marked = resume ? service::unswept_tenants(txn) : service::begin_removal(txn, name);
         if (!marked) return fail(globals, marked.error());
         if (int code = commit(globals, txn); code != exit_ok) return code;

@@ -75,7 +75,7 @@ auto write_tokens(const Globals &globals, const std::string &name, int &code, De
     auto store = open_store(globals, Access::write);
     code = exit_store;
     if (store == nullptr) return Error{};
-    store::WriteTxn txn(store->env());
+    WriteTxn txn(globals, *store);
     auto tenant = service::tenant_named(txn, name);
     Decided decided = tenant ? decide(txn, *tenant) : Decided(tenant.error());
     code = decided ? commit(globals, txn) : fail(globals, decided.error());

@@ -7,6 +7,7 @@
 #include "scim/datetime.h"
 #include "scim/text.h"
 #include "scim/unicode.h"
+#include "service/room.h"
 
 namespace scim::service {
 
@@ -143,6 +144,7 @@ Result<TenantResult> create_tenant(store::WriteTxn &txn, std::string_view name, 
     auto known = store::find_tenant(txn, name);
     if (auto r = readable(txn); !r) return r.error();
     if (known) return TenantResult{std::move(*known), true};
+    if (room_of(txn) == Room::for_lockouts) return directory_full();
     return TenantResult{store::add_tenant(txn, name, now, random), false};
 }
 
@@ -220,6 +222,7 @@ Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant,
         if (!same || !is_usable(*known, now)) return known_elsewhere();
         return TokenResult{std::move(*known), true};
     }
+    if (room_of(txn) == Room::for_lockouts) return directory_full();
     if (auto r = check_times(order.not_before, order.expires, now); !r) return r.error();
     for (const TokenEntry &e : tokens)
         if (e.token.label == order.label && is_usable(e.token, now))
@@ -258,6 +261,7 @@ Result<RotateResult> rotate_token(store::WriteTxn &txn, const Tenant &tenant,
                                   int64_t now) {
     auto old = token_to_rotate(txn, tenant, order.which, now);
     if (!old) return old.error();
+    if (room_of(txn) == Room::for_lockouts) return directory_full();
     auto tokens = store::list_tokens(txn, tenant.number);
     if (auto r = check_room(tenant, tokens, now); !r) return r.error();
     RotateResult result;

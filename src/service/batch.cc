@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "scim/datetime.h"
 #include "scim/secret.h"
 #include "service/render.h"
 #include "service/routes.h"
@@ -12,21 +13,16 @@ namespace scim::service {
 
 namespace {
 
-// Room that is kept for what makes room or locks somebody out: a twentieth of the map, and never
-// less than what one transaction rewrites in a small one.
-constexpr size_t map_reserve_share = 20;
-constexpr size_t map_reserve_min = 128 << 10;  // bytes
 constexpr size_t refusals_pending_max = 256;
 
-Error full() {
-    return Error{503, ScimType::none,
-                 "the directory is full; its operator must raise size= of scim_store", 60};
-}
-
 Error unwritable(store::Errc code) {
-    if (code == store::Errc::map_full) return full();
+    if (code == store::Errc::map_full) return directory_full();
     return Error{503, ScimType::none,
                  "the directory cannot be written now: " + std::string(to_string(code)), 5};
+}
+
+bool needs_reopen(store::Errc code) {
+    return code == store::Errc::panic || code == store::Errc::replaced;
 }
 
 Id make_new_id(int64_t now) {
@@ -76,7 +72,7 @@ void describe(Job &job) {
 void finish_answer(Job &job, Snapshot &snapshot) {
     const Command &command = job.prepared->command;
     const Plan &plan = *job.planned;
-    Watch watch(job.request, Patience::thread);
+    Watch watch(job.request, Patience::thread, &snapshot.txn);
     store::Directory directory(snapshot.txn, command.tenant, &watch);
     Outlet outlet(job.request, job.response, watch);
     Rendering rendering{*command.catalog,         *command.type, job.request.base_url,
@@ -163,7 +159,7 @@ Outcome Writer::still_authorized(store::WriteTxn &txn, const Job &job) {
 }
 
 void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
-                      bool is_full) {
+                      Room room) {
     if (job.prepared && job.prepared->command.catalog->epoch() != catalog->epoch())
         prepare_one(job, catalog);
     if (!job.prepared) {
@@ -179,8 +175,28 @@ void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<cons
     store::DirectoryWriter directory(txn, command.tenant);
     job.report = job.prepare_report;
     job.planned = plan(command, directory, job.report);
-    if (is_full && job.planned && job.planned->grows) job.planned = full();
-    if (job.planned) apply(*job.planned, directory);
+    if (!job.planned) return;
+    const Plan &plan = *job.planned;
+    const bool refused = (room != Room::for_all && plan.grows) ||
+                         (room == Room::for_lockouts && plan.changes && !plan.locks_out);
+    if (refused)
+        job.planned = directory_full();
+    else
+        apply(plan, directory);
+}
+
+// Times of one tenant never go back, whatever the clock does (plan.cc).
+void Writer::look_at_clock(const Job &job) {
+    // A request may have waited while another worker wrote.
+    constexpr int64_t worth_saying = 60000;  // milliseconds
+    if (!job.planned || !job.planned->changes) return;
+    const int64_t last = job.planned->edit.change.time, behind = last - job.request.now;
+    if (behind > worth_saying && !clock_is_behind_)
+        warning_ = "the clock is " + std::to_string(behind / 1000) +
+                   " s behind the last change: it was set back, or was ahead then; until it has "
+                   "caught up, meta.lastModified stays at " +
+                   time_text(last);
+    clock_is_behind_ = behind > worth_saying;
 }
 
 void Writer::add_uses(std::vector<store::TokenUse> uses) {
@@ -199,33 +215,37 @@ void Writer::drop_notes() {
 }
 
 // Of all or, if it fails, of none.
-Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs) {
-    store::WriteTxn txn(store_.env());
+Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait *wait) {
+    store::WriteTxn txn(store_.env(), wait);
+    if (!txn.good()) return {txn.error()};
     auto catalog = write_catalogs_.at(txn);
     if (!txn.good()) return {txn.error()};
     if (!catalog) return {store::Errc::damaged};
-    size_t map_size = store_.env().info().map_size;
-    bool is_full = !txn.has_room(std::max(map_size / map_reserve_share, map_reserve_min));
+    const Room room = room_of(txn);
+    short_of_room_ |= room == Room::for_lockouts;
     bool changes = false;
     for (Job *job : jobs) {
-        plan_one(txn, *job, *catalog, is_full);
+        plan_one(txn, *job, *catalog, room);
         if (!txn.good()) return {txn.error(), job};
         changes |= job->planned && job->planned->changes;
+        look_at_clock(*job);
     }
     // What only looked needs no commit: it has seen nothing but committed state.
     if (!changes) return {};
-    put_notes(txn);
+    const bool takes_notes = room != Room::for_lockouts;
+    if (takes_notes) put_notes(txn);
     store::Errc code = txn.commit();
     if (code != store::Errc::ok) return {code};
     for (Job *job : jobs) job->committed = job->planned && job->planned->changes;
-    drop_notes();
+    if (takes_notes) drop_notes();
     return {};
 }
 
 // A damaged record is nobody's trouble but of those who need it: they are refused, and taken out of
 // `jobs`. That costs no commit.
 Writer::Attempt Writer::attempt_sound(std::vector<Job *> &jobs) {
-    Attempt tried = attempt(jobs);
+    // Later attempts are not given up: some of the jobs may be decided by then.
+    Attempt tried = attempt(jobs, &lock_wait_);
     while (tried.code == store::Errc::damaged && tried.stuck) {
         Job &job = *tried.stuck;
         const Facts &facts = job.response.facts;
@@ -255,28 +275,29 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) noexcept {
         for (Job *job : jobs)
             if (!job->committed) job->planned = out_of_memory();
     }
+    if (outcome == BatchOutcome::given_up) return outcome;  // the jobs may be gone
     for (Job *job : jobs) answer_for_sure(*job);
     return outcome;
 }
 
 BatchOutcome Writer::write_all(const std::vector<Job *> &jobs) {
     prepare_all(jobs);
-    const bool in_place = store_.env().in_place();
     std::vector<Job *> sound = jobs;
-    store::Errc code = in_place ? attempt_sound(sound).code : store::Errc::not_found;
+    store::Errc code = attempt_sound(sound).code;
+    if (code == store::Errc::given_up) return BatchOutcome::given_up;
     bool retry = code == store::Errc::map_full || code == store::Errc::no_space;
-    bool must_reopen = !in_place || code == store::Errc::panic;
+    bool must_reopen = needs_reopen(code);
     for (Job *job : sound) {
         store::Errc mine = code;
         if (retry) {
             // What rides along may be what does not fit.
             drop_notes();
             mine = attempt({job}).code;
-            must_reopen |= mine == store::Errc::panic;
+            must_reopen |= needs_reopen(mine);
         }
         if (mine != store::Errc::ok) job->planned = unwritable(mine);
     }
-    if (code != store::Errc::ok && in_place)
+    if (code != store::Errc::ok && code != store::Errc::replaced)
         problem_ = "cannot be written: " + std::string(to_string(code));
     if (must_reopen) return BatchOutcome::reopen;
     return code == store::Errc::ok || retry ? BatchOutcome::ok : BatchOutcome::failed;
@@ -323,7 +344,8 @@ void Writer::answer(Job &job, Snapshot &snapshot) {
 
 Writer::Chores Writer::chores(int64_t now) {
     Snapshot snapshot(session_);
-    if (store::has_dead_rows(snapshot.txn) || trimmer_.due(now)) return Chores::rows;
+    if (store::has_dead_rows(snapshot.txn) || short_of_room_ || trimmer_.due(now))
+        return Chores::rows;
     return has_notes() ? Chores::notes : Chores::none;
 }
 
@@ -331,21 +353,27 @@ Writer::Chores Writer::chores(int64_t now) {
 // along: then the write lock is left to those who need it.
 bool Writer::look_for_chores(int64_t now) {
     Snapshot snapshot(session_);
+    trimmer_.make_room(short_of_room_);
     if (trimmer_.due(now)) trimmer_.look(snapshot.txn, now);
+    if (!trimmer_.due(now)) short_of_room_ = false;  // there are no changes that could go
     return store::has_dead_rows(snapshot.txn) || trimmer_.has_found() || has_notes();
 }
 
 bool Writer::do_chores(int64_t now) {
     constexpr size_t dead_rows = 500, old_rows = 1000;  // each some milliseconds
     if (!look_for_chores(now)) return trimmer_.due(now);
-    store::WriteTxn txn(store_.env());
+    store::WriteTxn txn(store_.env(), &lock_wait_);
     if (store::has_dead_rows(txn))
         store::sweep(txn, dead_rows);
     else
         trimmer_.trim(txn, old_rows);
     bool more = store::has_dead_rows(txn);
-    put_notes(txn);
-    drop_notes();
+    const size_t wanted = 2 * Reserve(txn.map_size()).lockouts, room = txn.room(wanted);
+    short_of_room_ &= room < wanted;
+    if (room == wanted) {
+        put_notes(txn);
+        drop_notes();
+    }
     if (txn.commit() == store::Errc::ok) return more || trimmer_.due(now);
     trimmer_.stop();
     return false;

@@ -8,9 +8,12 @@
 // that only those that do not fit are refused. A failed commit refuses them all.
 
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "service/command.h"
+#include "service/room.h"
 #include "service/store.h"
 
 namespace scim::service {
@@ -36,7 +39,8 @@ struct Job {
 
 enum class BatchOutcome : uint8_t {
     ok,
-    failed,  // 503 to all, nothing was written
+    failed,    // 503 to all, nothing was written
+    given_up,  // lock_wait().give_up() was in time: nothing was written, and no job was answered
     reopen,  // the environment must be reopened before anything else: LMDB's panic (outcome unknown),
     // or its file was replaced (nothing was written). 503 to all that were not written before
 };
@@ -66,6 +70,13 @@ class Writer {
     Chores chores(int64_t now);
     bool do_chores(int64_t now);
 
+    // The wait of the first transaction of run(), or of do_chores(), for the write lock. Once
+    // give_up() has returned true run() does not touch its jobs any more.
+    store::LockWait &lock_wait() { return lock_wait_; }
+
+    // A sentence for the log about the clock, once each time that it is behind the store.
+    std::string take_warning() { return std::exchange(warning_, std::string()); }
+
     // What the last batch found wrong, for the log: "cannot be written: …"; empty if nothing was.
     const std::string &problem() const { return problem_; }
 
@@ -78,10 +89,11 @@ class Writer {
         store::Errc code = store::Errc::ok;
         Job *stuck = nullptr;  // whose plan it was that failed
     };
-    Attempt attempt(const std::vector<Job *> &jobs);
+    Attempt attempt(const std::vector<Job *> &jobs, store::LockWait *wait = nullptr);
     Attempt attempt_sound(std::vector<Job *> &jobs);
     void plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
-                  bool is_full);
+                  Room room);
+    void look_at_clock(const Job &job);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
     void answer_for_sure(Job &job) noexcept;
     void answer(Job &job, Snapshot &snapshot);
@@ -97,7 +109,10 @@ class Writer {
     // Notes, best effort: they ride on the next commit.
     std::vector<store::Refusal> refusals_;
     std::vector<store::TokenUse> uses_;
-    std::string problem_;
+    std::string problem_, warning_;
+    store::LockWait lock_wait_;
+    bool clock_is_behind_ = false;
+    bool short_of_room_ = false;  // the change log is to be trimmed until there is room
 };
 
 }  // namespace scim::service

@@ -30,8 +30,9 @@ struct Command {
 
 struct Plan {
     uint16_t status = 200;
-    bool changes = false;  // false: nothing is written, `record` is what is there
-    bool grows = false;    // the store needs more room: refused when there is little
+    bool changes = false;    // false: nothing is written, `record` is what is there
+    bool grows = false;      // the store needs more room: refused when there is little
+    bool locks_out = false;  // deletes the resource, or sets `active` to false: refused last
     store::ResourceEdit edit;
     std::string record;    // the resource after the write; empty after a delete
     uint64_t version = 0;  // of that resource, as its ETag has it

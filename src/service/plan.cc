@@ -247,6 +247,13 @@ Result<Plan> plan_create(const Command &command, store::Directory &directory) {
 // true to false, a varint becomes longer.
 constexpr size_t record_slack = 64;
 
+bool is_active(const TypeView &type, const std::vector<Leaf> &leaves) {
+    const Attr *active = type.find_core("active");
+    return active != nullptr && std::any_of(leaves.begin(), leaves.end(), [&](const Leaf &leaf) {
+               return leaf.attr == active->number && leaf.json == "true";
+           });
+}
+
 // What is there, and what the request makes of it.
 struct Update {
     const store::RecordView &record;
@@ -277,6 +284,7 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
     auto unique = check_unique(command, is, plan.edit.after, directory);
     if (!unique) return unique.error();
     stamp(command, directory, plan.edit);
+    plan.locks_out = is_active(type, was) && !is_active(type, is);
     plan.edit.change.attrs = std::move(changed);
     note_members(type, plan.edit);
     put_record(command, u.after, u.record.header().created, plan);
@@ -305,7 +313,7 @@ Plan plan_remove(const Command &command, store::Directory &directory,
                  const store::RecordView &record, const std::vector<Leaf> &before) {
     Plan plan;
     plan.status = 204;
-    plan.changes = true;
+    plan.changes = plan.locks_out = true;
     plan.edit.before = store::index_values(*command.catalog, *command.type, before);
     stamp(command, directory, plan.edit);
     leave_groups(command, directory, plan.edit);

@@ -36,7 +36,7 @@ Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Requ
     if (!projection) return projection.error();
     response.facts.dialect = dialect.report().summary();
     if (!target.id) return no_such_resource(*target.type, target.name);
-    Watch watch(request, patience);
+    Watch watch(request, patience, &snapshot.txn);
     Outlet outlet(request, response, watch);
     store::Directory directory(snapshot.txn, actor.tenant, &watch);
     auto record = directory.record(target.type->number, *target.id);
@@ -175,7 +175,7 @@ Result<std::vector<Projection>> projections_of(const std::vector<const TypeView 
 Result<Reading> read_list(Snapshot &snapshot, const Actor &actor, const Request &request,
                           const Target &target, const Query &query, Dialect &dialect,
                           Response &response, Patience patience) {
-    Watch watch(request, patience);
+    Watch watch(request, patience, &snapshot.txn);
     store::Directory directory(snapshot.txn, actor.tenant, &watch);
     Search search(snapshot, directory, request, query, types_of(*snapshot.catalog(), target));
     auto projections = projections_of(search.types(), query, dialect);

@@ -6,13 +6,18 @@ bool Watch::look() {
     if (patience_ == Patience::event_loop) return !(stopped_ = bytes_ > bytes_a_look);
     bytes_ = 0;
     cancelled_ = request_.cancelled != nullptr && *request_.cancelled;
-    stopped_ =
-        cancelled_ || (request_.deadline && std::chrono::steady_clock::now() >= *request_.deadline);
+    superseded_ = txn_ != nullptr && txn_->must_end();
+    stopped_ = cancelled_ || superseded_ ||
+               (request_.deadline && std::chrono::steady_clock::now() >= *request_.deadline);
     return !stopped_;
 }
 
 Error Watch::error() const {
     if (cancelled_) return Error{503, ScimType::none, "the client is gone", 1};
+    if (superseded_)
+        return Error{503, ScimType::none,
+                     "the directory's map was enlarged while it was read; send the request again",
+                     1};
     return Error{503, ScimType::none,
                  "the search took too long and was ended after " + std::to_string(seen_) +
                      " resources; ask for less by a condition with eq on an indexed attribute",

@@ -13,7 +13,9 @@ enum class Patience : uint8_t {
 
 class Watch final : public store::Allowance {
   public:
-    Watch(const Request &request, Patience patience) : request_(request), patience_(patience) {}
+    // `txn`: the read's, to be ended when the process must adopt a larger map.
+    Watch(const Request &request, Patience patience, const store::Txn *txn = nullptr)
+        : request_(request), patience_(patience), txn_(txn) {}
 
     // To be asked for each record that is looked at, with its size, or several times that if it is
     // looked at in several ways: false if that must end.
@@ -49,8 +51,9 @@ class Watch final : public store::Allowance {
 
     const Request &request_;
     Patience patience_;
+    const store::Txn *txn_;
     uint64_t seen_ = 0, bytes_ = 0;
-    bool stopped_ = false, cancelled_ = false;
+    bool stopped_ = false, cancelled_ = false, superseded_ = false;
 };
 
 }  // namespace scim::service

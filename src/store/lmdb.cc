@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,6 +37,7 @@ Errc from_mdb(int rc) {
         case MDB_INCOMPATIBLE:
         case MDB_CURSOR_FULL:
         case MDB_PAGE_FULL: return Errc::damaged;
+        case MDB_TXN_FULL: return Errc::txn_full;
         case EACCES:
         case EPERM:
         case EROFS: return Errc::denied;
@@ -43,7 +45,10 @@ Errc from_mdb(int rc) {
         case MDB_BAD_TXN:
         case MDB_BAD_DBI:
         case EINVAL: return Errc::invalid;
-        default: return Errc::io;
+        case EIO: return Errc::io;
+        default:
+            return rc > 0 ? Errc(int(Errc::system_error) + rc)
+                          : Errc::unknown;  // LMDB's are negative
     }
 }
 
@@ -87,15 +92,21 @@ std::string_view to_string(Errc code) {
         case Errc::map_full: return "the map is full: raise size= of scim_store";
         case Errc::no_space: return "no space left on the device";
         case Errc::map_resized: return "the map was grown by another process";
+        case Errc::given_up: return "the write lock of the store was not free for too long";
         case Errc::readers_full: return "no reader slot is free";
         case Errc::panic: return "LMDB must be reopened after a failed write";
         case Errc::suspended: return "the store is suspended; the error log says why";
         case Errc::damaged: return "the store is damaged";
         case Errc::denied: return "permission denied or read-only";
+        case Errc::replaced: return "a file of the store was replaced or removed";
+        case Errc::txn_full: return "the transaction changes too many pages";
         case Errc::invalid: return "an invalid argument for LMDB";
         case Errc::io: return "input/output error";
+        case Errc::unknown: return "an error of LMDB that this build does not know";
+        case Errc::system_error: break;
     }
-    return "?";
+    // Static texts: LMDB asks strerror() for codes of the system.
+    return mdb_strerror(int(code) - int(Errc::system_error));
 }
 
 std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
@@ -119,6 +130,8 @@ std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
         env->inode_ = st.st_ino;
         env->registered_ = true;
     }
+    if (why = env->files_.prepare(options.directory, options.may_create); !why.empty())
+        return nullptr;
     if (options.is_worker) env->guard_ = FaultGuard::open(options.directory, env->active_);
     if (env->is_suspended()) {
         why = suspension_text(options.directory);
@@ -137,6 +150,9 @@ std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
         usleep(2000);
     }
     if (rc != 0) return failed("cannot open store", rc);
+    mdb_filehandle_t fd;
+    mdb_env_get_fd(env->env_, &fd);
+    if (why = env->files_.opened(fd); !why.empty()) return nullptr;
     if (Errc code = env->fill_up(); code != Errc::ok) {
         why = "data.mdb in \"" + options.directory +
               "\" was cut off and cannot be filled up: " + std::string(to_string(code));
@@ -171,24 +187,30 @@ Env::~Env() {
 Errc Env::open_handles(bool create) {
     const Inside inside(active_);
     MDB_txn *txn = nullptr;
-    int rc = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
+    auto begin = [&] {
+        return create ? begin_write(&txn)
+                      : from_mdb(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn));
+    };
+    Errc code = begin();
     // A process that opens while another grows the map learns of it from its first transaction.
-    for (int i = 0; rc == MDB_MAP_RESIZED && i < 16; i++) {
-        rc = mdb_env_set_mapsize(env_, 0);
-        if (rc == 0) rc = mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn);
+    for (int i = 0; code == Errc::map_resized && i < 16; i++) {
+        code = from_mdb(mdb_env_set_mapsize(env_, 0));
+        if (code == Errc::ok) code = begin();
     }
-    if (rc != 0) return from_mdb(rc);
+    if (code != Errc::ok) return code;
+    int rc = 0;
     for (size_t i = 0; i < db_count; i++) {
         rc = mdb_dbi_open(txn, db_names[i], create ? MDB_CREATE : 0, &handles_[i]);
-        if (rc != 0) {
-            mdb_txn_abort(txn);
-            return from_mdb(rc);
-        }
+        if (rc != 0) break;
     }
     // Handles that a transaction opened stay only if it is committed, a reading one included.
-    rc = mdb_txn_commit(txn);
+    if (rc == 0)
+        rc = mdb_txn_commit(txn);
+    else
+        mdb_txn_abort(txn);
+    if (create) files_.end_write();
     has_databases_ = rc == 0;
-    return from_mdb(rc);
+    return create ? error_of_commit(rc) : from_mdb(rc);
 }
 
 Errc Env::open_databases() { return open_handles(false); }
@@ -215,14 +237,6 @@ int Env::check_readers() {
     return dead;
 }
 
-bool Env::in_place() const {
-    struct stat on_disk, opened;
-    mdb_filehandle_t fd;
-    if (mdb_env_get_fd(env_, &fd) != 0 || fstat(fd, &opened) != 0) return false;
-    if (stat((directory_ + "/data.mdb").c_str(), &on_disk) != 0) return false;
-    return on_disk.st_dev == opened.st_dev && on_disk.st_ino == opened.st_ino;
-}
-
 int Env::descriptor() const {
     mdb_filehandle_t fd;
     return mdb_env_get_fd(env_, &fd) == 0 ? fd : -1;
@@ -237,6 +251,31 @@ bool Env::has_panicked() {
     return rc == MDB_PANIC;
 }
 
+// Waits for the write lock. With ok the caller must call files_.end_write() after the transaction.
+Errc Env::begin_write(MDB_txn **txn) {
+    int rc = mdb_txn_begin(env_, nullptr, 0, txn);
+    if (rc != 0) return from_mdb(rc);
+    files_.begin_write();
+    if (in_place()) return Errc::ok;
+    mdb_txn_abort(*txn);
+    *txn = nullptr;
+    files_.end_write();
+    return Errc::replaced;
+}
+
+// LMDB says EIO of a write that the disk took only in part, as a full disk does.
+Errc Env::error_of_commit(int rc) {
+    if (rc == 0) return Errc::ok;
+    if (has_panicked()) return Errc::panic;
+    constexpr uint64_t less_than_a_write = 1 << 20;  // bytes
+    struct statvfs fs;
+    mdb_filehandle_t fd;
+    if (rc == EIO && mdb_env_get_fd(env_, &fd) == 0 && fstatvfs(fd, &fs) == 0 &&
+        uint64_t(fs.f_bavail) * fs.f_frsize < less_than_a_write)
+        return Errc::no_space;
+    return from_mdb(rc);
+}
+
 bool Env::enter() {
     active_.fetch_add(1);
     if (!adopting_.load()) return true;
@@ -248,17 +287,21 @@ void Env::leave() { active_.fetch_sub(1); }
 
 // Called by a thread that has left the gate. Nobody waits: who finds the gate closed, or others
 // inside, says map_resized, which is 503 with Retry-After for a moment of an operator's `size=`
-// change.
+// change. Long reads inside see must_end().
 Errc Env::adopt_map() {
+    adoption_due_.store(true);
     bool expected = false;
     if (!adopting_.compare_exchange_strong(expected, true)) return Errc::map_resized;
     Errc code = Errc::map_resized;
     if (active_.load() == 0) code = from_mdb(mdb_env_set_mapsize(env_, 0));
+    if (code == Errc::ok) adoption_due_.store(false);
     adopting_.store(false);
     return code;
 }
 
 uint64_t Txn::id() const { return txn_ != nullptr ? mdb_txn_id(txn_) : 0; }
+
+bool Txn::must_end() const { return env_.adoption_due_.load(std::memory_order_relaxed); }
 
 bool Txn::get(Db db, Bytes key, Bytes &value) {
     if (!good()) return false;
@@ -327,11 +370,19 @@ ReadTxn::~ReadTxn() {
     if (entered_) env_.leave();
 }
 
-WriteTxn::WriteTxn(Env &env) : Txn(env) {
+WriteTxn::WriteTxn(Env &env, LockWait *wait) : Txn(env) {
     if (env_.is_suspended()) {
         error_ = Errc::suspended;
         return;
     }
+    if (wait != nullptr) wait->begin();
+    begin();
+    if (wait == nullptr || wait->claim()) return;
+    abort();
+    error_ = Errc::given_up;
+}
+
+void WriteTxn::begin() {
     for (int attempt = 0; attempt < 1000; attempt++) {
         entered_ = env_.enter();
         if (!entered_) {
@@ -339,9 +390,8 @@ WriteTxn::WriteTxn(Env &env) : Txn(env) {
             std::this_thread::yield();
             continue;
         }
-        int rc = mdb_txn_begin(env_.env_, nullptr, 0, &txn_);
-        error_ = from_mdb(rc);
-        if (rc == 0) return;
+        error_ = env_.begin_write(&txn_);
+        if (good()) return;
         env_.leave();
         entered_ = false;
         if (error_ != Errc::map_resized) return;
@@ -354,7 +404,10 @@ WriteTxn::WriteTxn(Env &env) : Txn(env) {
 WriteTxn::~WriteTxn() { abort(); }
 
 void WriteTxn::abort() {
-    if (txn_ != nullptr) mdb_txn_abort(txn_);
+    if (txn_ != nullptr) {
+        mdb_txn_abort(txn_);
+        env_.files_.end_write();
+    }
     txn_ = nullptr;
     if (entered_) env_.leave();
     entered_ = false;
@@ -392,22 +445,23 @@ Errc WriteTxn::commit() {
     // (PowerDNS#15175).
     int rc = mdb_txn_commit(txn_);
     txn_ = nullptr;
-    if (rc != 0) fail(env_.has_panicked() ? Errc::panic : from_mdb(rc));
+    env_.files_.end_write();
+    if (rc != 0) fail(env_.error_of_commit(rc));
     env_.leave();
     entered_ = false;
     return error_;
 }
 
-bool WriteTxn::has_room(size_t bytes) {
-    if (!good()) return false;
+size_t WriteTxn::room(size_t enough) {
+    if (!good()) return 0;
     EnvInfo info = env_.info();
     size_t unused = info.map_size - std::min(info.used, info.map_size);
-    if (unused >= bytes) return true;
+    if (unused >= enough) return enough;
     // Near the end the free list decides: a store from which much was deleted reuses its pages.
     // LMDB shows the list to readers only.
     MDB_txn *reader = nullptr;
     MDB_cursor *cursor = nullptr;
-    if (mdb_txn_begin(env_.env_, nullptr, MDB_RDONLY, &reader) != 0) return false;
+    if (mdb_txn_begin(env_.env_, nullptr, MDB_RDONLY, &reader) != 0) return unused;
     constexpr MDB_dbi free_list = 0;
     size_t free_pages = 0;
     MDB_val k, v;
@@ -420,7 +474,7 @@ bool WriteTxn::has_room(size_t bytes) {
         mdb_cursor_close(cursor);
     }
     mdb_txn_abort(reader);
-    return unused + free_pages * info.page_size >= bytes;
+    return std::min(unused + free_pages * info.page_size, enough);
 }
 
 Cursor::Cursor(Txn &txn, Db db) : txn_(txn) {

@@ -21,6 +21,7 @@
 #include <string_view>
 
 #include "store/fault_guard.h"
+#include "store/store_files.h"
 
 struct MDB_env;
 struct MDB_txn;
@@ -30,7 +31,8 @@ namespace scim::store {
 
 using Bytes = std::string_view;
 
-enum class Errc : uint8_t {
+// A system error without a name here has the value system_error + errno: its text is the system's.
+enum class Errc : uint16_t {
     ok,
     not_found,
     exists,
@@ -38,13 +40,18 @@ enum class Errc : uint8_t {
     no_space,      // the disk is full
     map_resized,   // another process has a larger map,
                    // and this one is too busy to adopt it: try again
+    given_up,      // LockWait::give_up() ended the wait for the write lock
     readers_full,  // every reader slot is taken by a live process
     panic,         // a failed meta page write: only reopening heals
     suspended,     // workers died inside the store: fault_guard.h
     damaged,       // bytes that no version of this code wrote
     denied,        // permissions, or a read-only file system
+    replaced,      // a file of the store was replaced or removed: Env::displaced() says which
+    txn_full,      // more pages than one transaction can change
     invalid,       // a key or value that LMDB cannot hold: a mistake of ours
-    io,            // anything else
+    io,            // the device failed
+    unknown,       // a code of LMDB without a name here
+    system_error = 1000,
 };
 std::string_view to_string(Errc code);
 
@@ -75,6 +82,9 @@ struct EnvOptions {
     // A worker of nginx: its deaths inside the store are counted, and a store that they have
     // suspended is not opened (fault_guard.h).
     bool is_worker = false;
+    // False: an open of a store that is not there fails. True: it makes one, unless lock.mdb says
+    // that there was one (store/store_files.h).
+    bool may_create = true;
 };
 
 struct EnvInfo {
@@ -87,8 +97,8 @@ struct EnvInfo {
 
 class Env {
   public:
-    // Creates data.mdb and lock.mdb (0600) in an existing directory if they are not there. Nothing,
-    // and a sentence in `why`, if that fails. Databases are opened separately.
+    // Creates lock.mdb, and data.mdb if that is allowed, (0600) in an existing directory if they are
+    // not there. Nothing, and a sentence in `why`, if that fails. Databases are opened separately.
     static std::unique_ptr<Env> open(const EnvOptions &options, std::string &why);
     ~Env();
     Env(const Env &) = delete;
@@ -104,8 +114,12 @@ class Env {
     EnvInfo info() const;
     // Frees the reader slots of dead processes; the number freed.
     int check_readers();
-    // True if data.mdb is still the file that was opened.
-    bool in_place() const;
+    // True while data.mdb and lock.mdb are the files that were opened. Two calls of stat().
+    bool in_place() const noexcept { return files_.in_place(); }
+    // Why they are not: "its data.mdb was removed". Empty while they are.
+    std::string displaced() const { return files_.displaced(); }
+    // The process that holds the write lock, if one does.
+    std::optional<LockHolder> lock_holder() const { return files_.lock_holder(); }
     const std::string &directory() const { return directory_; }
     // data.mdb, to be read only. Never closed by the caller.
     int descriptor() const;
@@ -126,6 +140,10 @@ class Env {
     void leave();
     Errc adopt_map();
 
+    Errc begin_write(MDB_txn **txn);
+    Errc error_of_commit(int rc);
+
+    StoreFiles files_;  // outlives env_
     MDB_env *env_ = nullptr;
     std::string directory_;
     uint64_t device_ = 0, inode_ = 0;
@@ -137,6 +155,29 @@ class Env {
     std::atomic<int> active_{0};
     std::atomic<bool> adopting_{false};
     std::unique_ptr<FaultGuard> guard_;  // reads active_
+    std::atomic<bool> adoption_due_{false};  // another process has grown the map
+};
+
+// The wait of one thread for the write lock, which LMDB cannot end, as another thread sees it.
+// Either the waiting thread gets the lock and claims the work, or the other one gives the work up
+// and answers for it: never both.
+class LockWait {
+  public:
+    bool is_waiting() const { return state_ == State::waiting; }
+    // True if the thread waits: its transaction will fail with given_up, and write nothing, whenever
+    // it gets the lock. It does not touch the work any more. False: the thread answers for it.
+    bool give_up() {
+        State waiting = State::waiting;
+        return state_.compare_exchange_strong(waiting, State::given_up);
+    }
+
+  private:
+    friend class WriteTxn;
+    enum class State : uint8_t { idle, waiting, given_up };
+    void begin() { state_ = State::waiting; }
+    // The end of the wait: false if it was given up.
+    bool claim() { return state_.exchange(State::idle) == State::waiting; }
+    std::atomic<State> state_{State::idle};
 };
 
 class Txn {
@@ -152,6 +193,9 @@ class Txn {
     bool get(Db db, Bytes key, Bytes &value);
     uint64_t entries(Db db);
     uint64_t bytes(Db db);  // what its pages take
+    // True if this process must adopt a larger map, which it can do without transactions only: a long
+    // read should end.
+    bool must_end() const;
     void fail(Errc code) {
         if (good()) error_ = code;
     }
@@ -194,7 +238,8 @@ class ReadTxn : public Txn {
 // The one writer of all processes: the constructor waits for the lock. Aborts unless committed.
 class WriteTxn : public Txn {
   public:
-    explicit WriteTxn(Env &env);
+    // `wait` lets another thread see the wait and give it up; it must outlive the constructor.
+    explicit WriteTxn(Env &env, LockWait *wait = nullptr);
     ~WriteTxn();
 
     void put(Db db, Bytes key, Bytes value);
@@ -206,10 +251,12 @@ class WriteTxn : public Txn {
     // nothing was written (after `panic`: unknown).
     [[nodiscard]] Errc commit();
     void abort();
-    // True if at least `bytes` of the map are unused or reusable.
-    bool has_room(size_t bytes);
+    // Bytes of the map that are unused or reusable, counted up to `enough`.
+    size_t room(size_t enough);
+    size_t map_size() const { return env_.info().map_size; }
 
   private:
+    void begin();
     bool entered_ = false;
 };
 

@@ -38,6 +38,13 @@ void LogTrimmer::stop() {
     heads_ = {};
 }
 
+void LogTrimmer::make_room(bool short_of_room) {
+    if (short_of_room == short_of_room_) return;
+    short_of_room_ = short_of_room;
+    stop();
+    if (short_of_room) looked_ = INT64_MIN;  // look at once
+}
+
 void LogTrimmer::begin(Txn &txn, int64_t now) {
     looking_ = true;
     looked_ = now;

@@ -40,6 +40,8 @@ class LogTrimmer {
     // Deletes up to `rows` rows, fewer if they are of many tenants, more only to end what belongs to
     // one position.
     void trim(WriteTxn &txn, size_t rows);
+    // While `short_of_room` is set changes of any age go, the oldest first.
+    void make_room(bool short_of_room);
     // Ends what was begun, until it is time to look again: the store cannot be read or written.
     void stop();
 
@@ -51,13 +53,16 @@ class LogTrimmer {
         bool operator<(const Head &other) const { return time > other.time; }  // the oldest on top
     };
     void begin(Txn &txn, int64_t now);
-    bool is_too_large(Txn &txn) const { return txn.bytes(Db::changes) > retention_.size; }
+    bool is_too_large(Txn &txn) const {
+        return short_of_room_ || txn.bytes(Db::changes) > retention_.size;
+    }
     size_t trim_tenant(WriteTxn &txn, TenantNumber tenant, size_t rows);
     bool must_go(Txn &txn, int64_t time) const;
 
     Retention retention_;
     int64_t looked_ = INT64_MIN;  // when the last look began
     int64_t oldest_ = 0;          // time of the oldest change that is kept, as far as age goes
+    bool short_of_room_ = false;
     bool looking_ = false;
     bool any_ = false;   // of this look: `changes` is too large, any head may be the oldest
     uint64_t next_ = 0;  // the tenant to look at next

@@ -3,6 +3,7 @@
 // write of LMDB's meta page it does so once the store has been reopened, and not before.
 
 #include <dlfcn.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 
 #include <cerrno>
@@ -25,6 +26,7 @@ struct Fault {
     int error;
 };
 std::deque<Fault> faults;  // to come, in this order
+bool disk_is_full = false;
 
 bool strikes(Call call) {
     if (faults.empty() || faults.front().call != call) return false;
@@ -52,6 +54,13 @@ extern "C" ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {
 
 extern "C" ssize_t writev(int fd, const iovec *parts, int count) {
     return strikes(Call::pages) ? -1 : real(writev, "writev")(fd, parts, count);
+}
+
+// Asked only when a write has failed.
+extern "C" int fstatvfs(int fd, struct statvfs *fs) {
+    int rc = real(fstatvfs, "fstatvfs")(fd, fs);
+    if (disk_is_full) fs->f_bavail = 0;
+    return rc;
 }
 
 extern "C" int fdatasync(int fd) {
@@ -143,6 +152,24 @@ void test_failed() {
     }
 }
 
+// What LMDB calls EIO when the disk takes a part of a write.
+void test_short_write() {
+    Disk disk;
+    disk_is_full = true;
+    ok(disk.fail({{Call::pages, EIO}, {Call::pages, EIO}, {Call::pages, EIO}}) == BatchOutcome::ok,
+       "a write that a full disk takes in part");
+    disk_is_full = false;
+    disk.check_refused("no space left on the device");
+    disk.check_as_before();
+}
+
+void test_names() {
+    Disk disk;
+    disk.fail({{Call::pages, EFBIG}});
+    disk.check_refused("File too large");
+    disk.check_as_before();
+}
+
 void test_full_disk() {
     constexpr Fault full{Call::pages, ENOSPC};
     Disk disk;
@@ -194,6 +221,8 @@ void test_unknown_outcome() {
 
 int main() {
     test_failed();
+    test_short_write();
+    test_names();
     test_full_disk();
     test_panic();
     test_unknown_outcome();

@@ -1,0 +1,190 @@
+#include "store/store_files.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace scim::store {
+
+namespace {
+
+// The head of lock.mdb as LMDB 0.9 lays it out (MDB_txninfo in its mdb.c), where its mutexes are
+// POSIX ones.
+struct LockHead {
+    uint32_t magic, format;
+    pthread_mutex_t reader_mutex;
+    size_t txn;  // the last committed transaction
+    unsigned readers;
+};
+constexpr size_t cache_line = 64;
+constexpr size_t write_mutex_at = (sizeof(LockHead) + cache_line - 1) / cache_line * cache_line;
+constexpr uint32_t lock_magic = 0xBEEFC0DE;
+constexpr uint32_t lock_format = 0x10001;  // version 1, with locks of processes
+// In a robust mutex the kernel's futex word comes first: the thread that holds it, and two flags
+// (see set_robust_list(2)).
+constexpr uint32_t futex_tid_mask = 0x3fffffff;
+
+constexpr int lock_attempts = 50;
+constexpr useconds_t lock_pause = 2000;
+
+bool read_head(int fd, LockHead &head) {
+    return pread(fd, &head, sizeof head, 0) == ssize_t(sizeof head) && head.magic == lock_magic &&
+           head.format == lock_format;
+}
+
+std::string cannot_open(const std::string &directory, int error) {
+    return "cannot open store \"" + directory + "\": " + std::strerror(error);
+}
+
+std::string not_regular(const std::string &path) {
+    return "\"" + path + "\" is not a regular file";
+}
+
+// The process of a thread; 0 if there is no such thread here.
+pid_t process_of(pid_t thread) {
+    const std::string path = "/proc/" + std::to_string(thread) + "/status";
+    FILE *status = std::fopen(path.c_str(), "re");
+    if (status == nullptr) return 0;
+    char line[256];
+    int process = 0;
+    while (std::fgets(line, sizeof line, status) != nullptr)
+        if (std::sscanf(line, "Tgid: %d", &process) == 1) break;
+    std::fclose(status);
+    return pid_t(process);
+}
+
+}  // namespace
+
+std::string to_string(const LockHolder &holder) {
+    if (holder.process != 0) return "process " + std::to_string(holder.process);
+    return "thread " + std::to_string(holder.thread) + " of an unknown process";
+}
+
+StoreFiles::~StoreFiles() {
+    if (guard_fd_ >= 0) ::close(guard_fd_);
+    if (lock_fd_ >= 0) ::close(lock_fd_);
+}
+
+// Without a data.mdb LMDB makes one, and a FIFO would block it for ever.
+std::string StoreFiles::check_data(bool may_create) {
+    struct stat st;
+    const bool exists = stat(data_path_.c_str(), &st) == 0;
+    if (!exists && errno != ENOENT) return cannot_open(directory_, errno);
+    if (exists && !S_ISREG(st.st_mode)) return not_regular(data_path_);
+    has_data_ = exists && st.st_size > 0;
+    if (has_data_) return {};
+    const std::string gone = "store \"" + directory_ + "\" is gone: its data.mdb " +
+                             (exists ? "is empty" : "was removed") + "; ";
+    if (!may_create) return gone + "put it back, or restore a backup";
+    // Nobody in this process has lock.mdb open yet, so it may be closed again.
+    int fd = ::open(lock_path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return {};
+    LockHead head{};
+    const bool had_store = read_head(fd, head) && head.txn > 0;
+    ::close(fd);
+    if (!had_store) return {};
+    return gone + "put it back, or restore a backup; to begin with an empty store remove lock.mdb";
+}
+
+std::string StoreFiles::open_lock_file() {
+    lock_fd_ = ::open(lock_path_.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+    struct stat st;
+    if (lock_fd_ < 0 || fstat(lock_fd_, &st) != 0) return cannot_open(directory_, errno);
+    if (!S_ISREG(st.st_mode)) return not_regular(lock_path_);
+    lock_ = {st.st_dev, st.st_ino};
+    if (!has_data_ || st.st_size > 0) return {};
+    guard_fd_ = ::open(data_path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (guard_fd_ < 0) return cannot_open(directory_, errno);
+    for (int attempt = 0; flock(guard_fd_, LOCK_EX | LOCK_NB) != 0; attempt++) {
+        if (errno != EWOULDBLOCK && errno != EINTR) break;  // a file system without flock()
+        if (attempt == lock_attempts)
+            return "store \"" + directory_ +
+                   "\" is written by a process whose lock.mdb was removed; wait until it is done";
+        usleep(lock_pause);
+    }
+    return {};
+}
+
+std::string StoreFiles::prepare(const std::string &directory, bool may_create) {
+    directory_ = directory;
+    data_path_ = directory + "/data.mdb";
+    lock_path_ = directory + "/lock.mdb";
+    std::string why = check_data(may_create);
+    return why.empty() ? open_lock_file() : why;
+}
+
+std::string StoreFiles::opened(int data) {
+    if (guard_fd_ >= 0) ::close(guard_fd_);
+    guard_fd_ = -1;
+    struct stat st;
+    if (fstat(data, &st) != 0) return cannot_open(directory_, errno);
+    data_ = {st.st_dev, st.st_ino};
+    data_fd_ = data;
+    std::string why = displaced();
+    return why.empty() ? why : "cannot open store \"" + directory_ + "\": " + why;
+}
+
+// `missing`: errno says why.
+StoreFiles::Found StoreFiles::look(const std::string &path, const File &file,
+                                   struct stat &st) noexcept {
+    if (stat(path.c_str(), &st) != 0) return Found::missing;
+    return st.st_dev == file.device && st.st_ino == file.inode ? Found::in_place : Found::replaced;
+}
+
+StoreFiles::Found StoreFiles::look_at_data() const noexcept {
+    struct stat st;
+    const off_t size = data_size_;  // before the look: another thread may see the file grow
+    const Found found = look(data_path_, data_, st);
+    if (found != Found::in_place) return found;
+    if (st.st_size < size) return Found::cut_off;
+    if (st.st_size > size) data_size_ = st.st_size;
+    return found;
+}
+
+bool StoreFiles::in_place() const noexcept {
+    struct stat st;
+    return look_at_data() == Found::in_place && look(lock_path_, lock_, st) == Found::in_place;
+}
+
+std::string StoreFiles::displaced() const {
+    struct stat st;
+    std::string name = "its data.mdb ";
+    Found found = look_at_data();
+    if (found == Found::in_place) {
+        name = "its lock.mdb ";
+        found = look(lock_path_, lock_, st);
+    }
+    switch (found) {
+        case Found::in_place: return {};
+        case Found::cut_off: return name + "was cut off";
+        case Found::replaced: return name + "was replaced";
+        case Found::missing: break;
+    }
+    return errno == ENOENT ? name + "was removed"
+                           : name + "cannot be looked at: " + std::strerror(errno);
+}
+
+void StoreFiles::begin_write() const {
+    while (flock(data_fd_, LOCK_SH) != 0 && errno == EINTR) {
+    }
+}
+
+void StoreFiles::end_write() const { flock(data_fd_, LOCK_UN); }
+
+std::optional<LockHolder> StoreFiles::lock_holder() const {
+    LockHead head{};
+    uint32_t word = 0;
+    if (!read_head(lock_fd_, head) ||
+        pread(lock_fd_, &word, sizeof word, write_mutex_at) != ssize_t(sizeof word))
+        return std::nullopt;
+    const pid_t thread = pid_t(word & futex_tid_mask);
+    if (thread == 0) return std::nullopt;
+    return LockHolder{process_of(thread), thread};
+}
+
+}  // namespace scim::store
