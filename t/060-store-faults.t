@@ -111,14 +111,52 @@ is create('b', 'readonly')->{status}, 201, 'after its upgrade it is written agai
 
 # --- a file that is replaced while nginx runs
 
-push @{ $t->{expect_log} }, qr/must be reopened: its data\.mdb was replaced/;
+push @{ $t->{expect_log} }, qr/must be reopened: its (?:data|lock)\.mdb was (?:replaced|removed)/, qr/is gone: its data\.mdb/;
+sub found { return ($t->scimctl('find', '--tenant', 'acme', qq(userName eq "$_[0]"), '--json'))[1] =~ /\Q$_[0]\E/ }
 rename "$b/data.mdb", "$b/away" or die $!;
 { open my $from, '<:raw', "$b/away"; local $/; $own->($t->write_file('b/data.mdb', <$from>)) }
-is_503 create('b', 'for-nobody'), 'nothing is written into a file that is gone';
+$r = create('b', 'for-nobody');
+ok $t->wait_for(sub { create('b', 'for-somebody')->{status} == 201 }), 'a data.mdb that was replaced is served by itself';
 like $t->log, qr/\[crit\].*"\Q$b\E" must be reopened: its data.mdb was replaced/, 'the log says so';
-ok $t->wait_for(sub { create('b', 'for-somebody')->{status} == 201 }), 'the new one is served by itself';
-my ($status, $out) = $t->scimctl('find', '--tenant', 'acme', 'userName eq "for-somebody"', '--json');
-like $out, qr/for-somebody/, 'and has what was acknowledged';
+ok found('for-somebody'), 'it has what was acknowledged';
+ok $r->{status} == 201 ? found('for-nobody') : $r->{status} == 503, 'nothing was acknowledged that is in a file that is gone';
+unlink "$b/away";
+
+# --- files that are taken away while nginx runs
+
+my @same = $t->workers;
+unlink "$b/lock.mdb" or die $!;
+ok $t->wait_for(sub { get('b'); -e "$b/lock.mdb" }), 'lock.mdb removed: reads alone find out';
+like $t->log, qr/\[crit\].*"\Q$b\E" must be reopened: its lock.mdb was removed/, 'the log says so';
+ok $t->wait_for(sub { create('b', 'new-lock')->{status} == 201 }), 'it is made anew, and the store is written';
+is "@{[$t->workers]}", "@same", 'by the same worker';
+is +($t->scimctl('verify'))[0], 0, 'it is whole';
+
+rename "$b/data.mdb", "$t->{dir}/away" or die $!;
+ok $t->wait_for(sub { get('b')->{status} == 503 }), 'data.mdb removed: reads alone find out, and are 503';
+is_503 create('b', 'nowhere'), 'writes are 503';
+$t->kill_worker($t->workers);
+is_503 get('b'), 'as they are by a worker that is started again';
+$t->reload(gone => 1);
+is_503 get('b'), 'and after a reload';
+my ($status, undef, $error) = $t->scimctl('tenant', 'add', 'other');
+is $status, 3, 'scimctl makes no store, either';
+like $error, qr/is gone: its data\.mdb was removed; .* to begin with an empty store remove lock\.mdb/, 'and says why';
+ok !-e "$b/data.mdb", 'nobody has made an empty one';
+$own->($t->write_file('b/data.mdb', ''));
+$t->kill_worker($t->workers);
+is_503 get('b'), 'an empty file is no store';
+ok -z "$b/data.mdb", 'and is left empty';
+rename "$t->{dir}/away", "$b/data.mdb" or die $!;
+ok $t->wait_for(sub { get('b')->{status} == 200 }, 10), 'put back, it is served again';
+ok found('new-lock'), 'with all that was acknowledged';
+
+fault 'a FIFO as data.mdb', qr/\[error\].*"\Q$b\E\/data\.mdb" is not a regular file/, sub {
+    rename "$b/data.mdb", "$t->{dir}/away" or die $!;
+    require POSIX;
+    POSIX::mkfifo("$b/data.mdb", 0600) or die $!;
+    $own->("$b/data.mdb");
+}, sub { rename "$t->{dir}/away", "$b/data.mdb" or die $! };
 
 # --- a start with a broken store
 

@@ -65,6 +65,7 @@ struct PendingRequest {
     service::Job job;
     TempFile file;  // a long answer's body
     bool is_write = true;
+    ngx_msec_t since = 0;  // ngx_current_msec when a write was submitted
     // An error takes the place of the job's answer. It is there from the start: whatever happens to
     // the job, the client gets an answer.
     Outcome outcome = Error{503, ScimType::none, "the directory cannot be served now", 5};

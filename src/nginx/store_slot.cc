@@ -10,6 +10,8 @@ namespace scim::nginx {
 namespace {
 
 constexpr ngx_msec_t retry_time = 1000, chores_pause = 10, notes_pause = 1000;
+// How long a write waits for the write lock of all processes, and how often that is looked at.
+constexpr ngx_msec_t lock_patience = 10000, lock_look = 1000;
 // Of answers that are sent before other connections have their turn: a millisecond or two.
 constexpr size_t answer_bytes_a_turn = 1 << 20;
 
@@ -19,7 +21,7 @@ StoreSlot::StoreSlot(const StoreConf &conf, const MainConf &main, ngx_cycle_t *c
     : conf_(conf), main_(main), log_(cycle->log), writer_task_(this) {
     owner_.nobody.fd = ngx_socket_t(-1);
     owner_.slot = this;
-    for (ngx_event_t *event : {&retry_, &chores_, &answers_}) {
+    for (ngx_event_t *event : {&retry_, &chores_, &answers_, &lock_}) {
         event->data = &owner_;
         event->log = log_;
         event->cancelable = 1;
@@ -30,6 +32,9 @@ StoreSlot::StoreSlot(const StoreConf &conf, const MainConf &main, ngx_cycle_t *c
         slot.chores_due_ = true;
         slot.proceed();
     };
+    lock_.handler = [](ngx_event_t *ev) {
+        static_cast<TimerOwner *>(ev->data)->slot->look_at_lock();
+    };
     answers_.handler = [](ngx_event_t *ev) {
         static_cast<TimerOwner *>(ev->data)->slot->send_answers();
     };
@@ -38,6 +43,7 @@ StoreSlot::StoreSlot(const StoreConf &conf, const MainConf &main, ngx_cycle_t *c
 StoreSlot::~StoreSlot() {
     if (retry_.timer_set) ngx_del_timer(&retry_);
     if (chores_.timer_set) ngx_del_timer(&chores_);
+    if (lock_.timer_set) ngx_del_timer(&lock_);
     if (answers_.posted) {
         ngx_delete_posted_event(&answers_);  // two statements
     }
@@ -100,6 +106,7 @@ void StoreSlot::open_store() {
     options.env.directory = conf_.path;
     options.env.map_size = size_t(conf_.size);
     options.env.is_worker = true;
+    options.env.may_create = !was_served_;
     options.declaration = conf_.declaration;
     options.retention = main_.retention;
     std::string why;
@@ -146,6 +153,7 @@ void StoreSlot::serve() {
         ngx_log_error(NGX_LOG_NOTICE, log_, 0, "scim: store \"%s\" is served again",
                       conf_.path.c_str());
     logged_.clear();
+    was_served_ = reopens_at_once_ = true;
     plan_chores();  // what another worker, or the time before, has left
     proceed();
 }
@@ -156,28 +164,36 @@ void StoreSlot::reopen() noexcept {
     if (closing_ || store_ == nullptr) return;
     guarded_void(log_, [&] {
         logged_ = "store \"" + conf_.path + "\" is being reopened";
+        std::string why = store_->env().displaced();
+        if (why.empty()) why = "a write to it failed";
         ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" must be reopened: %s",
-                      conf_.path.c_str(),
-                      store_->env().in_place() ? "a write to it failed"
-                                               : "its data.mdb was replaced or removed");
+                      conf_.path.c_str(), why.c_str());
     });
     shut();
 }
 
-// Refuses what waits; closes the store when nothing uses it any more, and tries again later.
+void StoreSlot::refuse(PendingList list, const char *why, uint16_t retry_after) noexcept {
+    while (!list.empty()) {
+        auto request = list.pop();
+        request->refuse(why, retry_after);
+        finished_.push(std::move(request));
+    }
+}
+
+// Refuses what waits; closes the store when nothing uses it any more, and opens it again.
 void StoreSlot::shut() noexcept {
     closing_ = true;
     session_.reset();
-    auto refuse_all = [this](PendingList list) {
-        while (!list.empty()) {
-            auto request = list.pop();
-            request->refuse("the directory cannot be served now", 1);
-            finished_.push(std::move(request));
-        }
-    };
-    while (!queue_.empty()) refuse_all(queue_.take_batch());
-    refuse_all(std::move(reads_));
+    constexpr const char *why = "the directory cannot be served now";
+    while (!queue_.empty()) refuse(queue_.take_batch(), why, 1);
+    refuse(std::move(reads_), why, 1);
     proceed();
+}
+
+// Once a second, if there are requests: a read has no other way to find out.
+void StoreSlot::look_at_files() noexcept {
+    looked_ = ngx_time();
+    if (!store_->env().in_place()) reopen();
 }
 
 // Starts what can be started. Whatever adds work or ends some comes here.
@@ -188,18 +204,22 @@ void StoreSlot::proceed() noexcept {
         start_batch();
     start_reads();
     if (!finished_.empty()) answer_later();
+    if (work_ != Work::none && !lock_.timer_set) ngx_add_timer(&lock_, lock_look);
     update_hold();
     if (!closing_ || work_ != Work::none) return;
     for (const ReadLane &lane : lanes_)
         if (lane.busy()) return;
     closing_ = false;
     close();
-    retry_later();
+    if (!reopens_at_once_ || ngx_exiting) return retry_later();
+    reopens_at_once_ = false;
+    open();
 }
 
 // ---- Writes ----
 
 bool StoreSlot::submit_write(std::unique_ptr<PendingRequest> &request) {
+    request->since = ngx_current_msec;
     if (!queue_.push(request)) return false;
     proceed();
     return true;
@@ -212,11 +232,40 @@ void StoreSlot::start_batch() noexcept {
         work_ = Work::batch;
         return;
     }
-    while (!batch_.empty()) {
-        auto request = batch_.pop();
-        request->refuse("the directory cannot be written now: the thread pool's queue is full", 1);
-        finished_.push(std::move(request));
+    refuse(std::move(batch_),
+           "the directory cannot be written now: the thread pool's queue is full", 1);
+}
+
+// Another process may hold the write lock for as long as it likes: it was stopped, for example. The
+// thread that waits for the lock cannot be interrupted, but its requests can be answered.
+void StoreSlot::look_at_lock() noexcept {
+    if (work_ == Work::none) {
+        lock_logged_ = false;
+        return;
     }
+    ngx_add_timer(&lock_, lock_look);
+    const bool is_given_up = work_ == Work::batch && batch_.empty();
+    const bool waits = work_ == Work::declare || is_given_up || writer_->lock_wait().is_waiting();
+    const ngx_msec_t since = writer_task_.since(), limit = ngx_current_msec - lock_patience;
+    if (!waits || ngx_msec_int_t(since - limit) > 0) {
+        if (!waits) lock_logged_ = false;
+        return;
+    }
+    constexpr const char *why =
+        "the directory cannot be written now: its write lock has not been free for 10 seconds";
+    refuse(queue_.take_older(limit), why, 5);
+    if (work_ == Work::batch && writer_->lock_wait().give_up()) refuse(std::move(batch_), why, 5);
+    if (!finished_.empty()) answer_later();
+    if (lock_logged_) return;
+    lock_logged_ = true;
+    guarded_void(log_, [&] {
+        auto holder = store_->env().lock_holder();
+        std::string name = holder ? store::to_string(*holder) : "an unknown process";
+        ngx_log_error(NGX_LOG_CRIT, log_, 0,
+                      "scim: store \"%s\" cannot be written: %s has held the write lock (lock.mdb) "
+                      "for 10 seconds; writes are answered 503 until it is free",
+                      conf_.path.c_str(), name.c_str());
+    });
 }
 
 // On the thread. What this does not come to is refused: each request has been since it was made.
@@ -227,6 +276,8 @@ void StoreSlot::run_batch() {
     for (auto *request = batch_.first(); request != NULL; request = PendingList::after(*request))
         if (request->load()) jobs.push_back(&request->job);
     batch_outcome_ = writer_->run(jobs);
+    // The loop has answered them, and batch_ is its own.
+    if (batch_outcome_ == service::BatchOutcome::given_up) return;
     for (auto *request = batch_.first(); request != NULL; request = PendingList::after(*request))
         if (request->body.error() == 0) request->outcome = Done{};
 }
@@ -237,6 +288,9 @@ void StoreSlot::batch_done() {
     if (!writer_->problem().empty())
         ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" %s", conf_.path.c_str(),
                       writer_->problem().c_str());
+    if (std::string warning = writer_->take_warning(); !warning.empty())
+        ngx_log_error(NGX_LOG_WARN, log_, 0, "scim: store \"%s\": %s", conf_.path.c_str(),
+                      warning.c_str());
     if (batch_outcome_ == service::BatchOutcome::reopen) reopen();
     // Before the next batch, or a worker that is never at rest would never plan any.
     plan_chores();

@@ -37,7 +37,10 @@ class StoreSlot {
     const std::string &path() const { return conf_.path; }
 
     // The loop's session, or NULL while the store cannot be served: the log says why.
-    service::Session *session() { return session_.get(); }
+    service::Session *session() {
+        if (session_ != nullptr && looked_ != ngx_time()) look_at_files();
+        return session_.get();
+    }
     bool read_only() const { return store_ && store_->state() == service::Store::State::read_only; }
     // True while writes wait for what the configuration declares.
     bool preparing() const { return work_ == Work::declare; }
@@ -86,6 +89,9 @@ class StoreSlot {
     void run_chores();
     void chores_done();
 
+    void look_at_files() noexcept;
+    void look_at_lock() noexcept;
+    void refuse(PendingList list, const char *why, uint16_t retry_after) noexcept;
     void shut() noexcept;
     void close();
     void retry_later();
@@ -97,8 +103,12 @@ class StoreSlot {
     std::unique_ptr<service::Store> store_;
     std::unique_ptr<service::Session> session_;
     std::unique_ptr<service::Writer> writer_;
-    std::string logged_;    // the problem that the log knows of
-    bool closing_ = false;  // the store is closed as soon as nothing uses it
+    std::string logged_;            // the problem that the log knows of
+    time_t looked_ = 0;             // the second in which the files were last found in place
+    bool was_served_ = false;       // by this process: a store that is gone is then not made anew
+    bool reopens_at_once_ = false;  // unless the last open was such an attempt and served nothing
+    bool lock_logged_ = false;      // the log knows that the write lock is not free
+    bool closing_ = false;          // the store is closed as soon as nothing uses it
 
     // What the writer's thread does, and what it has come to.
     enum class Work : uint8_t { none, declare, batch, chores };
@@ -126,7 +136,7 @@ class StoreSlot {
         StoreSlot *slot;
     };
     TimerOwner owner_{};
-    ngx_event_t retry_{}, chores_{}, answers_{};
+    ngx_event_t retry_{}, chores_{}, answers_{}, lock_{};
 };
 
 }  // namespace scim::nginx

@@ -30,4 +30,13 @@ PendingList WriteQueue::take_batch() {
     return batch;
 }
 
+PendingList WriteQueue::take_older(ngx_msec_t time) {
+    PendingList older;
+    while (!waiting_.empty() && ngx_msec_int_t(waiting_.first()->since - time) <= 0) {
+        bytes_ -= size_of(*waiting_.first());
+        older.push(waiting_.pop());
+    }
+    return older;
+}
+
 }  // namespace scim::nginx

@@ -16,6 +16,8 @@ class WriteQueue {
     bool push(std::unique_ptr<PendingRequest> &request);
     // The next batch; a request larger than a batch goes alone.
     PendingList take_batch();
+    // Those at its head that have waited since `time` or longer.
+    PendingList take_older(ngx_msec_t time);
     bool empty() const { return waiting_.empty(); }
 
   private:
