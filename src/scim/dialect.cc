@@ -20,6 +20,13 @@ bool is_empty_string(const json_t *value) {
     return json_is_string(value) && json_string_length(value) == 0;
 }
 
+// True for the JSON of an array: no client means it as a value.
+bool is_array_text(std::string_view text) {
+    const size_t start = text.find_first_not_of(" \t\r\n");
+    if (start == text.npos || text[start] != '[') return false;
+    return bool(parse_json("{\"array\":" + std::string(text) + "}", JsonLimits()));
+}
+
 const Attr *value_part(const Attr &complex) { return TypeView::find_sub(complex, "value"); }
 
 }  // namespace
@@ -198,6 +205,7 @@ const json_t *Dialect::singular(const Attr &complex, const json_t *value) {
 
 const Attr *Dialect::bare_value(const Attr &complex, const json_t *value) {
     const Attr *part = json_is_string(value) ? value_part(complex) : nullptr;
+    if (part && is_array_text(text_of(value))) return nullptr;
     return part && accepts("bare-value") ? part : nullptr;
 }
 

@@ -85,7 +85,7 @@ class Dialect {
     const json_t *singular(const Attr &complex, const json_t *value);
 
     // The part that a string stands for where an object is expected, the part `value`: bare-value.
-    // nullptr if there is no such part or `value` is no string.
+    // nullptr if there is no such part, `value` is no string, or it is the JSON of an array.
     const Attr *bare_value(const Attr &complex, const json_t *value);
 
     // True if `value`, "" as the `value` of a reference such as manager, unassigns the whole

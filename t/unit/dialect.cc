@@ -71,6 +71,10 @@ void dialects() {
                  R"("roles":[{"value":")" + std::string(text) + R"("}])", "bare-value",
                  "must be an object, not a string",
                  std::string("no object of the attribute: ") + text);
+    const std::string refused = read(body(R"("roles":["[{\"value\":\"x\"}]"])"));
+    ok(refused.find("\"roles[0]\" must be an object, not a string") != refused.npos,
+       "the JSON of an array in a string is refused");
+    is(read(body(R"("roles":["[x]"])")), R"("roles":[{"value":"[x]"}])", "other brackets are text");
     rewrites(R"("roles":["x","y"])", R"("roles":[{"value":"x"},{"value":"y"}])", "bare-value*2",
              "\"roles[0]\" must be an object, not a string", "strings for objects");
     rewrites(R"("roles":"x")", R"("roles":[{"value":"x"}])", "single-value,bare-value",
