@@ -106,14 +106,14 @@ void managers() {
     };
     manager(R"({"value":"m","displayName":"M"})", R"({"value":"m"})", "");
     manager(R"("m")", R"({"value":"m"})", "bare-value");
-    manager(R"([{"value":"m","$REF":"../Users/m"}])", R"({"value":"m"})", "array-of-one");
+    manager(R"([{"value":"m","$REF":"../Groups/m"}])", R"({"value":"m"})", "array-of-one");
     manager(R"(["m"])", R"({"value":"m"})", "array-of-one,bare-value");
     manager(R"("")", "", "bare-value,empty-reference");
     manager(R"({"value":"","$ref":"x"})", "", "empty-reference");
     const std::string ref =
         "unknown-attribute:...arams:scim:schemas:extension:enterprise:2.0:User:manager.$ref";
-    manager(R"({"$ref":"../Users/m"})", "", ref);
-    manager(R"({"$ref":"../Users/m","displayName":"M"})", "", ref);
+    manager(R"({"$ref":"../Groups/m"})", "", ref);
+    manager(R"({"$ref":"../Groups/m","displayName":"M"})", "", ref);
     manager(R"({"$ref":null})", "", "");
     manager(R"({"displayName":"M"})", "", "");
     manager("null", "", "");

@@ -446,19 +446,19 @@ void manager() {
     for (bool strict : {false, true})
         is(patched(boss("m"), op("replace", path + ".$ref", "\"x\""), strict), boss("m"),
            "its $ref follows from its value");
-    const std::string alone[] = {op("add", path, R"({"$ref":"../Users/m"})"),
-                                 op("replace", path, R"({"$ref":"../Users/m","displayName":"M"})"),
-                                 op("add", path, R"([{"$ref":"../Users/m"}])"),
-                                 op("add", path + ".$ref", "\"../Users/m\""),
+    const std::string alone[] = {op("add", path, R"({"$ref":"../Groups/m"})"),
+                                 op("replace", path, R"({"$ref":"../Groups/m","displayName":"M"})"),
+                                 op("add", path, R"([{"$ref":"../Groups/m"}])"),
+                                 op("add", path + ".$ref", "\"../Groups/m\""),
                                  op("remove", path + ".$ref"),
-                                 op("add", path + R"([value eq "m"].$ref)", "\"../Users/m\""),
+                                 op("add", path + R"([value eq "m"].$ref)", "\"../Groups/m\""),
                                  op("add", "", "{\"" + ent + R"(":{"manager":{"$ref":"x"}}})"),
                                  op("add", "", "{\"" + ent + R"(:manager":{"$ref":"x"}})"),
                                  op("add", "", "{\"" + ent + R"(:manager.$ref":"x"})")};
     for (const auto &operation : alone) {
         patched(boss("m"), operation);
         ok(has(summary, "unknown-attribute:") && has(summary, "User:manager.$ref"),
-           "its $ref alone is reported as ignored: " + operation);
+           "a $ref alone that is of no user is reported as ignored: " + operation);
     }
     dialect("", op("add", path, "\"m\""), boss("m"), "bare-value", "invalidValue", "a bare id");
     dialect("", op("add", path, R"([{"$ref":"x","value":"m"}])"), boss("m"), "array-of-one",
