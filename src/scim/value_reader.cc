@@ -332,7 +332,9 @@ Outcome ValueReader::string(const Place &place, std::string_view value) const {
     if (value.size() > limit)
         return invalid_value(place.text() + " has " + std::to_string(value.size()) + " bytes; " +
                              std::to_string(limit) + " are allowed");
-    if (attr.def->required && attr.def->type == Type::string && is_blank(value))
+    const bool names_resource =
+        attr.def->required && attr.parent == nullptr && attr.def->type == Type::string;
+    if (names_resource && is_blank(value))
         return invalid_value(place.text() + " is required and must not be blank");
     const bool good = attr.def->type == Type::date_time ? parse_datetime(value).has_value()
                       : attr.def->type == Type::binary  ? is_base64(value)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "filter_fixture.h"
+#include "scim/unicode.h"
 
 namespace fixture {
 
@@ -173,6 +174,10 @@ inline Json random_user() {
         if (*known.sub || known.computed || chance(3)) continue;
         json_object_set_new(home(known.extension), known.top,
                             is_list(known) ? random_list(known.type) : random_value(known.type));
+        // A userName that is blank is refused.
+        if (same(known.top, "userName") &&
+            is_blank(json_string_value(json_object_get(body, known.top))))
+            json_object_del(body, known.top);
     }
     for (const Complex &complex : complexes) {
         if (chance(4) || same(complex.top, "groups")) continue;

@@ -74,8 +74,8 @@ void messages() {
           "invalidValue: Operations[0]: \"value\" is missing for \"title\"", "no value");
     wrong(message(R"({"op":"replace"})"), "invalidValue: Operations[0]: \"value\" is missing",
           "neither path nor value");
-    for (const char *path : {"id", "meta", "meta.created", "groups", "groups[value eq \\\"x\\\"]",
-                             "schemas", "groups.value"})
+    for (const char *path :
+         {"id", "meta", "meta.created", "groups", "groups[value eq \\\"x\\\"]", "groups.value"})
         for (const char *what : {"add", "replace", "remove"})
             wrong(message(std::string(R"({"op":")") + what + R"(","path":")" + path +
                           R"(","value":"x"})"),
@@ -90,11 +90,11 @@ void messages() {
     is(patched("", op("add", "password", "\"x\"") + "," + op("remove", "password")), "",
        "a password is forgotten");
 
-    for (const std::string &value : {std::string(R"({"$ref":"../Users/m"})"), std::string()}) {
+    for (const std::string &value : {std::string(R"({"$ref":"../Groups/m"})"), std::string()}) {
         const std::string path = std::string(enterprise_user_urn) + ":manager";
-        is(value.empty() ? patched("", op("replace", path + ".$ref", "\"../Users/m\""))
+        is(value.empty() ? patched("", op("replace", path + ".$ref", "\"../Groups/m\""))
                          : patched("", op("replace", path, value)),
-           "", "a manager's URL changes nothing");
+           "", "a manager's $ref that names no user changes nothing");
         ok(has(summary, "unknown-attribute:") && has(summary, ":User:manager.$ref"), "reported");
     }
 
