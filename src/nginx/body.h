@@ -23,6 +23,8 @@ class Body {
     bool in_file() const { return fd_ != NGX_INVALID_FILE; }
     // Brings it into memory, on any thread. False, and why in error(), if the file cannot be read.
     bool load();
+    // Frees the text.
+    void drop() { text_ = std::string(); }
     ngx_err_t error() const { return error_; }
     // REQUIRES: !in_file().
     std::string_view text() const { return text_; }

@@ -86,6 +86,9 @@ std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf 
     return pending;
 }
 
+// Longer bodies and query strings are not parsed on the event loop.
+constexpr size_t loop_bytes = 16u << 10;
+
 Error unserved() { return Error{503, ScimType::none, "the directory cannot be served now", 5}; }
 
 Error busy() { return Error{503, ScimType::none, "too many requests are waiting", 1}; }
@@ -170,7 +173,8 @@ ngx_int_t defer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreS
 // Here and now, or NGX_DONE: later.
 ngx_int_t answer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot,
                       Body body) {
-    if (body.in_file()) return defer_read(r, lcf, ctx, slot, std::move(body));
+    if (body.in_file() || body.size() > loop_bytes || r->args.len > loop_bytes)
+        return defer_read(r, lcf, ctx, slot, std::move(body));
     service::Request request = request_of(r, lcf, ctx);
     request.body = body.text();
     // One answer at a time: its strings keep their capacity from request to request.

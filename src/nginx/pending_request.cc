@@ -62,6 +62,17 @@ std::unique_ptr<PendingRequest> PendingList::pop() noexcept {
     return request;
 }
 
+std::unique_ptr<PendingRequest> PendingList::take(const PendingRequest &request) noexcept {
+    PendingRequest *before = NULL;
+    for (auto *one = first(); one != &request; one = after(*one)) before = one;
+    if (before == NULL) return pop();
+    auto taken = std::move(before->next_);
+    before->next_ = std::move(taken->next_);
+    if (last_ == taken.get()) last_ = before;
+    size_--;
+    return taken;
+}
+
 void PendingList::append(PendingList &&other) noexcept {
     if (other.empty()) return;
     (last_ != NULL ? last_->next_ : first_) = std::move(other.first_);

@@ -56,6 +56,8 @@ struct PendingRequest {
         job.request.body = body.text();
         return true;
     }
+    // Reads take memory for what they look at, writes for their body.
+    bool is_large() const { return !is_write || body.size() > 64u << 10; }
     // 503, on the event loop; never throws.
     void refuse(const char *why, uint16_t retry_after) noexcept;
 
@@ -88,6 +90,8 @@ class PendingList {
     void push(std::unique_ptr<PendingRequest> request) noexcept;
     // The oldest. REQUIRES: !empty().
     std::unique_ptr<PendingRequest> pop() noexcept;
+    // One that is in the list. Walks to it.
+    std::unique_ptr<PendingRequest> take(const PendingRequest &request) noexcept;
     // Takes all that `other` has.
     void append(PendingList &&other) noexcept;
     bool empty() const { return size_ == 0; }

@@ -53,6 +53,7 @@ StoreSlot::~StoreSlot() {
 bool StoreSlot::idle() const {
     if (work_ != Work::none || !queue_.empty() || !finished_.empty() || !reads_.empty())
         return false;
+    if (prepare_.busy() || queue_.has_large()) return false;
     return std::none_of(std::begin(lanes_), std::end(lanes_),
                         [](const ReadLane &lane) { return lane.busy(); });
 }
@@ -64,6 +65,7 @@ std::optional<ngx_msec_t> StoreSlot::oldest_task() const {
         if (!oldest || ngx_msec_int_t(task.since() - *oldest) < 0) oldest = task.since();
     };
     look(writer_task_);
+    look(prepare_.task());
     for (const ReadLane &lane : lanes_) look(lane.task());
     return oldest;
 }
@@ -71,6 +73,7 @@ std::optional<ngx_msec_t> StoreSlot::oldest_task() const {
 void StoreSlot::wait_for_threads() {
     for (ReadLane &lane : lanes_) lane.cancel();
     for (ReadLane &lane : lanes_) lane.task().wait();
+    prepare_.task().wait();
     writer_task_.wait();
 }
 
@@ -79,6 +82,7 @@ void StoreSlot::wait_for_threads() {
 void StoreSlot::close() {
     session_.reset();
     for (ReadLane &lane : lanes_) lane.close_session();
+    prepare_.close_session();
     writer_.reset();
     store_.reset();
 }
@@ -185,7 +189,7 @@ void StoreSlot::shut() noexcept {
     closing_ = true;
     session_.reset();
     constexpr const char *why = "the directory cannot be served now";
-    while (!queue_.empty()) refuse(queue_.take_batch(), why, 1);
+    refuse(queue_.take_all(), why, 1);
     refuse(std::move(reads_), why, 1);
     proceed();
 }
@@ -202,11 +206,12 @@ void StoreSlot::proceed() noexcept {
     if (can_write && chores_due_) start_chores();
     while (work_ == Work::none && session_ != nullptr && writer_ != nullptr && !queue_.empty())
         start_batch();
+    start_prepare();
     start_reads();
     if (!finished_.empty()) answer_later();
     if (work_ != Work::none && !lock_.timer_set) ngx_add_timer(&lock_, lock_look);
     update_hold();
-    if (!closing_ || work_ != Work::none) return;
+    if (!closing_ || work_ != Work::none || prepare_.busy()) return;
     for (const ReadLane &lane : lanes_)
         if (lane.busy()) return;
     closing_ = false;
@@ -223,6 +228,22 @@ bool StoreSlot::submit_write(std::unique_ptr<PendingRequest> &request) {
     if (!queue_.push(request)) return false;
     proceed();
     return true;
+}
+
+// On the read pool: a write pool of one thread has that for the writer.
+void StoreSlot::start_prepare() noexcept {
+    if (prepare_.busy() || session_ == nullptr || writer_ == nullptr) return;
+    auto request = queue_.take_large();
+    if (request == nullptr || prepare_.start(request, *store_, *this, main_.read_pool)) return;
+    // A pool that is full leaves it to the writer.
+    queue_.put_prepared(std::move(request));
+    if (work_ == Work::none) start_batch();
+}
+
+void StoreSlot::prepare_done(std::unique_ptr<PendingRequest> request) noexcept {
+    queue_.put_prepared(std::move(request));
+    if (closing_) return shut();
+    proceed();
 }
 
 void StoreSlot::start_batch() noexcept {
@@ -279,12 +300,20 @@ void StoreSlot::run_batch() {
     // The loop has answered them, and batch_ is its own.
     if (batch_outcome_ == service::BatchOutcome::given_up) return;
     for (auto *request = batch_.first(); request != NULL; request = PendingList::after(*request))
-        if (request->body.error() == 0) request->outcome = Done{};
+        if (request->body.error() == 0 && !request->job.postponed) {
+            request->outcome = Done{};
+            request->body.drop();
+        }
 }
 
 void StoreSlot::batch_done() {
     work_ = Work::none;
-    finished_.append(std::move(batch_));
+    PendingList postponed;
+    while (!batch_.empty()) {
+        auto request = batch_.pop();
+        (request->job.postponed ? postponed : finished_).push(std::move(request));
+    }
+    queue_.put_back(std::move(postponed));
     if (!writer_->problem().empty())
         ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" %s", conf_.path.c_str(),
                       writer_->problem().c_str());
@@ -296,7 +325,6 @@ void StoreSlot::batch_done() {
     plan_chores();
     // The next batch is on its way before the answers of this one are written.
     proceed();
-    send_answers();
 }
 
 // ---- Answers ----
@@ -309,7 +337,7 @@ void StoreSlot::answer_later() noexcept {
 void StoreSlot::send_answers() noexcept {
     for (size_t sent = 0; !finished_.empty() && sent < answer_bytes_a_turn;) {
         auto request = finished_.pop();
-        sent += request->job.response.body.size();
+        sent += request->job.response.body.size() + request->job.response.in_sink;
         finish(std::move(request));
     }
     if (!finished_.empty()) answer_later();
@@ -395,9 +423,12 @@ void StoreSlot::start_reads() noexcept {
 }
 
 void StoreSlot::read_done(std::unique_ptr<PendingRequest> request) noexcept {
+    // Nothing has been made of a write's answer: it is not tried again.
+    if (request->job.unfinished)
+        finish_request(std::move(request), log_);
+    else
+        finished_.push(std::move(request));
     proceed();
-    finish_request(std::move(request), log_);
-    update_hold();
 }
 
 // Once a minute.

@@ -18,6 +18,7 @@
 #include "nginx/ngx.h"
 #include "nginx/pending_request.h"
 #include "nginx/pool_task.h"
+#include "nginx/prepare_lane.h"
 #include "nginx/read_lane.h"
 #include "nginx/write_queue.h"
 #include "service/batch.h"
@@ -65,6 +66,7 @@ class StoreSlot {
 
     // Called by a lane when its thread has ended.
     void read_done(std::unique_ptr<PendingRequest> request) noexcept;
+    void prepare_done(std::unique_ptr<PendingRequest> request) noexcept;
 
   private:
     void open_store();
@@ -74,6 +76,7 @@ class StoreSlot {
     void serve();
 
     void proceed() noexcept;
+    void start_prepare() noexcept;
     void start_batch() noexcept;
     void run_batch();
     void batch_done();
@@ -122,6 +125,7 @@ class StoreSlot {
     int64_t chores_time_ = 0;  // milliseconds since 1970
 
     WriteQueue queue_;
+    PrepareLane prepare_;
     PendingList batch_;
     PendingList finished_;  // requests that are to be answered
 

@@ -69,11 +69,12 @@ class Scan {
     Scan(std::string_view bytes, const JsonLimits &limits) : bytes_(bytes), limits_(limits) {}
 
     std::optional<Error> run() {
+        if (auto error = check_work()) return error;  // there may be far too many bytes
         while (at_ < bytes_.size()) {
             if (auto error = step(bytes_[at_])) return error;
             at_++;
         }
-        return std::nullopt;
+        return check_work();
     }
 
   private:
@@ -86,7 +87,10 @@ class Scan {
             case '\n':
             case '\r':
             case ',': return std::nullopt;
-            case ':': values_--; return std::nullopt;  // the string before it was a key
+            case ':':  // the string before it was a key
+                values_--;
+                names_++;
+                return std::nullopt;
             case '}':
             case ']': depth_--; return std::nullopt;
             case '{':
@@ -123,6 +127,19 @@ class Scan {
                             " JSON values, counted up to " + place(bytes_, position) +
                             "; send it in several requests");
     }
+    std::optional<Error> check_work() const {
+        const auto values = size_t(std::max<int64_t>(values_, 0));
+        const size_t work = body_work(values, names_, bytes_.size());
+        if (work <= limits_.work) return std::nullopt;
+        return Error{413, ScimType::none,
+                     "the body is too much work: 30 for each of its " + std::to_string(values) +
+                         " values, 20 for each of " + std::to_string(names_) +
+                         " names and 0.4 for each of " + std::to_string(bytes_.size()) +
+                         " bytes are " + std::to_string(work) + "; the body work of a request is " +
+                         "at most " + std::to_string(limits_.work) +
+                         "; send it in several requests",
+                     0};
+    }
     Error too_deep() const {
         return syntax_error("objects and arrays are nested deeper than scim_max_json_depth (" +
                             std::to_string(limits_.depth) + ") allows at " + place(bytes_, at_));
@@ -136,6 +153,7 @@ class Scan {
     JsonLimits limits_;
     size_t at_ = 0;
     int64_t depth_ = 0, values_ = 0;
+    size_t names_ = 0;
     bool in_word_ = false;
 };
 

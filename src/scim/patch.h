@@ -35,6 +35,7 @@
 #include "scim/patch_step.h"
 #include "scim/resource.h"
 #include "scim/result.h"
+#include "scim/work.h"
 
 namespace scim {
 
@@ -61,9 +62,9 @@ class Patch {
     // which must outlive them. On an error (400 noTarget, too many elements; 413, too much to compare
     // or too many bytes) the resource is as it was. Whether required attributes are left, and whether
     // immutable ones are as they were, is asked afterwards (check_required(); a comparison with the
-    // old resource). REQUIRES: leaves in canonical order, which they are in afterwards; the `type`
-    // of parse().
-    Outcome apply(const TypeView &type, Resource &resource, Report &report) const;
+    // old resource). What it takes is counted in `work`; it ends with a 413 when that is too much.
+    // REQUIRES: leaves in canonical order, which they are in afterwards; the `type` of parse().
+    Outcome apply(const TypeView &type, Resource &resource, Report &report, Work &work) const;
 
     const MemberEdits &members() const { return members_; }
     const std::vector<Leaf> &sent() const { return values_.leaves; }  // by all operations

@@ -53,8 +53,9 @@ bool is_primary(const Slot &slot, const Element &element) {
 // A member of namespace scim because Patch has it as its friend.
 class PatchApplication {
   public:
-    PatchApplication(const Patch &patch, const TypeView &type, Resource &resource, Report &report)
-        : patch_(patch), type_(type), resource_(resource), report_(report) {}
+    PatchApplication(const Patch &patch, const TypeView &type, Resource &resource, Report &report,
+                     Work &work)
+        : patch_(patch), type_(type), resource_(resource), report_(report), work_(work) {}
 
     Outcome run();
 
@@ -100,9 +101,9 @@ class PatchApplication {
     const Attr *broken_ = nullptr;  // an immutable part that a step changes in an element
 };
 
-Outcome Patch::apply(const TypeView &type, Resource &resource, Report &report) const {
+Outcome Patch::apply(const TypeView &type, Resource &resource, Report &report, Work &work) const {
     if (steps_.empty()) return Done{};
-    return PatchApplication(*this, type, resource, report).run();
+    return PatchApplication(*this, type, resource, report, work).run();
 }
 
 Outcome PatchApplication::run() {

@@ -31,11 +31,7 @@ void Element::remove(const Attr &attr) {
 // Work
 
 void PatchWork::note_text(const Attr &attr, std::string_view json) {
-    // Measured: lower-casing takes 0.3 ns a byte, normalising and folding 40 to 150.
-    if (attr.matching == Matching::exact || is_ascii(json))
-        note(1 + json.size() / 64);
-    else
-        note(10 + json.size() * 3);
+    note(key_work(attr.matching, json));
 }
 
 Outcome PatchWork::check() const {

@@ -91,7 +91,7 @@ int find(const Globals &globals, const FindArguments &arguments) {
     if (!body) return fail(globals, in_our_words(body.error()));
     if (globals.json) return print(globals, *body) ? exit_ok : exit_store;
     // Our own writing: as large as it is.
-    auto list = parse_json(*body, JsonLimits{64, body->size()});
+    auto list = parse_json(*body, JsonLimits{64, body->size(), SIZE_MAX});
     if (!list) return fail(globals, exit_store, "no list: " + list.error().detail);
     std::string text = as_text(list->get(), !arguments.attributes.empty());
     if (!text.empty() && !print(globals, text)) return exit_store;

@@ -66,6 +66,15 @@ void describe(Job &job) {
     append_location(response.location, *command.type, job.request.base_url, command.id);
 }
 
+// Frees what only the batch needs, on its thread: that takes milliseconds for a large body.
+void forget(Job &job) noexcept {
+    job.prepared = Error{};
+    job.is_prepared = false;
+    if (!job.planned) return;
+    job.planned->edit = store::ResourceEdit();
+    job.planned->record = std::string();
+}
+
 }  // namespace
 
 // The resource is shown as the job has left it; of others what is committed now.
@@ -82,8 +91,9 @@ void finish_answer(Job &job, Snapshot &snapshot) {
         snapshot.txn.fail(store::Errc::damaged);
     auto done = outlet.finish();
     job.unfinished = false;
-    if (done && snapshot.txn.good()) return;
-    answer_without_body(job, (done ? unreadable(snapshot.txn.error()) : done.error()).detail);
+    if (!done || !snapshot.txn.good())
+        answer_without_body(job, (done ? unreadable(snapshot.txn.error()) : done.error()).detail);
+    forget(job);
 }
 
 // Not an error: a client would send again what is done.
@@ -101,46 +111,58 @@ void answer_without_body(Job &job, std::string_view why) noexcept {
     }
 }
 
-void Writer::prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog) {
-    job.prepare_report = Report();
-    job.prepared = prepare(catalog, job.request, *job.actor, job.new_id, job.prepare_report);
-    job.report = job.prepare_report;
+namespace {
+
+Result<Prepared> prepared(Job &job, Snapshot &snapshot) {
+    auto usable = snapshot.usable();
+    if (!usable) return usable.error();
+    if (!job.actor->may(store::scope_write))
+        return Error{
+            403, ScimType::none,
+            "the token " + quoted(job.actor->label) + " may not write: it lacks the scope write",
+            0};
+    return prepare(snapshot.catalog(), job.request, *job.actor, job.new_id, job.prepare_report);
 }
 
-void Writer::prepare_in(Snapshot &snapshot, Job &job) {
-    job.new_id = make_new_id(job.request.now);
-    auto usable = snapshot.usable();
-    if (!usable) {
-        job.prepared = usable.error();
-        return;
-    }
-    auto target = parse_target(*snapshot.catalog(), job.request.path);
+// A refusal needs no catalog.
+bool is_current(const Job &job, const Catalog &catalog) {
+    return job.is_prepared &&
+           (!job.prepared || job.prepared->command.catalog->epoch() == catalog.epoch());
+}
+
+// What the log says of the request, whatever becomes of it.
+void note_target(Job &job, const Catalog &catalog) {
+    auto target = parse_target(catalog, job.request.path);
     Facts &facts = job.response.facts;
     facts.operation = operation_name(job.request.method, target ? &*target : nullptr);
     if (target && target->type != nullptr) facts.resource_type = target->type->type.name;
     if (target && target->endpoint == Endpoint::resource)
         facts.resource_id = without_tokens(target->name);
-    if (!job.actor->may(store::scope_write)) {
-        job.prepared = Error{
-            403, ScimType::none,
-            "the token " + quoted(job.actor->label) + " may not write: it lacks the scope write",
-            0};
-        return;
-    }
-    prepare_one(job, snapshot.catalog());
-    if (!job.prepared && job.prepared.error().status == 405 && target)
+    if (target && !job.prepared && job.prepared.error().status == 405)
         job.response.allow = allowed_methods(*target);
 }
 
-// Each for itself: a body that there is no memory for is its sender's alone.
+}  // namespace
+
+// A body that there is no memory for fails its own request only.
+void prepare_job(Job &job, Snapshot &snapshot) noexcept {
+    try {
+        job.prepare_report = Report();
+        job.new_id = make_new_id(job.request.now);
+        job.prepared = prepared(job, snapshot);
+    } catch (const std::exception &) {
+        job.prepared = out_of_memory();
+    }
+    job.is_prepared = true;
+}
+
 void Writer::prepare_all(const std::vector<Job *> &jobs) {
     Snapshot snapshot(session_);
+    const bool usable = bool(snapshot.usable());
     for (Job *job : jobs) {
-        try {
-            prepare_in(snapshot, *job);
-        } catch (const std::bad_alloc &) {
-            job->prepared = out_of_memory();
-        }
+        if (!usable || !is_current(*job, *snapshot.catalog())) prepare_job(*job, snapshot);
+        job->report = job->prepare_report;
+        if (usable) note_target(*job, *snapshot.catalog());
     }
 }
 
@@ -158,24 +180,26 @@ Outcome Writer::still_authorized(store::WriteTxn &txn, const Job &job) {
     return Error{401, ScimType::none, "the token was revoked while the request was on its way", 0};
 }
 
-void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
-                      Room room) {
-    if (job.prepared && job.prepared->command.catalog->epoch() != catalog->epoch())
-        prepare_one(job, catalog);
+// REQUIRES: the job is prepared for the catalog of the transaction. False if it is more work than
+// `most`: nothing is written then.
+bool Writer::plan_one(store::WriteTxn &txn, Job &job, Room room, size_t most) {
     if (!job.prepared) {
         job.planned = job.prepared.error();
-        return;
+        return true;
     }
     auto authorized = still_authorized(txn, job);
     if (!authorized) {
         job.planned = authorized.error();
-        return;
+        return true;
     }
+    Work work(most);
     const Command &command = job.prepared->command;
     store::DirectoryWriter directory(txn, command.tenant);
     job.report = job.prepare_report;
-    job.planned = plan(command, directory, job.report);
-    if (!job.planned) return;
+    job.planned = plan(command, directory, job.report, work);
+    job.work = work.done();
+    if (work.too_much()) return false;
+    if (!job.planned) return true;
     const Plan &plan = *job.planned;
     const bool refused = (room != Room::for_all && plan.grows) ||
                          (room == Room::for_lockouts && plan.changes && !plan.locks_out);
@@ -183,6 +207,7 @@ void Writer::plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<cons
         job.planned = directory_full();
     else
         apply(plan, directory);
+    return true;
 }
 
 // Times of one tenant never go back, whatever the clock does (plan.cc).
@@ -223,10 +248,17 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
     if (!catalog) return {store::Errc::damaged};
     const Room room = room_of(txn);
     short_of_room_ |= room == Room::for_lockouts;
-    bool changes = false;
+    bool changes = false, is_over = false;
+    size_t done = 0;
     for (Job *job : jobs) {
-        plan_one(txn, *job, *catalog, room);
+        job->work = 0;
+        is_over |= done >= work_most || !is_current(*job, **catalog);
+        // The first is planned whatever it takes: it would not take less the next time.
+        if (!is_over) is_over = !plan_one(txn, *job, room, done == 0 ? SIZE_MAX : work_most - done);
         if (!txn.good()) return {txn.error(), job};
+        job->postponed = is_over;
+        done += job->work;
+        if (is_over) continue;
         changes |= job->planned && job->planned->changes;
         look_at_clock(*job);
     }
@@ -236,7 +268,7 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
     if (takes_notes) put_notes(txn);
     store::Errc code = txn.commit();
     if (code != store::Errc::ok) return {code};
-    for (Job *job : jobs) job->committed = job->planned && job->planned->changes;
+    for (Job *job : jobs) job->committed = !job->postponed && job->planned && job->planned->changes;
     if (takes_notes) drop_notes();
     return {};
 }
@@ -253,6 +285,7 @@ Writer::Attempt Writer::attempt_sound(std::vector<Job *> &jobs) {
                    facts.resource_type + " " + facts.resource_id +
                    " looks; scimctl verify says more, and other requests are served";
         job.planned = unwritable(tried.code);
+        job.postponed = false;
         jobs.erase(std::find(jobs.begin(), jobs.end(), &job));
         tried = attempt(jobs);
     }
@@ -263,8 +296,7 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) noexcept {
     problem_.clear();
     for (Job *job : jobs) {
         job->response.clear();
-        job->unfinished = job->committed = false;
-        job->prepared = out_of_memory();
+        job->unfinished = job->committed = job->postponed = false;
         job->planned = out_of_memory();
     }
     BatchOutcome outcome = BatchOutcome::failed;
@@ -272,11 +304,17 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) noexcept {
         outcome = write_all(jobs);
     } catch (const std::exception &) {
         // What is not committed by now never will be.
-        for (Job *job : jobs)
+        for (Job *job : jobs) {
             if (!job->committed) job->planned = out_of_memory();
+            job->postponed = false;
+        }
     }
     if (outcome == BatchOutcome::given_up) return outcome;  // the jobs may be gone
-    for (Job *job : jobs) answer_for_sure(*job);
+    for (Job *job : jobs) {
+        if (job->postponed) continue;
+        answer_for_sure(*job);
+        if (!job->unfinished) forget(*job);
+    }
     return outcome;
 }
 
@@ -288,6 +326,7 @@ BatchOutcome Writer::write_all(const std::vector<Job *> &jobs) {
     bool retry = code == store::Errc::map_full || code == store::Errc::no_space;
     bool must_reopen = needs_reopen(code);
     for (Job *job : sound) {
+        if (job->postponed) continue;
         store::Errc mine = code;
         if (retry) {
             // What rides along may be what does not fit.

@@ -3,7 +3,8 @@
 //
 // All requests of a batch are prepared before the transaction begins, because there is one writer
 // for all processes and JSON is slow. Then each is planned and applied in turn, and no answer is
-// final before the commit: a refusal, too, may rest on a neighbour's write. If a write fails
+// final before the commit: a refusal, too, may rest on a neighbour's write. A batch ends early when
+// it has done the work that it may do; what is left is postponed. If a write fails
 // because the map or disk is full, the batch is undone and its requests run again one by one, so
 // that only those that do not fit are refused. A failed commit refuses them all.
 
@@ -29,8 +30,12 @@ struct Job {
     // be answered with an error.
     bool committed = false;
     bool unfinished = false;  // after Writer::run(): finish_answer() makes the answer
+    bool postponed =
+        false;        // after Writer::run(): the batch has ended before it; there is no answer
+    size_t work = 0;  // after Writer::run(): under the write lock, in units of scim/work.h
 
     // The batch's own.
+    bool is_prepared = false;
     Report prepare_report, report;  // a plan made again counts what it rewrites once
     Result<Prepared> prepared = Error{};
     Result<Plan> planned = Error{};
@@ -50,13 +55,23 @@ void finish_answer(Job &job, Snapshot &snapshot);
 // Instead: success without a body, and why in the facts. Never throws.
 void answer_without_body(Job &job, std::string_view why) noexcept;
 
+// Prepares the job as of the snapshot; on any thread. Writer::run() prepares jobs that are not
+// prepared, or whose catalog is not the current one.
+void prepare_job(Job &job, Snapshot &snapshot) noexcept;
+
 class Writer {
   public:
     explicit Writer(Store &store) : store_(store), session_(store), trimmer_(store.retention()) {}
 
-    // Answers every job, but leaves those answers unfinished that the others would have to wait for.
-    // Blocks: for the write lock and the disk. For one thread. Never throws: without memory a job
-    // is answered with 503, or with success and no body if it is committed.
+    // The work of one batch under the write lock, about 100 ms. A request that takes more is alone.
+    static constexpr size_t work_most = 2'000'000;
+
+    // Answers the jobs in order up to the first that is postponed: the batch has done its work, or
+    // the catalog has changed since that job was prepared. Postponed jobs are to be run again, before
+    // others. Unless the catalog changes meanwhile, the first is not postponed. Leaves those answers
+    // unfinished that the others would have to wait for. Blocks: for the write lock and the disk.
+    // For one thread. Never throws: without memory a job is answered with 503, or with success and
+    // no body if it is committed.
     BatchOutcome run(const std::vector<Job *> &jobs) noexcept;
 
     // Uses of tokens, to be written like refusals. Not while a batch or chores run.
@@ -83,16 +98,13 @@ class Writer {
   private:
     BatchOutcome write_all(const std::vector<Job *> &jobs);
     void prepare_all(const std::vector<Job *> &jobs);
-    void prepare_in(Snapshot &snapshot, Job &job);
-    void prepare_one(Job &job, const std::shared_ptr<const Catalog> &catalog);
     struct Attempt {
         store::Errc code = store::Errc::ok;
         Job *stuck = nullptr;  // whose plan it was that failed
     };
     Attempt attempt(const std::vector<Job *> &jobs, store::LockWait *wait = nullptr);
     Attempt attempt_sound(std::vector<Job *> &jobs);
-    void plan_one(store::WriteTxn &txn, Job &job, const std::shared_ptr<const Catalog> &catalog,
-                  Room room);
+    bool plan_one(store::WriteTxn &txn, Job &job, Room room, size_t most);
     void look_at_clock(const Job &job);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
     void answer_for_sure(Job &job) noexcept;

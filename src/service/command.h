@@ -49,10 +49,16 @@ struct Prepared {
 Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Request &request,
                          const Actor &actor, const Id &new_id, Report &report);
 
-// Reads only. 404, 409 uniqueness (naming the other resource, and whether it is inactive), 412, 400
+// 413 if the indexed values of a resource take more than about 50 ms to normalise and fold. That is
+// done under the write lock when such a resource is changed or deleted.
+constexpr size_t index_work_most = 2'000'000;  // units of scim/work.h
+Outcome check_index_work(size_t work);
+
+// Reads only. What the plan and its application take is counted in `work`; a plan that is made when
+// `work` says that it is too much is of no use. 404, 409 uniqueness (naming the other resource, and whether it is inactive), 412, 400
 // mutability, unknown members, and what required attributes lack. Deterministic in the Command and
 // the store.
-Result<Plan> plan(const Command &command, store::Directory &directory, Report &report);
+Result<Plan> plan(const Command &command, store::Directory &directory, Report &report, Work &work);
 
 // Can fail only as LMDB can: the transaction then says so.
 inline void apply(const Plan &plan, store::DirectoryWriter &directory) {

@@ -220,6 +220,33 @@ void note_members(const TypeView &type, store::ResourceEdit &edit) {
                  type.members->number);
 }
 
+// Work, as it was measured: 2.5 ns for a byte of a record that is read, encoded or written, 1 us for
+// each of its leaves, 3 us for a row that is written, 1 us for a member that is looked up.
+constexpr size_t leaf_work = 40, row_work = 120, lookup_work = 40;
+
+size_t record_work(size_t bytes) { return bytes / 10; }
+
+void note_index(const Command &command, const std::vector<Leaf> &leaves, Work &work) {
+    work.note(store::index_work(*command.catalog, *command.type, leaves));
+}
+
+void note_request(const Command &command, Work &work) {
+    const MemberEdits &edits = command.patch.members();
+    const size_t sent = command.resource.members ? command.resource.members->size() : 0;
+    work.note(lookup_work * (sent + edits.add.size() + edits.remove.size()) +
+              leaf_work * command.resource.leaves.size());
+}
+
+size_t edit_work(const store::ResourceEdit &edit) {
+    constexpr size_t rows_each_member = 2, rows_each_change = 4;
+    const size_t members = edit.members.joined.size() + edit.members.left.size();
+    size_t work = record_work(edit.record.size());
+    work += row_work * (rows_each_change + edit.before.size() + edit.after.size() +
+                        rows_each_member * members + edit.groups.size());
+    for (const auto &[group, record] : edit.groups) work += record_work(record.size());
+    return work;
+}
+
 Result<Plan> plan_create(const Command &command, store::Directory &directory) {
     const TypeView &type = *command.type;
     auto unique = check_unique(command, command.resource.leaves, command.index, directory);
@@ -262,7 +289,16 @@ struct Update {
     MemberEdits members;
 };
 
-Result<Plan> plan_update(const Command &command, store::Directory &directory, const Update &u) {
+// What was allowed once may stay, and become less.
+Outcome check_indexed(const Command &command, const Update &u) {
+    const size_t work = store::index_work(*command.catalog, *command.type, u.after);
+    if (work <= index_work_most) return Done{};
+    if (work <= store::index_work(*command.catalog, *command.type, u.before)) return Done{};
+    return check_index_work(work);
+}
+
+Result<Plan> plan_update(const Command &command, store::Directory &directory, const Update &u,
+                         Work &work) {
     const TypeView &type = *command.type;
     std::vector<AttrNumber> changed = changed_attrs(type, u.before, u.after);
     auto immutable = check_immutable(command, u.before, u.after, changed);
@@ -277,8 +313,13 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
         plan.version = u.version;
         return plan;
     }
+    auto indexable = check_indexed(command, u);
+    if (!indexable) return indexable.error();
     const std::vector<Leaf> was = differing(type, u.before, changed),
                             is = differing(type, u.after, changed);
+    note_index(command, was, work);
+    note_index(command, is, work);
+    if (work.too_much()) return plan;
     plan.edit.before = store::index_values(*command.catalog, type, was);
     plan.edit.after = store::index_values(*command.catalog, type, is);
     auto unique = check_unique(command, is, plan.edit.after, directory);
@@ -310,10 +351,12 @@ void leave_groups(const Command &command, store::Directory &directory, store::Re
 }
 
 Plan plan_remove(const Command &command, store::Directory &directory,
-                 const store::RecordView &record, const std::vector<Leaf> &before) {
+                 const store::RecordView &record, const std::vector<Leaf> &before, Work &work) {
     Plan plan;
     plan.status = 204;
     plan.changes = plan.locks_out = true;
+    note_index(command, before, work);
+    if (work.too_much()) return plan;
     plan.edit.before = store::index_values(*command.catalog, *command.type, before);
     stamp(command, directory, plan.edit);
     leave_groups(command, directory, plan.edit);
@@ -322,7 +365,8 @@ Plan plan_remove(const Command &command, store::Directory &directory,
     return plan;
 }
 
-Result<Plan> plan_existing(const Command &command, store::Directory &directory, Report &report) {
+Result<Plan> plan_existing(const Command &command, store::Directory &directory, Report &report,
+                           Work &work) {
     const TypeView &type = *command.type;
     auto record = directory.record(type.number, command.id);
     if (!record) return no_such_resource(type, scim::to_string(command.id));
@@ -331,37 +375,42 @@ Result<Plan> plan_existing(const Command &command, store::Directory &directory, 
     if (!conditions) return conditions.error();
     Resource resource;
     if (!record->leaves(resource.leaves)) directory.txn().fail(store::Errc::damaged);
+    work.note(record_work(record->bytes().size()) + leaf_work * resource.leaves.size());
     canonical_order(type, resource.leaves);
     const std::vector<Leaf> before = resource.leaves;
     switch (command.operation) {
-        case store::Operation::remove: return plan_remove(command, directory, *record, before);
+        case store::Operation::remove:
+            return plan_remove(command, directory, *record, before, work);
         case store::Operation::replace: {
             // What PUT omits is cleared, members included.
             MemberEdits members;
             members.clear = type.members != nullptr;
             members.add = command.resource.members.value_or(std::vector<Id>());
             std::vector<Leaf> after = carry_over(type, before, command.resource.leaves);
-            return plan_update(command, directory, {*record, version, before, after, members});
+            return plan_update(command, directory, {*record, version, before, after, members},
+                               work);
         }
         default: {
-            auto applied = command.patch.apply(type, resource, report);
+            auto applied = command.patch.apply(type, resource, report, work);
             if (!applied) return applied.error();
             const Attr *missing = nullptr;
             auto complete = check_required(type, resource, &missing);
             if (!complete) return command.patch.without_required(missing, complete.error());
-            return plan_update(
-                command, directory,
-                {*record, version, before, resource.leaves, command.patch.members()});
+            return plan_update(command, directory,
+                               {*record, version, before, resource.leaves, command.patch.members()},
+                               work);
         }
     }
 }
 
 }  // namespace
 
-Result<Plan> plan(const Command &command, store::Directory &directory, Report &report) {
+Result<Plan> plan(const Command &command, store::Directory &directory, Report &report, Work &work) {
+    note_request(command, work);
     Result<Plan> result = command.operation == store::Operation::create
                               ? plan_create(command, directory)
-                              : plan_existing(command, directory, report);
+                              : plan_existing(command, directory, report, work);
+    if (result) work.note(edit_work(result->edit));
     if (!directory.txn().good()) return unreadable(directory.txn().error());
     return result;
 }

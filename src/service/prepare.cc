@@ -38,6 +38,9 @@ Outcome read_body(Command &command, const Request &request, Report &report) {
         default_active(*command.type, command.resource);
     auto complete = check_required(*command.type, command.resource);
     if (!complete) return complete;
+    auto indexable = check_index_work(
+        store::index_work(*command.catalog, *command.type, command.resource.leaves));
+    if (!indexable) return indexable;
     command.index = store::index_values(*command.catalog, *command.type, command.resource.leaves);
     return Done{};
 }
@@ -52,6 +55,16 @@ store::Operation operation_of(Method method) {
 }
 
 }  // namespace
+
+Outcome check_index_work(size_t work) {
+    if (work <= index_work_most) return Done{};
+    return Error{413, ScimType::none,
+                 "the indexed values of the resource have too much text beyond ASCII: their index "
+                 "work would be " +
+                     std::to_string(work) + ", at most " + std::to_string(index_work_most) +
+                     " is possible (3 for a byte)",
+                 0};
+}
 
 Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Request &request,
                          const Actor &actor, const Id &new_id, Report &report) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "scim/work.h"
 #include "store/bytes.h"
 #include "store/members.h"
 
@@ -86,27 +87,46 @@ std::optional<Change> decode_change(Bytes bytes) {
     return change;
 }
 
-IndexValues index_values(const Catalog &catalog, const TypeView &type,
-                         const std::vector<Leaf> &leaves) {
-    IndexValues values;
+namespace {
+
+// `each(index, attr, leaf)`. An index that is being built is maintained like a ready one; one that is
+// being dropped is not.
+template <class Each>
+void each_indexed(const Catalog &catalog, const TypeView &type, const std::vector<Leaf> &leaves,
+                  Each &&each) {
     for (const IndexDef *index : catalog.indexes(type.number)) {
-        // An index that is being built is maintained like a ready one; one that is being dropped is
-        // not.
         if (index->state == IndexState::dropping) continue;
         const Attr *attr = type.by_number(index->attr);
         if (attr == nullptr) continue;
-        for (const Leaf &leaf : leaves) {
-            if (leaf.attr != index->attr) continue;
-            if (auto value = index_value(*attr, leaf.json))
-                values.emplace_back(index, std::move(*value));
-        }
+        for (const Leaf &leaf : leaves)
+            if (leaf.attr == index->attr) each(index, *attr, leaf);
     }
+}
+
+}  // namespace
+
+IndexValues index_values(const Catalog &catalog, const TypeView &type,
+                         const std::vector<Leaf> &leaves) {
+    IndexValues values;
+    each_indexed(catalog, type, leaves,
+                 [&](const IndexDef *index, const Attr &attr, const Leaf &leaf) {
+                     if (auto value = index_value(attr, leaf.json))
+                         values.emplace_back(index, std::move(*value));
+                 });
     std::sort(values.begin(), values.end(), [](const auto &a, const auto &b) {
         return std::pair(a.first->number, std::string_view(a.second)) <
                std::pair(b.first->number, std::string_view(b.second));
     });
     values.erase(std::unique(values.begin(), values.end()), values.end());
     return values;
+}
+
+size_t index_work(const Catalog &catalog, const TypeView &type, const std::vector<Leaf> &leaves) {
+    size_t work = 0;
+    each_indexed(catalog, type, leaves, [&](const IndexDef *, const Attr &attr, const Leaf &leaf) {
+        work += key_work(attr.matching, leaf.json);
+    });
+    return work;
 }
 
 std::optional<RecordView> Directory::record(TypeNumber type, const Id &id) {

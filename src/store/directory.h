@@ -56,6 +56,8 @@ struct Position {
 using IndexValues = std::vector<std::pair<const IndexDef *, std::string>>;
 IndexValues index_values(const Catalog &catalog, const TypeView &type,
                          const std::vector<Leaf> &leaves);
+// To normalise and fold their texts, in units of scim/work.h.
+size_t index_work(const Catalog &catalog, const TypeView &type, const std::vector<Leaf> &leaves);
 
 // How much a reader may look at; once an answer is false no more is looked at.
 class Allowance {

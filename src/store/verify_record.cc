@@ -35,7 +35,8 @@ void collect(const json_t *object, std::vector<std::string> &out) {
 
 // Without the catalog: for bodies that were written under another one.
 bool body_has(const RecordView &record, const std::vector<Leaf> &leaves) {
-    auto body = parse_json("{" + std::string(record.body()) + "}", JsonLimits{64, size_t(1) << 40});
+    auto body =
+        parse_json("{" + std::string(record.body()) + "}", JsonLimits{64, SIZE_MAX >> 1, SIZE_MAX});
     if (!body) return false;
     std::vector<std::string> texts;
     collect(body->get(), texts);

@@ -55,7 +55,8 @@ void patch(const TypeView &type, const json_t *before, const json_t *body, bool 
     check_members(patch->members());
     Resource resource = read(type, before);
     const std::string was = text(type, resource);
-    const bool done = bool(patch->apply(type, resource, report));
+    Work work;
+    const bool done = bool(patch->apply(type, resource, report, work));
     if (!done && text(type, resource) != was) std::abort();
     if (patch->empty() && text(type, resource) != was) std::abort();
     check_reads_as_itself(type, resource);

@@ -4,6 +4,8 @@
 
 #include "service/batch.h"
 
+#include <algorithm>
+
 #include "client.h"
 #include "service/token.h"
 
@@ -266,6 +268,111 @@ void test_full_map() {
        "and there is room again");
 }
 
+std::string emails(size_t n, const std::string &domain) {
+    std::string out = R"(,"emails":[)";
+    for (size_t i = 0; i < n; i++)
+        out += (i != 0 ? R"(,{"value":")" : R"({"value":")") + std::to_string(i) + domain + "\"}";
+    return out + "]";
+}
+
+std::string patch(const std::string &operations) {
+    return R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[)" +
+           operations + "]}";
+}
+
+// Takes from `jobs` those that have an answer. They are the first.
+size_t take_answered(std::vector<Job *> &jobs) {
+    auto postponed = [](const Job *job) { return job->postponed; };
+    auto end = std::find_if(jobs.begin(), jobs.end(), postponed);
+    ok(std::all_of(end, jobs.end(), postponed), "the postponed requests are the last");
+    const auto answered = size_t(end - jobs.begin());
+    jobs.erase(jobs.begin(), end);
+    return answered;
+}
+
+void test_work_of_a_batch(Client &client) {
+    Response many = client.send(Method::post, "/Users", user("many", emails(2000, "@x")));
+    // 125 operations look at 2,000 elements each: more than 500,000 comparisons a request.
+    std::string operations;
+    for (int i = 0; i < 125; i++)
+        operations += (i != 0 ? std::string(",") : std::string()) +
+                      R"({"op":"remove","path":"emails[value eq \"nobody\"]"})";
+    std::vector<Job *> left, all;
+    for (int i = 0; i < 7; i++)
+        all.push_back(client.job(Method::patch, path_of(many), patch(operations)));
+    left = all;
+    size_t batches = 0;
+    while (!left.empty() && batches < 10) {
+        std::vector<Job *> batch = left;
+        client.run(batch);
+        size_t answered = take_answered(left), work = 0;
+        ok(answered > 0, "a batch answers one request at least");
+        for (size_t i = 0; i < answered; i++) work += batch[i]->work;
+        ok(work <= Writer::work_most, "the counted work of a batch is bounded");
+        batches++;
+    }
+    ok(batches > 1 && batches < 7, "seven heavy requests are split into some batches");
+    bool good = true;
+    for (Job *job : all) good = good && job->response.status == 200 && job->work > 500000;
+    ok(good, "each is answered in the end");
+}
+
+void test_work_of_one_request(Client &client) {
+    Response one = client.send(Method::post, "/Users", user("huge", emails(10000, "@x")));
+    is(one.status, 201, "a user with 10,000 e-mail addresses is created");
+    const std::string others = user("huge", emails(10000, "@y"));
+    Job *before = client.job(Method::post, "/Users", user("before-huge"));
+    Job *huge = client.job(Method::put, path_of(one), others);
+    Job *after = client.job(Method::post, "/Users", user("after-huge"));
+    std::vector<Job *> left = {before, huge, after};
+    client.run(left);
+    is(take_answered(left), 1u, "a request of more work than a batch is not done behind another");
+    is(client.get(path_of(one)).etag, one.etag, "a postponed request writes nothing");
+    client.run(std::vector<Job *>(left));
+    is(take_answered(left), 1u, "it is done alone");
+    is(huge->response.status, 200, "with success");
+    ok(huge->work > Writer::work_most, "it is more work than others may be together");
+    client.run(left);
+    is(after->response.status, 201, "the request behind it is done in the next batch");
+}
+
+// 31 e-mail addresses, the index values of which take as much work as a resource may have, and
+// `more` bytes. The key of a text that is not ASCII takes 10 and 3 for each byte, quotes included;
+// that of the userName takes 1.
+std::string most_index_work(size_t more) {
+    constexpr size_t addresses = 31, bytes = (index_work_most - 1 - addresses * 10) / 3;
+    static_assert(1 + addresses * 10 + bytes * 3 == index_work_most);
+    std::string out = R"(,"emails":[)";
+    for (size_t i = 0; i < addresses; i++) {
+        size_t size = bytes / addresses + (i == 0 ? bytes % addresses + more : 0) - 2;
+        std::string text = std::to_string(100 + i) + (size % 2 != 0 ? "" : "-");
+        while (text.size() < size) text += "\xce\xb1";
+        out += (i != 0 ? R"(,{"value":")" : R"({"value":")") + text + "\"}";
+    }
+    return out + "]";
+}
+
+void test_index_work(Client &client) {
+    const std::string refusal =
+        "the indexed values of the resource have too much text beyond ASCII";
+    Response most = client.send(Method::post, "/Users", user("greek", most_index_work(0)));
+    is(most.status, 201, "as much index work as a resource may have");
+    Response more = client.send(Method::post, "/Users", user("greek2", most_index_work(1)));
+    is(more.status, 413, "a byte more is refused with 413");
+    ok(more.facts.detail.find(refusal) == 0, "the sentence says why");
+    more = client.send(Method::put, path_of(most), user("greek", most_index_work(1)));
+    is(more.status, 413, "so it is by PUT");
+    more = client.send(
+        Method::patch, path_of(most),
+        patch("{\"op\":\"add\",\"path\":\"emails\",\"value\":[{\"value\":\"\xce\xb1\"}]}"));
+    is(more.status, 413, "and by PATCH");
+    ok(more.facts.detail.find(refusal) == 0, "with the same sentence");
+    Response off = client.send(Method::patch, path_of(most),
+                               patch(R"({"op":"replace","path":"active","value":false})"));
+    is(off.status, 200, "such a user can be deactivated");
+    is(client.send(Method::del, path_of(most)).status, 204, "and deleted");
+}
+
 }  // namespace
 
 int main() {
@@ -282,6 +389,9 @@ int main() {
     test_uses_are_kept(client, *store);
     test_catalog_change(client, *store);
     test_old_changes(client, *store);
+    test_work_of_a_batch(client);
+    test_work_of_one_request(client);
+    test_index_work(client);
     test_damaged_record();
     test_full_map();
     return tap::done();

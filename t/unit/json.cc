@@ -267,6 +267,33 @@ static void values() {
     ok(allocations < 100, "what stands before them stops Jansson");
 }
 
+static void bounded_work() {
+    const std::string body = R"({"a":["b",{"c":1}],"d": "0123456789"})";
+    constexpr size_t values = 6, names = 3;
+    const size_t work = body_work(values, names, body.size());
+    ok(bool(parse_json(body, {16, 100, work})), "a body of as much work as is allowed");
+    Error error = refusal(body, {16, 100, work - 1});
+    is(error.status, 413, "more is refused with 413");
+    is(error.detail,
+       "the body is too much work: 30 for each of its 6 values, 20 for each of 3 names and 0.4 for "
+       "each of 37 bytes are 254; the body work of a request is at most 253; send it in several "
+       "requests",
+       "the sentence says what was counted");
+    auto with_names = [](size_t n) {
+        std::string out = "{\"a0\":0";
+        for (size_t i = 1; i < n; i++) out += ",\"a" + std::to_string(i) + "\":0";
+        return out + "}";
+    };
+    ok(bool(parse_json(with_names(145000), {})), "145,000 names are allowed");
+    is(refusal(with_names(190000), {}).status, 413, "190,000 names are not");
+    ok(bool(parse_json("{\"a\":\"" + std::string(16 << 20, 'b') + "\"}", {})),
+       "a string of 16 MiB is allowed");
+    allocations = 0;
+    is(refusal("{\"a\":\"" + std::string(20 << 20, 'b') + "\"}").status, 413,
+       "one of 20 MiB is not");
+    is(allocations, 0U, "and Jansson is not called");
+}
+
 static void bounded_quotes() {
     std::string secret = repeated("s3cret", 1000);
     for (const std::string &body :
@@ -322,6 +349,7 @@ int main() {
     numbers();
     depth();
     values();
+    bounded_work();
     bounded_quotes();
     kinds();
     mutations();

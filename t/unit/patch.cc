@@ -504,7 +504,8 @@ void order() {
     resource.leaves.push_back({60000, 3, "\"old\""});
     Json json = must(parse_json(message(op("remove", "title")), JsonLimits()));
     Patch patch = must(Patch::parse(user(), json.get(), PatchLimits(), true, report));
-    ok(bool(patch.apply(user(), resource, report)) && resource.leaves.size() == 2 &&
+    Work work;
+    ok(bool(patch.apply(user(), resource, report, work)) && resource.leaves.size() == 2 &&
            resource.leaves[1].attr == 60000 && resource.leaves[1].element == 3 &&
            resource.leaves[1].json == "\"old\"",
        "leaves of undeclared attributes stay");

@@ -26,7 +26,8 @@ Applied patched(const std::string &before, const std::string &operations) {
         JsonLimits()));
     Patch patch = must(Patch::parse(user(), json.get(), PatchLimits(), false, report));
     const std::clock_t start = std::clock();
-    auto done = patch.apply(user(), resource, report);
+    Work work;
+    auto done = patch.apply(user(), resource, report, work);
     Applied out;
     out.milliseconds = 1000.0 * double(std::clock() - start) / CLOCKS_PER_SEC;
     if (done)

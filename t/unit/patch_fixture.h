@@ -63,7 +63,8 @@ inline std::string patch_body(const TypeView &type, const std::string &before,
     if (!patch) return words(patch.error());
     std::string was;
     write_members(was, type, resource.leaves, nullptr, nullptr);
-    auto done = patch->apply(type, resource, report);
+    Work work;
+    auto done = patch->apply(type, resource, report, work);
     summary = report.summary();
     std::string out;
     write_members(out, type, resource.leaves, nullptr, nullptr);

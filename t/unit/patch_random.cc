@@ -245,7 +245,8 @@ std::string user_sequence(uint32_t seed, size_t &errors) {
     Report report;
     auto patch = Patch::parse(user(), body.get(), PatchLimits(), false, report);
     if (!patch) return what + words(patch.error());
-    auto done = patch->apply(user(), resource, report);
+    Work work;
+    auto done = patch->apply(user(), resource, report, work);
     Json after = tree_of(resource);
     const json_t *expected = good ? model.tree() : before.get();
     if (bool(done) != good || (!done && done.error().type != ScimType::no_target))
