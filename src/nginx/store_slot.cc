@@ -347,8 +347,10 @@ void StoreSlot::send_answers() noexcept {
 // A long answer is made on a thread of the read pool: the writer has other things to do. It has no
 // place in the queue's bounds, because its write is done.
 void StoreSlot::finish(std::unique_ptr<PendingRequest> request) noexcept {
-    if (!request->job.unfinished || session_ == nullptr)
+    if (!request->job.unfinished || session_ == nullptr) {
+        if (request->is_large()) note_large_request();
         return finish_request(std::move(request), log_);
+    }
     reads_.push(std::move(request));
     start_reads();
 }

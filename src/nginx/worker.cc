@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "nginx/guard.h"
+#include "nginx/memory.h"
 
 namespace scim::nginx {
 
@@ -18,8 +19,10 @@ constexpr ngx_msec_t hold_time = 60000, tend_time = 60000, retry_time = 1000;
 
 // Of this worker. A plain pointer: no destructor runs at exit() or dlclose().
 struct Worker {
+    Worker(ngx_thread_pool_t *pool, ngx_log_t *log) : trim(pool, log) {}
     std::vector<std::unique_ptr<StoreSlot>> slots;
     ngx_event_t hold{}, tend{};
+    MemoryTrim trim;
 };
 Worker *worker;
 
@@ -71,7 +74,7 @@ void set_timer(ngx_event_t &ev, ngx_event_handler_pt handler, ngx_log_t *log, bo
 // Makes what is not there yet, and opens each store.
 void start(ngx_cycle_t *cycle, const MainConf &mcf) {
     if (worker == NULL) {
-        worker = new Worker;
+        worker = new Worker(mcf.read_pool, cycle->log);
         set_timer(worker->hold, on_hold, cycle->log, false);
         set_timer(worker->tend, on_tend, cycle->log, true);
         ngx_add_timer(&worker->tend, tend_time);
@@ -122,6 +125,8 @@ void update_hold() {
     }
 }
 
+void note_large_request() { worker->trim.later(); }
+
 // In the master, before workers start: only it may make the directory.
 // Never while configuration is only tested.
 ngx_int_t init_module(ngx_cycle_t *cycle) {
@@ -144,6 +149,7 @@ ngx_int_t init_process(ngx_cycle_t *cycle) {
     if (mcf == NULL || mcf->stores.empty()) return NGX_OK;
     prepare_thread();
     json_object_seed(0);
+    limit_arenas();
     nobody.fd = ngx_socket_t(-1);
     auto again = [](ngx_event_t *) { start_or_retry(const_cast<ngx_cycle_t *>(ngx_cycle)); };
     set_timer(retry, again, cycle->log, true);
@@ -156,6 +162,7 @@ ngx_int_t init_process(ngx_cycle_t *cycle) {
 void exit_process(ngx_cycle_t *) {
     if (worker == NULL) return;
     for (auto &slot : worker->slots) slot->wait_for_threads();
+    worker->trim.wait();
     delete worker;
     worker = NULL;
 }

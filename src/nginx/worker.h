@@ -14,6 +14,9 @@ StoreSlot *slot_of(const StoreConf &conf);
 // Called by a slot when its work begins and ends.
 void update_hold();
 
+// Called by a slot when a request that took much memory has been answered.
+void note_large_request();
+
 ngx_int_t init_module(ngx_cycle_t *cycle);
 ngx_int_t init_process(ngx_cycle_t *cycle);
 void exit_process(ngx_cycle_t *cycle);
