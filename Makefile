@@ -88,6 +88,9 @@ matrix: scimctl poke faults | need-all ## build and test with several versions o
 bench: build | need-all ## measure (bench/run); BENCH='arguments'
 	bench/run $(BENCH)
 
+stalls: build | need-test ## measure how long requests that are made for it keep the event loop busy (bench/stalls)
+	@$(test_env) bench/stalls $(STALLS)
+
 ## Delivery
 
 install: build ## into DESTDIR; loads nothing by itself
@@ -104,7 +107,7 @@ install: build ## into DESTDIR; loads nothing by itself
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: help deps build run stop test check sanitize coverage fuzz matrix bench install clean
+.PHONY: help deps build run stop test check sanitize coverage fuzz matrix bench stalls install clean
 
 # ---------------------------------------------------------------------------------------------------------------------
 
