@@ -12,7 +12,6 @@
 
 #include "scim/datetime.h"
 #include "scim/json.h"
-#include "scim/made_keys.h"
 #include "scim/text.h"
 
 namespace scim {
@@ -34,19 +33,6 @@ std::string_view to_string(FilterOp op) {
 }
 
 namespace {
-
-struct Buffers {
-    std::string text, key;
-    MadeKeys made;  // of the resource that is asked about
-
-    // One large value must not stay in every worker for ever.
-    void trim() {
-        made.clear();
-        constexpr size_t keep = 64 * 1024;
-        if (text.capacity() > keep) std::string().swap(text);
-        if (key.capacity() > keep) std::string().swap(key);
-    }
-};
 
 // ---- Values ----
 
@@ -120,8 +106,8 @@ class Evaluation {
         const Attr *element = nullptr;  // whose leaves these are, computed parts included
     };
 
-    Evaluation(const Filter &filter, const FilterSubject &subject, Buffers &buffers)
-        : filter_(filter), subject_(subject), type_(*subject.type), buffers_(buffers) {}
+    Evaluation(const Filter &filter, const FilterSubject &subject)
+        : filter_(filter), subject_(subject), type_(*subject.type), buffers_(subject.buffers) {}
 
     bool satisfies(uint32_t index, const Leaves &leaves) const;
 
@@ -159,7 +145,7 @@ class Evaluation {
     const Filter &filter_;
     const FilterSubject &subject_;
     const TypeView &type_;
-    Buffers &buffers_;
+    FilterBuffers &buffers_;
 };
 
 // Recursion is as deep as the filter's parentheses: chains lean to the right.
@@ -472,19 +458,16 @@ void Filter::note_attributes(const TypeView &type) {
 }
 
 bool Filter::matches(const FilterSubject &subject) const {
-    thread_local Buffers buffers;
-    buffers.trim();
+    subject.buffers.trim();
     const std::vector<Leaf> &leaves = *subject.leaves;
     Evaluation::Leaves all{leaves.data(), leaves.data() + leaves.size()};
-    return Evaluation(*this, subject, buffers).satisfies(root_, all);
+    return Evaluation(*this, subject).satisfies(root_, all);
 }
 
 bool Filter::matches_element(const TypeView &type, const Leaf *begin, const Leaf *end) const {
-    thread_local Buffers buffers;
-    buffers.trim();
     FilterSubject subject;
     subject.type = &type;
-    return Evaluation(*this, subject, buffers).satisfies(node(root_).left, {begin, end});
+    return Evaluation(*this, subject).satisfies(node(root_).left, {begin, end});
 }
 
 }  // namespace scim

@@ -34,6 +34,7 @@
 #include "scim/catalog.h"
 #include "scim/dialect.h"
 #include "scim/id.h"
+#include "scim/made_keys.h"
 #include "scim/resource.h"
 #include "scim/result.h"
 
@@ -117,7 +118,23 @@ inline bool is_of_rows(const TypeView &type, const Attr &attr) {
     return top == type.groups || top == type.members || (top == type.manager && attr.computed);
 }
 
-// What a filter is asked about.
+// Memory for what is unescaped and folded while a resource is compared. It is used again for the next
+// resource. (Not thread_local: a thread's first use of such a variable allocates, and ends the process
+// if there is no memory.)
+struct FilterBuffers {
+    std::string text, key;
+    MadeKeys made;  // of the resource that is compared
+
+    // For another resource. What one large value took is given back.
+    void trim() {
+        made.clear();
+        constexpr size_t keep = 64 * 1024;  // bytes
+        if (text.capacity() > keep) std::string().swap(text);
+        if (key.capacity() > keep) std::string().swap(key);
+    }
+};
+
+// What a filter is asked about. For one thread.
 struct FilterSubject {
     const TypeView *type = nullptr;
     // In canonical order; at least those of Filter::stored().
@@ -128,6 +145,7 @@ struct FilterSubject {
     int64_t created = 0, modified = 0;  // milliseconds
     uint32_t extensions = 0;            // shown_extensions(), if the filter needs_schemas()
     std::string_view location_prefix;   // meta.location without the id: "https://…/Users/"
+    mutable FilterBuffers buffers;
 };
 
 // What an unknown attribute means: a mistake (S-83), or, where several types are asked at once, no

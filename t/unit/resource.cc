@@ -385,6 +385,8 @@ class Bodies {
         auto element = [&] {
             return attr.def->type == Type::complex ? object(attr) : simple(attr.def->type);
         };
+        // A blank one would be refused.
+        if (&attr == user().user_name) return "\"u" + string().substr(1);
         if (!attr.def->multi_valued) return element();
         if (one_in(6)) return element();
         std::string out;
