@@ -73,7 +73,7 @@ is_error $r, 401, '', qr/the request has no Authorization header; send "Authoriz
 is $r->{headers}{'www-authenticate'}, 'Bearer realm="scim"', 'WWW-Authenticate';
 unauthorized 'another scheme', with('Basic YTpi'), qr/uses the scheme "Basic"; this server takes "Bearer <token>"/;
 unauthorized 'no token', with('Bearer'), qr/says Bearer but carries no token/;
-unauthorized 'unknown', with("Bearer $_"), qr/the token is unknown here; create one with scimctl token create/
+unauthorized 'unknown', with("Bearer $_"), qr/the token is unknown here: .*scimctl token list names the tokens of this store/
     for 'nonsense', 'x' x 4000, ($token =~ s/^scim_/mics_/r);
 unauthorized 'damaged', with("Bearer $_"), qr/the token is not complete: it begins like one of this server/
     for substr($token, 0, -1), "${token}x", 'scim_', ($token =~ s/(.)$/$1 eq 'a' ? 'b' : 'a'/er);

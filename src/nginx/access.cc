@@ -84,6 +84,15 @@ Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf
         txn, header != NULL ? view(header->value) : std::string_view(), now(), dialect);
 }
 
+// Whose the refused token is, for the log and its variables.
+void note_refused(ngx_http_request_t *r, Ctx &ctx, StoreSlot &slot, const Error &error) {
+    const auto *header = r->headers_in.authorization;
+    if (header == NULL) return;
+    store::ReadTxn txn(slot.session()->reader);
+    ctx.refused = service::find_refused(txn, view(header->value));
+    if (ctx.refused) slot.refused_tokens().add(*ctx.refused, request_id(r), error, now());
+}
+
 Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     auto based = find_base(r, lcf, ctx);
     if (!based) return based.error();
@@ -107,10 +116,20 @@ Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, 
     ctx.facts.dialect = report.summary();
     if (code == store::Errc::panic) slot->reopen();
     if (actor) slot->note_uses();
+    if (!actor && actor.error().status == 401) note_refused(r, ctx, *slot, actor.error());
     if (!actor || lcf.auth == auth_off || lcf.tenant == NULL) return actor;
     auto agreed = service::check_tenant(**actor, view(tenant));
-    if (!agreed) return agreed.error();
-    return actor;
+    if (agreed) return actor;
+    // For the operator alone: a client is told of no other tenant than its own.
+    static auto *lately = new service::OnceAMinute;
+    if (lately->is_new(lcf.where + std::string(view(tenant)), now()))
+        ngx_log_error(
+            NGX_LOG_ERR, r->connection->log, 0,
+            "scim: the token is of tenant \"%V\", and scim_tenant of the location in %s is "
+            "\"%V\"",
+            static_cast<const ngx_str_t *>(Printable((*actor)->tenant_name)), lcf.where.c_str(),
+            static_cast<const ngx_str_t *>(Printable(view(tenant))));
+    return agreed.error();
 }
 
 }  // namespace
