@@ -13,6 +13,8 @@
 #include <thread>
 #include <utility>
 
+#include "store/permissions.h"
+
 namespace scim::store {
 
 namespace {
@@ -116,6 +118,19 @@ std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
         rc = mdb_env_open(env->env_, options.directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD, 0600);
         if (rc != EAGAIN && rc != EINTR) break;
         usleep(2000);
+    }
+    if (rc == EACCES || rc == EPERM) {
+        std::string problem = permission_problem(options.directory, geteuid(), getegid());
+        if (!problem.empty()) {
+            why = "cannot open store \"" + options.directory + "\": " + problem;
+            return nullptr;
+        }
+    }
+    if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH) {
+        why = "cannot open store \"" + options.directory +
+              "\": its data.mdb is no LMDB file, or damaged in its first pages (" +
+              mdb_strerror(rc) + "); restore a backup: scim-backup restore";
+        return nullptr;
     }
     if (rc != 0) return failed("cannot open store", rc);
     if (Errc code = env->fill_up(); code != Errc::ok) {
