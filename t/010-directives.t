@@ -74,10 +74,10 @@ my %values = (
     scim_auth => [[qw(token)], [qw(jwt on)]],
     scim_scope => [[qw(read write)], [qw(all none)]],
     scim_profile => [[qw(default rfc)], [qw(entra)]],
-    scim_tenant => [['acme', '$host', '"$host-x"'], ["''"]],
+    scim_tenant => [['acme', '$host', '"$host-x"', '${host}_x', 'a' x 255], ["''"]],
     scim_base_url => [
-        [qw(https://id.example.com/scim/v2 http://id.example.com https://$host/scim/v2 $host $scheme://$host/scim/v2),
-            qw(http$arg_s://a.b/scim https://id.$host), '"${scheme}://a.b/scim"', 'https://a.b/käse'],
+        [qw(https://id.example.com/scim/v2 http://id.example.com/scim/v2 https://$host/scim/v2 $host $scheme://$host/scim/v2),
+            qw(http$arg_s://a.b/scim/v2 https://id.$host), '"${scheme}://a.b/scim/v2"', 'https://a.b/scim/v2/käse'],
         [qw(id.example.com /scim/v2 ftp://a.b/scim https:// https:///scim https://a.b/scim/ https://a.b/?x), 'https://a.b/s#x',
             "''", qw(ftp://$host scim$host https://$host/b/ https:///$host $host/ $host/?a /$host)]],
     scim_temp_path => [['%%DIR%%/answers', '%%DIR%%/answers 1 2', 'answers'], []],
@@ -121,10 +121,71 @@ conf_bad $t, 'an unknown variable', qr/unknown "nosuch" variable/, http => $stor
 conf_bad $t, "scim_base_url $_", qr/"scim_base_url": ".*" has a blank, a quote or another character that no URL has in /,
     http => $store, server => location("scim_base_url $_;")
     for q('https://a b/c'), q('https://a/"b'), q('https://a/\\\\b'), q("https://$host/a b"), "https://a/\x7f", "https://a/\xff";
+conf_bad $t, "scim_tenant $_", qr/"scim_tenant": ".*" is not the name of a tenant, which has 1 to 255 letters/, http => $store,
+    server => location("scim_tenant $_;") for q('a b'), q("$host x"), 'a/b', 'a' x 256;
+conf_bad $t, "scim_base_url $_->[1] in location $_->[0]", qr/no address of the location "\Q$_->[0]\E" is below the path ".*" of "scim_base_url"/,
+    http => $store, server => "location $_->[0] { scim main; scim_base_url $_->[1]; }"
+    for ['/scim/v2', 'https://a.b/other'], ['/scim/v2', 'https://a.b'], ['/scim/v2', 'https://$host/scim/v22'], ['/scim/v2', 'https://a.b/scim'];
+conf_good $t, "scim_base_url $_->[1] in location $_->[0]", http => $store,
+    server => "location $_->[0] { scim main; scim_base_url $_->[1]; }"
+    for ['/', 'https://a.b'], ['/', 'https://a.b/scim'], ['/scim/v2/Users', 'https://a.b/scim/v2'], ['/scim', 'https://$host/scim/v2'],
+    ['= /scim/v2/Schemas', 'https://a.b/scim/v2'];
+conf_bad $t, "location = $_", qr{"location = /scim/v2" matches nothing below it, such as /scim/v2/Users; write "location /scim/v2"},
+    http => $store, server => "location = $_ { scim main; }" for '/scim/v2', '/scim/v2/';
 conf_bad $t, 'one that no location has', qr/"scim_base_url" must be .* in .*nginx\.conf:\d+/, http => 'scim_base_url /scim;';
 
 conf_bad $t, "scim_temp_path $_->[0]", $_->[1], http => $store, server => location("scim_temp_path $_->[0];")
     for ['a 0', qr/"scim_temp_path" directive invalid value/], ['a 1 1 1 1', qr/invalid number of arguments in "scim_temp_path"/];
+
+# --- what nginx -t warns of: scim_auth off with write on an address that others reach
+
+for (['*:%%PORT1%%', 1], ['127.0.0.1:%%PORT1%%', 0], ['unix:%%DIR%%/socket', 0], ['0.0.0.0:%%PORT1%%', 1], ['[::1]:%%PORT1%%', 0]) {
+    my ($address, $warns) = @$_;
+    for my $scope (qw(read write)) {
+        $t->conf(undef, main => '', http => "$store server { listen $address; "
+            . location("scim_auth off; scim_tenant acme; scim_scope $scope;") . ' }', server => '');
+        my ($exit, $said) = $t->check;
+        my $expected = $warns && $scope eq 'write' ? 'warns' : 'says nothing';
+        my $found = $said =~ /\[warn\] .*"scim_auth off" with "scim_scope write" in .*nginx\.conf:\d+, on the address \S+: whoever/
+            ? 'warns' : $said =~ /\[warn\]/ ? 'warns of something else' : 'says nothing';
+        is "$exit $found", "0 $expected", "nginx -t of scim_auth off with $scope on $address $expected" or diag $said;
+    }
+}
+
+# --- … and of a store that the workers cannot open, or that is larger than size=
+
+SKIP: {
+    my ($name, undef, $uid, $gid) = getpwnam 'nobody';
+    $> == 0 && $uid or skip 'needs root and a user nobody', 8;
+    my $group = getgrgid $gid;
+    my $dir = "$t->{dir}/owned";
+    mkdir $dir, 0700 or die;
+    my $warned = sub {
+        my ($name, $pattern) = @_;
+        $t->conf(undef, main => "user nobody $group;", http => "scim_store main $dir;", server => '');
+        my ($exit, $said) = $t->check;
+        my ($warning) = $said =~ /\[warn\] (.*)/;
+        ok $exit == 0 && ($pattern ? ($warning // '') =~ $pattern : !defined $warning), "$name: " . ($pattern ? 'a warning' : 'no warning')
+            or diag $said;
+    };
+    chmod 0755, $t->{dir};
+    $warned->('a directory of root', qr{"scim_store main": the user nobody cannot read and write "\Q$dir\E", which belongs to root:root with mode 0700; run: chown nobody:$group "\Q$dir\E"});
+    chown $uid, $gid, $dir;
+    $warned->('a directory of the workers\' user', undef);
+    $t->write_file('owned/data.mdb', '');
+    chmod 0600, "$dir/data.mdb";
+    $warned->('a data.mdb of root', qr{cannot read and write "\Q$dir\E/data\.mdb", which belongs to root:root with mode 0600; run: chown nobody:$group});
+    chown $uid, $gid, "$dir/data.mdb";
+    chmod 0400, "$dir/data.mdb";
+    $warned->('a data.mdb that is read-only', qr{with mode 0400; run: chmod u\+rw "\Q$dir\E/data\.mdb"});
+    chmod 0600, "$dir/data.mdb";
+    $warned->('a data.mdb of the workers\' user', undef);
+    truncate "$dir/data.mdb", (1 << 30) + 1 or die;
+    $warned->('a data.mdb larger than size=', qr{"scim_store main": size= is 1073741824 bytes, less than its data\.mdb has \(1073741825\)});
+    truncate "$dir/data.mdb", 1 << 30 or die;
+    $warned->('a data.mdb of size=', undef);
+    unlink "$dir/data.mdb" and rmdir $dir or die;
+}
 
 # --- scim_thread_pool
 

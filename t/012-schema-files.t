@@ -43,9 +43,17 @@ conf_bad $t, 'for a store that is not', qr{there is no "scim_store other" in .*n
 conf_bad $t, 'without a store', qr{"scim_schema" needs a "scim_store" in .*nginx\.conf:\d+},
     http => 'scim_schema %%DIR%%/schema.json;';
 
-refused 'an empty file', '', qr/schema\.json": this cannot be read: /;
-refused 'no JSON', "{\n  \"id\": x }", qr/this cannot be read: .*line 2, column 9/;
-refused 'an array', '[]', qr/this cannot be read: .*must be a JSON object/;
+refused 'an empty file', $_, qr/schema\.json": the file is empty, expected a Schema or a ResourceType in JSON/ for '', " \n\t";
+refused 'a misspelt member of an attribute', attribute(mutabilty => 'readOnly'),
+    qr/attribute "badge": the member "mutabilty" is unknown; did you mean "mutability"\?/;
+refused 'an unknown member of an attribute', attribute(colour => 'red'), qr/attribute "badge": the member "colour" is unknown in /;
+refused 'a misspelt member of a schema', schema(attribute => []), qr/the schema: the member "attribute" is unknown; did you mean "attributes"\?/;
+refused 'a misspelt member of a resource type', { name => 'Device', endpoint => '/Devices', schma => $user },
+    qr/the resource type: the member "schma" is unknown; did you mean "schema"\?/;
+refused 'a misspelt member of an extension', { name => 'User', endpoint => '/Users', schema => $user,
+    schemaExtensions => [{ schema => 'urn:acme:User', requird => JSON::PP::true }] }, qr/the member "requird" is unknown; did you mean "required"\?/;
+refused 'no JSON', "{\n  \"id\": x }", qr/the file is not JSON at line 2, column 9/;
+refused 'an array', '[]', qr/the file must be a JSON object/;
 refused 'too large', '{"id":"' . 'x' x (1 << 20) . '"}', qr/it is larger than 1 MiB/;
 refused 'neither', {}, qr/neither a Schema nor a ResourceType, expected an object with "attributes" or with "endpoint"/;
 refused 'no id', { attributes => [{ name => 'badge' }] }, qr/the schema: "id" is missing, expected the URN of the schema/;

@@ -29,9 +29,9 @@ sub example {
     $t->write_file($_, slurp($_)) for names();
     $files->($t->{dir}) if $files;
     my $n = $text =~ /^http \{/m ? 0 : 1;
-    $text =~ s/^load_module .*$//mg;
+    $text =~ s/^(?:load_module|user) .*$//mg;
     $text =~ s{/var/lib/nginx/scim}{$t->{dir}/store}g;
-    $text =~ s{/var/log/nginx|/etc/nginx/conf\.d|/etc/nginx}{$t->{dir}}g;
+    $text =~ s{/var/log/nginx|/etc/nginx/scim|/etc/nginx}{$t->{dir}}g;
     $text =~ s/^( *listen [^;]*) http2;/$1 %%HTTP2%%;/mg;    # a comment says what newer versions of nginx want there
     my %port;
     $text =~ s/(?:(?<=listen )443|127\.0\.0\.1:\d+)/$port{$&} \/\/= '127.0.0.1:%%PORT' . $n++ . '%%'/ge;
@@ -67,7 +67,7 @@ sub base_itself {
 my %try = (
     'quickstart.conf' => sub {
         my $text = slurp('quickstart.conf');
-        my @commands = $text =~ /^#\s+scimctl --store \S+ (.*)/mg;
+        my @commands = $text =~ /^#\s+sudo scimctl (.*)/mg;
         example($text)->served($users, port => 1);
         my ($shown) = slurp('../README.md') =~ /^```nginx\n(.*?)^```/ms;
         is $shown, $text =~ s/^ *#.*\n//mgr =~ s/^\n+//r, 'the README shows it without its comments';
@@ -83,6 +83,8 @@ my %try = (
         is_user $client->request(GET => "$users/$r->{json}{id}"), 200, 'and read';
         base_itself($client, '', 1);
         is $t->request(GET => $users, port => 1)->{status}, 401, 'without it nothing is';
+        is_error $t->request(GET => '/Users', port => 1), 404, '', qr{^the SCIM base URL ends in /scim/v2 },
+            'a base URL without /scim/v2 is told in JSON';
         ok -e "$t->{dir}/store/data.mdb", 'the store is where it was to be';
     },
     'log-format.conf' => sub {

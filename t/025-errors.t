@@ -145,7 +145,7 @@ is_user $c->request(POST => '/loop/Users', json => { %$bob, userName => 'limit' 
 is_error $t->request(POST => '/loop/Users', json => $bob), 401, '', qr/no Authorization/, 'to those with a token';
 is $c->request(GET => "$base?set=1")->{status}, 200, 'an `if` that says nothing about SCIM';
 is_error $t->request(GET => "$base?set=1"), 401, '', qr/no Authorization/, 'opens nothing';
-for my $case ([429, qr/too many requests/], [503, qr/a limit of nginx's configuration is exceeded/]) {
+for my $case ([429, qr/too many requests/], [503, qr/limit_req or limit_conn refuses the request/]) {
     my ($status, $detail) = @$case;
     $c->request(GET => "/$status/Users");
     $r = $c->request(GET => "/$status/Users");

@@ -190,8 +190,8 @@ is_list $c, "$base?filter=title+pr&startIndex=9", 4, 0, 'behind the end';
 
 # --- too much to look at
 
-for my $case (['title eq "x"', qr/an index on title would help, or a condition with eq on one of userName, externalId, emails\.value/],
-    ['title co "x"', qr/; a condition with eq on one of userName/]) {
+for my $case (['title eq "x"', qr/title has no index; add a condition with eq on one of userName, externalId, emails\.value, which have an index/],
+    ['title co "x"', qr/; add a condition with eq on one of userName/]) {
     is_error $c->request(GET => "/few/Users?filter=" . encode($case->[0])), 400, 'tooMany',
         qr/look at more than scim_max_scan \(4\) resources.*$case->[1]/, "scim_max_scan and $case->[0]";
 }

@@ -78,7 +78,7 @@ unauthorized 'a word that is no registered scheme', with($_), qr/the Authorizati
 unauthorized 'a tab behind Bearer', with($_), qr/has a tab behind Bearer; send one space/ for "Bearer\t$token", "Bearer \t$token";
 is with($_)->{status}, 200, 'blanks and tabs around the value' for "\tBearer $token", "Bearer $token\t ";
 unauthorized 'no token', with('Bearer'), qr/says Bearer but carries no token/;
-unauthorized 'unknown', with("Bearer $_"), qr/the token is unknown here; create one with scimctl token create/
+unauthorized 'unknown', with("Bearer $_"), qr/the token is unknown here: .*scimctl token list names the tokens of this store/
     for 'nonsense', 'x' x 4000, ($token =~ s/^scim_/mics_/r);
 unauthorized 'damaged', with("Bearer $_"), qr/the token is not complete: it begins like one of this server/
     for substr($token, 0, -1), "${token}x", 'scim_', ($token =~ s/(.)$/$1 eq 'a' ? 'b' : 'a'/er);

@@ -98,6 +98,10 @@ logged 'a large body' => [POST => $base, body => 'x' x 2000], detail => qr/clien
 logged deny => [GET => '/denied/Users'], detail => qr/forbidden by nginx's own rules/;
 logged 'no token' => [GET => $base, token => undef], tenant => '', token => '', detail => qr/no Authorization header/;
 logged 'an unknown token' => [POST => $base, token => 'secret-x', json => $bob], tenant => '', token => '', detail => qr/unknown here/;
+my $gone = $t->token('acme', label => 'gone');
+is +($t->scimctl(qw(token revoke --tenant acme gone)))[0], 0, 'a token is revoked';
+logged 'a revoked token' => [GET => $base, token => $gone], tenant => 'acme', token => 'gone',
+    detail => qr/^the token "gone" was revoked at \S+; create a new one/;
 logged 'without authentication' => [GET => '/off/Users'], operation => 'list', type => 'User', token => '';
 logged 'a dialect refused' => [PUT => "/rfc/Users/$id", json => { %$bob, active => 'True' }], operation => 'replace', @of,
     error => 'invalidValue', detail => qr/"active" must be true or false/;
@@ -109,10 +113,10 @@ is $line->{status}, 200, 'a body that is not in the RFC\'s form';
 is join(',', sort split /,/, $line->{dialect}), 'single-value,string-boolean*2,unknown-attribute:shoeSize',
     'dialect names and counts what was rewritten';
 unlike $line->{dialect}, qr/\b9\b|True/, 'and no values';
-like $t->log, qr/\[notice\].*accepted, though not in RFC 7644's form: \Q$line->{dialect}\E/, 'so does the error log';
+like $t->log, qr/\[info\].*accepted, though not in RFC 7644's form: \Q$line->{dialect}\E/, 'so does the error log';
 
 logged delete => [DELETE => "$base/$id"], operation => 'delete', @of;
-like $t->log, qr/\[warn\].*scim: create answered with 409 uniqueness: userName "bob" is taken/, 'refusals are in the error log at warn';
+like $t->log, qr/\[error\].*scim: create answered with 409 uniqueness: userName "bob" is taken/, 'a refused write is in the error log at error';
 
 # A client cannot forge a line of the log.
 logged 'newline and quote' => [GET => "$base/%0A%22%7D%E2%80%AE"], operation => 'get', type => 'User', id => "\n\"}\xe2\x80\xae",

@@ -57,7 +57,7 @@ sub map_sizes {
         my ($exit, $out, $err) = $t->scimctl(@$command, '--help');
         ok $exit == 0 && $err eq '' && $out =~ $pattern, "scimctl @$command --help" or diag "$exit $out$err";
     }
-    fails 2, qr/subcommand/;
+    fails 2, qr/subcommand/, 'token';
     fails 2, qr/there is no command "nosuch"; see/, @$_ for [qw(nosuch)], [qw(token nosuch)], [qw(tenant nosuch)];
     fails 2, qr/--base-url.*has a blank, a quote or another character/, @$_, '--base-url', 'https://x/"y'
         for [qw(get --tenant acme User x)], [qw(find --tenant acme x)];
@@ -71,8 +71,12 @@ sub map_sizes {
     fails 2, qr/--nonsense/, qw(tenant list --nonsense);
     fails 2, qr/NAME or --resume/, qw(tenant remove --yes);
     fails 2, qr/say --yes/, qw(tenant remove acme);
-    my ($exit, $out, $err) = $t->run('', $ENV{TEST_SCIMCTL}, qw(tenant list));
-    ok $exit == 2 && $err =~ /--store is required/, 'no store is named' or diag "$exit $out$err";
+    my ($exit, $out, $err) = $t->run('', $ENV{TEST_SCIMCTL}, qw(--help));
+    like $out, qr{--store TEXT.*/var/lib/nginx/scim}, '--store has a default';
+    is_deeply [$t->run('', $ENV{TEST_SCIMCTL}, @$_)], [0, $out, ''], "scimctl @$_ prints the help" for [], ['help'];
+    is_deeply [$t->run('', $ENV{TEST_SCIMCTL}, qw(help token create))], [$t->run('', $ENV{TEST_SCIMCTL}, qw(token create -h))],
+        'scimctl help token create prints that command\'s help';
+    like +($t->run('', $ENV{TEST_SCIMCTL}, $_))[1], qr/\Ascimctl \d+\.\d+\.\d+\S*\n\z/, "$_ prints the version" for qw(--version -V);
 }
 
 # --- where there is no store
@@ -134,13 +138,14 @@ SKIP: {
     mkdir $t->{store};
     chown 0, $gid, $t->{store};
     chmod 0770, $t->{store};
-    fails 3, qr/belongs to root and to a group that may write/, qw(tenant add acme);
+    fails 3, qr/belongs to root: nginx's workers could not open a store.*chown www-data.*start nginx first/, qw(tenant add acme);
     is join(' ', glob "$t->{store}/*"), '', 'and leaves nothing there, either';
 }
 
 # --- tenants and tokens, with nginx running
 
 $t->start;
+$t->own_by_root;
 my ($exit, $out, $err) = $t->scimctl(qw(tenant add acme));
 is "$exit $out$err", "0 Tenant acme added.\n", 'tenant add, while nginx prepares the store or before or after that';
 ($exit, $out, $err) = $t->scimctl(qw(tenant add acme));
@@ -163,7 +168,9 @@ my $token = $1;
 $t->served($users, token => $token);
 is status($token, 'POST', json => Scim::user('ada')), 201, 'and nginx takes it at once';
 fails 1, qr/has a live token 1 "okta"/, qw(token create --tenant acme --label okta);
-fails 1, qr/there is no tenant "nobody"/, qw(token create --tenant nobody --label okta);
+fails 1, qr/there is no tenant "nobody"; the tenants are "acme"/, qw(token create --tenant nobody --label okta);
+fails 1, qr/there is no tenant "amce"; did you mean "acme"\?/, @$_ for [qw(token create --tenant amce --label okta)],
+    [qw(find --tenant amce x)];
 fails 1, qr/the label "7" has digits alone/, qw(token create --tenant acme --label 7);
 fails 1, qr/would have expired at 2001-01-01T00:00:00.000Z/, qw(token create --tenant acme --label x --expires 2001-01-01);
 
@@ -173,6 +180,7 @@ is status($read->{token}), 200, 'reads';
 is status($read->{token}, 'POST', json => Scim::user('bob')), 403, 'and does not write';
 my ($year, $month, @rest) = $read->{expires} =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)\.\d{3}Z\z/;
 cmp_ok abs(timegm(reverse(@rest), $month - 1, $year) - time - 90 * 86400), '<', 600, 'for 90 days';
+is +($t->scimctl(qw(log --tenant acme --since 1y)))[0], 0, '1y is a duration';
 is status(said(qw(token create --tenant acme --label later --not-before 2d))->{token}), 401, 'one that is not valid yet';
 
 my $foreign = 'a-secret-of-our-own-of-32-or-more-characters';
@@ -228,8 +236,9 @@ for my $type (qw(User Users)) {
 is said(qw(get --tenant acme User), $ada->{id})->{meta}{location}, "/Users/$ada->{id}", 'without a base URL';
 fails 1, qr/there is no User/, qw(get --tenant acme User 01900000-0000-7000-8000-000000000000);
 fails 1, qr/there is no User/, qw(get --tenant other User), $ada->{id};
-fails 1, qr/"..\/x" is not the id/, qw(get --tenant acme User ../x);
-fails 1, qr/there is no resource type "Robot"/, qw(get --tenant acme Robot), $ada->{id};
+fails 1, qr/"..\/x" is not the id of a resource; scimctl find --tenant acme prints ids/, qw(get --tenant acme User ../x);
+fails 1, qr/there is no resource type "usr"; did you mean "User"\?/, qw(get --tenant acme usr), $ada->{id};
+fails 1, qr/there is no resource type "Robot"; the types are User, Group/, qw(get --tenant acme Robot), $ada->{id};
 fails 1, qr/there is no tenant "nobody"/, qw(get --tenant nobody User), $ada->{id};
 
 # --- verify, beside writers

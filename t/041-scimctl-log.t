@@ -257,6 +257,33 @@ like $err, qr/\Ascimctl: --attributes is not/, 'attributes, too';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant globex), $filter);
 is "$exit $out$err", '0 ', 'another tenant has others';
 
+# --- what was ignored, and tokens that the store knows
+
+{
+    my $old = $t->token('acme', label => 'old');
+    said(qw(token revoke --tenant acme old));
+    is $t->request(GET => $users, token => $old)->{status}, 401, 'a revoked token is refused' for 1 .. 3;
+    is $t->request(GET => $users, token => 'of nobody')->{status}, 401, 'an unknown token is refused';
+    my $urn = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
+    my $r;
+    for my $name (qw(ida ivo)) {
+        $r = $c->request(POST => $users, json => Scim::user($name, shoeSize => 9, $urn => { costcentre => '7' }));
+        is $r->{status}, 201, "$name is created without what no schema declares";
+    }
+    my @kept;
+    ok $t->wait_for(sub { @kept = grep $_->{kind} ne 'change', acme('--failed'); grep $_->{kind} eq 'ignored', @kept }),
+        'the log has what was ignored';
+    my @ignored = grep $_->{kind} eq 'ignored', @kept;
+    is scalar(@ignored), 1, 'the same sentence is kept once a minute';
+    is of($ignored[0], qw(operation resourceType name status token detail)),
+        qq(create User ida 201 Okta "prod" "shoeSize", "$urn:costcentre" were ignored: no schema declares them (see scim_schema)),
+        'an entry says what was ignored in which write';
+    my @refused = grep +($_->{operation} // '') eq 'authenticate', @kept;
+    is scalar(@refused), 1, 'a refused token is kept once a minute, an unknown one never';
+    like of($refused[0], qw(kind status token detail)), qr/^refusal 401 old the token "old" was revoked at/, 'it says which token and why';
+    is scalar(grep / ignored  create  User /, said(qw(log --tenant acme))), 1, 'a line begins with ignored';
+}
+
 # --- a tenant that goes
 
 said(qw(tenant remove acme --yes));

@@ -74,10 +74,11 @@ sub fault {
 }
 
 my $own = sub { chown $uid, $gid, @_ or die $! };
-fault 'a directory of another user', qr/\[error\].*"\Q$b\E": Permission denied/, sub { chown 0, 0, $b or die $! }, sub { $own->($b) };
-fault 'a file of another user', qr/\[error\].*"\Q$b\E": Permission denied/, sub { chown 0, 0, "$b/data.mdb" or die $! },
+my $of_root = qr/\[error\].*"\Q$b\E": the user \S+ cannot read and write "\Q$b\E[^"]*", which belongs to root:root with mode 0\d{3}; run: chown /;
+fault 'a directory of another user', $of_root, sub { chown 0, 0, $b or die $! }, sub { $own->($b) };
+fault 'a file of another user', $of_root, sub { chown 0, 0, "$b/data.mdb" or die $! },
     sub { $own->("$b/data.mdb") };
-fault 'a locked file of another user', qr/\[error\].*"\Q$b\E": Permission denied/, sub { chown 0, 0, "$b/lock.mdb" or die $! },
+fault 'a locked file of another user', $of_root, sub { chown 0, 0, "$b/lock.mdb" or die $! },
     sub { $own->("$b/lock.mdb") };
 fault 'a directory that is gone', qr/\[error\].*"\Q$b\E": No such file/, sub { rename $b, "$b.away" or die $! },
     sub { rename "$b.away", $b or die $! }, kill => 1;

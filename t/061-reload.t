@@ -157,7 +157,10 @@ is_user $t->request(POST => '/more/Users', token => $other, json => Scim::user('
 is $t->request(GET => '/more/Users', token => $token)->{status}, 401, 'and it is one of its own';
 all_there 'another store';
 is +($t->scimctl('verify'))[0], 0, 'scimctl verify';
-is join('', grep /\[(?:warn|error)\].*scim: (?!\w+ answered with)/, split /^/, $t->log), '', 'the log has nothing to complain of';
+my @complaints = grep /\[(?:warn|error)\].*scim: (?!\w+ answered with)/, split /^/, $t->log;
+is scalar(grep /\[error\].*values are hidden since this configuration, .*: "\Q$urn\E:badge" of 1 User; they come back when/, @complaints), 1,
+    'the log says once which attribute of how many resources a reload has hidden';
+is scalar(@complaints), 1, 'the log has nothing else to complain of';
 
 # --- without a master
 

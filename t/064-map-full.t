@@ -10,8 +10,8 @@ use Test::More;
 use Scim;
 
 my $http = "scim_store main %%DIR%%/store size=4m;\nscim_store tiny %%DIR%%/tiny size=1m;";
-# LMDB's own "map full" would be a [crit]: the reserve is for the refusal to come before it.
-my $t = Scim->new(http => $http, server => <<'EOS')->start->served('/main/Users')->served('/tiny/Users');
+# LMDB's own "map full" would be another [crit]: the reserve is for the refusal to come before it.
+my $t = Scim->new(http => $http, expect_log => [qr/ is full: creates are refused, because its \d+ bytes are all but used up/], server => <<'EOS')->start->served('/main/Users')->served('/tiny/Users');
     location /main/ { scim main; }
     location /tiny/ { scim tiny; }
 EOS
@@ -48,6 +48,8 @@ for my $store ('tiny', 'main') {
     is_full $r, "$store: filled by " . @ids . ' users, a create is 503';
     cmp_ok scalar @ids, '>', $store eq 'main' ? 300 : 20, "$store: after a fair number of creates";
     is_full $client->request(POST => $users, json => Scim::user('small')), "$store: a small one, too";
+    like $t->log, qr{\[crit\] .*store "\Q$t->{store}\E" is full: creates are refused, .*; raise size= of scim_store and reload},
+        "$store: the error log names the store and its size";
     is $client->request(GET => "$users?count=1")->{json}{totalResults}, @ids, "$store: what was acknowledged is there";
     is $client->request(GET => "$users/$_")->{status}, 200, "$store: and can be read" for @ids[0, -1];
     $r = $client->request(PUT => "$users/$ids[0]", json => { %{ big('first1') }, active => JSON::PP::false });

@@ -4,6 +4,7 @@
 #include "nginx/handler.h"
 #include "nginx/worker.h"
 #include "scim/authority.h"
+#include "scim/secret.h"
 #include "scim/text.h"
 #include "service/routes.h"
 #include "service/token.h"
@@ -148,6 +149,15 @@ bool is_public(ngx_http_request_t *r, const Ctx &ctx) {
     return reads && service::is_public(service::Method::get, ctx.path);
 }
 
+// Whose the refused token is, for the log and its variables.
+void note_refused(ngx_http_request_t *r, Ctx &ctx, StoreSlot &slot, const Error &error) {
+    const auto *header = r->headers_in.authorization;
+    if (header == NULL) return;
+    store::ReadTxn txn(slot.session()->reader);
+    ctx.refused = service::find_refused(txn, view(header->value));
+    if (ctx.refused) slot.refused_tokens().add(*ctx.refused, request_id(r), error, now());
+}
+
 Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     auto based = find_base(r, lcf, ctx);
     if (!based) return based.error();
@@ -163,10 +173,21 @@ Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, 
     ctx.facts.dialect = report.summary();
     if (code == store::Errc::panic) slot->reopen();
     if (actor) slot->note_uses();
+    if (!actor && actor.error().status == 401) note_refused(r, ctx, *slot, actor.error());
     if (!actor || lcf.auth == auth_off || lcf.tenant == NULL) return actor;
     auto agreed = service::check_tenant(**actor, tenant);
-    if (!agreed) return agreed.error();
-    return actor;
+    if (agreed) return actor;
+    // For the operator alone: a client is told of no other tenant than its own.
+    static auto *lately = new service::OnceAMinute;
+    const std::string shown = without_tokens(tenant);
+    if (lately->is_new(lcf.where + shown, now()))
+        ngx_log_error(
+            NGX_LOG_ERR, r->connection->log, 0,
+            "scim: the token is of tenant \"%V\", and scim_tenant of the location in %s is "
+            "\"%V\"",
+            static_cast<const ngx_str_t *>(Printable((*actor)->tenant_name)), lcf.where.c_str(),
+            static_cast<const ngx_str_t *>(Printable(shown)));
+    return agreed.error();
 }
 
 }  // namespace
@@ -190,6 +211,7 @@ void look_up_actor(ngx_http_request_t *r, Ctx &ctx) {
     const LookUp look_up = look_up_of(r, lcf);
     if (look_up == ctx.looked_up) return;
     ctx.actor = nullptr;
+    ctx.refused.reset();
     ctx.facts.dialect.clear();
     ctx.looked_up = look_up;
     try {

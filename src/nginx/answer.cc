@@ -3,6 +3,8 @@
 #include "nginx/guard.h"
 #include "nginx/handler.h"
 #include "service/content_type.h"
+#include "service/ignored.h"
+#include "service/once_a_minute.h"
 
 namespace scim::nginx {
 
@@ -63,10 +65,36 @@ bool add_headers(ngx_http_request_t *r, const service::Response &response) {
     return good;
 }
 
+// Debian's nginx.conf logs errors and worse. An operator sees there what no client can mend alone:
+// refused writes, refused tokens and addresses that nobody serves, each sentence once a minute; what
+// repeats is a warning. Reads that find nothing are their client's affair.
+ngx_uint_t level_of(const service::Response &response) {
+    if (response.status >= 500) return NGX_LOG_ERR;
+    const std::string_view operation = response.facts.operation;
+    const bool is_read = operation == "get" || operation == "list" || operation == "search" ||
+                         operation == "discovery";
+    if (is_read && response.status != 401 && response.status != 403) return NGX_LOG_WARN;
+    static auto *lately = new service::OnceAMinute;
+    return lately->is_new(response.facts.detail, now()) ? NGX_LOG_ERR : NGX_LOG_WARN;
+}
+
+void log_ignored(ngx_http_request_t *r, const service::Facts &facts) {
+    const std::string ignored = service::ignored_sentence(facts.dialect);
+    if (ignored.empty()) return;
+    static auto *lately = new service::OnceAMinute;
+    const std::string request = service::request_text(request_id(r));
+    const ngx_uint_t level = lately->is_new(ignored, now()) ? NGX_LOG_ERR : NGX_LOG_WARN;
+    ngx_log_error(level, r->connection->log, 0, "scim: %V of %V %V: %V (request %V)",
+                  static_cast<const ngx_str_t *>(Printable(facts.operation)),
+                  static_cast<const ngx_str_t *>(Printable(facts.resource_type)),
+                  static_cast<const ngx_str_t *>(Printable(facts.resource_id)),
+                  static_cast<const ngx_str_t *>(Printable(ignored)),
+                  static_cast<const ngx_str_t *>(Printable(request)));
+}
+
 void log_refusal(ngx_http_request_t *r, const service::Response &response) {
     const service::Facts &facts = response.facts;
-    bool is_theirs = response.status >= 400 && response.status < 500;
-    ngx_uint_t level = is_theirs ? NGX_LOG_WARN : NGX_LOG_ERR;
+    const ngx_uint_t level = level_of(response);
     const std::string request = service::request_text(request_id(r));
     ngx_log_error(level, r->connection->log, 0, "scim: %V answered with %ui%s%V: %V (request %V)",
                   static_cast<const ngx_str_t *>(
@@ -128,8 +156,9 @@ ngx_str_t answer_type(ngx_http_request_t *r) {
 ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, TempFile *file) {
     put_first(ctx.facts.dialect, response.facts.dialect);
     if (response.status >= 400 || !response.facts.detail.empty()) log_refusal(r, response);
+    if (response.status < 400 && !response.facts.dialect.empty()) log_ignored(r, response.facts);
     if (!response.facts.dialect.empty())
-        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "scim: accepted, though not in RFC 7644's form: %V",
                       static_cast<const ngx_str_t *>(Printable(response.facts.dialect)));
     // Braces: without --with-debug ngx_log_debug1() is nothing.

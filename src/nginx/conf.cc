@@ -210,6 +210,8 @@ char *set_scim(ngx_conf_t *cf, ngx_command_t *, void *conf) {
             ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
         clcf->handler = content_handler;
         lcf->core = clcf;
+        lcf->server = static_cast<ngx_http_core_srv_conf_t *>(
+            ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
         main_conf(cf)->locations.push_back(lcf);
         // An identity provider shows an administrator what it gets, and gives up on HTML: an
         // error_page inherited from the server would replace the sentence that explains the
@@ -222,11 +224,25 @@ char *set_scim(ngx_conf_t *cf, ngx_command_t *, void *conf) {
     });
 }
 
+// True if a value with these variables can be a tenant's name: what stands beside them is looked at.
+bool can_be_tenant(const std::string &value) {
+    if (value.find('$') == std::string::npos) return store::is_tenant_name(value);
+    return std::all_of(value.begin(), value.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view(".-_${}").find(c) != std::string_view::npos;
+    });
+}
+
 char *set_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
-    if (static_cast<ngx_str_t *>(cf->args->elts)[1].len != 0)
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+        const std::string value = arg(cf, 1);
+        if (value.empty()) return fail(cf, "\"scim_tenant\": the name is empty");
+        if (!can_be_tenant(value))
+            return fail(cf, "\"scim_tenant\": " + scim::quoted(value) +
+                                " is not the name of a tenant, which has 1 to 255 letters, digits, "
+                                "\".\", \"-\" and \"_\"");
         return ngx_http_set_complex_value_slot(cf, cmd, conf);
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"scim_tenant\": the name is empty");
-    return static_cast<char *>(NGX_CONF_ERROR);
+    });
 }
 
 // True if the text in front of the first variable can begin a URL with this scheme.

@@ -62,6 +62,7 @@ struct LocConf : LocConfSlots {
     std::string base_path;
     bool base_path_fixed = false;  // false: base_url has variables
     ngx_http_core_loc_conf_t *core = NULL;
+    ngx_http_core_srv_conf_t *server = NULL;  // in which the location is
     service::Settings settings;
     // The location's own, seen from an `if` or `limit_except` block in it: those are configurations
     // of their own to nginx.

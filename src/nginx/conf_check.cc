@@ -1,9 +1,14 @@
 // What can be judged only when the whole configuration has been read and merged.
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "nginx/conf.h"
 #include "nginx/guard.h"
+#include "scim/target.h"
+#include "store/permissions.h"
 
 namespace scim::nginx {
 
@@ -11,6 +16,114 @@ namespace {
 
 std::string location_error(const LocConf &lcf, const std::string &sentence) {
     return sentence + " in " + lcf.where;
+}
+
+bool is_loopback(const struct sockaddr *address) {
+    switch (address->sa_family) {
+        case AF_INET:
+            return ntohl(reinterpret_cast<const struct sockaddr_in *>(address)->sin_addr.s_addr) >>
+                       24 ==
+                   127;
+#if (NGX_HAVE_INET6)
+        case AF_INET6:
+            return IN6_IS_ADDR_LOOPBACK(
+                &reinterpret_cast<const struct sockaddr_in6 *>(address)->sin6_addr);
+#endif
+        default: return true;  // AF_UNIX
+    }
+}
+
+std::string_view without_slash(std::string_view path) {
+    while (!path.empty() && path.back() == '/') path.remove_suffix(1);
+    return path;
+}
+
+// True if `path` is `base` or below it.
+bool is_below(std::string_view path, std::string_view base) {
+    return path.substr(0, base.size()) == base &&
+           (path.size() == base.size() || path[base.size()] == '/');
+}
+
+// True if a request below the base path and this path's rest can be for an endpoint: "/Users".
+bool begins_with_endpoint(const StoreConf &store, std::string_view rest) {
+    rest = rest.substr(0, rest.find('/', 1));
+    const bool is_version = rest.size() > 2 && rest[1] == 'v' && rest[2] >= '0' && rest[2] <= '9';
+    if (rest.size() > 1 && !is_version && is_protocol_endpoint(rest.substr(1))) return true;
+    const auto &types = store.declaration.types;
+    return std::any_of(types.begin(), types.end(),
+                       [&](const auto &type) { return type.endpoint == rest; });
+}
+
+// Every request of the location would be answered with 404 if its path and the base URL's path
+// exclude each other. Empty if they do not.
+std::string check_base_path(const LocConf &lcf, std::string_view base) {
+#if (NGX_PCRE)
+    if (lcf.core->regex != NULL) return {};
+#endif
+    const std::string_view name = without_slash(view(lcf.core->name));
+    if (is_below(base, name)) return {};
+    if (is_below(name, base) && begins_with_endpoint(*lcf.store, name.substr(base.size())))
+        return {};
+    return "no address of the location \"" + std::string(view(lcf.core->name)) +
+           "\" is below the path \"" + std::string(base) + "\" of \"scim_base_url\"";
+}
+
+// Empty unless the location matches the base path alone, and nothing below it.
+std::string check_exact_match(const LocConf &lcf) {
+    if (!lcf.core->exact_match) return {};
+    const std::string_view name = without_slash(view(lcf.core->name));
+    if (lcf.base_path_fixed && lcf.base_path != name) return {};
+    return "\"location = " + std::string(name) + "\" matches nothing below it, such as " +
+           std::string(name) + "/Users; write \"location " + std::string(name) + "\"";
+}
+
+// The first address that the server listens on and that other machines can reach, or nothing.
+std::string public_address(ngx_conf_t *cf, const ngx_http_core_srv_conf_t *server) {
+    auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    auto *ports = static_cast<ngx_http_conf_port_t *>(cmcf->ports->elts);
+    for (ngx_uint_t p = 0; p < cmcf->ports->nelts; p++) {
+        auto *addrs = static_cast<ngx_http_conf_addr_t *>(ports[p].addrs.elts);
+        for (ngx_uint_t a = 0; a < ports[p].addrs.nelts; a++) {
+            auto **servers = static_cast<ngx_http_core_srv_conf_t **>(addrs[a].servers.elts);
+            ngx_http_core_srv_conf_t **end = servers + addrs[a].servers.nelts;
+            if (std::find(servers, end, server) == end || is_loopback(addrs[a].opt.sockaddr))
+                continue;
+            return std::string(view(addrs[a].opt.addr_text));
+        }
+    }
+    return {};
+}
+
+void warn_of_open_location(ngx_conf_t *cf, const LocConf &lcf) {
+    if (lcf.auth != auth_off || !lcf.write_allowed()) return;
+    const std::string address = public_address(cf, lcf.server);
+    if (address.empty()) return;
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"scim_auth off\" with \"scim_scope write\" in %s, on the address %s: whoever "
+                  "reaches it can change and delete all users; listen on 127.0.0.1",
+                  lcf.where.c_str(), address.c_str());
+}
+
+// What keeps the workers from opening a store is said here, because nginx starts without it.
+void warn_of_store(ngx_conf_t *cf, const StoreConf &store) {
+    auto *core =
+        reinterpret_cast<ngx_core_conf_t *>(ngx_get_conf(cf->cycle->conf_ctx, ngx_core_module));
+    const bool is_root = geteuid() == 0;
+    const bool known = !is_root || core->user != ngx_uid_t(NGX_CONF_UNSET_UINT);
+    const std::string problem =
+        known ? store::permission_problem(store.path, is_root ? uid_t(core->user) : geteuid(),
+                                          is_root ? gid_t(core->group) : getegid())
+              : std::string();
+    if (!problem.empty())
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0, "\"scim_store %s\": %s", store.name.c_str(),
+                      problem.c_str());
+    struct stat st;
+    if (stat((store.path + "/data.mdb").c_str(), &st) == 0 && st.st_size > store.size)
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"scim_store %s\": size= is %O bytes, less than its data.mdb has (%O): "
+                      "creates are refused until it is raised",
+                      store.name.c_str(), store.size, st.st_size);
 }
 
 // Empty if it is known what is stripped from a request's URI, now or then.
@@ -27,11 +140,17 @@ std::string set_base_path(LocConf &lcf) {
         lcf.base_path_fixed = true;
         return {};
     }
-    if (lcf.base_url->lengths != NULL) return {};  // variables: looked at on each request
     std::string_view url = view(lcf.base_url->value);
-    lcf.base_path = url.substr(std::min(url.find('/', url.find("://") + 3), url.size()));
+    const size_t scheme = url.find("://");
+    if (scheme == std::string_view::npos) return {};  // a variable has it
+    std::string_view path = url.substr(std::min(url.find('/', scheme + 3), url.size()));
+    if (lcf.base_url->lengths != NULL) {  // variables: looked at on each request
+        const bool fixed = path.find('$') == std::string_view::npos && !path.empty();
+        return fixed ? check_base_path(lcf, path) : std::string();
+    }
+    lcf.base_path = path;
     lcf.base_path_fixed = true;
-    return {};
+    return check_base_path(lcf, path);
 }
 
 std::string check_location(const MainConf &mcf, LocConf &lcf) {
@@ -44,6 +163,7 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
         return "\"scim_auth off\" needs \"scim_tenant\": without a token nothing else says whose "
                "directory this is";
     std::string problem = set_base_path(lcf);
+    if (problem.empty()) problem = check_exact_match(lcf);
     if (!problem.empty()) return problem;
     // Without a token only reading is offered, unless the operator says otherwise.
     if (lcf.scope == NGX_CONF_UNSET_UINT)
@@ -115,7 +235,11 @@ ngx_int_t check_conf(ngx_conf_t *cf) {
             problem = check_location(*mcf, *lcf);
             if (!problem.empty()) problem = location_error(*lcf, problem);
         }
-        if (problem.empty()) return NGX_OK;
+        if (problem.empty()) {
+            for (const auto &store : mcf->stores) warn_of_store(cf, *store);
+            for (const LocConf *lcf : mcf->locations) warn_of_open_location(cf, *lcf);
+            return NGX_OK;
+        }
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s", problem.c_str());
         return NGX_ERROR;
     });

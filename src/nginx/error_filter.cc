@@ -36,7 +36,9 @@ std::string sentence(ngx_http_request_t *r, const Ctx &ctx) {
             return "nginx does not implement what was asked, such as another "
                    "Transfer-Encoding than chunked";
         case 503:
-            return "a limit of nginx's configuration is exceeded, or the server is not available";
+            return "nginx is overloaded or a limit is exceeded: limit_req or limit_conn refuses "
+                   "the "
+                   "request (its error log names the zone), or what serves this address is down";
         case 505: return "this version of HTTP is not served";
         default:
             return r->err_status >= 500 ? "the request failed inside nginx; its error log says why"

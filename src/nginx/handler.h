@@ -26,7 +26,8 @@ struct Ctx {
     bool answered = false;      // the body is ours: the error filter keeps off
     bool reading_body = false;  // nginx reads the request body
     service::ActorPtr actor;
-    Error refusal;  // why there is no actor
+    Error refusal;              // why there is no actor
+    service::ActorPtr refused;  // who would be the actor if the token were still, or already, valid
     ngx_str_t base_url = ngx_null_string;
     std::string_view path;   // behind the base URL
     service::Facts facts;    // for the log's variables, whole once there is an answer

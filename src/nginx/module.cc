@@ -2,8 +2,10 @@
 
 #include "nginx/conf.h"
 #include "nginx/error_filter.h"
+#include "nginx/guard.h"
 #include "nginx/handler.h"
 #include "nginx/ngx.h"
+#include "nginx/startup.h"
 #include "nginx/variables.h"
 #include "nginx/worker.h"
 
@@ -30,6 +32,11 @@ ngx_int_t postconfiguration(ngx_conf_t *cf) {
 ngx_int_t filter_postconfiguration(ngx_conf_t *) {
     install_error_filter();
     return NGX_OK;
+}
+
+ngx_int_t start(ngx_cycle_t *cycle) {
+    guarded_void(cycle->log, [&] { report_startup(cycle); });
+    return init_module(cycle);
 }
 
 ngx_http_module_t module_ctx = {
@@ -71,7 +78,7 @@ ngx_module_t ngx_http_scim_module = {
     scim::nginx::commands,                 /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    scim::nginx::init_module,              /* init module */
+    scim::nginx::start,                    /* init module */
     scim::nginx::init_process,             /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */

@@ -153,6 +153,8 @@ void StoreSlot::serve() {
     writer_ = std::make_unique<service::Writer>(*store_);
     if (!store_->warning().empty())
         ngx_log_error(NGX_LOG_WARN, log_, 0, "scim: %s", store_->warning().c_str());
+    if (!store_->hidden().empty())
+        ngx_log_error(NGX_LOG_ERR, log_, 0, "scim: %s", store_->hidden().c_str());
     if (!logged_.empty())
         ngx_log_error(NGX_LOG_NOTICE, log_, 0, "scim: store \"%s\" is served again",
                       conf_.path.c_str());
@@ -248,6 +250,7 @@ void StoreSlot::prepare_done(std::unique_ptr<PendingRequest> request) noexcept {
 
 void StoreSlot::start_batch() noexcept {
     batch_.append(queue_.take_batch());
+    writer_->add_refused_tokens(refused_tokens_.take());
     if (writer_task_.post(main_.write_pool, step<&StoreSlot::run_batch>,
                           step<&StoreSlot::batch_done>)) {
         work_ = Work::batch;

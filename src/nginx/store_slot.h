@@ -22,6 +22,7 @@
 #include "nginx/read_lane.h"
 #include "nginx/write_queue.h"
 #include "service/batch.h"
+#include "service/refused_tokens.h"
 #include "service/store.h"
 
 namespace scim::nginx {
@@ -56,6 +57,9 @@ class StoreSlot {
     std::optional<ngx_msec_t> oldest_task() const;
     // For the end of the process: blocks until no thread uses the store.
     void wait_for_threads();
+
+    // Refusals that the next commit takes along.
+    service::RefusedTokens &refused_tokens() { return refused_tokens_; }
 
     // Sees to it that the uses of tokens that the loop's session has noted are written.
     void note_uses() noexcept;
@@ -105,6 +109,7 @@ class StoreSlot {
     ngx_log_t *log_;
     std::unique_ptr<service::Store> store_;
     std::unique_ptr<service::Session> session_;
+    service::RefusedTokens refused_tokens_;
     std::unique_ptr<service::Writer> writer_;
     std::string logged_;            // the problem that the log knows of
     time_t looked_ = 0;             // the second in which the files were last found in place

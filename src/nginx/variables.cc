@@ -2,6 +2,7 @@
 
 #include "nginx/guard.h"
 #include "nginx/handler.h"
+#include "scim/version.h"
 
 namespace scim::nginx {
 
@@ -15,7 +16,8 @@ enum Variable : uintptr_t {
     detail,
     dialect,
     tenant,
-    token_label
+    token_label,
+    module_version
 };
 
 struct Name {
@@ -32,7 +34,14 @@ Name names[] = {
     {ngx_string("scim_dialect"), dialect},
     {ngx_string("scim_tenant"), tenant},
     {ngx_string("scim_token_label"), token_label},
+    {ngx_string("scim_version"), module_version},
 };
+
+// The log names the owner of an expired or revoked token. Limits, which are looked at before there is
+// an answer, do not: they treat it as a stranger.
+const service::Actor *known(const Ctx &ctx) {
+    return ctx.actor ? ctx.actor.get() : ctx.answered ? ctx.refused.get() : nullptr;
+}
 
 std::string_view text_of(const Ctx &ctx, uintptr_t variable) {
     switch (variable) {
@@ -42,12 +51,20 @@ std::string_view text_of(const Ctx &ctx, uintptr_t variable) {
         case error_type: return to_string(ctx.facts.scim_type);
         case detail: return ctx.facts.detail;
         case dialect: return ctx.facts.dialect;
-        case tenant:
-            return ctx.actor ? std::string_view(ctx.actor->tenant_name) : std::string_view();
-        case token_label:
-            return ctx.actor ? std::string_view(ctx.actor->label) : std::string_view();
+        case tenant: return known(ctx) != nullptr ? known(ctx)->tenant_name : std::string_view();
+        case token_label: return known(ctx) != nullptr ? known(ctx)->label : std::string_view();
         default: return {};
     }
+}
+
+// The same in every location.
+ngx_int_t get_version(ngx_http_request_t *, ngx_http_variable_value_t *v, uintptr_t) {
+    v->data = reinterpret_cast<u_char *>(const_cast<char *>(version));
+    v->len = unsigned(sizeof version - 1);
+    v->valid = 1;
+    v->not_found = 0;
+    v->no_cacheable = 0;
+    return NGX_OK;
 }
 
 ngx_int_t get(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t variable) {
@@ -79,7 +96,7 @@ ngx_int_t add_variables(ngx_conf_t *cf) {
         ngx_http_variable_t *variable =
             ngx_http_add_variable(cf, &name.name, NGX_HTTP_VAR_NOCACHEABLE);
         if (variable == NULL) return NGX_ERROR;
-        variable->get_handler = get;
+        variable->get_handler = name.variable == module_version ? get_version : get;
         variable->data = name.variable;
     }
     return NGX_OK;

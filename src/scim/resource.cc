@@ -75,10 +75,10 @@ void append_notes(std::string &out, const Notes &notes, std::string_view before)
 }
 
 // A client's own word made fit for a comma-separated list in a log line:
-// at most 64 bytes, nothing but the characters of paths and URNs.
+// at most 160 bytes, nothing but the characters of paths and URNs.
 // Of a long one the end is kept, because URNs differ at their end.
 std::string harmless(std::string_view name) {
-    constexpr size_t limit = 64;
+    constexpr size_t limit = 160;
     constexpr std::string_view dots = "...";
     std::string out;
     if (name.size() > limit) {

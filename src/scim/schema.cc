@@ -5,10 +5,12 @@
 
 #include "scim/schema.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 
 #include "scim/name.h"
+#include "scim/nearest.h"
 #include "scim/target.h"
 #include "scim/text.h"
 
@@ -187,6 +189,18 @@ class Keywords {
         return value;
     }
 
+    // A member that is misspelt would be silently without effect.
+    void allow_only(const std::vector<std::string_view> &keywords) {
+        auto *object = const_cast<json_t *>(object_);
+        for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
+            const std::string_view key = json_object_iter_key(i);
+            if (std::any_of(keywords.begin(), keywords.end(),
+                            [&](std::string_view k) { return ascii_iequals(k, key); }))
+                continue;
+            report("the member " + quoted(key) + " is unknown" + did_you_mean(key, keywords));
+        }
+    }
+
     const json_t *find(std::string_view keyword) const {
         auto *object = const_cast<json_t *>(object_);  // Jansson's iterators take no const
         for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
@@ -291,6 +305,9 @@ Attribute AttributeLoader::load(const json_t *object, std::string where, const s
         in.report(
             "this cannot be a name, expected a letter and then letters, digits, \"$\", \"-\" or "
             "\"_\"");
+    in.allow_only({"name", "type", "multiValued", "description", "required", "canonicalValues",
+                   "caseExact", "mutability", "returned", "uniqueness", "referenceTypes",
+                   "subAttributes"});
     load_characteristics(in, def);
     load_parts(in, def, path, level);
     check_characteristics(in, def);
@@ -317,6 +334,7 @@ Result<Schema> load_schema(const json_t *definition) {
     Loading loading;
     Keywords in(loading, definition, "the schema");
     Schema schema;
+    in.allow_only({"schemas", "id", "externalId", "meta", "name", "description", "attributes"});
     schema.id = in.needed("id", is_schema_uri, "the URN of the schema");
     schema.name = in.text("name");
     if (schema.name.empty()) schema.name = schema.id.substr(schema.id.rfind(':') + 1);
@@ -341,6 +359,7 @@ std::vector<SchemaExtension> load_extensions(Loading &loading, Keywords &in,
     for (size_t i = 0; i < json_array_size(array); i++) {
         std::string where = "Element " + std::to_string(i) + " of \"schemaExtensions\"";
         Keywords extension(loading, json_array_get(array, i), where);
+        extension.allow_only({"schema", "required"});
         std::string urn = extension.needed("schema", is_schema_uri, "the URN of a schema");
         if (!seen.insert(ascii_lower(urn)).second)
             extension.report("the resource type has the schema " + quoted(urn) +
@@ -356,6 +375,8 @@ Result<ResourceType> load_resource_type(const json_t *definition) {
     Loading loading;
     Keywords in(loading, definition, "the resource type");
     ResourceType type;
+    in.allow_only({"schemas", "id", "externalId", "meta", "name", "description", "endpoint",
+                   "schema", "schemaExtensions"});
     type.name = in.needed("name", is_attribute_name, "a name such as \"Device\"");
     if (std::string id = in.text("id"); !id.empty() && id != type.name)
         in.report("\"id\" is " + quoted(id) + ", expected it to be equal to \"name\"");
@@ -392,9 +413,15 @@ std::optional<Definition::Kind> kind_of_definition(const json_t *root) {
 }  // namespace
 
 Result<Definition> load_definition(std::string_view bytes) {
+    if (bytes.find_first_not_of(" \t\r\n") == bytes.npos)
+        return bad_request(ScimType::invalid_value,
+                           "the file is empty, expected a Schema or a ResourceType in JSON");
     Result<Json> root = parse_json(bytes, JsonLimits());
     if (!root) {
-        root.error().detail.insert(0, "this cannot be read: ");
+        // parse_json() speaks of a request's body.
+        std::string &detail = root.error().detail;
+        if (size_t at = detail.find("the body"); at != detail.npos)
+            detail.replace(at, 8, "the file");
         return std::move(root.error());
     }
 

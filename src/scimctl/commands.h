@@ -46,7 +46,6 @@ int log(const Globals &globals, const LogArguments &arguments);
 // `one_snapshot`: all rows are read in one transaction.
 int verify(const Globals &globals, bool one_snapshot);
 
-
 // Ends the suspension of the store (store/fault_guard.h).
 int store_resume(const Globals &globals);
 

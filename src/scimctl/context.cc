@@ -36,13 +36,8 @@ int find_owner(const Globals &globals, const struct stat &directory, struct stat
         return fail(globals, exit_store,
                     "\"" + data + "\" belongs to root and its directory to " +
                         user_name(directory.st_uid) +
-                        ": nginx's workers cannot open it; give it to their user with chown");
-    if (!exists && geteuid() == 0 && directory.st_uid == 0 && directory.st_gid != 0 &&
-        (directory.st_mode & S_IWGRP) != 0)
-        return fail(globals, exit_store,
-                    "\"" + globals.store +
-                        "\" belongs to root and to a group that may write: whose store it will be "
-                        "is not known before nginx has made it");
+                        ": nginx's workers cannot open it; run: chown --reference \"" +
+                        globals.store + "\" \"" + data + "\"");
     return exit_ok;
 }
 
@@ -108,6 +103,14 @@ int check_directory(const Globals &globals, Access access) {
         return fail(
             globals, exit_store,
             "\"" + globals.store + "\" has other files and no store; is it the right directory?");
+    // The workers' user is in nginx's configuration, which scimctl does not read.
+    if (geteuid() == 0)
+        return fail(globals, exit_store,
+                    "\"" + globals.store +
+                        "\" belongs to root: nginx's workers could not open a store that root "
+                        "makes there; give the directory to their user, for example: chown "
+                        "www-data:www-data \"" +
+                        globals.store + "\"; or start nginx first, which makes the store");
     return exit_ok;
 }
 
@@ -238,6 +241,7 @@ std::optional<int64_t> parse_duration(std::string_view text) {
         case 'h': length = 3600 * second; break;
         case 'd': length = 24 * 3600 * second; break;
         case 'w': length = 7 * 24 * 3600 * second; break;
+        case 'y': length = 365 * 24 * 3600 * second; break;
         default: return std::nullopt;
     }
     if (count > 1000 * year / length) return std::nullopt;

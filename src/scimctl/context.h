@@ -26,7 +26,7 @@ enum ExitCode : int {
 };
 
 struct Globals {
-    std::string store;  // directory
+    std::string store = "/var/lib/nginx/scim";  // directory
     bool json = false;
 };
 
@@ -88,7 +88,7 @@ int64_t now();  // milliseconds since 1970
 std::optional<int64_t> parse_time(std::string_view text, int64_t now);
 // The same, but a duration counts backwards from now ("90m").
 std::optional<int64_t> parse_past(std::string_view text, int64_t now);
-// "90d", "24h", "30m", "10s", "2w": milliseconds.
+// "90d", "24h", "30m", "10s", "2w", "1y" (365 days): milliseconds.
 std::optional<int64_t> parse_duration(std::string_view text);
 
 }  // namespace scim::scimctl

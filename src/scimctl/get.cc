@@ -17,7 +17,9 @@ int get(const Globals &globals, const GetArguments &arguments) {
     if (!type) return fail(globals, type.error());
     // What is no id would be read as another address.
     if (!parse_id(arguments.id))
-        return fail(globals, exit_refused, quoted(arguments.id) + " is not the id of a resource");
+        return fail(globals, exit_refused,
+                    quoted(arguments.id) + " is not the id of a resource; scimctl find --tenant " +
+                        arguments.tenant + " prints ids, for example of 'userName eq \"ada\"'");
     auto body = read_as_server(snapshot, **actor, (*type)->type.endpoint + "/" + arguments.id, {},
                                arguments.base_url);
     if (!body) return fail(globals, body.error());

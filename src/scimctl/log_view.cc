@@ -25,6 +25,9 @@ void append_word(std::string &line, std::string_view word) {
     line.append(word);
 }
 
+// A write that succeeded, without the attributes that no schema declares.
+bool is_ignored(const store::Refusal &refusal) { return refusal.status < 400; }
+
 void add_text(store::RowWriter &row, std::string_view key, std::string_view value) {
     if (!value.empty()) row.text(key, value);
 }
@@ -131,7 +134,7 @@ std::string LogView::change_line(const store::LoggedChange &logged) {
 
 std::string LogView::refusal_line(const store::Refusal &refusal) {
     std::string line = time_text(refusal.time);
-    append_word(line, "refused");
+    append_word(line, is_ignored(refusal) ? "ignored" : "refused");
     append_word(line, refusal.operation);
     append_word(line, refusal.resource_type);
     if (!refusal.resource_id.empty())
@@ -185,7 +188,8 @@ std::string LogView::change_json(const store::LoggedChange &logged) {
 
 std::string LogView::refusal_json(const store::Refusal &refusal) {
     store::RowWriter row;
-    row.text("kind", "refusal").text("time", time_text(refusal.time));
+    row.text("kind", is_ignored(refusal) ? "ignored" : "refusal")
+        .text("time", time_text(refusal.time));
     row.text("operation", refusal.operation);
     add_text(row, "resourceType", refusal.resource_type);
     add_text(row, "id", refusal.resource_id);

@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "scim/result.h"
 #include "scim/text.h"
+#include "scim/version.h"
 #include "scimctl/commands.h"
 
 namespace scim::scimctl {
@@ -63,7 +65,7 @@ void declare_tenant(CLI::App &app, const Globals &globals, Run &chosen) {
                     return tenant_remove(globals, typed->name, typed->resume);
                 });
     remove->add_option("NAME", typed->name, "The tenant");
-    remove->add_flag("--yes", typed->yes, "Really");
+    remove->add_flag("--yes", typed->yes, "do not ask for confirmation");
     remove->add_flag("--resume", typed->resume, "Finish every removal that was interrupted");
 }
 
@@ -82,7 +84,7 @@ void declare_token(CLI::App &app, const Globals &globals, Run &chosen) {
         c->add_option("TOKEN", typed->which, "The token's number or label")->required();
     };
     auto add_new = [&](CLI::App *c) {
-        c->add_option("--expires", typed->expires, "2027-01-31T12:00:00Z, 2027-01-31 or 90d");
+        c->add_option("--expires", typed->expires, "2027-01-31T12:00:00Z, 2027-01-31, 90d or 1y");
         c->add_option("--sha256", typed->sha256,
                       "64 hexadecimal digits: of a token that was made elsewhere");
     };
@@ -141,7 +143,7 @@ void declare_log(CLI::App &app, const Globals &globals, Run &chosen) {
     c->add_option("--tenant", typed->tenant, "The tenant")->required();
     c->add_option("--since", typed->since,
                   "Nothing older: 90m, 2d, 2026-11-21 or 2026-11-21T10:00:00Z");
-    c->add_flag("--failed", typed->failed, "Only what was refused");
+    c->add_flag("--failed", typed->failed, "only what was refused or ignored");
     c->add_flag("--follow", typed->follow, "Go on with what comes, until interrupted");
     c->add_option("--limit", typed->limit, "At most the last so many")
         ->check(CLI::Range(size_t(1), size_t(100000)))
@@ -188,16 +190,28 @@ std::string sentence_of(const CLI::App &app, const CLI::ParseError &e) {
     return "there is no command " + scim::quoted(rest.front());
 }
 
+// "help token create" is "token create --help", and no argument at all is "--help".
+std::vector<std::string> arguments_of(int argc, char **argv) {
+    std::vector<std::string> typed(argv + 1, argv + argc);
+    if (typed.empty()) return {"--help"};
+    if (typed.front() != "help") return typed;
+    typed.erase(typed.begin());
+    typed.emplace_back("--help");
+    return typed;
+}
+
 // NOLINTNEXTLINE(bugprone-exception-escape): main() stops them
 int run(int argc, char **argv, Globals &globals) {
     CLI::App app(description, "scimctl");
     Run chosen;
     app.fallthrough();
-    app.set_help_flag("-h,--help", "Say this and exit");
-    app.add_option("--store", globals.store, "The store's directory, as scim_store names it")
+    app.set_help_flag("-h,--help", "print this help and exit");
+    app.set_version_flag("-V,--version", std::string("scimctl ") + version,
+                         "print the version and exit");
+    app.add_option("--store", globals.store, "the store's directory, as scim_store names it")
         ->envname("SCIM_STORE")
-        ->required();
-    app.add_flag("--json", globals.json, "JSON on stdout, and errors as JSON on stderr");
+        ->capture_default_str();
+    app.add_flag("--json", globals.json, "print JSON on stdout, and errors as JSON on stderr");
     app.require_subcommand(1);
     app.footer(footer);
     declare_tenant(app, globals, chosen);
@@ -205,7 +219,10 @@ int run(int argc, char **argv, Globals &globals) {
     declare_data(app, globals, chosen);
     declare_store(app, globals, chosen);
     try {
-        app.parse(argc, argv);
+        // In the order that CLI11 wants: the last argument first.
+        std::vector<std::string> typed = arguments_of(argc, argv);
+        std::reverse(typed.begin(), typed.end());
+        app.parse(std::move(typed));
     } catch (const CLI::Success &e) {
         return app.exit(e);
     } catch (const CLI::ParseError &e) {

@@ -1,6 +1,8 @@
 #include "scimctl/reading.h"
 
+#include "scim/nearest.h"
 #include "scimctl/context.h"
+#include "service/admin.h"
 
 namespace scim::scimctl {
 
@@ -9,15 +11,24 @@ Result<service::ActorPtr> reader_of(service::Session &session, service::Snapshot
     if (auto usable = snapshot.usable(); !usable) return usable.error();
     auto actor = session.authenticator.anonymous(snapshot.txn, tenant, store::scope_read);
     if (actor || actor.error().status == 503) return actor;
-    return Error{404, ScimType::none, "there is no tenant " + quoted(tenant), 0};
+    return service::unknown_tenant(snapshot.txn, tenant);
 }
 
 Result<const TypeView *> type_named(const Catalog &catalog, const std::string &name) {
     const TypeView *type = catalog.type_by_name(name);
     if (type == nullptr) type = catalog.type_by_endpoint(name);
-    if (type == nullptr)
-        return Error{404, ScimType::none, "there is no resource type " + quoted(name), 0};
-    return type;
+    if (type != nullptr) return type;
+    std::vector<std::string_view> names;
+    std::string all;
+    for (const auto &known : catalog.types()) {
+        names.push_back(known->type.name);
+        all += (all.empty() ? "" : ", ") + known->type.name;
+    }
+    std::string meant = did_you_mean(name, names);
+    return Error{404, ScimType::none,
+                 "there is no resource type " + quoted(name) +
+                     (meant.empty() ? "; the types are " + all : meant),
+                 0};
 }
 
 Result<std::string> read_as_server(service::Snapshot &snapshot, const service::Actor &actor,

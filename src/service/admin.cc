@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "scim/datetime.h"
+#include "scim/nearest.h"
 #include "scim/text.h"
 #include "scim/unicode.h"
 #include "service/room.h"
@@ -144,15 +145,31 @@ Result<TenantResult> create_tenant(store::WriteTxn &txn, std::string_view name, 
     auto known = store::find_tenant(txn, name);
     if (auto r = readable(txn); !r) return r.error();
     if (known) return TenantResult{std::move(*known), true};
-    if (room_of(txn) == Room::for_lockouts) return directory_full();
+    if (room_of(txn) == Room::for_lockouts) return directory_full(txn.map_size());
     return TenantResult{store::add_tenant(txn, name, now, random), false};
+}
+
+Error unknown_tenant(store::Txn &txn, std::string_view name) {
+    constexpr size_t named = 5;
+    auto tenants = store::list_tenants(txn);
+    std::vector<std::string_view> names;
+    for (const Tenant &t : tenants)
+        if (t.state == store::TenantState::active) names.push_back(t.name);
+    std::string said = "there is no tenant " + quoted(name);
+    if (names.empty()) return not_found(said + ", nor any other; scimctl tenant add makes one");
+    if (std::string meant = did_you_mean(name, names); !meant.empty())
+        return not_found(said + meant);
+    if (names.size() > named)
+        return not_found(said + "; scimctl tenant list prints those there are");
+    said += "; the tenants are ";
+    for (size_t i = 0; i < names.size(); i++) said += (i > 0 ? ", " : "") + quoted(names[i]);
+    return not_found(said);
 }
 
 Result<Tenant> tenant_named(store::Txn &txn, std::string_view name) {
     auto tenant = store::find_tenant(txn, name);
     if (auto r = readable(txn); !r) return r.error();
-    if (!tenant || tenant->state != store::TenantState::active)
-        return not_found("there is no tenant " + quoted(name) + "; scimctl tenant add makes one");
+    if (!tenant || tenant->state != store::TenantState::active) return unknown_tenant(txn, name);
     return std::move(*tenant);
 }
 
@@ -174,7 +191,7 @@ Result<std::vector<Tenant>> begin_removal(store::WriteTxn &txn, std::string_view
                                  [&](const Tenant &t) { return t.name != name; }),
                   tenants.end());
     if (auto r = readable(txn); !r) return r.error();
-    if (tenants.empty()) return not_found("there is no tenant " + quoted(name));
+    if (tenants.empty()) return unknown_tenant(txn, name);
     return tenants;
 }
 
@@ -222,7 +239,7 @@ Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant,
         if (!same || !is_usable(*known, now)) return known_elsewhere();
         return TokenResult{std::move(*known), true};
     }
-    if (room_of(txn) == Room::for_lockouts) return directory_full();
+    if (room_of(txn) == Room::for_lockouts) return directory_full(txn.map_size());
     if (auto r = check_times(order.not_before, order.expires, now); !r) return r.error();
     for (const TokenEntry &e : tokens)
         if (e.token.label == order.label && is_usable(e.token, now))
@@ -261,7 +278,7 @@ Result<RotateResult> rotate_token(store::WriteTxn &txn, const Tenant &tenant,
                                   int64_t now) {
     auto old = token_to_rotate(txn, tenant, order.which, now);
     if (!old) return old.error();
-    if (room_of(txn) == Room::for_lockouts) return directory_full();
+    if (room_of(txn) == Room::for_lockouts) return directory_full(txn.map_size());
     auto tokens = store::list_tokens(txn, tenant.number);
     if (auto r = check_room(tenant, tokens, now); !r) return r.error();
     RotateResult result;

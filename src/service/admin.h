@@ -26,6 +26,9 @@ struct TenantResult {
 Result<TenantResult> create_tenant(store::WriteTxn &txn, std::string_view name, int64_t now,
                                    const std::array<uint8_t, 32> &random);
 
+// 404: no active tenant has this name; names the one that was probably meant, or those there are.
+Error unknown_tenant(store::Txn &txn, std::string_view name);
+
 // The active tenant of this name.
 Result<store::Tenant> tenant_named(store::Txn &txn, std::string_view name);
 

@@ -74,10 +74,26 @@ Result<std::string_view> bearer_token(std::string_view header, Dialect &dialect)
     return header.substr(token);
 }
 
+// What administrators paste into the field of a token beside the token.
+Outcome check_pasted(std::string_view token) {
+    if (token.front() != 'B' && token.front() != 'b' && token.front() != '"' &&
+        token.front() != '\'')
+        return Done{};
+    const std::string_view word = token.substr(0, token.find(' '));
+    if (word.size() < token.size() && ascii_iequals(word, "Bearer"))
+        return unauthorized(
+            "the token begins with the word Bearer, which the identity provider sends itself: put "
+            "the token alone into its field");
+    if (token.front() == '"' || token.front() == '\'')
+        return unauthorized("the token stands in quotes: put it without them into the field");
+    return Done{};
+}
+
 Outcome check_time(const Actor &actor, int64_t now) {
     if (actor.not_before != 0 && now < actor.not_before)
         return unauthorized("the token " + quoted(actor.label) + " is not valid before " +
-                            time_text(actor.not_before));
+                            time_text(actor.not_before) + "; the clock of this server says " +
+                            time_text(now));
     if (actor.expires != 0 && now >= actor.expires)
         return unauthorized("the token " + quoted(actor.label) + " expired at " +
                             time_text(actor.expires) +
@@ -107,11 +123,15 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
                 "the token is not complete: it begins like one of this server, but its checksum is "
                 "wrong; "
                 "copy it again");
-        return unauthorized("the token is unknown here; create one with scimctl token create");
+        return unauthorized(
+            "the token is unknown here: it was made for another server or store, or its tenant was "
+            "removed; scimctl token list names the tokens of this store, scimctl token create "
+            "makes one");
     }
     if (row->revoked != 0)
         return unauthorized("the token " + quoted(row->label) + " was revoked at " +
-                            time_text(row->revoked));
+                            time_text(row->revoked) +
+                            "; create a new one with scimctl token create");
     auto actor = std::make_shared<Actor>();
     actor->tenant = row->tenant;
     actor->token = row->number;
@@ -129,6 +149,7 @@ Result<ActorPtr> Authenticator::authenticate(store::Txn &txn, std::string_view a
                                              int64_t now, Dialect &dialect) {
     auto token = bearer_token(authorization, dialect);
     if (!token) return token.error();
+    if (auto pasted = check_pasted(*token); !pasted) return pasted.error();
     uint64_t epoch = epoch_of(txn);
     if (!txn.good()) return unreadable(txn.error(), 1);
     if (cache_.empty()) cache_.resize(slots);  // most sessions never ask

@@ -1,9 +1,11 @@
 #include "service/batch.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "scim/datetime.h"
 #include "scim/secret.h"
+#include "service/ignored.h"
 #include "service/render.h"
 #include "service/routes.h"
 #include "service/token.h"
@@ -15,8 +17,8 @@ namespace {
 
 constexpr size_t refusals_pending_max = 256;
 
-Error unwritable(store::Errc code) {
-    if (code == store::Errc::map_full) return directory_full();
+Error unwritable(store::Errc code, const store::Env &env) {
+    if (code == store::Errc::map_full) return directory_full(env.info().map_size);
     return Error{503, ScimType::none,
                  "the directory cannot be written now: " + std::string(to_string(code)), 5};
 }
@@ -203,10 +205,12 @@ bool Writer::plan_one(store::WriteTxn &txn, Job &job, Room room, size_t most) {
     const Plan &plan = *job.planned;
     const bool refused = (room != Room::for_all && plan.grows) ||
                          (room == Room::for_lockouts && plan.changes && !plan.locks_out);
-    if (refused)
-        job.planned = directory_full();
-    else
+    if (!refused) {
         apply(plan, directory);
+        return true;
+    }
+    job.planned = directory_full(txn.map_size());
+    if (auto said = full_problem(store_.env(), job.request.now); !said.empty()) problem_ = said;
     return true;
 }
 
@@ -229,13 +233,21 @@ void Writer::add_uses(std::vector<store::TokenUse> uses) {
     uses_.insert(uses_.end(), uses.begin(), uses.end());
 }
 
+void Writer::add_refused_tokens(std::vector<store::Refusal> refused) {
+    if (refused_tokens_.size() + refused.size() > refusals_pending_max) return;
+    refused_tokens_.insert(refused_tokens_.end(), std::make_move_iterator(refused.begin()),
+                           std::make_move_iterator(refused.end()));
+}
+
 void Writer::put_notes(store::WriteTxn &txn) {
     for (const store::Refusal &refusal : refusals_) store::add_refusal(txn, refusal);
+    for (const store::Refusal &refusal : refused_tokens_) store::add_refusal(txn, refusal);
     for (const store::TokenUse &use : uses_) store::put_use(txn, use);
 }
 
 void Writer::drop_notes() {
     refusals_.clear();
+    refused_tokens_.clear();
     uses_.clear();
 }
 
@@ -284,12 +296,20 @@ Writer::Attempt Writer::attempt_sound(std::vector<Job *> &jobs) {
         problem_ = "is damaged where " + std::string(to_string(job.request.method)) + " of " +
                    facts.resource_type + " " + facts.resource_id +
                    " looks; scimctl verify says more, and other requests are served";
-        job.planned = unwritable(tried.code);
+        job.planned = unwritable(tried.code, store_.env());
         job.postponed = false;
         jobs.erase(std::find(jobs.begin(), jobs.end(), &job));
         tried = attempt(jobs);
     }
     return tried;
+}
+
+// Each of many creates finds the map full: once a minute is enough for the log.
+std::string Writer::full_problem(const store::Env &env, int64_t now) {
+    std::string sentence = "is full: creates are refused, because its " +
+                           std::to_string(env.info().map_size) +
+                           " bytes are all but used up; raise size= of scim_store and reload";
+    return ignored_.is_new(sentence, now) ? sentence : std::string();
 }
 
 BatchOutcome Writer::run(const std::vector<Job *> &jobs) noexcept {
@@ -334,7 +354,7 @@ BatchOutcome Writer::write_all(const std::vector<Job *> &jobs) {
             mine = attempt({job}).code;
             must_reopen |= needs_reopen(mine);
         }
-        if (mine != store::Errc::ok) job->planned = unwritable(mine);
+        if (mine != store::Errc::ok) job->planned = unwritable(mine, store_.env());
     }
     if (code != store::Errc::ok && code != store::Errc::replaced)
         problem_ = "cannot be written: " + std::string(to_string(code));
@@ -359,6 +379,14 @@ void Writer::answer_for_sure(Job &job) noexcept {
     }
 }
 
+// In the tenant's log the write is what it seemed to be to its client: a success, less what is named.
+void Writer::note_ignored(const Job &job) {
+    const std::string sentence = ignored_sentence(job.response.facts.dialect);
+    if (sentence.empty() || refusals_.size() >= refusals_pending_max) return;
+    if (!ignored_.is_new(job.actor->tenant_name + ' ' + sentence, job.request.now)) return;
+    refusals_.push_back(refusal_of(job, Error{job.planned->status, ScimType::none, sentence, 0}));
+}
+
 void Writer::answer(Job &job, Snapshot &snapshot) {
     Response &response = job.response;
     response.facts.dialect = job.report.summary();
@@ -372,6 +400,7 @@ void Writer::answer(Job &job, Snapshot &snapshot) {
     const Plan &plan = *job.planned;
     response.status = plan.status;
     describe(job);
+    note_ignored(job);
     if (plan.record.empty()) return;
     if (job.prepared->quiet) {
         response.status = 204;

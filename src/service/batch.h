@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "service/command.h"
+#include "service/once_a_minute.h"
 #include "service/room.h"
 #include "service/store.h"
 
@@ -74,6 +75,10 @@ class Writer {
     // no body if it is committed.
     BatchOutcome run(const std::vector<Job *> &jobs) noexcept;
 
+    // Refusals of tokens that the store knows, to be written with the next commit that is made for
+    // something else: a stranger who has an old token causes none. Not while a batch or chores run.
+    void add_refused_tokens(std::vector<store::Refusal> refused);
+
     // Uses of tokens, to be written like refusals. Not while a batch or chores run.
     void add_uses(std::vector<store::TokenUse> uses);
 
@@ -109,6 +114,8 @@ class Writer {
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
     void answer_for_sure(Job &job) noexcept;
     void answer(Job &job, Snapshot &snapshot);
+    void note_ignored(const Job &job);
+    std::string full_problem(const store::Env &env, int64_t now);
     bool has_notes() const { return !refusals_.empty() || !uses_.empty(); }
     void put_notes(store::WriteTxn &txn);
     void drop_notes();
@@ -119,7 +126,8 @@ class Writer {
     CatalogCache write_catalogs_;
     store::LogTrimmer trimmer_;
     // Notes, best effort: they ride on the next commit.
-    std::vector<store::Refusal> refusals_;
+    std::vector<store::Refusal> refusals_, refused_tokens_;
+    OnceAMinute ignored_;
     std::vector<store::TokenUse> uses_;
     std::string problem_, warning_;
     store::LockWait lock_wait_;

@@ -255,7 +255,7 @@ Error Search::too_many(const Side &side) const {
     std::string help, indexed;
     if (side.filter) {
         std::string missing = QueryPlan::missing_index(*side.filter);
-        if (!missing.empty()) help = "an index on " + missing + " would help, or ";
+        if (!missing.empty()) help = missing + " has no index; ";
     }
     for (const IndexDef *index : snapshot_.catalog()->indexes(side.type().number)) {
         const Attr *attr = side.type().by_number(index->attr);
@@ -266,7 +266,8 @@ Error Search::too_many(const Side &side) const {
     return bad_request(ScimType::too_many, "this query has to look at more than scim_max_scan (" +
                                                std::to_string(request_.settings->max_scan) +
                                                ") resources; " + help +
-                                               "a condition with eq on one of " + indexed);
+                                               "add a condition with eq on one of " + indexed +
+                                               ", which have an index");
 }
 
 bool Search::is_long() const {

@@ -32,9 +32,12 @@ inline Room room_of(store::WriteTxn &txn) {
                                       : Room::for_lockouts;
 }
 
-inline Error directory_full() {
+// `map_size` in bytes.
+inline Error directory_full(size_t map_size) {
     return Error{503, ScimType::none,
-                 "the directory is full; its operator must raise size= of scim_store", 60};
+                 "the directory is full: its map of " + std::to_string(map_size) +
+                     " bytes is in use; its operator must raise size= of scim_store",
+                 60};
 }
 
 }  // namespace scim::service

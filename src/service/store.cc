@@ -4,6 +4,7 @@
 
 #include "scim/datetime.h"
 #include "scim/text.h"
+#include "service/hidden.h"
 
 namespace scim::service {
 
@@ -104,6 +105,17 @@ bool Store::examine(std::string &why) {
     return true;
 }
 
+void Store::note_hidden(const Catalog &before) {
+    store::Reader reader(*env_);
+    store::ReadTxn txn(reader);
+    auto rows = store::read_catalog(txn);
+    if (!rows) return;
+    auto after = Catalog::build(std::move(*rows));
+    if (!after) return;
+    hidden_ = hidden_attributes(txn, before, **after);
+    if (!hidden_.empty()) hidden_.insert(0, "store \"" + env_->directory() + "\": ");
+}
+
 bool Store::declare(std::string &why) {
     auto failed = [&](std::string_view reason) {
         why = "cannot prepare store \"" + env_->directory() + "\": " + std::string(reason);
@@ -113,6 +125,7 @@ bool Store::declare(std::string &why) {
         store::Errc code = env_->create_databases();
         if (code != store::Errc::ok) return failed(to_string(code));
     }
+    std::shared_ptr<const Catalog> before;
     {
         store::WriteTxn txn(*env_);
         store::Gate gate = store::read_gate(txn);
@@ -121,10 +134,13 @@ bool Store::declare(std::string &why) {
         if (!rows) return failed(rows.error().detail);
         auto wanted = declare_into(*rows);
         if (!wanted) return failed(wanted.error().detail);
+        if (*wanted && rows->epoch != 0)
+            if (auto built = Catalog::build(*rows)) before = *built;
         if (*wanted) store::write_catalog(txn, **wanted);
         store::Errc code = txn.commit();
         if (code != store::Errc::ok) return failed(to_string(code));
     }
+    if (before != nullptr) note_hidden(*before);
     return examine(why) && (state_ != State::undeclared || failed("its catalog changed meanwhile"));
 }
 

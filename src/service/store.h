@@ -51,6 +51,9 @@ class Store {
     // A sentence for the log about a Unicode version or format that is not this build's, or about a
     // declaration that is not applied; empty if there is none.
     const std::string &warning() const { return warning_; }
+    // A sentence about attributes that declare() has hidden although resources have values of them;
+    // empty if there are none.
+    const std::string &hidden() const { return hidden_; }
 
     // Creates databases, gate and catalog rows as the declaration asks. Waits for the write lock.
     // False, and a sentence in `why`, if it fails; the store stays undeclared. Others may read
@@ -61,12 +64,13 @@ class Store {
     bool examine(std::string &why);
     Result<std::optional<CatalogRows>> declare_into(const CatalogRows &rows);
     void warn(const std::string &sentence);
+    void note_hidden(const Catalog &before);
 
     Options options_;
     std::unique_ptr<store::Env> env_;
     std::atomic<State> state_{State::undeclared};  // declare() may run beside readers
     bool readable_ = false;
-    std::string warning_;
+    std::string warning_, hidden_;
 };
 
 // One thread's means to read a store.

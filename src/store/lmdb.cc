@@ -1,3 +1,5 @@
+// Longer than 500 lines because LMDB and its codes are known in this file alone.
+
 #include "store/lmdb.h"
 
 #include <fcntl.h>
@@ -13,6 +15,8 @@
 #include <set>
 #include <thread>
 #include <utility>
+
+#include "store/permissions.h"
 
 namespace scim::store {
 
@@ -148,6 +152,19 @@ std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
         rc = mdb_env_open(env->env_, options.directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD, 0600);
         if (rc != EAGAIN && rc != EINTR) break;
         usleep(2000);
+    }
+    if (rc == EACCES || rc == EPERM) {
+        std::string problem = permission_problem(options.directory, geteuid(), getegid());
+        if (!problem.empty()) {
+            why = "cannot open store \"" + options.directory + "\": " + problem;
+            return nullptr;
+        }
+    }
+    if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH) {
+        why = "cannot open store \"" + options.directory +
+              "\": its data.mdb is no LMDB file, or damaged in its first pages (" +
+              mdb_strerror(rc) + "); restore a backup: scim-backup restore";
+        return nullptr;
     }
     if (rc != 0) return failed("cannot open store", rc);
     mdb_filehandle_t fd;

@@ -154,7 +154,7 @@ class Env {
     // transaction in this process.
     std::atomic<int> active_{0};
     std::atomic<bool> adopting_{false};
-    std::unique_ptr<FaultGuard> guard_;  // reads active_
+    std::unique_ptr<FaultGuard> guard_;      // reads active_
     std::atomic<bool> adoption_due_{false};  // another process has grown the map
 };
 

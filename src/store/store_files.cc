@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "store/permissions.h"
+
 namespace scim::store {
 
 namespace {
@@ -38,6 +40,9 @@ bool read_head(int fd, LockHead &head) {
 }
 
 std::string cannot_open(const std::string &directory, int error) {
+    if (error == EACCES || error == EPERM)
+        if (auto problem = permission_problem(directory, geteuid(), getegid()); !problem.empty())
+            return "cannot open store \"" + directory + "\": " + problem;
     return "cannot open store \"" + directory + "\": " + std::strerror(error);
 }
 

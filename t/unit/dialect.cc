@@ -111,7 +111,7 @@ void managers() {
     manager(R"("")", "", "bare-value,empty-reference");
     manager(R"({"value":"","$ref":"x"})", "", "empty-reference");
     const std::string ref =
-        "unknown-attribute:...arams:scim:schemas:extension:enterprise:2.0:User:manager.$ref";
+        "unknown-attribute:urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.$ref";
     manager(R"({"$ref":"../Groups/m"})", "", ref);
     manager(R"({"$ref":"../Groups/m","displayName":"M"})", "", ref);
     manager(R"({"$ref":null})", "", "");

@@ -73,8 +73,7 @@ void unknown() {
        "elements of an unknown attribute, whatever the filter");
     is(read("urn:example:x:1.0:User:a.b"), "nothing+unknown-attribute:urn:example:x:1.0:User:a.b",
        "of an unknown extension");
-    is(read(ent + ":nobody"), "nothing+unknown-attribute:..." + ent.substr(4) + ":nobody",
-       "of a known one");
+    is(read(ent + ":nobody"), "nothing+unknown-attribute:" + ent + ":nobody", "of a known one");
     for (const char *text : {"favouriteColour", "name.nick", "emails[type eq \"work\"].colour"})
         ok(has(read(text, true), "invalidPath: User has no attribute"), "refused by rfc");
 }

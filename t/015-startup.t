@@ -1,0 +1,82 @@
+#!/usr/bin/perl
+# nginx says at its start which version of the module runs, and at a reload what an operator may not expect: that a new module
+# file is not loaded, that a store has become smaller, and which stored values a changed schema hides.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use File::Copy ();
+use Test::More;
+use Scim;
+
+my ($version) = do {
+    open my $f, '<', "$FindBin::Bin/../src/scim/version.h" or die "version.h: $!";
+    local $/;
+    <$f> =~ /version\[\] = "(.*)"/;
+};
+my $t = Scim->new;
+File::Copy::copy($ENV{TEST_NGINX_MODULE}, "$t->{dir}/module.so") or die "module.so: $!";
+local $ENV{TEST_NGINX_MODULE} = "$t->{dir}/module.so";
+$t->conf(undef, http => 'scim_store main %%DIR%%/store size=4m;',
+    server => 'location /scim/v2/ { scim main; } location /version { return 200 $scim_version; }');
+$t->start;
+sub lines { my ($pattern) = @_; return scalar(() = $t->log =~ /$pattern/g) }
+
+is lines(qr/\[notice\] .*scim: nginx-scim \Q$version\E\n/), 1, 'a start logs the version of the module';
+is $t->request(GET => '/version')->{body}, $version, '$scim_version is known in every location';
+is +($t->run('', $ENV{TEST_SCIMCTL}, '--version'))[1], "scimctl $version\n", 'scimctl has the same version';
+
+$t->reload(gone => 1);
+is lines(qr/scim: nginx-scim/), 1, 'a reload does not log the version again';
+is lines(qr/has changed since nginx started/), 0, 'a reload with the same file says nothing of it';
+is lines(qr/size= of store/), 0, 'a reload with the same size says nothing of it';
+
+$t->conf(undef, http => 'scim_store main %%DIR%%/store size=3m;');
+$t->reload(gone => 1);
+is lines(qr/\[warn\] .*scim: size= of store "main" is 3145728 bytes now and was 4194304/), 1, 'a reload with a smaller size= says so';
+$t->conf(undef, http => 'scim_store main %%DIR%%/store size=4m;');
+$t->reload(gone => 1);
+is lines(qr/size= of store/), 1, 'a reload with a larger size= says nothing of it';
+
+File::Copy::copy($ENV{TEST_NGINX_MODULE}, "$t->{dir}/module.new") or die;
+rename "$t->{dir}/module.new", "$t->{dir}/module.so" or die;
+$t->reload(gone => 1);
+is lines(qr{\[error\] .*scim: "\Q$t->{dir}\E/module\.so" has changed since nginx started; a reload does not load it, so version \Q$version\E goes on: restart nginx or do a binary upgrade}),
+    1, 'a reload with another module file says that the old code runs on';
+$t->upgrade;
+$t->reload(gone => 1);
+is lines(qr/has changed since nginx started/), 1, 'a binary upgrade loads the new file, and the next reload says nothing of it';
+
+ok $t->quit, 'nginx ends';
+
+# --- a store that the workers cannot open
+
+SKIP: {
+    my ($name, undef, $uid, $gid) = getpwnam 'nobody';
+    $> == 0 && $uid or skip 'needs root and a user nobody', 4;
+    my $group = getgrgid $gid;
+    my $store = "$t->{dir}/roots";
+    mkdir $store, 0700 or die;
+    $t->conf(undef, main => "user nobody $group;", http => "scim_store main $store;");
+    $t->start;
+    ok $t->wait_log(qr{\[error\] .*scim: cannot open store "\Q$store\E": the user nobody cannot read and write "\Q$store\E", which belongs to root:root with mode 0700; run: chown nobody:$group "\Q$store\E"; its locations answer 503}),
+        'the error log names user, directory, owner, mode and the command that mends it';
+    my $r = $t->request(GET => '/scim/v2/Users');
+    is $r->{status}, 503, 'until then the answer is 503';
+    my ($command) = $t->log =~ /run: (chown nobody:\S+ "[^"]+")/;
+    is +($t->run('', 'sh', '-c', $command))[0], 0, 'the command runs';
+    ok $t->wait_for(sub { $t->request(GET => '/scim/v2/Users')->{status} == 401 }), 'and the store is served after it';
+    ok $t->quit, 'nginx ends';
+}
+{
+    my $store = "$t->{dir}/garbage";
+    mkdir $store, 0700 or die;
+    $t->write_file('garbage/data.mdb', 'x' x 8192);
+    $t->conf(undef, main => '', http => "scim_store main $store;");
+    $t->start;
+    ok $t->wait_log(qr{\[error\] .*scim: cannot open store "\Q$store\E": its data\.mdb is no LMDB file, or damaged in its first pages \(MDB_INVALID.*\); restore a backup: scim-backup restore}),
+        'a data.mdb that is no LMDB file is named as such, and what to do';
+}
+
+$t->finish;

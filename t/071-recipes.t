@@ -1,0 +1,156 @@
+#!/usr/bin/perl
+# Every command on a page of the documentation does what the page says when it is typed as it stands, on a machine with
+# Debian's nginx and its own nginx.conf. The commands are read from the pages; a page with a block that is not run here
+# fails.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Scim;
+use Scim::Recipes;
+
+plan skip_all => 'the module that make install installs has no sanitizer' if $ENV{TEST_NGINX_PRELOAD};
+plan skip_all => 'this is not the module that make install installs'
+    if ($ENV{TEST_NGINX_MODULE} // '') ne "$Scim::Recipes::repo/build/objs/ngx_http_scim_module.so";
+plan skip_all => 'this is not Debian\'s nginx' if Scim::_nginx() ne '/usr/sbin/nginx' || !-e '/lib/systemd/system/nginx.service';
+my $reason = Scim::Recipes::impossible();
+plan skip_all => $reason if $reason;
+
+my $t = Scim->new;    # for its directory and run(); its own nginx is not started
+
+# Runs the steps on a new machine; returns the outputs of those that are the test's own.
+sub played {
+    my ($name, @steps) = @_;
+    my $r = Scim::Recipes::machine($t, @steps);
+    is $r->{failed}, '', "$name: every command succeeds";
+    return map { ref $steps[$_] ? () : $r->{said}[$_] // '' } 0 .. $#steps;
+}
+
+# --- README
+
+my @readme = Scim::Recipes::blocks('README.md', 'sh');
+my @install = grep $_->{text} =~ /make install|modules-enabled/, @readme;
+my @try = grep $_->{text} =~ /make run DAEMON|make stop/, @readme;
+is scalar(@install), 2, 'README installs in two blocks';
+is scalar(grep $_->{text} !~ /^make run +#/m, @readme), @install + @try, 'README has no block that is not run';    # t/090-run.t
+my $files = $install[0];
+my $enable = { %{ $install[1] }, text => join '', $install[1]{text} =~ /^(sudo ln .*\n)/m };
+my $make_token = 'TOKEN=$(sudo scimctl token create --tenant acme --label test | tail -n 1)';
+my $ask = 'answers -H "Authorization: Bearer $TOKEN"';
+my $bad_log = 'grep -E "\[(alert|crit|emerg)\]" /var/log/nginx/error.log || true';
+my $users = '/scim/v2/Users';
+
+{
+    my @said = played('README, "Try it"', 'export DIR=/mnt/run', @try);
+    is $said[0], '', 'README: nothing is in the way';
+}
+{
+    my @said = played('README, "Install it"', @install, $make_token, "$ask http://127.0.0.1:8080$users",
+        'answers http://127.0.0.1:8080/Users', 'man -w scimctl nginx-scim', $bad_log);
+    like $said[1], qr/^200 .*"totalResults":0/, 'README: the installed server answers with the token';
+    like $said[2], qr{^404 \{.*"the SCIM base URL ends in /scim/v2 \(request [0-9a-f]{32}\)"},
+        'README: a base URL without /scim/v2 is answered in JSON';
+    is $said[4], '', 'README: nothing is worse than an error in the log';
+}
+
+# --- conf-examples
+
+for my $name (qw(quickstart production-tls multi-tenant all-directives)) {
+    my $header = Scim::Recipes::header("conf-examples/$name.conf");
+    my $url = $name eq 'production-tls' ? 'https://id.example.com' : 'http://127.0.0.1:8080';
+    my @module = $name eq 'all-directives' ? () : $enable;    # it is a whole nginx.conf, with load_module
+    my @said = played("$name.conf", $files, @module, 'certificate', $header, "sudo scimctl tenant add acme; $make_token",
+        "$ask $url$users");
+    like $said[-1], qr/^200 .*"totalResults":0/, "$name.conf: the server answers with the token";
+}
+{
+    my ($said) = played('log-format.conf', $files, $enable, Scim::Recipes::header('conf-examples/log-format.conf'),
+        'echo "include /etc/nginx/scim/log-format.conf; access_log /var/log/nginx/scim.log scim;" >/etc/nginx/conf.d/log.conf; sudo nginx -t');
+    like $said, qr/test is successful/, 'log-format.conf: its two lines work in conf.d';
+}
+
+# --- pages for identity providers
+
+for my $page (qw(docs/entra.md docs/okta.md)) {
+    my ($nginx, $token, $try, @later) = Scim::Recipes::blocks($page, 'sh');
+    like $try->{text}, qr/^curl /, "$page: the third block tries it";
+    my @said = played($page, $files, $enable, 'certificate', $nginx, $token, "$ask https://id.example.com$users",
+        $try->{text}, @later, 'answers https://id.example.com/Users', 'cat /var/log/nginx/scim.log', $bad_log);
+    like $said[2], qr/"totalResults":0/, "$page: its curl is answered with a list";
+    like $said[3], qr{^404 .*the SCIM base URL is https://id\.example\.com/scim/v2 }, "$page: another address is told the base URL";
+    like $said[4], qr/"tenant":"acme"/, "$page: the access log is where the page says";
+    is $said[5], '', "$page: nothing is worse than an error in the log";
+}
+
+# --- backup
+
+{
+    my ($backup, $nightly, $restore, @more) = Scim::Recipes::blocks('docs/backup.md', 'sh');
+    is scalar(@more), 0, 'docs/backup.md has no block that is not run';
+    my $add = sub {
+        return "$ask http://127.0.0.1:8080$users -H 'Content-Type: application/scim+json' -d "
+            . qq('{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"$_[0]"}');
+    };
+    my @said = played('docs/backup.md', @install, $make_token, $add->('before'), $backup, $nightly,
+        # as cron does: the sixth field is the user, the rest is for sh
+        q(sh -c "$(cut -d' ' -f7- /etc/cron.d/scim-backup)"; scim-backup list | wc -l),
+        $add->('after'), $restore, "$ask http://127.0.0.1:8080$users",
+        'stat -c "%U %a" /var/lib/nginx/scim /var/lib/nginx/scim/data.mdb /var/backups/scim', $bad_log);
+    like $said[1], qr/^201 /, 'docs/backup.md: a user is created before the backup';
+    is $said[2], "2\n", 'docs/backup.md: the second night makes a second backup';
+    like $said[3], qr/^201 /, 'docs/backup.md: a user is created after the backup';
+    like $said[4], qr/^200 .*"totalResults":1,/, 'docs/backup.md: the restored store has the first user alone';
+    is $said[5], "www-data 700\nwww-data 600\nroot 700\n", 'docs/backup.md: owners and modes are right';
+    is $said[6], '', 'docs/backup.md: nothing is worse than an error in the log';
+}
+
+# --- the error log at the level that Debian's nginx.conf has
+
+{
+    my $post = sub {
+        return "curl -s -o /dev/null -H \"Authorization: Bearer \$TOKEN\" -H 'Content-Type: application/scim+json' "
+            . "http://127.0.0.1:8080$users -d '{\"schemas\":[\"urn:ietf:params:scim:schemas:core:2.0:User\"],$_[0]}'\n";
+    };
+    my $unknown = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
+    my @said = played('log levels', @install, $make_token, "$ask http://127.0.0.1:8080$users",
+        $post->('"userName":"ada","costcentre":"7"') . $post->('"userName":"ada"') . $post->('"userName":"bob","costcentre":"7"')
+            . $post->(qq("userName":"eve","$unknown":{"costcentre":"7"}))
+            . 'curl -s -o /dev/null -X PATCH -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/scim+json" '
+            . "http://127.0.0.1:8080$users/00000000-0000-7000-8000-000000000000 -d '{\"Operations\":[{\"op\":\"Add\",\"value\":{}}]}'\n"
+            . "for i in 1 2 3; do curl -s -o /dev/null -H 'Authorization: Bearer nobody' http://127.0.0.1:8080$users; done\n"
+            . "curl -s -o /dev/null -H 'Authorization: Bearer \"quoted\"' http://127.0.0.1:8080$users\n"
+            . "curl -s -o /dev/null -H \"Authorization: Bearer Bearer \$TOKEN\" http://127.0.0.1:8080$users\n"
+            . "curl -s -o /dev/null -H \"Authorization: Bearer \$TOKEN\" http://127.0.0.1:8080$users/nobody\n",
+        'cat /var/log/nginx/error.log');
+    my $log = $said[-1];
+    my $lines = sub { my ($pattern) = @_; return scalar(() = $log =~ /\[error\] [^\n]*$pattern/g) };
+    like $log, qr/\[error\].*create of User \S+: "costcentre" was ignored: no schema declares it \(see scim_schema\) \(request [0-9a-f]{32}\)/,
+        'an ignored attribute is in the log';
+    like $log, qr/"\Q$unknown\E:costcentre" was ignored/, 'an ignored attribute of an extension is named with its whole URN';
+    is $lines->('userName "ada" is taken'), 1, 'a refused write is in the log';
+    is $lines->('there is no User with the id "0000'), 1, 'a write to a resource that does not exist is in the log';
+    cmp_ok $lines->('the token is unknown here'), '>=', 1, 'a refused token is in the log';
+    is $lines->('stands in quotes'), 1, 'a token in quotes has a sentence of its own';
+    is $lines->('begins with the word Bearer'), 1, 'a second Bearer has a sentence of its own';
+    unlike $log, qr/op-case|there is no User with the id "nobody"/, 'rewrites and reads that find nothing are not in the log';
+}
+
+# --- directives: each example in the context that its directive has
+
+{
+    my @blocks = Scim::Recipes::blocks('docs/directives.md', 'nginx');
+    cmp_ok scalar(@blocks), '>=', 4, 'docs/directives.md has examples';
+    my $script = 'sudo install -D -m 644 -t /etc/nginx/scim conf-examples/acme-user.json; write() { cat >/etc/nginx/conf.d/scim.conf; }';
+    for my $block (@blocks) {
+        my $store = 'scim_store main /var/lib/nginx/scim;';
+        my $conf = $block->{text} =~ /^scim_store\b/ ? $block->{text}
+            : $block->{text} =~ /^scim_(?:schema|thread_pool|log_retention)\b/ ? "$store\n$block->{text}"
+            : "$store server { listen 8081; location /scim/v2 { scim main; $block->{text} } }";
+        $script .= "\nwrite <<'END'\n$conf\nEND\necho '$block->{page}:$block->{line}'; sudo nginx -t -q\n";
+    }
+    played('docs/directives.md', $files, $enable, $script);
+}
+
+done_testing;

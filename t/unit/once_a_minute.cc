@@ -1,0 +1,27 @@
+// service/once_a_minute.h: a sentence is new once a minute, and 60 sentences a minute are.
+
+#include "service/once_a_minute.h"
+
+#include <string>
+
+#include "tap.h"
+
+using scim::service::OnceAMinute;
+
+int main() {
+    constexpr int64_t start = 1700000000000, minute = 60000;
+    {
+        OnceAMinute once;
+        ok(once.is_new("a", start), "a sentence is new the first time");
+        ok(!once.is_new("a", start + minute - 1), "a sentence is not new within the minute");
+        ok(once.is_new("b", start + 1), "another sentence is new");
+        ok(once.is_new("a", start + minute), "a sentence is new again after a minute");
+        ok(once.is_new("a", start - 1), "a sentence is new if the clock was set back");
+    }
+    OnceAMinute once;
+    int count = 0;
+    for (int i = 0; i < 1000; i++) count += once.is_new(std::to_string(i), start + i);
+    is(count, 60, "60 of 1000 sentences are new within a minute");
+    ok(once.is_new("later", start + minute), "the next minute has new ones again");
+    return tap::done();
+}
