@@ -113,6 +113,18 @@ std::string_view to_string(Errc code) {
     return mdb_strerror(int(code) - int(Errc::system_error));
 }
 
+// `rc` is that of mdb_env_open().
+static std::string why_not_opened(const EnvOptions &options, int rc) {
+    std::string problem;
+    if (rc == EACCES || rc == EPERM)
+        problem = permission_problem(options.directory, geteuid(), getegid());
+    if (!problem.empty()) return problem;
+    if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
+        return std::string("its data.mdb is no LMDB file, or damaged in its first pages (") +
+               mdb_strerror(rc) + "); restore a backup: scim-backup restore";
+    return mdb_strerror(rc);
+}
+
 std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
     auto failed = [&](const char *what, int rc) {
         why = std::string(what) + " \"" + options.directory + "\": " + mdb_strerror(rc);
@@ -153,20 +165,10 @@ std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
         if (rc != EAGAIN && rc != EINTR) break;
         usleep(2000);
     }
-    if (rc == EACCES || rc == EPERM) {
-        std::string problem = permission_problem(options.directory, geteuid(), getegid());
-        if (!problem.empty()) {
-            why = "cannot open store \"" + options.directory + "\": " + problem;
-            return nullptr;
-        }
-    }
-    if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH) {
-        why = "cannot open store \"" + options.directory +
-              "\": its data.mdb is no LMDB file, or damaged in its first pages (" +
-              mdb_strerror(rc) + "); restore a backup: scim-backup restore";
+    if (rc != 0) {
+        why = "cannot open store \"" + options.directory + "\": " + why_not_opened(options, rc);
         return nullptr;
     }
-    if (rc != 0) return failed("cannot open store", rc);
     mdb_filehandle_t fd;
     mdb_env_get_fd(env->env_, &fd);
     if (why = env->files_.opened(fd); !why.empty()) return nullptr;

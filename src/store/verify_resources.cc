@@ -222,7 +222,7 @@ bool ResourceVerifier::is_in_change(TenantNumber tenant, TypeNumber type, const 
     if (!read(0)) return false;
     if (!change) return true;  // is said of the change
     if (is_it()) return true;
-    first = std::move(change);
+    first = change;
     Cursor last(v_.txn(), Db::changes);
     if (!last.seek_before(change_key(tenant, version + 1, 0)) ||
         last.key().size() != change_key_size)
