@@ -69,12 +69,13 @@ class Scanner {
         return value;
     }
 
-    // A number of exactly `digits` digits from `low` to `high`.
+    // A number of exactly `digits` digits from `low` to `high`; `low` if there is none.
     int number(int digits, int low, int high) {
         int value = 0;
         for (int i = 0; i < digits; i++) value = value * 10 + digit();
-        good_ &= value >= low && value <= high;
-        return value;
+        if (value >= low && value <= high) return value;
+        good_ = false;
+        return low;
     }
 
   private:
