@@ -32,6 +32,7 @@ bool PoolTask::post(ngx_thread_pool_t *pool, Step run, Step done) {
     return under_way_;
 }
 
+// Only at the end of a process: nothing tells the loop of a thread any more.
 void PoolTask::wait() const {
     while (running_) ngx_msleep(1);
 }
