@@ -34,7 +34,16 @@ $t->start->served("/$_/Users", token => $token{$_}) for 'a';
 $t->served('/b/Users', token => $token{b});
 my ($worker) = $t->workers;
 my $client = $t->client(token => $token{b});
-is $client->request(POST => '/b/Users', json => Scim::user("long$_", displayName => 'x' x 15_000))->{status}, 201, 'a user of 15 KB is created' for 1 .. 80;
+# A pool without a queue takes a task only while its thread waits for one, which it does a moment after its last task was
+# answered: then all threads of the worker sleep.
+sub sleeps {
+    return $t->wait_for(sub {
+        !grep { Scim::_slurp($_) !~ /\) S / } glob "/proc/$worker/task/*/stat";
+    });
+}
+sub ask { sleeps(); return $client->request(@_) }
+is ask(POST => '/b/Users', json => Scim::user("long$_", displayName => 'x' x 15_000))->{status}, 201, 'a user of 15 KB is created' for 1 .. 80;
+sleeps();
 my $lock = do { local $t->{store} = "$t->{dir}/a"; $t->hold_lock };
 my $first = $t->client(token => $token{a});
 $first->send(POST => '/a/Users', json => Scim::user('first'));
@@ -49,8 +58,8 @@ is_busy $client->request(@$_), qr/thread pool's queue is full/, "a write ($_->[0
 is $client->request(GET => '/b/Users?count=0')->{json}{totalResults}, 80, 'nothing has happened, and a short read is answered';
 $t->release($lock);
 is $first->receive->{status}, 201, 'the thread is free: its write is answered';
-is $client->request(GET => '/b/Users?count=1000')->{json}{totalResults}, 80, 'and so is a long read';
-is $client->request(POST => '/b/Users', json => Scim::user('u1'))->{status}, 201, 'and a write';
+is ask(GET => '/b/Users?count=1000')->{json}{totalResults}, 80, 'and so is a long read';
+is ask(POST => '/b/Users', json => Scim::user('u1'))->{status}, 201, 'and a write';
 is join(' ', $t->workers), $worker, 'by the same worker';
 $t->quit;
 is join('', $t->complaints), '', 'no alert, no crash, no sanitizer report';
