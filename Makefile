@@ -116,7 +116,8 @@ B       := build$(addprefix /,$(FLAVOUR))
 MODULE  := ngx_http_scim_module
 
 flags_          := -O2 -g
-flags_sanitize  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+flags_sanitize  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
+                   -Wno-maybe-uninitialized
 flags_coverage  := -O0 -g --coverage -fprofile-update=atomic
 
 compile = $(CXX) -std=c++17 -Wall -Wextra $(WERROR) -fPIC -pthread -Isrc $(flags_$(FLAVOUR)) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP
