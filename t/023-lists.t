@@ -60,9 +60,10 @@ my @paged;
 push @paged, @{ ids($c->request(GET => "$base?startIndex=$_&count=150")->{json}) } for map 1 + 150 * $_, 0 .. 13;
 is_deeply [@paged, @{ ids($c->request(GET => "$base?startIndex=2101")->{json}) }], \@ids, 'pages of 150';
 
-# How often the worker's other threads have slept: it rises when one of them has had something to do.
+# How often the worker's other threads have gone to sleep: the number rises when one of them has had something to do.
 sub naps {
     my ($worker) = $t->workers;
+    $t->threads_sleep($worker);
     my $sum = 0;
     for my $file (grep !m{/$worker/status}, glob "/proc/$worker/task/*/status") {
         open my $f, '<', $file or next;

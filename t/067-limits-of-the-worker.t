@@ -35,12 +35,8 @@ $t->served('/b/Users', token => $token{b});
 my ($worker) = $t->workers;
 my $client = $t->client(token => $token{b});
 # A pool without a queue takes a task only while its thread waits for one, which it does a moment after its last task was
-# answered: then all threads of the worker sleep.
-sub sleeps {
-    return $t->wait_for(sub {
-        !grep { Scim::_slurp($_) !~ /\) S / } glob "/proc/$worker/task/*/stat";
-    });
-}
+# answered.
+sub sleeps { return $t->threads_sleep($worker) }
 sub ask { sleeps(); return $client->request(@_) }
 is ask(POST => '/b/Users', json => Scim::user("long$_", displayName => 'x' x 15_000))->{status}, 201, 'a user of 15 KB is created' for 1 .. 80;
 sleeps();

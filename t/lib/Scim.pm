@@ -290,6 +290,12 @@ sub workers {
     return @pids;
 }
 
+# Waits until every thread of the process sleeps: a pool's thread does so a moment after the event loop has sent its answer.
+sub threads_sleep {
+    my ($self, $pid) = @_;
+    return $self->wait_for(sub { !grep _slurp($_) !~ /\) S /, glob "/proc/$pid/task/*/stat" });
+}
+
 sub signal { my ($self, $signal, $pid) = @_; kill $signal => $pid // $self->{pid}; return $self }
 
 # Waits until the store of a location is served, by each worker: of those that meet a new store one prepares it, so that a
