@@ -204,7 +204,8 @@ test_env = TEST_NGINX_BINARY=$(NGINX_BINARY) TEST_NGINX_MODULE=$(abspath $(B)/ob
            TEST_SCIMCTL=$(abspath $(B)/scimctl) TEST_POKE=$(abspath $(B)/poke) \
            TEST_FAULTS=$(abspath $(B)/faults.so) TEST_ALLOCATIONS=$(abspath $(B)/allocations.so) \
            $(test_env_$(FLAVOUR))
-test_env_sanitize = TEST_NGINX_PRELOAD=$(shell $(CXX) -print-file-name=libasan.so) \
+# nginx itself is C: without libstdc++ beside it, libasan does not find the function that throws.
+test_env_sanitize = TEST_NGINX_PRELOAD=$(shell $(CXX) -print-file-name=libasan.so):$(shell $(CXX) -print-file-name=libstdc++.so.6) \
            ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
            LSAN_OPTIONS=suppressions=$(abspath tools/lsan.supp):print_suppressions=0
 
