@@ -165,9 +165,9 @@ Json Dialect::number(Type type, const json_t *value) {
     double decimal;
     Json number;
     if (read_number(text, integer))
-        number = Json(json_integer(integer));
+        number = made(json_integer(integer));
     else if (type == Type::decimal && read_number(text, decimal))
-        number = Json(json_real(decimal));
+        number = made(json_real(decimal));
     return number && accepts("string-number") ? std::move(number) : Json();
 }
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "scim/json_memory.h"
+#include "scim/json_parser.h"
 #include "scim/text.h"
 #include "scim/unicode.h"
 
@@ -66,7 +66,9 @@ std::optional<Error> check_top_level(std::string_view bytes) {
 // so a limit that is kept at each byte binds the parser.
 class Scan {
   public:
-    Scan(std::string_view bytes, const JsonLimits &limits) : bytes_(bytes), limits_(limits) {}
+    Scan(std::string_view bytes, const JsonLimits &limits) : bytes_(bytes), limits_(limits) {
+        limits_.depth = std::min(limits_.depth, most_depth);
+    }
 
     std::optional<Error> run() {
         if (auto error = check_work()) return error;  // there may be far too many bytes
@@ -78,6 +80,9 @@ class Scan {
     }
 
   private:
+    // Whatever the caller allows: each level is a call of the parser.
+    static constexpr size_t most_depth = 2048;
+
     std::optional<Error> step(char c) {
         bool was_in_word = in_word_;
         in_word_ = false;
@@ -157,67 +162,36 @@ class Scan {
     bool in_word_ = false;
 };
 
-// ---- Jansson's errors in our words ----
+// ---- What the parser says, as a sentence ----
 
-// Jansson says "… near 'token'" if the token is short. What it says, and the token.
-struct Complaint {
-    std::string_view what, token;
-};
-
-Complaint complaint_of(const json_error_t &error) {
-    std::string_view text = error.text, what = text.substr(0, text.find(" near ")), token;
-    constexpr std::string_view quote = " near '";
-    size_t near = text.find(quote);
-    if (near != text.npos && text.back() == '\'')
-        token = text.substr(near + quote.size(), text.size() - 1 - near - quote.size());
-    return {what, token};
-}
-
-// The literal that ends before `position`; that is where Jansson stands after a key.
-std::string_view string_before(std::string_view bytes, size_t position) {
-    if (position < 2 || position > bytes.size()) return {};
-    size_t close = position - 1, open = close;
-    while (open > 0) {
-        open = bytes.rfind('"', open - 1);
-        if (open == bytes.npos) return {};
-        size_t slashes = 0;
-        while (slashes < open && bytes[open - 1 - slashes] == '\\') slashes++;
-        if (slashes % 2 == 0) return bytes.substr(open, position - open);
-    }
-    return {};
-}
-
-Error duplicate_key(std::string_view bytes, size_t position) {
-    std::string_view literal = string_before(bytes, position);
-    std::string key;
-    std::string name = read_string(literal, key) ? quoted(key) : "a name";
-    return syntax_error("an object of the body names " + name + " twice, the second time at " +
-                        place(bytes, position - literal.size()) + "; names must differ");
-}
-
-Error parse_error(std::string_view bytes, const json_error_t &error) {
-    size_t end = std::min(size_t(std::max(error.position, 0)), bytes.size());
-    auto [what, token] = complaint_of(error);
-    // Jansson's position is behind the token.
-    std::string_view read = bytes.substr(0, end);
-    bool ends_in_token = read.size() >= token.size() && read.substr(end - token.size()) == token;
-    std::string at = place(bytes, ends_in_token ? end - token.size() : end);
-    std::string near = token.empty() ? "" : " near " + quoted(first_character(token));
-    switch (json_error_code(&error)) {
-        case json_error_duplicate_key: return duplicate_key(bytes, end);
-        case json_error_numeric_overflow:
+Error parse_error(std::string_view bytes, const JsonFault &fault) {
+    using Kind = JsonFault::Kind;
+    // Of a long token the place is where it was wrong.
+    constexpr size_t short_token = 20;
+    const bool is_short = fault.end - fault.begin <= short_token;
+    const std::string at = place(bytes, is_short ? fault.begin : fault.end);
+    const std::string near = is_short && fault.end > fault.begin
+                                 ? " near " + quoted(first_character(bytes.substr(fault.begin)))
+                                 : std::string();
+    switch (fault.kind) {
+        case Kind::duplicate_name:
+            return syntax_error("an object of the body names " + quoted(fault.name) +
+                                " twice, the second time at " + place(bytes, fault.begin) +
+                                "; names must differ");
+        case Kind::number_too_large:
             return bad_request(ScimType::invalid_value,
                                "the number at " + at +
                                    " is too large: an integer has 64 bits, a decimal is at most "
                                    "1.8e308");
-        case json_error_premature_end_of_input:
+        case Kind::ends_early:
             return syntax_error("the body ends too early, at " + at +
                                 ": the JSON object is not complete");
-        case json_error_end_of_input_expected:
+        case Kind::goes_on:
             return syntax_error("the body goes on after the JSON object at " + at + near +
                                 "; one object was expected");
         default:
-            return syntax_error("the body is not JSON at " + at + ": " + std::string(what) + near);
+            return syntax_error("the body is not JSON at " + at + ": " + std::string(fault.what) +
+                                near);
     }
 }
 
@@ -273,39 +247,15 @@ Result<Json> parse_json(std::string_view bytes, const JsonLimits &limits) {
     if (auto error = check_encoding(bytes)) return *error;
     if (auto error = check_top_level(bytes)) return *error;
     if (auto error = Scan(bytes, limits).run()) return *error;
-    json_error_t error;
-    const JsonMemory memory;
-    Json tree(json_loadb(bytes.data(), bytes.size(), JSON_REJECT_DUPLICATES, &error));
-    if (memory.failed()) return Error{503, ScimType::none, "out of memory", 5};
-    if (!tree) return parse_error(bytes, error);
+    JsonParser parser(bytes);
+    Json tree = parser.parse();
+    if (!tree) return parse_error(bytes, parser.fault());
     if (auto names = check_names(tree.get())) return *names;
     return tree;
 }
 
-namespace {
-
-size_t skip_digits(std::string_view s, size_t at) {
-    while (at < s.size() && s[at] >= '0' && s[at] <= '9') at++;
-    return at;
-}
-
-}  // namespace
-
-bool is_json_number(std::string_view s) {
-    size_t first = !s.empty() && s[0] == '-', at = skip_digits(s, first);
-    if (at == first || (s[first] == '0' && at > first + 1)) return false;
-    if (at < s.size() && s[at] == '.') {
-        size_t fraction = at + 1;
-        at = skip_digits(s, fraction);
-        if (at == fraction) return false;
-    }
-    if (at < s.size() && ascii_lower(s[at]) == 'e') {
-        size_t exponent = at + 1;
-        if (exponent < s.size() && (s[exponent] == '+' || s[exponent] == '-')) exponent++;
-        at = skip_digits(s, exponent);
-        if (at == exponent) return false;
-    }
-    return at == s.size();
+bool is_json_number(std::string_view text) {
+    return !text.empty() && json_number_size(text) == text.size();
 }
 
 std::string_view kind_of(const json_t *value) {

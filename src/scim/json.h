@@ -1,14 +1,16 @@
 #pragma once
-// The one door for JSON that a client wrote, and the one writer of canonical JSON.
+// parse_json() is the only reader of JSON that a client wrote; write_value() is the only writer of
+// canonical JSON.
 //
 // parse_json() measures before it parses: one linear scan bounds nesting, the number of values and
-// the work that reading them takes, because Jansson spends up to 79 bytes of heap on a byte of
-// hostile input. Only what passed the scan is parsed; keys that occur twice in one object, also when they differ by case alone (RFC
-// 7643 2.1), U+0000 and invalid UTF-8 are refused.
+// the work that reading them takes, because a tree takes up to 79 bytes of heap for a byte of hostile
+// input. Only what passed the scan is parsed; names that occur twice in one object, also when they
+// differ by case alone (RFC 7643 2.1), U+0000 and invalid UTF-8 are refused.
 
 #include <jansson.h>
 
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -20,6 +22,13 @@ struct JsonDecref {
     void operator()(json_t *j) const { json_decref(j); }
 };
 using Json = std::unique_ptr<json_t, JsonDecref>;
+
+// What a function of Jansson has made, which is null if there was no memory. Throws std::bad_alloc
+// then.
+inline Json made(json_t *value) {
+    if (value == nullptr) throw std::bad_alloc();
+    return Json(value);
+}
 
 struct JsonLimits {
     size_t depth = 16;       // nested objects and arrays: `{}` is depth 1
@@ -37,7 +46,7 @@ constexpr size_t body_work(size_t values, size_t names, size_t bytes) {
 // 400 invalidSyntax with the position for anything that is not one JSON object within the limits.
 // The texts name the directive that sets a limit (scim_max_json_depth; the number of values is
 // fixed). A number that is too large for 64 bits or a double is 400 invalidValue. A body that takes
-// more work than the limit is 413. 503 without memory.
+// more work than the limit is 413. Throws std::bad_alloc without memory.
 Result<Json> parse_json(std::string_view bytes, const JsonLimits &limits);
 
 // What a JSON string value is called in a sentence:

@@ -23,12 +23,6 @@ bool is_indispensable(const PatchStep &step) {
     return attr.def->required && attr.extension < 0 && !step.part && !step.filter;
 }
 
-// What Jansson has made. Throws if it had no memory.
-Json made(json_t *value) {
-    if (value == nullptr) throw std::bad_alloc();
-    return Json(value);
-}
-
 // The literal of a filter as a client would have written the value.
 Json to_json(const FilterValue &value) {
     switch (value.kind) {

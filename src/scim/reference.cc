@@ -27,7 +27,7 @@ Json referenced_value(const TypeView &type, const Attr &part, const json_t *uri)
                          TypeView::find_sub(*part.parent, "value");
     if (!follows || !json_is_string(uri)) return Json();
     const auto id = id_in_uri(text_of(uri), type.type.endpoint);
-    return id ? Json(json_stringn(id->data(), id->size())) : Json();
+    return id ? made(json_stringn(id->data(), id->size())) : Json();
 }
 
 }  // namespace scim

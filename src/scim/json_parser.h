@@ -1,0 +1,87 @@
+#pragma once
+// Makes a tree of Jansson's out of a JSON text (RFC 8259).
+//
+// Jansson's own parser is not used. Its lexer ignores that a buffer could not grow: without memory for
+// a long string it writes beyond the end of another buffer, and a long number ends the process.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "scim/json.h"
+
+namespace scim {
+
+// Why a text is not JSON, or cannot be held.
+struct JsonFault {
+    enum class Kind : uint8_t {
+        none,
+        syntax,            // `what` says what was expected or is wrong
+        ends_early,        // the text ends inside a value
+        goes_on,           // something follows the value
+        number_too_large,  // for 64 bits or a double
+        duplicate_name,    // `name` stands twice in one object
+    };
+    Kind kind = Kind::none;
+    std::string_view what;
+    std::string name;
+    size_t begin = 0,
+           end = 0;  // bytes of the text: where the token begins, and how far it was read
+};
+
+class JsonParser {
+  public:
+    // `text` must outlive the parser. REQUIRES: it is UTF-8 without U+0000, and what nests the values
+    // is bounded: each level is a call.
+    explicit JsonParser(std::string_view text) : text_(text) {}
+
+    // The tree, or null and the reason in fault(). Throws std::bad_alloc.
+    Json parse();
+    const JsonFault &fault() const { return fault_; }
+
+  private:
+    // A character of structure stands for itself.
+    enum class Token : char {
+        begin_object = '{',
+        end_object = '}',
+        begin_array = '[',
+        end_array = ']',
+        colon = ':',
+        comma = ',',
+        string = '"',
+        integer = 'i',
+        decimal = 'd',
+        true_ = 't',
+        false_ = 'f',
+        null = 'n',
+        end = 0,
+        invalid = '?',
+    };
+
+    void next();
+    void read_word();
+    void read_number();
+    void read_string();
+    size_t skip_escape(size_t at);
+    void fail(std::string_view what, JsonFault::Kind kind = JsonFault::Kind::syntax);
+
+    Json value();
+    Json object();
+    bool member(json_t *object);
+    Json array();
+
+    std::string_view text_;
+    Token token_ = Token::invalid;
+    size_t begin_ = 0, end_ = 0;  // of the token
+    int64_t integer_ = 0;
+    double decimal_ = 0;
+    std::string_view string_;  // in the text or, if it has escapes, in unescaped_
+    std::string unescaped_;
+    JsonFault fault_;
+};
+
+// How many bytes at the beginning are one number as JSON writes it (RFC 8259 6). 0 if there is none,
+// or what begins as a number is none ("1.", "01").
+size_t json_number_size(std::string_view text);
+
+}  // namespace scim

@@ -1,0 +1,149 @@
+// Whichever allocation fails: a text is read as what it is or std::bad_alloc is thrown, a write is done
+// or refused with 503 and Retry-After, and the next write is done.
+
+#include <cstdlib>
+#include <new>
+
+#include "client.h"
+#include "scim/json.h"
+
+using namespace scim;
+using namespace scim::service;
+using fixture::Client;
+
+namespace {
+
+// How many allocations succeed before one fails, -1 if none fails.
+int64_t left = -1;
+bool has_failed = false;
+
+bool fails() {
+    if (left < 0 || left-- > 0) return false;
+    has_failed = true;
+    return true;
+}
+
+void *allocate(size_t size) { return fails() ? nullptr : std::malloc(size); }
+
+}  // namespace
+
+void *operator new(size_t size) {
+    void *memory = allocate(size);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+void operator delete(void *memory) noexcept { std::free(memory); }
+void operator delete(void *memory, size_t) noexcept { std::free(memory); }
+
+namespace {
+
+// Calls `f` with each allocation failing in turn, until it needs no more. How often that was.
+template <class F>
+int with_each_failing(F f) {
+    for (int n = 0;; n++) {
+        left = n;
+        has_failed = false;
+        f();
+        left = -1;
+        if (!has_failed) return n;
+    }
+}
+
+void parser() {
+    const std::string long_text(300, 'x');
+    std::string text = R"({"a":[)";
+    for (int i = 0; i < 40; i++) text += "null,";
+    text += "1234567890123456789,1.7976931348623157e+308,\"" + long_text + "\\u00e4\"],\"" +
+            long_text + "\":{\"b\\n\":true,\"c\":\"12345678901234567890123456789012\"}}";
+    std::string want;
+    write_value(want, parse_json(text, {})->get());
+    int wrong = 0, thrown = 0;
+    const int allocations = with_each_failing([&] {
+        try {
+            auto tree = parse_json(text, {});
+            left = -1;
+            std::string got;
+            if (tree) write_value(got, tree->get());
+            wrong += has_failed || got != want;
+        } catch (const std::bad_alloc &) {
+            thrown++;
+        }
+    });
+    is(wrong, 0, "a text that there is no memory for is neither refused nor read as another one");
+    is(thrown, allocations, "std::bad_alloc says so");
+}
+
+struct Write {
+    Method method;
+    std::string path, body;
+};
+
+// What is wrong with the answers to a write while its allocations fail; empty if nothing is.
+std::string fault_of(Client &client, const Write &write, int &allocations) {
+    std::string fault;
+    int n = 0;
+    allocations = with_each_failing([&] {
+        left = -1;
+        std::string body = write.body;
+        for (size_t at; (at = body.find('%')) != body.npos;)
+            body.replace(at, 1, std::to_string(client.now) + "n");
+        Job *job = client.job(write.method, write.path, body);
+        const std::vector<Job *> jobs{job};
+        left = n++;
+        client.run(jobs);
+        left = -1;
+        const Response &response = job->response;
+        const bool is_success = response.status / 100 == 2;
+        if (is_success == job->committed &&
+            (is_success || (response.status == 503 && response.retry_after > 0)))
+            return;
+        fault = "allocation " + std::to_string(n) + ": " + std::to_string(response.status) +
+                (job->committed ? ", committed " : ", not committed ") + response.body;
+    });
+    return fault;
+}
+
+void writes() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    Client client(*store);
+    const std::string long_text(300, 'x');
+    const std::string ada = client.create("/Users", R"({"userName":"ada"})");
+    const std::string group =
+        client.create("/Groups", R"({"displayName":"g","members":[{"value":")" + ada + "\"}]}");
+    const std::string ops = R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],)"
+                            R"("Operations":[)";
+    const Write writes[] = {
+        {Method::post, "/Users", R"({"userName":"post%","displayName":")" + long_text + "\"}"},
+        {Method::put, "/Users/" + ada,
+         R"({"userName":"put%","displayName":")" + long_text +
+             R"(%","emails":[{"type":"work","value":"a%@example.com"}]})"},
+        {Method::patch, "/Users/" + ada,
+         ops + R"({"op":"replace","path":"userName","value":"patch%"},)" +
+             R"({"op":"add","path":"emails[type eq \"home\"].value","value":"b%@example.com"}]})"},
+        {Method::patch, "/Groups/" + group,
+         ops + R"({"op":"replace","path":"displayName","value":"g%"}]})"},
+    };
+    for (const Write &write : writes) {
+        int allocations = 0;
+        const std::string name = std::string(to_string(write.method)) + " " +
+                                 write.path.substr(0, write.path.find('/', 1));
+        is(fault_of(client, write, allocations), "",
+           name + ": whichever allocation fails, it is done, or answered 503 with Retry-After");
+        ok(allocations > 20, name + ": " + std::to_string(allocations) + " allocations failed");
+        is(client
+               .send(Method::patch, "/Users/" + ada,
+                     ops + R"({"op":"add","path":"title","value":")" + name + "\"}]}")
+               .status,
+           200, name + ": the next write is done");
+    }
+}
+
+}  // namespace
+
+int main() {
+    json_set_alloc_funcs(allocate, std::free);
+    parser();
+    writes();
+    return tap::done();
+}
