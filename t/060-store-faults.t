@@ -152,6 +152,17 @@ rename "$t->{dir}/away", "$b/data.mdb" or die $!;
 ok $t->wait_for(sub { get('b')->{status} == 200 }, 10), 'put back, it is served again';
 ok found('new-lock'), 'with all that was acknowledged';
 
+mkdir "$t->{dir}/both" or die $!;
+rename "$b/$_", "$t->{dir}/both/$_" or die $! for qw(data.mdb lock.mdb);
+ok $t->wait_for(sub { get('b')->{status} == 503 }), 'data.mdb and lock.mdb removed: reads are 503';
+$t->kill_worker($t->workers);
+is_503 get('b'), 'a worker that is started again makes no new store';
+is_503 create('b', 'nowhere'), 'and writes nothing';
+ok !-e "$b/data.mdb", 'there is no data.mdb';
+rename "$t->{dir}/both/$_", "$b/$_" or die $! for qw(data.mdb lock.mdb);
+ok $t->wait_for(sub { get('b')->{status} == 200 }, 10), 'both files put back, the store is served again';
+ok found('new-lock'), 'it has what was acknowledged';
+
 fault 'a FIFO as data.mdb', qr/\[error\].*"\Q$b\E\/data\.mdb" is not a regular file/, sub {
     rename "$b/data.mdb", "$t->{dir}/away" or die $!;
     require POSIX;

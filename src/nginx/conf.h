@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "nginx/ngx.h"
+#include "nginx/store_share.h"
 #include "service/request.h"
 #include "service/store.h"
 
@@ -19,6 +20,7 @@ struct StoreConf {
     std::string name, path;
     off_t size = off_t(1) << 30;  // bytes of the map
     Declaration declaration;
+    StoreShare *share = NULL;  // with the other workers; NULL if there is no memory for it
 };
 
 // scim_schema FILE [store=NAME];

@@ -110,7 +110,7 @@ void StoreSlot::open_store() {
     options.env.directory = conf_.path;
     options.env.map_size = size_t(conf_.size);
     options.env.is_worker = true;
-    options.env.may_create = !was_served_;
+    options.env.may_create = conf_.share != NULL && !conf_.share->is_there;
     options.declaration = conf_.declaration;
     options.retention = main_.retention;
     std::string why;
@@ -159,7 +159,8 @@ void StoreSlot::serve() {
         ngx_log_error(NGX_LOG_NOTICE, log_, 0, "scim: store \"%s\" is served again",
                       conf_.path.c_str());
     logged_.clear();
-    was_served_ = reopens_at_once_ = true;
+    reopens_at_once_ = true;
+    if (conf_.share != NULL) conf_.share->is_there = true;
     plan_chores();  // what another worker, or the time before, has left
     proceed();
 }

@@ -113,7 +113,6 @@ class StoreSlot {
     std::unique_ptr<service::Writer> writer_;
     std::string logged_;            // the problem that the log knows of
     time_t looked_ = 0;             // the second in which the files were last found in place
-    bool was_served_ = false;       // by this process: a store that is gone is then not made anew
     bool reopens_at_once_ = false;  // unless the last open was such an attempt and served nothing
     bool lock_logged_ = false;      // the log knows that the write lock is not free
     bool closing_ = false;          // the store is closed as soon as nothing uses it

@@ -10,6 +10,7 @@
 
 #include "nginx/guard.h"
 #include "nginx/memory.h"
+#include "store/store_files.h"
 
 namespace scim::nginx {
 
@@ -109,6 +110,21 @@ bool make_directory(const StoreConf &store, const ngx_core_conf_t &core, ngx_log
     return false;
 }
 
+// What the workers of this cycle share. A store that is there now is not made anew by any of them.
+bool make_shares(const MainConf &mcf, ngx_cycle_t *cycle) {
+    auto *shares = pool_new<StoreShares>(cycle->pool, mcf.stores.size());
+    for (const auto &store : mcf.stores) {
+        store->share = shares != NULL ? shares->at(store->index) : NULL;
+        if (store->share == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                          "scim_store: cannot allocate shared memory");
+            return false;
+        }
+        store->share->is_there = store::is_there(store->path);
+    }
+    return true;
+}
+
 }  // namespace
 
 StoreSlot *slot_of(const StoreConf &conf) {
@@ -139,6 +155,7 @@ ngx_int_t init_module(ngx_cycle_t *cycle) {
     const bool is_start = ngx_is_init_cycle(cycle->old_cycle);
     for (const auto &store : mcf->stores)
         if (!make_directory(*store, *core, cycle->log) && is_start) return NGX_ERROR;
+    if (!make_shares(*mcf, cycle) && is_start) return NGX_ERROR;
     return NGX_OK;
 }
 

@@ -70,6 +70,13 @@ std::string to_string(const LockHolder &holder) {
     return "thread " + std::to_string(holder.thread) + " of an unknown process";
 }
 
+bool is_there(const std::string &directory) {
+    struct stat st;
+    if (stat((directory + "/data.mdb").c_str(), &st) != 0)
+        return errno != ENOENT && errno != ENOTDIR;
+    return st.st_size > 0;
+}
+
 StoreFiles::~StoreFiles() {
     if (guard_fd_ >= 0) ::close(guard_fd_);
     if (lock_fd_ >= 0) ::close(lock_fd_);

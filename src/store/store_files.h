@@ -30,6 +30,10 @@ struct LockHolder {
 // "process 17"
 std::string to_string(const LockHolder &holder);
 
+// True if there is a store in the directory: its data.mdb is there and not empty, or cannot be looked
+// at.
+bool is_there(const std::string &directory);
+
 class StoreFiles {
   public:
     StoreFiles() = default;
