@@ -175,4 +175,19 @@ $t->conf(undef, http => $store);
 ok $t->reload(gone => 1), 'a reload with the first again';
 ok $t->wait_for(sub { ($c->request(GET => $path)->{json}{$urn} || {})->{serial} }), 'and they are back';
 
+# --- schemas that were declared while the clock was a day ahead
+
+my $seen = length $t->log;
+is +($t->poke('ahead', 86400))[0], 0, 'the last declaration is one of tomorrow';
+for my $with (0, 1) {
+    $t->conf(undef, http => $with ? $store : 'scim_store main %%DIR%%/store;');
+    ok $t->reload(gone => 1), 'a reload ' . ($with ? 'with the schema again' : 'without the schema');
+    ok $t->wait_for(sub { $c->request(GET => "/scim/v2/Schemas/$urn")->{status} == ($with ? 200 : 404) }), 'is applied';
+}
+ok $t->wait_for(sub { 2 == (() = substr($t->log, $seen) =~ /\[warn\].*was declared at .*, which is in the future: the clock was set back/g) }),
+    'each says that the clock was set back';
+$t->kill_worker($t->workers);
+ok $t->wait_for(sub { $c->request(GET => $path)->{status} == 200 }), 'a worker that is started again serves';
+is $c->request(GET => "/scim/v2/Schemas/$urn")->{status}, 200, 'what its configuration has declared';
+
 $t->finish;

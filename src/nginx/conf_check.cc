@@ -181,8 +181,9 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
     return {};
 }
 
-// The configuration's own time is its generation: of two masters of a binary upgrade, and of a
-// reload and the workers it replaces, the one configured later decides what is declared.
+// When the configuration was loaded, in milliseconds since 1970. Of two masters of a binary upgrade,
+// and of a reload and the workers that it replaces, the configuration that was loaded later decides
+// what is declared (service/store.h).
 uint64_t generation() { return uint64_t(now()); }
 
 // Which of the files brings this error: the last of the first ones that have it already.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 namespace scim::nginx {
 
@@ -11,6 +12,8 @@ struct StoreShare {
     // The store was there when the configuration was loaded, or a worker has made it since: no worker
     // makes it again.
     std::atomic<bool> is_there{false};
+    // Of the configuration for this store (service/store.h); 0 until the first worker has opened it.
+    std::atomic<uint64_t> generation{0};
 };
 
 // StoreShares in memory that a process shares with those that it forks. For one cycle of nginx: an

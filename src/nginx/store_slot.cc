@@ -112,6 +112,7 @@ void StoreSlot::open_store() {
     options.env.is_worker = true;
     options.env.may_create = conf_.share != NULL && !conf_.share->is_there;
     options.declaration = conf_.declaration;
+    if (conf_.share != NULL) options.generation = &conf_.share->generation;
     options.retention = main_.retention;
     std::string why;
     store_ = service::Store::open(std::move(options), why);

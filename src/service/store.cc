@@ -1,5 +1,6 @@
 #include "service/store.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "scim/datetime.h"
@@ -44,33 +45,48 @@ void Store::warn(const std::string &sentence) {
     warning_ += (warning_.empty() ? "store \"" + env_->directory() + "\" " : "; it ") + sentence;
 }
 
-// A generation is the time of a configuration, in milliseconds. One that lies in the future was given
-// while the clock was ahead, and says nothing about what is older: as a store's own it would keep out
-// every configuration until then. Generation 0 (scimctl) never takes anything back.
-Result<std::optional<CatalogRows>> Store::declare_into(const CatalogRows &rows) {
+// Of a configuration that was loaded after the one that declared last, it is the time when it was
+// loaded, but more than what is stored. Where the stored time is in the future the clock was set back,
+// and does not say which configuration is newer: the one that comes to the store later is. A
+// configuration that changes nothing has the stored generation, so that the next one is newer.
+uint64_t Store::first_generation(const CatalogRows &rows) {
     using namespace std::chrono;
-    constexpr uint64_t tolerance = 1000;  // milliseconds
-    const uint64_t latest =
-        uint64_t(duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count()) +
-        tolerance;
+    const auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+    const uint64_t loaded = options_.declaration.generation, stored = rows.generation;
+    const bool was_ahead = stored > uint64_t(now);
+    if (loaded < stored && !was_ahead) return loaded;
     Declaration declaration = options_.declaration;
-    CatalogRows known = rows;
-    if (declaration.generation > latest) declaration.generation = 0;
-    if (declaration.generation != 0 && rows.generation > latest) known.generation = 0;
-    auto wanted = scim::declare(known, declaration);
-    if (!wanted || declaration.generation >= rows.generation) return wanted;
-    const bool is_tool = options_.declaration.generation == 0;
-    if (*wanted) {
-        warn("was declared at " + time_text(int64_t(rows.generation)) +
+    declaration.generation = std::max(loaded, stored + 1);
+    auto wanted = scim::declare(rows, declaration);
+    if (wanted && !*wanted) return std::max<uint64_t>(stored, 1);
+    if (was_ahead)
+        warn("was declared at " + time_text(int64_t(stored)) +
              ", which is in the future: the clock was set back; the schemas of this configuration "
              "are applied");
-    } else if (!is_tool) {
-        declaration.generation = known.generation;
-        auto ignored = scim::declare(known, declaration);
-        if (ignored && *ignored)
-            warn("was declared by a newer configuration, at " +
-                 time_text(int64_t(rows.generation)) + ": the schemas of this one are not applied");
-    }
+    return declaration.generation;
+}
+
+// The same in all processes of a configuration: the first one that opens the store decides, so that
+// workers of an older configuration that are still running never undo what a newer one declares.
+uint64_t Store::generation_over(const CatalogRows &rows) {
+    if (options_.declaration.generation == 0) return 0;
+    auto &generation = options_.generation != nullptr ? *options_.generation : generation_;
+    uint64_t decided = generation;
+    if (decided != 0) return decided;
+    const uint64_t mine = first_generation(rows);
+    return generation.compare_exchange_strong(decided, mine) ? mine : decided;
+}
+
+Result<std::optional<CatalogRows>> Store::declare_into(const CatalogRows &rows) {
+    Declaration declaration = options_.declaration;
+    declaration.generation = generation_over(rows);
+    auto wanted = scim::declare(rows, declaration);
+    if (declaration.generation == 0 || declaration.generation >= rows.generation) return wanted;
+    declaration.generation = rows.generation;
+    auto ignored = scim::declare(rows, declaration);
+    if (ignored && *ignored)
+        warn("was declared by a newer configuration, at " + time_text(int64_t(rows.generation)) +
+             ": the schemas of this one are not applied");
     return wanted;
 }
 

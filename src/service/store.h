@@ -30,7 +30,12 @@ class Store {
   public:
     struct Options {
         store::EnvOptions env;
+        // Its generation is the time when the configuration was loaded, in milliseconds since 1970;
+        // 0 of a tool, which takes nothing back.
         Declaration declaration;
+        // Shared by all processes of one configuration, and 0 at first: the generation that this
+        // configuration has in this store. NULL of a process that has the configuration for itself.
+        std::atomic<uint64_t> *generation = nullptr;
         store::Retention retention;
     };
 
@@ -63,12 +68,15 @@ class Store {
   private:
     bool examine(std::string &why);
     Result<std::optional<CatalogRows>> declare_into(const CatalogRows &rows);
+    uint64_t generation_over(const CatalogRows &rows);
+    uint64_t first_generation(const CatalogRows &rows);
     void warn(const std::string &sentence);
     void note_hidden(const Catalog &before);
 
     Options options_;
     std::unique_ptr<store::Env> env_;
     std::atomic<State> state_{State::undeclared};  // declare() may run beside readers
+    std::atomic<uint64_t> generation_{0};          // where no other process shares it
     bool readable_ = false;
     std::string warning_, hidden_;
 };

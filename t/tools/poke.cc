@@ -6,6 +6,7 @@
 //     poke DIR commit             prints the number of the last commit
 //     poke DIR log TENANT N AGE   puts N changes of 1,000 members each, 16 KB, behind a tenant's last;
 //                                 they are AGE seconds old
+//     poke DIR ahead SECONDS      makes the last declaration one of the future
 //     poke DIR hold               takes the write lock, prints "held", and lets it go when a byte
 //                                 or the end comes from stdin
 //
@@ -22,6 +23,7 @@
 
 #include "store/bytes.h"
 #include "store/directory.h"
+#include "store/format.h"
 #include "store/tenants.h"
 #include "store/verify.h"
 
@@ -76,6 +78,16 @@ static int put_log(Env &env, const char *name, int count, int age) {
     return code == Errc::ok ? 0 : fail(std::string(to_string(code)));
 }
 
+static int declare_ahead(Env &env, int seconds) {
+    WriteTxn txn(env);
+    auto rows = read_catalog(txn);
+    if (!rows) return fail(rows.error().detail);
+    rows->generation = uint64_t(int64_t(std::time(nullptr)) + seconds) * 1000;
+    write_catalog(txn, *rows);
+    Errc code = txn.commit();
+    return code == Errc::ok ? 0 : fail(std::string(to_string(code)));
+}
+
 static int hold(Env &env) {
     WriteTxn txn(env);
     if (!txn.good()) return fail(std::string(to_string(txn.error())));
@@ -86,7 +98,7 @@ static int hold(Env &env) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 3) return fail("usage: poke DIR meta|count|commit|log|hold [ARGUMENTS]");
+    if (argc < 3) return fail("usage: poke DIR meta|count|commit|log|ahead|hold [ARGUMENTS]");
     EnvOptions options;
     options.directory = argv[1];
     options.map_size = 0;  // whatever the store has
@@ -96,6 +108,8 @@ int main(int argc, char **argv) {
     Errc code = env->open_databases();
     if (code != Errc::ok) return fail(std::string(to_string(code)));
     if (std::strcmp(argv[2], "hold") == 0) return hold(*env);
+    if (std::strcmp(argv[2], "ahead") == 0 && argc == 4)
+        return declare_ahead(*env, std::atoi(argv[3]));
     if (std::strcmp(argv[2], "commit") == 0)
         return std::printf("%ju\n", uintmax_t(env->info().last_txn)) < 0;
     if (std::strcmp(argv[2], "count") == 0 && argc == 4) return print_count(*env, argv[3]);

@@ -3,6 +3,7 @@
 
 #include "service/store.h"
 
+#include <atomic>
 #include <ctime>
 
 #include "fixture.h"
@@ -187,46 +188,96 @@ void test_unicode(const std::string &path) {
        "another Unicode is a warning");
 }
 
-// Generations are times: one of the future was given by a clock that was ahead.
-void test_generations() {
-    const uint64_t now = uint64_t(std::time(nullptr)) * 1000, day = 24 * 3600 * 1000;
-    auto definitions = [](const std::string &name) {
-        return std::vector<Definition>{*load_definition(R"({"id":"urn:example:)" + name +
-                                                        R"(:User","name":"User","attributes":[)"
-                                                        R"({"name":"badge","type":"string"}]})")};
-    };
-    auto declare = [&](const std::string &path, uint64_t generation, const char *name) {
-        auto store = fixture::open_store(path, size_t(16) << 20, definitions(name), generation);
+std::vector<Definition> badge_of(const std::string &name) {
+    return {*load_definition(R"({"id":"urn:example:)" + name +
+                             R"(:User","name":"User","attributes":[)"
+                             R"({"name":"badge","type":"string"}]})")};
+}
+
+// A configuration and the workers that share its generation.
+struct Configuration {
+    uint64_t loaded;  // milliseconds since 1970
+    const char *name;
+    std::atomic<uint64_t> generation{0};
+
+    Configuration(uint64_t loaded, const char *name) : loaded(loaded), name(name) {}
+
+    // What a worker of it finds declared after it has opened the store, and what it warns of.
+    std::string open(const std::string &path) {
+        service::Store::Options options;
+        options.env.directory = path;
+        options.env.map_size = size_t(16) << 20;
+        options.declaration = *make_declaration(loaded, badge_of(name));
+        options.generation = &generation;
+        std::string why, urns;
+        auto store = service::Store::open(std::move(options), why);
+        if (store == nullptr) return why;
+        if (store->state() == service::Store::State::undeclared && !store->declare(why)) return why;
         store::Reader reader(store->env());
         store::ReadTxn txn(reader);
         auto rows = store::read_catalog(txn);
-        std::string urns;
         for (const auto &row : rows->schemas)
             if (row.declared && row.schema.id.find("urn:example") == 0) urns += row.schema.id;
         return urns + "|" + store->warning();
-    };
+    }
+};
+
+constexpr uint64_t day = 24 * 3600 * 1000;  // milliseconds
+
+uint64_t time_now() { return uint64_t(std::time(nullptr)) * 1000; }
+
+void test_generations() {
+    const uint64_t now = time_now();
     fixture::TempDir dir;
-    is(declare(dir.path, now - 2 * day, "one"), "urn:example:one:User|", "a declaration");
-    is(declare(dir.path, now - day, "two"), "urn:example:two:User|", "a newer one is applied");
-    std::string older = declare(dir.path, now - 2 * day, "one");
+    Configuration first(now - 2 * day, "one"), second(now - day, "two"),
+        third(now - day + 1, "one");
+    is(first.open(dir.path), "urn:example:one:User|", "a configuration declares its schemas");
+    is(second.open(dir.path), "urn:example:two:User|", "one that was loaded later does so");
+    const std::string older = first.open(dir.path);
     ok(contains(older, "urn:example:two:User|") &&
            contains(older, "declared by a newer configuration"),
-       "an older one is not, and the log says so");
+       "a worker of the older one changes nothing, and the log says so");
+    is(second.open(dir.path), "urn:example:two:User|", "a second worker of the newer one may");
+    Configuration late(now - 3 * day, "one");
+    ok(contains(late.open(dir.path), "urn:example:two:User|"),
+       "one that was loaded before, and opens the store for the first time, changes nothing");
+    Configuration same(now - day / 2, "two");
+    is(same.open(dir.path), "urn:example:two:User|",
+       "one that wants what there is changes nothing");
+    is(third.open(dir.path), "urn:example:one:User|",
+       "one that was loaded after the last change does");
+    ok(contains(same.open(dir.path), "urn:example:one:User|"),
+       "and the one that changed nothing does not undo it");
+}
 
-    fixture::TempDir ahead;
-    const std::string path = ahead.path;
-    {
-        auto store = fixture::open_store(path, size_t(16) << 20, definitions("one"), now - day);
-        poke(*store, Db::catalog, catalog_key(0, 0),
-             replaced(row(*store, Db::catalog, catalog_key(0, 0)), std::to_string(now - day),
-                      std::to_string(now + 9 * day)));
-    }
-    std::string later = declare(path, now, "two");
-    ok(contains(later, "urn:example:two:User|") && contains(later, "the clock was set back"),
-       "a declaration of the future does not keep out one of now, and the log says so");
-    is(declare(path, now + 9 * day, "one").substr(0, 20), "urn:example:two:User",
-       "one that was made while the clock was ahead undoes nothing");
-    is(fixture::open_store(path, size_t(16) << 20, {}, 0)->warning(), "",
+// The clock was nine days ahead, and was set back.
+void test_clock_ahead() {
+    const uint64_t now = time_now();
+    fixture::TempDir dir;
+    Configuration ahead(now + 9 * day, "one"), also_ahead(now + 9 * day + 1, "two");
+    is(ahead.open(dir.path), "urn:example:one:User|",
+       "a configuration that was loaded while the clock was ahead declares its schemas");
+    ok(contains(also_ahead.open(dir.path), "urn:example:two:User|"),
+       "so does a later one that was loaded while the clock was ahead");
+    Configuration mended(now, "one"), next(now + 1, "two"), same(now + 2, "two"),
+        last(now + 3, "one");
+    std::string text = mended.open(dir.path);
+    ok(contains(text, "urn:example:one:User|") && contains(text, "the clock was set back"),
+       "one that was loaded after the clock was set back is applied, and the log says so");
+    text = also_ahead.open(dir.path);
+    ok(contains(text, "urn:example:one:User|") &&
+           contains(text, "declared by a newer configuration"),
+       "a worker of the one before changes nothing");
+    ok(contains(next.open(dir.path), "urn:example:two:User|"), "and the next one is applied");
+    ok(contains(mended.open(dir.path), "urn:example:two:User|"),
+       "a worker of that before it is not");
+    same.open(dir.path);
+    ok(contains(last.open(dir.path), "urn:example:one:User|"),
+       "so is one after another that changed nothing");
+    for (Configuration *one : {&ahead, &also_ahead, &mended, &next, &same})
+        ok(contains(one->open(dir.path), "urn:example:one:User|"),
+           "no worker of an older configuration undoes it");
+    is(fixture::open_store(dir.path, size_t(16) << 20, {}, 0)->warning(), "",
        "a tool takes nothing back");
 }
 
@@ -240,5 +291,6 @@ int main() {
     test_unicode(dir.path);
     test_unopenable(dir.path);
     test_generations();
+    test_clock_ahead();
     return tap::done();
 }
