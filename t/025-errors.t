@@ -190,7 +190,13 @@ is $r->{headers}{'retry-after'}, 10, 'Retry-After';
 is_error $c->request(POST => '/broken/Users', json => $bob), 503, '', qr/cannot be served now/, 'writes';
 like $t->log, qr{\[error\].*/broken.*; its locations answer 503 until this is mended}, 'the log says why';
 is $c->request(GET => $base)->{status}, 200, 'the other store is served';
-unlink "$t->{dir}/broken/data.mdb", "$t->{dir}/broken/lock.mdb";
+{
+    local $t->{store} = "$t->{dir}/good";
+    mkdir $t->{store} or die $!;
+    $t->tenant('other');
+    unlink "$t->{dir}/broken/lock.mdb";
+    rename "$t->{store}/data.mdb", "$t->{dir}/broken/data.mdb" or die $!;
+}
 ok $t->wait_for(sub { $c->request(GET => '/broken/Users')->{status} == 401 }), 'mended, it is served';
 like $t->log, qr{\[notice\].*store "[^"]*/broken" is served again}, 'and the log says so';
 
