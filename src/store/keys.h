@@ -104,7 +104,7 @@ Key count_key(TenantNumber tenant, TypeNumber type);     // meta
 Key refusal_count_key(TenantNumber tenant);              // meta
 
 inline Id id_at(Bytes bytes, size_t offset) {
-    Id id;
+    Id id{};  // zeros where `bytes` ends too early
     bytes.copy(reinterpret_cast<char *>(id.data()), id.size(), offset);
     return id;
 }
