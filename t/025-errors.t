@@ -155,10 +155,15 @@ for my $case ([429, qr/too many requests/], [503, qr/limit_req or limit_conn ref
 is_error $c->request(GET => "$base?return=$_->[0]"), $_->[0], '', $_->[1], "return $_->[0]" for (
     [411, qr/neither Content-Length nor chunked/], [418, qr/nginx refused the request/], [421, qr/another host name/],
     [501, qr/Transfer-Encoding than chunked/], [505, qr/version of HTTP/], [500, qr/failed inside nginx/], [502, qr/failed inside nginx/]);
-is_error $c->request(GET => $base, headers => [Host => $_]), 400, '', qr/is no host; expected a name or an address/, "Host: $_"
+# nginx 1.30 refuses most of these hosts before it looks for a location. An older one leaves them to the module.
+sub is_bad_host { my ($at, $host, $detail) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $r = $c->request(GET => $at, headers => [Host => $host]);
+    $c->request(GET => '/sorry', headers => [Host => $host])->{status} == 200
+        ? is_error $r, 400, '', $detail, "$at, Host: $host" : is "$r->{status} $r->{body}", '400 sorry', "$at, Host: $host" }
+is_bad_host($base, $_, qr/is no host; expected a name or an address/)
     for 'x","y":"', 'x\\', 'x#y', 'a:b:c', 'ev%0d%0ail', 'a@b', 'x?y', 'h:65536', 'h:8x', '[::1', '[]', '[x]', "\xc3\xa4.example", 'x' x 256;
-is_error $c->request(GET => '/hosted/Users', headers => [Host => $_]), 400, '', qr/scim_base_url makes no URL of this request/,
-    "Host: $_ in scim_base_url" for 'x#y', 'a%20b';
+is_bad_host('/hosted/Users', $_, qr/scim_base_url makes no URL of this request/) for 'x#y', 'a%20b';
 is_location('/hosted/Users', 'id.example.com:8443', "http://id.example.com:8443/hosted/Users/$id", 'a good one in scim_base_url');
 is_location($base, $_, "http://$_$base/$id", "Host: $_") for 'id.example.com', 'ID.example.com:8443', '127.0.0.1:65535', '[2001:db8::1]:80',
     '[::1]', 'a_b-c.d', 'x' x 255;
