@@ -1,29 +1,34 @@
 #!/bin/bash
 # Builds the module with the nginx of several Debian releases, linked in each way, and tests each build.
 #
-#     matrix.sh short      two builds with Debian 12's nginx, one with unstable's: what CI runs
+#     matrix.sh short      two builds with Debian 12's nginx, one with unstable's or else Debian 13's: what CI runs
 #     matrix.sh bare       `make run` and `make test` on a bare Debian 13 (root, debootstrap)
 #     matrix.sh full       every build, and `bare`
 #     matrix.sh RELEASE dynamic|static [FLAG]      one build, with FLAG on nginx's configure line
 #
-# nginx's sources come from Debian's archive by apt-get, with lists and state of their own: the machine's are not touched.
-# The archive's address is that of the machine's own sources. Everything is in build/matrix; a source that is there already
-# is not fetched again. A release whose source cannot be had is skipped, and the table says so. The logs of a build are in
-# build/matrix/RELEASE/BUILD/.
+# The sources of nginx come from Debian's archive by apt-get, with lists and state of their own: the machine's are not
+# touched. The archive's address is that of the machine's own sources. Everything is in build/matrix. A source that is there
+# already, as build/matrix/RELEASE/nginx_VERSION.orig.tar.gz, is not fetched again. A release whose source cannot be fetched
+# is skipped, and the table says so. The logs of a build are in build/matrix/RELEASE/VERSION/BUILD/.
 #
-# The objects of src/scim, src/store and src/service do not depend on nginx: all builds but the first take those of
-# build/obj, which `make scimctl` has made. The first, Debian 12's plain dynamic one, compiles all of them with nginx's flags.
+# A build does not compile again what another one has compiled alike:
+# - The objects of src/scim, src/store and src/service do not depend on nginx. All builds take those of build/obj, which
+#   `make scimctl` has made. One build of `full`, Debian 12's plain dynamic one, compiles them with nginx's flags instead.
+# - A static build takes all objects from the dynamic build of the same version and flag that this run has made. They differ
+#   in -fPIC alone; what a static build tests is how configure orders the modules, the link, and the binary.
 set -euo pipefail
+unset MAKEFLAGS MFLAGS MAKELEVEL # of the make that runs this script
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
 work=$repo/build/matrix
 jobs=${JOBS:-$(nproc)}
 
-# A user's life, error pages, filters, groups, HTTP/2, SSI, reload, PATCH.
-smoke='t/020-users.t t/025-errors.t t/026-filters.t t/032-groups.t t/051-tls-http2.t t/052-ssi.t t/061-reload.t
-       t/081-complaints.t'
+# The examples, a user's life, error pages, filters, groups, HTTP/2, SSI, reload, PATCH.
+smoke='t/013-conf-examples.t t/020-users.t t/025-errors.t t/026-filters.t t/032-groups.t t/051-tls-http2.t t/052-ssi.t
+       t/061-reload.t t/081-complaints.t'
 
 rows=()
+built=()
 failed=0
 
 say() { printf '%s\n' "$*" >&2; }
@@ -39,36 +44,51 @@ archive() {
     apt-get indextargets --format '$(LABEL) $(SITE)' 'Created-By: Packages' | sed -n '/^Debian /{s///p;q}'
 }
 
+# tarball RELEASE: the newest source of this release that is there
+tarball() { compgen -G "$work/$1/nginx_*.orig.tar.gz" | sort -V | tail -n 1; }
+
 # fetch RELEASE: nginx's source as RELEASE/nginx_VERSION.orig.tar.gz; false if the archive does not have it
 fetch() {
     local dir=$work/$1 apt=$work/$1/apt
-    if compgen -G "$dir/nginx_*.orig.tar.gz" >/dev/null; then return; fi
-    mkdir -p "$apt"/{lists,cache/archives}/partial "$apt/parts"
+    if tarball "$1" >/dev/null; then return; fi
+    rm -rf "$apt"
+    mkdir -p "$apt"/{lists,cache/archives}/partial "$apt/parts" "$apt/source"
     echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(archive) $1 main" >"$apt/sources.list"
     (
-        cd "$dir"
+        cd "$apt/source"
         set -- -qq -o "Dir::Etc::SourceList=$apt/sources.list" -o "Dir::Etc::SourceParts=$apt/parts" -o "Dir::State=$apt" \
-            -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root
-        apt-get "$@" update && apt-get "$@" --tar-only --download-only source nginx
+            -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root -o Acquire::Retries=0 \
+            -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20
+        apt-get "$@" update && apt-get "$@" --tar-only --download-only source nginx && mv nginx_*.orig.tar.gz "$dir/"
     ) >"$dir/fetch.log" 2>&1
 }
 
-# build DIR SOURCE LINKING FLAG: DIR/objs/nginx and, if LINKING is "dynamic", DIR/objs/ngx_http_scim_module.so
+# have RELEASE: fetch, or a line of the table that says why not
+have() {
+    if fetch "$1"; then return; fi
+    row "$1" - - - skipped - "source not fetched: $(grep -m 1 '^[EW]:' "$work/$1/fetch.log")"
+    return 1
+}
+
+# build DIR SOURCE LINKING FLAG ALL: DIR/objs/nginx and, if LINKING is "dynamic", DIR/objs/ngx_http_scim_module.so
 build() {
-    local dir=$1 source=$2 add=--add-module
-    if [ "$3" = dynamic ]; then add=--add-dynamic-module; fi
+    local dir=$1 source=$2 linking=$3 flag=$4 all=$5 add=--add-module
+    if [ "$linking" = dynamic ]; then add=--add-dynamic-module; fi
     rm -rf "$dir"
     mkdir -p "$dir"
     (
         cd "$source"
         if [ -d /usr/lib/ccache ]; then export PATH=/usr/lib/ccache:$PATH CCACHE_NOHASHDIR=1; fi
         ./configure --prefix="$dir" --builddir="$dir/objs" --with-threads --with-http_ssl_module --with-http_v2_module \
-            --with-http_auth_request_module $4 $add="$repo" || exit 1
-        if [ "$dir" != "$work/bookworm/dynamic" ]; then
+            --with-http_auth_request_module $flag $add="$repo" || exit 1
+        if [ "$all" != all ]; then
             for part in scim store service; do cp "$repo/build/obj/$part"/*.o "$dir/objs/addon/$part/" || exit 1; done
         fi
+        if [ "$linking" = static ] && [[ " ${built[*]} " = *" ${dir%/*}/dynamic$flag "* ]]; then
+            cp -r "${dir%/*}/dynamic$flag/objs"/{src,addon} "$dir/objs/" || exit 1
+        fi
         make -s -j"$jobs" -f "$dir/objs/Makefile" binary modules
-    ) >"$dir/build.log" 2>&1
+    ) >"$dir/build.log" 2>&1 && built+=("$dir")
 }
 
 # environment DIR LINKING: what the tests of this build are told
@@ -89,20 +109,20 @@ loads() {
     "$dir/objs/nginx" -t -p "$dir" -c "$dir/load.conf" >"$dir/load.log" 2>&1
 }
 
-# leg RELEASE LINKING [FLAG]: one build and its tests
+# leg RELEASE LINKING [FLAG [all]]: one build of a source that is there, and its tests
 leg() {
-    local release=$1 linking=$2 flag=${3:-} tarball source dir version
-    dir=$work/$release/$linking$flag
-    if ! fetch "$release"; then
-        row "$release" '-' "$linking" "$flag" skipped '-' "not to be had: $(grep -m 1 '^E:' "$work/$release/fetch.log")"
-        return
-    fi
-    tarball=$(echo "$work/$release"/nginx_*.orig.tar.gz)
-    version=${tarball##*/nginx_}
+    local release=$1 linking=$2 flag=${3:-} version source dir
+    version=$(tarball "$release")
+    version=${version##*/nginx_}
     version=${version%.orig.tar.gz}
-    source=$work/$release/source
-    if [ ! -d "$source" ]; then mkdir "$source" && tar -xf "$tarball" -C "$source" --strip-components=1; fi
-    if ! build "$dir" "$source" "$linking" "$flag"; then
+    source=$work/$release/$version/source
+    dir=$work/$release/$version/$linking$flag
+    if [ ! -d "$source" ]; then
+        mkdir -p "$source.new"
+        tar -xf "$(tarball "$release")" -C "$source.new" --strip-components=1
+        mv "$source.new" "$source"
+    fi
+    if ! build "$dir" "$source" "$linking" "$flag" "${4:-}"; then
         tail -n 20 "$dir/build.log" >&2
         failed=1
         row "$release" "$version" "$linking" "$flag" FAILED '-' '-'
@@ -119,11 +139,12 @@ leg() {
     fi
 }
 
-# in_root ROOT COMMAND: a shell in a chroot, with mounts and processes of its own
+# in_root ROOT COMMAND: a shell in a chroot, with mounts and processes of its own. The bash outside is its process 1.
 in_root() {
     unshare --mount --pid --fork --kill-child bash -c '
-        mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" /bin/bash -ec "$1"' "$1" \
-        "export HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 JOBS=$jobs; $2"
+        mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" &&
+            env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 JOBS="$2" chroot "$0" /bin/bash -ec "$1"
+        exit' "$1" "$2" "$jobs"
 }
 
 # README's commands on a Debian 13 that has nothing but debootstrap's minbase.
@@ -133,7 +154,7 @@ bare() {
         row $release '-' package '' skipped '-' 'needs root and debootstrap'
         return
     fi
-    rm -rf "$root"
+    rm -rf --one-file-system "$root"
     mkdir -p "$work/packages" "$root"
     if ! debootstrap --variant=minbase --cache-dir="$work/packages" $release "$root" "$(archive)" >"$log" 2>&1; then
         row $release '-' package '' skipped '-' "debootstrap: $(tail -n 1 "$log")"
@@ -162,22 +183,30 @@ bare() {
 
 case ${1:-} in
     short)
-        leg bookworm dynamic
-        leg bookworm static
-        leg sid dynamic
+        if have bookworm; then
+            leg bookworm dynamic
+            leg bookworm static
+        fi
+        if have sid; then
+            leg sid dynamic
+        elif have trixie; then
+            leg trixie dynamic
+        fi
         ;;
     full)
         for release in bookworm trixie sid; do
-            leg $release dynamic
-            leg $release dynamic --with-debug
-            leg $release dynamic --with-compat
-            leg $release static
-            leg $release static --with-debug
+            if have $release; then
+                leg $release dynamic '' $([ $release != bookworm ] || echo all)
+                leg $release dynamic --with-debug
+                leg $release dynamic --with-compat
+                leg $release static
+                leg $release static --with-debug
+            fi
         done
         bare
         ;;
     bare) bare ;;
-    ?*) leg "$@" ;;
+    ?*) if have "$1"; then leg "$@"; fi ;;
     *) say 'usage: matrix.sh short|bare|full|RELEASE dynamic|static [FLAG]'; exit 2 ;;
 esac
 
