@@ -1,10 +1,9 @@
-# `make` lists the targets. On a Debian that has make and git, `make run` and `make test` need nothing before them: they
-# install the packages that are missing. `make build` only names those. Everything is built in build/; nothing but the
-# installation of packages needs root.
+# `make` lists the targets. On a Debian with make and git, `make run` and `make test` install the packages that are missing;
+# `make build` only names them. Everything is built in build/. Only the installation of packages needs root.
 #
-# FLAVOUR (sanitize, coverage) is a second tree, build/$(FLAVOUR), of the same things with other flags.
+# FLAVOUR (sanitize, coverage) builds the same targets with other flags in build/$(FLAVOUR).
 
-# Knobs. (NGINX is not one: nginx takes a variable of that name for the sockets of a binary upgrade.)
+# Settings. (The name NGINX is not usable: nginx reads the sockets of a binary upgrade from a variable of that name.)
 NGINX_BINARY ?= /usr/sbin/nginx
 JOBS    ?= $(shell nproc)
 TESTS   ?= $(B)/unit t
@@ -28,47 +27,46 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-DEPS_BUILD := nginx nginx-dev g++ make pkg-config liblmdb-dev libjansson-dev libutf8proc-dev libxxhash-dev libssl-dev \
-              libcli11-dev
+DEPS_BUILD := nginx nginx-dev g++ make pkg-config liblmdb-dev libjansson-dev libutf8proc-dev libxxhash-dev \
+              libssl-dev zlib1g-dev libcli11-dev
 DEPS_RUN   := $(DEPS_BUILD) curl perl
 DEPS_TEST  := $(DEPS_RUN) libio-socket-ssl-perl nghttp2-client openssl lmdb-utils \
               libnginx-mod-http-lua libnginx-mod-http-js
-DEPS_ALL   := $(DEPS_TEST) clang clang-format clang-tidy cppcheck libclang-rt-dev gcovr wrk mandoc ccache libpcre2-dev \
-              zlib1g-dev
+DEPS_ALL   := $(DEPS_TEST) clang clang-format clang-tidy cppcheck libclang-rt-dev gcovr wrk mandoc ccache libpcre2-dev
 
-# $(call need,PACKAGES): a recipe line; does nothing if all packages are installed. These targets install what is missing.
-# All others, such as `make build`, end and say what is missing.
+# $(call need,PACKAGES): a recipe line that does nothing if all packages are installed. The targets in `installs` install
+# missing packages. All others, such as `make build`, fail and name them.
 installs := deps run test check sanitize coverage fuzz bench matrix
 need = @$(if $(NO_DEPS),:,tools/deps.sh $(if $(filter $(installs),$(MAKECMDGOALS)),install,check) $(1))
 
 ## Everyday
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^## /{ print "\n" substr($$0, 4) } /^[a-z-]+:.*## /{ printf "  make %-10s %s\n", $$1, $$2 }' \
 	    Makefile
 
-deps: ## install what building, testing, checking and measuring need (apt-get; root or sudo)
+deps: ## install all packages that the targets need (apt-get; root or sudo)
 	$(call need,$(DEPS_ALL))
 
-build: module scimctl ## the nginx module and scimctl
+build: module scimctl ## build the nginx module and scimctl
 
-run: build | need-run ## start a scratch server and print a token and a curl line; PORT=8080 DIR=build/run DAEMON=1
+run: build | need-run ## start a scratch server and print a token and curl commands; PORT=8080 DIR=build/run DAEMON=1
 	@PORT='$(PORT)' DIR='$(DIR)' DAEMON='$(DAEMON)' NGINX_BINARY='$(NGINX_BINARY)' tools/run.sh start
 
-stop: ## end the nginx that `make run DIR=…` started
+stop: ## stop the server that `make run DIR=…` started
 	@DIR='$(DIR)' tools/run.sh stop
 
-test: build units poke faults | need-test ## unit tests and tests on a real nginx; TESTS=t/010-x.t for one
+test: build units poke faults | need-test ## run the unit tests and the tests on a real nginx; TESTS=t/020-users.t for one
 	$(test_env) $(PROVE) -j$(JOBS) -r $(TESTS)
 
 ## Before a commit
 
-check: check-format check-layers check-compile check-tidy check-cppcheck ## format, layers, warnings, clang-tidy, cppcheck
+check: check-format check-layers check-compile check-tidy check-cppcheck ## check format, includes, warnings, clang-tidy, cppcheck
 
 sanitize: ## build and test under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) FLAVOUR=sanitize test
 
-coverage: | need-all ## line coverage of scim, store and service by the tests; fails below 90 %
+coverage: | need-all ## measure line coverage of src/scim, src/store, src/service by the tests; fail below 90 %
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	@$(MAKE) FLAVOUR=coverage test
 	gcovr --root . --object-directory build/coverage --filter 'src/(scim|store|service)/' \
@@ -82,18 +80,18 @@ fuzz: $(FUZZ:%=build/fuzz/%) ## run the fuzz targets for TIME=60 seconds each; F
 	        >build/fuzz/$$f.log 2>&1 || { tail -n 60 build/fuzz/$$f.log; exit 1; }; \
 	    echo "fuzz $$f: $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$$f.log) inputs"; done
 
-matrix: scimctl poke faults | need-all ## build and test with several versions of nginx; MATRIX=short for what CI does
+matrix: scimctl poke faults | need-all ## build and test with several versions of nginx; MATRIX=short for the builds of CI
 	JOBS=$(JOBS) tools/matrix.sh $(MATRIX)
 
-bench: build | need-all ## measure (bench/run); BENCH='arguments'
+bench: build | need-all ## run the benchmarks (bench/run); BENCH='arguments'
 	bench/run $(BENCH)
 
-stalls: build | need-test ## measure how long requests that are made for it keep the event loop busy (bench/stalls)
+stalls: build | need-test ## measure how long expensive requests occupy the event loop (bench/stalls); STALLS='arguments'
 	@$(test_env) bench/stalls $(STALLS)
 
 ## Delivery
 
-install: build ## into DESTDIR; loads nothing by itself
+install: build ## install module, tools, manuals and examples below DESTDIR; does not enable the module
 	install -D -m 644 $(B)/objs/$(MODULE).so '$(DESTDIR)/usr/lib/nginx/modules/$(MODULE).so'
 	install -d '$(DESTDIR)/usr/share/nginx/modules-available'
 	echo 'load_module modules/$(MODULE).so;' >'$(DESTDIR)/usr/share/nginx/modules-available/mod-http-scim.conf'
@@ -121,9 +119,9 @@ flags_sanitize  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=und
 flags_coverage  := -O0 -g --coverage -fprofile-update=atomic
 
 compile = $(CXX) -std=c++17 -Wall -Wextra $(WERROR) -fPIC -pthread -Isrc $(flags_$(FLAVOUR)) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP
-LIBS    = -llmdb -ljansson -lutf8proc -lxxhash -lcrypto -pthread
+LIBS    = -llmdb -ljansson -lutf8proc -lxxhash -lcrypto -lz -pthread
 
-lib_src   := $(wildcard src/scim/*.cc src/store/*.cc src/service/*.cc)
+lib_src   := $(wildcard src/scim/*/*.cc src/store/*.cc src/service/*.cc)
 ctl_src   := $(wildcard src/scimctl/*.cc)
 nginx_src := $(wildcard src/nginx/*.cc)
 unit_src  := $(wildcard t/unit/*.cc)
@@ -132,7 +130,7 @@ lib_obj := $(lib_src:src/%.cc=$(B)/obj/%.o)
 ctl_obj := $(ctl_src:src/%.cc=$(B)/obj/%.o)
 units   := $(unit_src:t/unit/%.cc=$(B)/unit/%.t)
 
-# What is missing is installed before anything is compiled; one after the other, because apt-get has one lock.
+# Missing packages are installed before anything is compiled, one set after the other, because apt-get has one lock.
 need-build:
 	$(call need,$(DEPS_BUILD))
 need-run: | need-build
@@ -150,11 +148,11 @@ units: $(units) | stale-units
 poke: $(B)/poke
 faults: $(B)/faults.so $(B)/allocations.so
 
-# A unit test whose source is gone must not be run.
+# Removes unit tests whose source no longer exists, so that prove does not run them.
 stale-units:
 	@mkdir -p $(B)/unit; rm -f $(filter-out $(units),$(wildcard $(B)/unit/*.t))
 
-# Changes when a source comes or goes: an archive or program must then be made anew.
+# Changes when a source is added or removed, so that archives and programs are linked again.
 $(B)/sources.list: FORCE
 	@mkdir -p $(@D); echo '$(lib_src) $(ctl_src)' | cmp -s - $@ || echo '$(lib_src) $(ctl_src)' >$@
 
@@ -176,10 +174,10 @@ $(B)/unit/%.o: t/unit/%.cc | need-build
 $(B)/unit/%.t: $(B)/unit/%.o $(B)/libscim.a
 	$(CXX) $(flags_$(FLAVOUR)) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# Fuzz targets are of clang's own; src/scim is all they need.
+# libFuzzer needs clang. The fuzz targets use only src/scim.
 fuzz_cxx := clang++ -std=c++17 -Wall -Wextra -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
             -fno-sanitize-recover=undefined -Isrc -It -MMD -MP
-fuzz_obj := $(patsubst src/%.cc,build/fuzz/obj/%.o,$(wildcard src/scim/*.cc))
+fuzz_obj := $(patsubst src/%.cc,build/fuzz/obj/%.o,$(wildcard src/scim/*/*.cc))
 
 build/fuzz/obj/%.o: src/%.cc | need-all
 	@mkdir -p $(@D)
@@ -188,35 +186,35 @@ build/fuzz/obj/%.o: src/%.cc | need-all
 build/fuzz/%: t/fuzz/%.cc $(fuzz_obj)
 	$(fuzz_cxx) -fsanitize=fuzzer -MF build/fuzz/obj/$*.d -o $@ $^ -ljansson -lutf8proc
 
-# What store tests change behind the server's back.
+# poke modifies a store behind the server's back, for the tests.
 $(B)/poke: t/tools/poke.cc $(B)/libscim.a
 	$(compile) -MF $(B)/obj/poke.d -o $@ $< $(LDFLAGS) $(B)/libscim.a $(LIBS)
 
-# A disk, and memory, that fail when a test says so.
+# Preloaded libraries that make disk writes and memory allocations fail when a test asks for it.
 $(B)/faults.so $(B)/allocations.so: $(B)/%.so: t/tools/%.cc | need-build
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -Wall -Wextra $(WERROR) -fPIC -shared -o $@ $< $(LDFLAGS)
 
--include $(wildcard $(B)/obj/*.d $(B)/obj/*/*.d $(B)/unit/*.d build/fuzz/obj/*.d build/fuzz/obj/*/*.d)
+-include $(wildcard $(B)/obj/*.d $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/unit/*.d build/fuzz/obj/*.d build/fuzz/obj/*/*/*.d)
 
-# What the tests are told. The module runs under Debian's nginx; the sanitizer's runtime is preloaded into that.
+# The environment of the tests. The module runs in Debian's nginx, into which the sanitizer's runtime is preloaded.
 test_env = TEST_NGINX_BINARY=$(NGINX_BINARY) TEST_NGINX_MODULE=$(abspath $(B)/objs/$(MODULE).so) \
            TEST_SCIMCTL=$(abspath $(B)/scimctl) TEST_POKE=$(abspath $(B)/poke) \
            TEST_FAULTS=$(abspath $(B)/faults.so) TEST_ALLOCATIONS=$(abspath $(B)/allocations.so) \
            $(test_env_$(FLAVOUR))
-# nginx itself is C: without libstdc++ beside it, libasan does not find the function that throws.
+# nginx is a C program: unless libstdc++ is preloaded too, libasan does not find the function that throws exceptions.
 test_env_sanitize = TEST_NGINX_PRELOAD=$(shell $(CXX) -print-file-name=libasan.so):$(shell $(CXX) -print-file-name=libstdc++.so.6) \
            ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
            LSAN_OPTIONS=suppressions=$(abspath tools/lsan.supp):print_suppressions=0
 
 # The parts of `make check`.
 check-format: | need-all
-	clang-format --dry-run -Werror $(wildcard src/*/*.cc t/*/*.cc bench/*.cc) $(wildcard src/*/*.h t/*/*.h bench/*.h)
+	clang-format --dry-run -Werror $(foreach e,cc h,$(wildcard src/*.$e src/*/*.$e src/*/*/*.$e t/*/*.$e bench/*.$e))
 
 check-layers:
 	tools/check-layers.sh
 
-# nginx's own flags are -W -Wall -Werror too, so the module's build covers the glue.
+# nginx compiles with -W -Wall -Werror, so building the module checks src/nginx.
 check-compile: module scimctl units
 
 check-tidy: check-compile | need-all
@@ -229,9 +227,9 @@ check-cppcheck: | need-all
 	    --suppress=missingIncludeSystem --suppressions-list=tools/cppcheck.supp \
 	    $(lib_src) $(ctl_src) $(nginx_src) $(unit_src)
 
-# clang-tidy again only when the object, and so a source or one of its headers, is newer. nginx's headers are system
-# headers: their warnings are not ours. Of tests the analyzer's minutes buy nothing, and a main() that ends by an exception
-# is a test that failed.
+# clang-tidy runs again only when the object, and thus the source or one of its headers, is newer. nginx's headers are
+# system headers, so that their warnings are not reported. The analyzer is off for tests, because it takes minutes and finds
+# nothing there; exceptions may escape main(), because such a test has failed.
 tidy_stamps := $(patsubst %.cc,build/tidy/%.ok,$(lib_src) $(ctl_src) $(nginx_src) $(unit_src))
 tidy_nginx  := $(addprefix -isystem /usr/share/nginx/src/src/,core event event/modules os/unix http http/modules http/v2) \
                -isystem build/objs

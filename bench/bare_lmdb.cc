@@ -1,12 +1,11 @@
-// What the disk and LMDB alone could do: the rows that creating users writes, put by a loop that
-// does nothing else.
+// Measures the disk and LMDB alone: a loop that writes the rows of new users and does nothing else.
 //
 //     bare_lmdb DIRECTORY FIRST COUNT BATCH
 //
-// DIRECTORY is a (copy of a) store that bench/load made, so that the trees are as deep as the
-// server's. Writes users FIRST, FIRST + 1, … with BATCH users a durable commit: record, index rows,
-// change, counter and position, with the server's keys and values. Making the rows is not measured.
-// Prints users a second.
+// DIRECTORY is a store that bench/load made, or a copy of it, so that the trees are as deep as the
+// server's. Writes users FIRST, FIRST + 1, … with BATCH users per durable commit: record, index rows,
+// change, counter and position, with the server's keys and values. The time for making the rows is
+// not measured. Prints users per second.
 
 #include <lmdb.h>
 
@@ -88,7 +87,7 @@ int main(int argc, char **argv) {
 
     double start = seconds(), due = 0;
     for (size_t at = 0; at < users.size();) {
-        due += batch;  // a mean of 45.3 is 45 users in one commit and 46 in another
+        due += batch;  // with a BATCH of 45.3, some commits have 45 users and some 46
         check(mdb_txn_begin(env, nullptr, 0, &txn));
         for (; at < users.size() && double(at) < due; at++)
             for (Put &put : users[at]) {

@@ -1,11 +1,11 @@
-// Where should a record's leaf table be: in the record, or in a database of its own?
+// Compares two layouts: the leaf table in the record, and in a separate database.
 //
 //     leaf_tables DIRECTORY [USERS]
 //
-// Writes the same users, index rows and changes in both layouts and measures what the question
-// turns on: space, inserts, updates, reads by id, and a scan that looks at one leaf a user. The
-// layouts are written with LMDB itself, so that nothing but the layout differs. DIRECTORY must be
-// on a disk whose flushes are real.
+// Writes the same users, index rows and changes in both layouts, and measures space, inserts,
+// updates, reads by id, and a scan that examines one leaf per user. Uses LMDB directly, so that only
+// the layout differs. DIRECTORY must be on a disk that does not ignore flushes. The results are in
+// docs/format.md.
 
 #include <lmdb.h>
 #include <sys/stat.h>
@@ -23,7 +23,7 @@
 #include <vector>
 
 #include "bench/population.h"
-#include "scim/json.h"
+#include "scim/text/json.h"
 #include "store/bytes.h"
 #include "store/directory.h"
 
@@ -41,8 +41,8 @@ void check(int rc, const char *what) {
     std::exit(1);
 }
 
-// What has passed since it was made. CPU time is steadier than the clock on a machine that does
-// other things; what waits for the disk shows in the clock alone.
+// Time since construction. On a machine with other load, CPU time varies less than wall-clock time;
+// waiting for the disk is only in the latter.
 class Stopwatch {
   public:
     double wall() const { return read(CLOCK_MONOTONIC) - wall_; }
@@ -74,7 +74,7 @@ uint64_t bytes_written() {
     return 0;
 }
 
-// A user as it is stored, made before anything is measured.
+// A user as it is stored, made before the measurement.
 struct Row {
     std::string key, record, change;
     std::vector<std::string> index;
@@ -94,7 +94,7 @@ class Maker {
         for (uint8_t &byte : random) byte = uint8_t(bench::next_random(state));
         Id id = make_id(first_time + int64_t(number), random);
         auto json = parse_json(bench::user(number).json, JsonLimits());
-        Report report;
+        DeviationReport report;
         auto resource = read_resource(*type_, json->get(), false, report);
         if (!resource) std::fprintf(stderr, "%s\n", resource.error().detail.c_str()), std::exit(1);
         store::RecordHeader header;
@@ -103,8 +103,8 @@ class Maker {
         Row row;
         row.key = store::resource_key(tenant, type_->number, id);
         row.record = store::encode_record(header, *catalog_, *type_, *resource);
-        for (const auto &[index, value] : store::index_values(*catalog_, *type_, resource->leaves))
-            row.index.push_back(store::index_key(tenant, type_->number, index->attr, value, id));
+        for (const auto &[attr, value] : store::index_values(*catalog_, *type_, resource->leaves))
+            row.index.push_back(store::index_key(tenant, type_->number, attr, value, id));
         store::Change change;
         change.time = header.created;
         change.type = type_->number;
@@ -132,7 +132,7 @@ std::string_view table_of(std::string_view record) {
     return record.substr(store::record_header_size, store::read_le(record.data() + 4, 4));
 }
 
-// The text of an attribute's first leaf, found as RecordView::first() finds it, without the
+// The text of an attribute's first leaf, found like RecordView::first(), without verifying the
 // record's checksum.
 std::string_view leaf_text(std::string_view table, std::string_view body, int64_t wanted) {
     store::ByteReader in(table);
@@ -150,7 +150,7 @@ std::string_view leaf_text(std::string_view table, std::string_view body, int64_
 
 struct Layout {
     const char *name;
-    bool beside;  // the table is in a database of its own
+    bool beside;  // the table is in a separate database
     bool append;  // records are put with MDB_APPEND
 };
 
@@ -186,17 +186,17 @@ class Bench {
     Bench(const Bench &) = delete;
     Bench &operator=(const Bench &) = delete;
 
-    // 128 users a commit; the figures without sync are of the last fifth, when the trees have their
-    // size.
+    // Writes 128 users per commit. The figures without sync are of the last fifth, when the trees
+    // have almost their final size.
     void insert() {
         size_t durable = std::min<size_t>(rows_.size() / 20, 20000),
                from = (rows_.size() - durable) / 5 * 4;
         mdb_env_set_flags(env_, MDB_NOSYNC, 1);
         write_rows(0, from);
-        report("insert, 128 a commit, no sync", from, rows_.size() - durable);
+        report("insert, 128 per commit, no sync", from, rows_.size() - durable);
         mdb_env_set_flags(env_, MDB_NOSYNC, 0);
         mdb_env_sync(env_, 1);
-        report("insert, 128 a commit, durable", rows_.size() - durable, rows_.size());
+        report("insert, 128 per commit, durable", rows_.size() - durable, rows_.size());
     }
 
     void space() {
@@ -206,7 +206,7 @@ class Bench {
         check(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn), "begin");
         mdb_env_info(env_, &info);
         double users = double(rows_.size());
-        std::printf("%-8s %-34s %8.0f MiB %8.0f B a user\n", layout_.name, "file",
+        std::printf("%-8s %-34s %8.0f MiB %8.0f B per user\n", layout_.name, "file",
                     double(info.me_last_pgno + 1) * 4096 / 1048576,
                     double(info.me_last_pgno + 1) * 4096 / users);
         for (auto [name, dbi] : {std::pair("resources", resources_),
@@ -215,7 +215,7 @@ class Bench {
                                  {"changes", changes_}}) {
             check(mdb_stat(txn, dbi, &stat), "stat");
             std::printf(
-                "%-8s   %-32s %8.0f MiB %8.0f B a user (%zu branch, %zu leaf, %zu overflow "
+                "%-8s   %-32s %8.0f MiB %8.0f B per user (%zu branch, %zu leaf, %zu overflow "
                 "pages)\n",
                 layout_.name, name,
                 double(stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) * 4096 /
@@ -227,7 +227,7 @@ class Bench {
         mdb_txn_abort(txn);
     }
 
-    // A read transaction, a look-up, the checksum of what is there and a copy of the body.
+    // For each user: renew the read transaction, find the record, compute its checksum, copy the body.
     void get(size_t count) {
         std::vector<uint32_t> order(count);
         uint64_t state = 42;
@@ -266,7 +266,7 @@ class Bench {
         print(what, best, rows_.size(), std::to_string(found) + " found");
     }
 
-    // As PATCH does it: the record changes, no index row does.
+    // Like a PATCH that changes the record but no index row.
     void update(const char *what, size_t a_commit, bool durable, size_t count) {
         mdb_env_set_flags(env_, MDB_NOSYNC, durable ? 0 : 1);
         uint64_t state = 7, before = bytes_written();
@@ -292,7 +292,7 @@ class Bench {
     static MDB_val val(std::string_view s) { return {s.size(), const_cast<char *>(s.data())}; }
 
     void print(const char *what, const Cost &cost, size_t users, const std::string &extra) {
-        std::printf("%-8s %-34s %9.3f us a user, CPU %8.3f us  %s\n", layout_.name, what,
+        std::printf("%-8s %-34s %9.3f us per user, CPU %8.3f us  %s\n", layout_.name, what,
                     cost.wall * 1e6 / double(users), cost.cpu * 1e6 / double(users), extra.c_str());
         std::fflush(stdout);
     }
@@ -349,7 +349,7 @@ class Bench {
         return {static_cast<const char *>(v.mv_data), v.mv_size};
     }
 
-    // `attr` 0: an attribute that nobody has, which can be answered from the tables alone.
+    // `attr` 0 stands for an attribute that no user has: the tables alone give the answer.
     size_t scan_once(AttrNumber attr, bool checksum) {
         MDB_txn *txn;
         MDB_cursor *resources, *leaves;
@@ -396,8 +396,9 @@ class Bench {
     bool found_any_ = false;
 };
 
-// How many values of a database with 22-byte keys share a 4 KB page: 16 bytes of page header, 2 + 8
-// + 22 a node; a node above 2,038 bytes has an overflow page of its own.
+// Prints how many records share a page of 4 KB, in a database with keys of 22 bytes: a page has a
+// header of 16 bytes, a node takes 2 + 8 + 22 bytes and the value; a node of more than 2,038 bytes has
+// its value on overflow pages.
 void print_sizes(const char *what, const std::vector<Row> &rows, int64_t extra, int table_factor) {
     size_t classes[6] = {};
     double total = 0;
@@ -414,7 +415,8 @@ void print_sizes(const char *what, const std::vector<Row> &rows, int64_t extra, 
     }
     double n = double(rows.size()) / 100;
     std::printf(
-        "%-40s mean %5.0f B   5 a page %4.1f %%  4: %4.1f %%  3: %4.1f %%  2: %4.1f %%  overflow: "
+        "%-40s mean %5.0f B   5 per page %4.1f %%  4: %4.1f %%  3: %4.1f %%  2: %4.1f %%  "
+        "overflow: "
         "%4.1f %%  more: %4.1f %%\n",
         what, total / double(rows.size()), double(classes[0]) / n, double(classes[1]) / n,
         double(classes[2]) / n, double(classes[3]) / n, double(classes[4]) / n,
@@ -434,7 +436,7 @@ int main(int argc, char **argv) {
     for (uint64_t i = 0; i < users; i++) rows.push_back(maker.row(i));
     double tables = 0;
     for (const Row &row : rows) tables += double(table_of(row.record).size());
-    std::printf("%zu users, %.1f leaves each, %.2f bytes a leaf, made with %.1f us of CPU each\n",
+    std::printf("%zu users, %.1f leaves each, %.2f bytes per leaf, made with %.1f us of CPU each\n",
                 users, double(maker.leaves) / double(users), tables / double(maker.leaves),
                 watch.cpu() * 1e6 / double(users));
     print_sizes("inside, 48-byte header", rows, 0, 1);
@@ -449,9 +451,9 @@ int main(int argc, char **argv) {
         bench.get(std::min<size_t>(users * 2, 1000000));
         bench.scan("scan, familyName eq", maker.family_name(), false);
         bench.scan("scan, familyName eq, checksum", maker.family_name(), true);
-        bench.scan("scan, an attribute nobody has", 0, false);
-        bench.update("update, 128 a commit, no sync", 128, false, 25600);
-        bench.update("update, 128 a commit, durable", 128, true, 25600);
-        bench.update("update, 1 a commit, durable", 1, true, 2000);
+        bench.scan("scan, an attribute that no user has", 0, false);
+        bench.update("update, 128 per commit, no sync", 128, false, 25600);
+        bench.update("update, 128 per commit, durable", 128, true, 25600);
+        bench.update("update, 1 per commit, durable", 1, true, 2000);
     }
 }

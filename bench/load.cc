@@ -1,12 +1,14 @@
-// Fills a store with users of the population and says how to reach them.
+// Fills a store with users of the population.
 //
-//     load store DIRECTORY USERS FILES     tenant "bench" with USERS users; prints a token with the
-//     scope write; writes FILES/ids and
-//                                          FILES/names: up to 200,000 of them, shuffled, one a line
-//     load bodies FIRST COUNT FILE         the bodies of COUNT POSTs, one a line
+//     load store DIRECTORY USERS FILES   creates the tenant "bench" with USERS users, and prints a
+//                                        token with the scope write; writes the ids and names of up
+//                                        to 200,000 users, shuffled, one per line, to FILES/ids and
+//                                        FILES/names
+//     load bodies FIRST COUNT FILE       writes the bodies of COUNT POST requests to FILE, one per
+//                                        line
 //
-// Needs nobody else at the store. Users are written 10,000 a transaction, the next ones are made
-// meanwhile.
+// No other process may have the store open. Each transaction writes 10,000 users while another
+// thread makes the next ones.
 
 #include <algorithm>
 #include <cstdio>
@@ -39,7 +41,7 @@ std::unique_ptr<service::Store> open_store(const std::string &directory) {
     service::Store::Options options;
     options.env.directory = directory;
     options.env.map_size = size_t(16) << 30;
-    // Older than any configuration of nginx, which declares the same.
+    // Generation 1 is older than any configuration of nginx, which declares the same catalog.
     options.declaration = *make_declaration(1, {});
     std::string why;
     auto store = service::Store::open(std::move(options), why);
@@ -53,7 +55,7 @@ store::TenantNumber make_tenant(service::Store &store) {
     std::array<uint8_t, 32> random;
     service::fill_random(random.data(), random.size());
     store::WriteTxn txn(store.env());
-    if (store::find_tenant(txn, "bench")) die("the store has a tenant bench already");
+    if (store::find_tenant(txn, "bench")) die("the store already has a tenant \"bench\"");
     store::Token token;
     token.tenant = store::add_tenant(txn, "bench", bench::first_time, random).number;
     token.label = "bench";
@@ -74,7 +76,7 @@ std::vector<store::ResourceEdit> make_users(const Catalog &catalog, uint64_t fro
     return edits;
 }
 
-// The ids, in the order of the users' numbers.
+// Returns the ids in the order of the users' numbers.
 std::vector<std::string> write_users(service::Store &store, store::TenantNumber tenant,
                                      uint64_t users) {
     service::Session session(store);

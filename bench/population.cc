@@ -8,7 +8,7 @@ namespace {
 
 constexpr uint64_t seed = 0x5c1a2e57;
 
-// As it is written, and as it stands in an address.
+// A name as it is written, and as it is spelt in an email address.
 struct Name {
     std::string_view written, ascii;
 };
@@ -250,7 +250,7 @@ constexpr Language languages[] = {
      {"Mahatma Gandhi Road", "Linking Road", "राजपथ"}},
 };
 
-// Every second user is of one of the first three languages.
+// Half of the users have one of the first three languages.
 constexpr uint64_t language_count = sizeof languages / sizeof languages[0];
 
 constexpr std::string_view domains[] = {"example.com", "corp.example.com",
@@ -296,7 +296,7 @@ class Dice {
     uint64_t state_;
 };
 
-// None of the texts above has a character that JSON escapes.
+// REQUIRES: no text contains a character that JSON escapes.
 class Object {
   public:
     explicit Object(std::string &out) : out_(out) { out_ += '{'; }
@@ -368,7 +368,7 @@ User user(uint64_t number) {
         languages[dice.percent(50) ? dice.below(3) : dice.below(language_count)];
     const Name &given = dice.of(language.given), &family = dice.of(language.family);
     std::string domain(dice.of(domains)), digits = std::to_string(number);
-    // How much an identity provider knows of its users: little, the usual, everything.
+    // How many attributes an identity provider sends: few, the usual ones, or all.
     bool bare = dice.percent(8), rich = !bare && dice.percent(15);
 
     User result;

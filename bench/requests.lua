@@ -1,10 +1,10 @@
--- The requests of one measurement, for wrk.
+-- Generates the requests of one measurement for wrk.
 --
---     wrk … -s requests.lua URL -- get PREFIX FILE SUFFIX TOKEN [FIRST]
+--     wrk … -s requests.lua URL -- METHOD PREFIX FILE SUFFIX TOKEN [FIRST]
 --
--- METHOD get: GET of PREFIX, a line of FILE, SUFFIX; line after line, from the start again at the end.
--- METHOD post: POST of a line of FILE to PREFIX, from line FIRST on, each once.
--- Prints: requests, seconds, answers that were no 2xx or 3xx, and socket errors.
+-- METHOD "get": GET of the URL PREFIX LINE SUFFIX for each LINE of FILE, from the beginning again after the last line.
+-- METHOD "post": POST to PREFIX with each line of FILE as the body, once, beginning after line FIRST.
+-- Prints "RESULT", the number of requests, seconds, responses other than 2xx and 3xx, and socket errors.
 
 local lines, at, head, tail, last = {}, 0, "", "", ""
 
@@ -31,7 +31,7 @@ end
 
 function post()
    at = at + 1
-   local body = lines[at] or "{}" -- used up: the answer is 400, and the measurement is thrown away
+   local body = lines[at] or "{}" -- all lines are used: the answer is 400, and bench/run stops with an error
    return head .. #body .. "\r\n\r\n" .. body
 end
 

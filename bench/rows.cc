@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "bench/population.h"
-#include "scim/json.h"
+#include "scim/text/json.h"
 
 namespace bench {
 
@@ -48,7 +48,7 @@ store::ResourceEdit create_user(const Catalog &catalog, uint64_t number, uint64_
     const TypeView &type = *catalog.type_by_endpoint("Users");
     auto body = parse_json(user(number).json, JsonLimits());
     if (!body) die(body.error().detail);
-    Report report;
+    DeviationReport report;
     auto resource = read_resource(type, body->get(), true, report);
     if (!resource) die(resource.error().detail);
 

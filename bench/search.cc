@@ -1,8 +1,10 @@
-// Times what a search costs, without nginx: the whole answer of service::read() for each query.
+// Measures the CPU time of queries without nginx: the whole response of service::read().
 //
-//     search STORE TENANT ARGS…      ARGS as in a URL: 'filter=title eq "x"&count=0'
+//     search STORE TENANT ARGS…      each of ARGS is a query as in a URL:
+//                                    'filter=title%20eq%20%22x%22&count=0'
 //
-// Prints milliseconds of CPU (the best of five), nanoseconds a resource of the type, total and plan.
+// Prints, for each query, milliseconds of CPU time (the best of five), nanoseconds per resource of the
+// type, totalResults, the query and its plan.
 
 #include <cstdio>
 #include <cstdlib>
@@ -16,7 +18,7 @@
 using namespace scim;
 using bench::die;
 
-// Milliseconds of this process's own: others at work on the machine do not count.
+// CPU time of this process in milliseconds: other processes do not affect it.
 static double cpu_time() { return double(std::clock()) * 1000 / CLOCKS_PER_SEC; }
 
 int main(int argc, char **argv) {
@@ -36,7 +38,7 @@ int main(int argc, char **argv) {
     {
         service::Snapshot snapshot(session);
         auto tenant = store::find_tenant(snapshot.txn, argv[2]);
-        if (!tenant) die("no such tenant");
+        if (!tenant) die("there is no tenant \"" + std::string(argv[2]) + "\"");
         actor.tenant = tenant->number;
         store::Directory directory(snapshot.txn, actor.tenant);
         resources = directory.count(snapshot.catalog()->type_by_name("User")->number);
@@ -54,14 +56,14 @@ int main(int argc, char **argv) {
         for (int round = 0; round < 5; round++) {
             double start = cpu_time();
             service::Snapshot snapshot(session);
-            auto reading = service::read(snapshot, actor, request, response);
-            if (!reading) die(reading.error().detail);
+            auto result = service::read(snapshot, actor, request, response);
+            if (!result) die(result.error().detail);
             best = std::min(best, cpu_time() - start);
         }
         size_t at = response.body.find("totalResults\":") + 14;
         std::printf("%9.3f ms  %7.1f ns each  total %-8ld %s  %s\n", best,
                     best * 1e6 / double(resources),
                     std::strtol(response.body.c_str() + at, nullptr, 10), argv[i],
-                    response.facts.plan.c_str());
+                    response.log_fields.plan.c_str());
     }
 }

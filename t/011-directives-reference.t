@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# docs/directives.md is the reference: it lists exactly the directives of src/nginx/conf.cc with their contexts and
-# defaults and the variables of src/nginx/variables.cc, and docs/nginx-scim.7 says the same in short; every directive occurs
-# in conf-examples (013-conf-examples.t runs those).
+# docs/directives.md lists exactly the directives of src/nginx/conf.cc with their contexts and defaults, and the variables of
+# src/nginx/variables.cc. docs/nginx-scim.7 agrees with it. Every directive occurs in conf-examples, which
+# 013-conf-examples.t runs.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ my $root = "$FindBin::Bin/..";
 sub slurp { open my $f, '<', $_[0] or die "$_[0]: $!"; local $/; return scalar <$f> }
 my ($source, $reference) = map slurp("$root/$_"), qw(src/nginx/conf.cc docs/directives.md);
 
-# --- from the source: the table, and the defaults where configurations are merged
+# --- from the source: the command table, and the defaults where configurations are merged
 
 my %anywhere = (anywhere => 'http, server, location', NGX_HTTP_MAIN_CONF => 'http', NGX_HTTP_LOC_CONF => 'location');
 my (%context, %field);
@@ -22,44 +22,47 @@ while ($table =~ /\{ngx_string\("(\w+)"\),\s*(\w+) \| NGX_CONF_TAKE\d+,\s*(.*?)\
     $context{$name} = $anywhere{$where} // "unknown: $where";
     $field{$1} = $name if $rest =~ /offsetof\(LocConfSlots, (\w+)\)/;
 }
-cmp_ok scalar(keys %context), '>', 5, 'directives are found in the source';
-is scalar(() = $table =~ /ngx_string/g), scalar(keys %context), 'all of them';
+cmp_ok scalar(keys %context), '>', 5, 'more than five directives are found in the source';
+is scalar(() = $table =~ /ngx_string/g), scalar(keys %context), 'every directive of the command table is read';
 
 my %default;
 while ($source =~ /if \(conf->(\w+) == (NULL)\) conf->\1 = prev->\1;/g) { $default{ $field{$1} } = $2 if $field{$1} }
 while ($source =~ /ngx_conf_merge_(?:uint|ptr)_value\(conf->(\w+), prev->\w+, (\w+)\);/g) { $default{ $field{$1} } = $2 if $field{$1} }
-is join(' ', sort keys %default), join(' ', sort values %field), 'each directive of a location is merged';
+is join(' ', sort keys %default), join(' ', sort values %field), 'the source merges every directive of a location';
 my %word = (scim_auth => { auth_token => 'token' }, scim_profile => { 0 => 'default' });
 
 # --- from the reference
 
 my %entry = map { /^### (\w+)\n\n(.*)/s ? ($1 => $2) : () } split /^(?=##)/m, $reference;
-is join(' ', sort keys %entry), join(' ', sort keys %context), 'the reference has the same directives';
+is join(' ', sort keys %entry), join(' ', sort keys %context), 'docs/directives.md has the directives of the source';
 for my $name (sort keys %entry) {
     my %line = $entry{$name} =~ /^(Syntax|Default|Context): (.*)$/mg;
-    is join(' ', sort keys %line), 'Context Default Syntax', "$name: all three lines";
-    like $line{Syntax}, qr/^\*\*$name(?:\*\*| ).*;\*\*$/, "$name: syntax";
-    is $line{Context}, $context{$name}, "$name: context";
+    is join(' ', sort keys %line), 'Context Default Syntax', "docs/directives.md: $name has Syntax, Default and Context";
+    like $line{Syntax}, qr/^\*\*$name(?:\*\*| ).*;\*\*$/, "docs/directives.md: $name has a syntax line";
+    is $line{Context}, $context{$name}, "docs/directives.md: $name has the context of the source";
     my $default = $default{$name} // next;
     if ($default eq 'NULL' || $default eq 'NGX_CONF_UNSET_UINT') {
-        unlike $line{Default}, qr/^$name \S+;$/, "$name: no default of its own" if $default eq 'NULL';
+        unlike $line{Default}, qr/^$name \S+;$/, "docs/directives.md: $name has no default value" if $default eq 'NULL';
         next;
     }
-    is $line{Default}, "$name " . ($word{$name}{$default} // $default) . ';', "$name: default";
+    is $line{Default}, "$name " . ($word{$name}{$default} // $default) . ';',
+        "docs/directives.md: $name has the default of the source";
 }
 my ($days, $gib) = slurp("$root/src/store/retention.h") =~ /age = int64_t\((\d+)\) \* 24 \* 3600 \* 1000;.*size = uint64_t\((\d+)\) << 30;/s;
-like $entry{scim_log_retention}, qr/^Default: scim_log_retention ${days}d ${gib}g;$/m, 'scim_log_retention: default';
+like $entry{scim_log_retention}, qr/^Default: scim_log_retention ${days}d ${gib}g;$/m,
+    'docs/directives.md: scim_log_retention has the default of the source';
 for my $name (grep /_max_/, sort keys %entry) {
-    my ($low, $high) = $entry{$name} =~ /\((\d+) to (\d+)\)/ or fail "$name: no bounds";
+    my ($low, $high) = $entry{$name} =~ /\((\d+) to (\d+)\)/ or fail "docs/directives.md: $name has bounds";
     my ($slot) = $name =~ /^scim_max_(\w+)$/;
-    like $source, qr/${slot}_bounds = \{$low, $high\};/, "$name: bounds";
+    like $source, qr/${slot}_bounds = \{$low, $high\};/, "docs/directives.md: $name has the bounds of the source";
 }
 
 # --- variables
 
 my %variable = map { $_ => 1 } slurp("$root/src/nginx/variables.cc") =~ /ngx_string\("(scim_\w+)"\)/g;
-cmp_ok scalar(keys %variable), '>', 5, 'variables are found in the source';
-is join(' ', sort $reference =~ /^\| `\$(\w+)` \|/mg), join(' ', sort keys %variable), 'the reference has the same';
+cmp_ok scalar(keys %variable), '>', 5, 'more than five variables are found in the source';
+is join(' ', sort $reference =~ /^\| `\$(\w+)` \|/mg), join(' ', sort keys %variable),
+    'docs/directives.md has the variables of the source';
 my $format = slurp("$root/conf-examples/log-format.conf");
 like $format, qr/\$$_\b/, "\$$_ is in log-format.conf" for grep $_ ne 'scim_version', sort keys %variable;
 
@@ -67,13 +70,16 @@ like $format, qr/\$$_\b/, "\$$_ is in log-format.conf" for grep $_ ne 'scim_vers
 
 my $deviations = slurp("$root/docs/deviations.md");
 my %deviation = map { $_ => 1 } 'unknown-attribute',
-    map { slurp($_) =~ /\b(?:accepts|deviation|rewrote)\(\s*"([a-z-]+)"/g } glob "$root/src/*/*.cc";
-cmp_ok scalar(keys %deviation), '>', 25, 'deviations are found in the source';
-is join(' ', $deviations =~ /^\| `([a-z-]+)` \|/mg), join(' ', sort keys %deviation), 'docs/deviations.md has them all, in order';
+    map { slurp($_) =~ /\b(?:accepts|deviation|rewrote)\(\s*"([a-z-]+)"/g } map { glob } "$root/src/*/*.cc",
+    "$root/src/*/*/*.cc";
+cmp_ok scalar(keys %deviation), '>', 25, 'more than 25 deviations are found in the source';
+is join(' ', $deviations =~ /^\| `([a-z-]+)` \|/mg), join(' ', sort keys %deviation),
+    'docs/deviations.md has the deviations of the source in order';
 
 # --- the manual page
 
-# .It Ic scim_store Ar name path Op Cm size= Ns Ar size, as the reference writes it without its asterisks
+# The syntax of an entry such as `.It Ic scim_store Ar name path Op Cm size= Ns Ar size`, as in docs/directives.md without
+# asterisks.
 sub syntax {
     my ($line) = @_;
     my $open = $line =~ s/\bOp /[/g;
@@ -82,19 +88,22 @@ sub syntax {
 
 my $manual = slurp("$root/docs/nginx-scim.7");
 my %said = map { /^\.It Ic (\w+)/ ? ($1 => $_) : () } split /^(?=\.It|\.El)/m, $manual;
-is join(' ', sort keys %said), join(' ', sort keys %entry), 'the manual page has the same directives';
+is join(' ', sort keys %said), join(' ', sort keys %entry), 'the manual page has the directives of docs/directives.md';
 for my $name (sort keys %said) {
     my %line = $entry{$name} =~ /^(Syntax|Default): (.*)$/mg;
-    is syntax($said{$name} =~ /^\.It (.*)/), $line{Syntax} =~ tr/*//dr, "$name: its syntax";
+    is syntax($said{$name} =~ /^\.It (.*)/), $line{Syntax} =~ tr/*//dr,
+        "manual page: $name has the syntax of docs/directives.md";
     my ($default) = $line{Default} =~ /^$name (.*?);/;
-    is +($said{$name} =~ /^Default: (.*)\.$/m)[0], $default, "$name: its default";
+    is +($said{$name} =~ /^Default: (.*)\.$/m)[0], $default, "manual page: $name has the default of docs/directives.md";
 }
-is join(' ', $manual =~ /^\.It Li ([a-z-]+)$/mg), join(' ', sort keys %deviation), 'the manual page has the same deviations';
-is join(' ', sort $manual =~ /^\.It Va \$(\w+)$/mg), join(' ', sort keys %variable), 'and the same variables';
+is join(' ', $manual =~ /^\.It Li ([a-z-]+)$/mg), join(' ', sort keys %deviation),
+    'the manual page has the deviations of the source';
+is join(' ', sort $manual =~ /^\.It Va \$(\w+)$/mg), join(' ', sort keys %variable),
+    'the manual page has the variables of the source';
 SKIP: {
     my @pages = glob "$root/docs/*.[1-8]";
     grep -x "$_/mandoc", split /:/, $ENV{PATH} or skip 'no mandoc', scalar @pages;
-    is qx(mandoc -Tlint -Wwarning $_ 2>&1), '', "$_ is written as manual pages are" for @pages;
+    is qx(mandoc -Tlint -Wwarning $_ 2>&1), '', "mandoc -Tlint finds no error in $_" for @pages;
 }
 
 # --- examples

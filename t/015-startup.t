@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# nginx says at its start which version of the module runs, and at a reload what an operator may not expect: that a new module
-# file is not loaded, that a store has become smaller, and which stored values a changed schema hides.
+# nginx logs at its start the version of the module, and at a reload that a new module file is not loaded, that a store has
+# become smaller, and which stored values a changed schema hides.
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use Test::More;
 use Scim;
 
 my ($version) = do {
-    open my $f, '<', "$FindBin::Bin/../src/scim/version.h" or die "version.h: $!";
+    open my $f, '<', "$FindBin::Bin/../src/version.h" or die "version.h: $!";
     local $/;
     <$f> =~ /version\[\] = "(.*)"/;
 };
@@ -29,26 +29,27 @@ is +($t->run('', $ENV{TEST_SCIMCTL}, '--version'))[1], "scimctl $version\n", 'sc
 
 $t->reload(gone => 1);
 is lines(qr/scim: nginx-scim/), 1, 'a reload does not log the version again';
-is lines(qr/has changed since nginx started/), 0, 'a reload with the same file says nothing of it';
-is lines(qr/size= of store/), 0, 'a reload with the same size says nothing of it';
+is lines(qr/has changed since nginx started/), 0, 'a reload with the same module file logs nothing about it';
+is lines(qr/the size of store/), 0, 'a reload with the same size= logs nothing about it';
 
 $t->conf(undef, http => 'scim_store main %%DIR%%/store size=3m;');
 $t->reload(gone => 1);
-is lines(qr/\[warn\] .*scim: size= of store "main" is 3145728 bytes now and was 4194304/), 1, 'a reload with a smaller size= says so';
+is lines(qr/\[warn\] .*scim: the size of store "main" has been reduced from 4194304 to 3145728 bytes/), 1,
+    'a reload with a smaller size= logs a warning';
 $t->conf(undef, http => 'scim_store main %%DIR%%/store size=4m;');
 $t->reload(gone => 1);
-is lines(qr/size= of store/), 1, 'a reload with a larger size= says nothing of it';
+is lines(qr/the size of store/), 1, 'a reload with a larger size= logs nothing about it';
 
 File::Copy::copy($ENV{TEST_NGINX_MODULE}, "$t->{dir}/module.new") or die;
 rename "$t->{dir}/module.new", "$t->{dir}/module.so" or die;
 $t->reload(gone => 1);
-is lines(qr{\[error\] .*scim: "\Q$t->{dir}\E/module\.so" has changed since nginx started; a reload does not load it, so version \Q$version\E goes on: restart nginx or do a binary upgrade}),
-    1, 'a reload with another module file says that the old code runs on';
+is lines(qr{\[error\] .*scim: "\Q$t->{dir}\E/module\.so" has changed since nginx started; a reload does not load it and version \Q$version\E keeps running: restart nginx or do a binary upgrade}),
+    1, 'a reload with another module file logs that the old version continues';
 $t->upgrade;
 $t->reload(gone => 1);
-is lines(qr/has changed since nginx started/), 1, 'a binary upgrade loads the new file, and the next reload says nothing of it';
+is lines(qr/has changed since nginx started/), 1, 'a reload after a binary upgrade logs nothing about the module file';
 
-ok $t->quit, 'nginx ends';
+ok $t->quit, 'nginx ends before the next store';
 
 # --- a store that the workers cannot open
 
@@ -61,13 +62,13 @@ SKIP: {
     $t->conf(undef, main => "user nobody $group;", http => "scim_store main $store;");
     $t->start;
     ok $t->wait_log(qr{\[error\] .*scim: cannot open store "\Q$store\E": the user nobody cannot read and write "\Q$store\E", which belongs to root:root with mode 0700; run: chown nobody:$group "\Q$store\E"; its locations answer 503}),
-        'the error log names user, directory, owner, mode and the command that mends it';
+        'the error log names user, directory, owner, mode and the command that repairs it';
     my $r = $t->request(GET => '/scim/v2/Users');
-    is $r->{status}, 503, 'until then the answer is 503';
+    is $r->{status}, 503, 'GET is refused with 503 before the repair';
     my ($command) = $t->log =~ /run: (chown nobody:\S+ "[^"]+")/;
-    is +($t->run('', 'sh', '-c', $command))[0], 0, 'the command runs';
-    ok $t->wait_for(sub { $t->request(GET => '/scim/v2/Users')->{status} == 401 }), 'and the store is served after it';
-    ok $t->quit, 'nginx ends';
+    is +($t->run('', 'sh', '-c', $command))[0], 0, 'the command in the error log succeeds';
+    ok $t->wait_for(sub { $t->request(GET => '/scim/v2/Users')->{status} == 401 }), 'the store is served after the command';
+    ok $t->quit, 'nginx ends before the damaged store';
 }
 {
     my $store = "$t->{dir}/garbage";
@@ -75,8 +76,8 @@ SKIP: {
     $t->write_file('garbage/data.mdb', 'x' x 8192);
     $t->conf(undef, main => '', http => "scim_store main $store;");
     $t->start;
-    ok $t->wait_log(qr{\[error\] .*scim: cannot open store "\Q$store\E": its data\.mdb is no LMDB file, or damaged in its first pages \(MDB_INVALID.*\); restore a backup: scim-backup restore}),
-        'a data.mdb that is no LMDB file is named as such, and what to do';
+    ok $t->wait_log(qr{\[error\] .*scim: cannot open store "\Q$store\E": its data\.mdb is not an LMDB file, or its first pages are damaged \(MDB_INVALID.*\); restore a backup: scim-backup restore}),
+        'the error log names a data.mdb that is no LMDB file and what to do';
 }
 
 $t->finish;

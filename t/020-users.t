@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# A user lives as RFC 7644 says: created, read, replaced, deleted, each step with its status, headers and body; what a
-# client may not set is ignored, what is missing or of the wrong type is named.
+# The life of a user (RFC 7644 3.3 to 3.6): create, read, replace and delete with their status, headers and bodies. Read-only
+# attributes in a request are ignored; an error names the attribute that is missing or has the wrong type.
 
 use strict;
 use warnings;
@@ -14,8 +14,8 @@ my ($user, $enterprise) = ($Scim::Check::user_urn, $Scim::Check::enterprise_urn)
 my $t = Scim->new(http => 'scim_store main %%DIR%%/store;', server => 'location /scim/v2/ { scim main; }')->start;
 my $c = $t->client(token => $t->token($t->tenant('acme')));
 my $base = '/scim/v2/Users';
-ok $t->wait_for(sub { $c->request(GET => $base)->{status} == 200 }), 'a new store is served';
-is $c->request(GET => $base)->{json}{totalResults}, 0, 'and empty';
+ok $t->wait_for(sub { $c->request(GET => $base)->{status} == 200 }), 'GET of a list in a new store is answered with 200';
+is $c->request(GET => $base)->{json}{totalResults}, 0, 'a new store has no users';
 
 # --- create
 
@@ -26,53 +26,58 @@ my $ada = {
     $enterprise => { department => 'Engines', manager => { value => '0193-of-another-directory' } },
 };
 my $r = $c->request(POST => $base, json => $ada);
-is_user $r, 201, 'create';
+is_user $r, 201, 'POST of a complete user is answered with 201 and the user';
 my ($id, $path, $etag) = ($r->{json}{id}, "$base/$r->{json}{id}", $r->{headers}{etag});
 my $created = $r->{json}{meta}{created};
-is $r->{json}{meta}{location}, "http://localhost$path", 'its address';
-is $r->{json}{meta}{created}, $r->{json}{meta}{lastModified}, 'it is as old as its last change';
+is $r->{json}{meta}{location}, "http://localhost$path", 'meta.location is the URL of the new user';
+is $r->{json}{meta}{created}, $r->{json}{meta}{lastModified}, 'meta.created and meta.lastModified of a new user are equal';
 my %got = %{ $r->{json} };
 delete @got{qw(id meta)};
-is_deeply \%got, $ada, 'everything that was sent comes back';
-like $r->{body}, qr/^\{"schemas":\[/, 'schemas come first';
+is_deeply \%got, $ada, 'the answer to POST has every attribute that was sent';
+like $r->{body}, qr/^\{"schemas":\[/, '"schemas" is the first member of the answer to POST';
 
 my $read = $c->request(GET => $path);
-is_user $read, 200, 'read';
-is $read->{body}, $r->{body}, 'the same body';
-is $read->{headers}{etag}, $etag, 'and version';
+is_user $read, 200, 'GET of a user is answered with 200 and the user';
+is $read->{body}, $r->{body}, 'GET has the same body as the POST that created the user';
+is $read->{headers}{etag}, $etag, 'GET has the same ETag as the POST that created the user';
 $read = $c->request(HEAD => $path);
 is "$read->{status} $read->{headers}{etag} $read->{headers}{'content-length'} '$read->{body}'",
-    "200 $etag " . length($r->{body}) . " ''", 'HEAD says the same without a body';
+    "200 $etag " . length($r->{body}) . " ''", 'HEAD has the status, ETag and Content-Length of GET and no body';
 
 my $other = $c->request(POST => $base, json => { schemas => [$user], userName => 'bob' });
-is_user $other, 201, 'the least user';
-is_deeply [sort keys %{ $other->{json} }], [qw(active id meta schemas userName)], 'has no more than the server gives';
-is $other->{json}{active}, JSON::PP::true, 'active is true unless said otherwise';
-isnt $other->{json}{id}, $id, 'another id';
+is_user $other, 201, 'POST of a user with userName only is answered with 201';
+is_deeply [sort keys %{ $other->{json} }], [qw(active id meta schemas userName)],
+    'a user with userName only has active, id, meta and schemas besides';
+is $other->{json}{active}, JSON::PP::true, 'active is true in a user created without it';
+isnt $other->{json}{id}, $id, 'two users have different ids';
 is $c->request(POST => $base, json => { schemas => [$user], userName => 'off', active => JSON::PP::false })->{json}{active},
-    JSON::PP::false, 'an inactive user';
+    JSON::PP::false, 'active is false in a user created with active false';
 
-# --- what the server decides is ignored (S-56), unassigned values vanish (S-17..19)
+# --- read-only attributes in a request are ignored (RFC 7643 2.2, RFC 7644 3.3), unassigned ones are not stored (RFC 7643
+# 2.5)
 
 $r = $c->request(POST => $base, json => {
     schemas => [$user], userName => 'eve', id => $id, meta => { created => '2001-01-01T00:00:00Z', version => 'x' },
     groups => [{ value => 'g' }], nickName => undef, emails => [], name => {}, title => undef, password => 'secret',
     $enterprise => {} });
-is_user $r, 201, 'id, meta and groups in a body';
-isnt $r->{json}{id}, $id, 'id is ignored';
-isnt $r->{json}{meta}{created}, '2001-01-01T00:00:00Z', 'meta is ignored';
-is_deeply [sort keys %{ $r->{json} }], [qw(active id meta schemas userName)], 'groups, nulls, empty values and password too';
-is_deeply $r->{json}{schemas}, [$user], 'an empty extension is not listed';
-unlike $r->{body} . $c->request(GET => "$base/$r->{json}{id}")->{body}, qr/secret|assword/, 'a password never comes back';
+is_user $r, 201, 'POST with id, meta and groups in the body is answered with 201';
+isnt $r->{json}{id}, $id, 'POST ignores "id" in the body';
+isnt $r->{json}{meta}{created}, '2001-01-01T00:00:00Z', 'POST ignores "meta" in the body';
+is_deeply [sort keys %{ $r->{json} }], [qw(active id meta schemas userName)],
+    'groups, nulls, empty values and the password are not in the answer to POST';
+is_deeply $r->{json}{schemas}, [$user], '"schemas" does not list an extension whose object is empty';
+unlike $r->{body} . $c->request(GET => "$base/$r->{json}{id}")->{body}, qr/secret|assword/,
+    'no answer contains the password';
 $r = $c->request(POST => $base, json => { SCHEMAS => [uc $user], USERNAME => 'case', nAMe => { GIVENname => 'C' } });
-is_user $r, 201, 'names in any case';
-is_deeply $r->{json}{name}, { givenName => 'C' }, 'come back in the schema\'s';
+is_user $r, 201, 'POST with attribute names in another case is answered with 201';
+is_deeply $r->{json}{name}, { givenName => 'C' }, 'attribute names in the answer have the case of the schema';
 
 # --- refusals
 
-is_error $c->request(POST => $base, json => { schemas => [$user] }), 400, 'invalidValue', qr/userName/, 'no userName';
+is_error $c->request(POST => $base, json => { schemas => [$user] }), 400, 'invalidValue', qr/userName/,
+    'POST without userName is refused with 400';
 is_error $c->request(POST => $base, json => { schemas => [$user], userName => $_ }), 400, 'invalidValue', qr/userName/,
-    'userName is ' . (ref $_ || $_ // 'null') for undef, '', 5, [], {}, JSON::PP::true;
+    'POST is refused with 400 where userName is ' . (ref $_ || $_ // 'null') for undef, '', 5, [], {}, JSON::PP::true;
 my %wrong = (
     active => [5, qr/"active" must be true or false, not 5/],
     name => ['Ada', qr/"name" must be an object, not a string/],
@@ -85,53 +90,58 @@ my %wrong = (
     $enterprise => [[1], qr/"\Q$enterprise\E" must be an object, not an array/],
 );
 is_error $c->request(POST => $base, json => { schemas => [$user, $enterprise], userName => 'w', $_ => $wrong{$_}[0] }),
-    400, 'invalidValue', $wrong{$_}[1], "a wrong value of $_" for sort keys %wrong;
+    400, 'invalidValue', $wrong{$_}[1], "POST is refused with 400 where $_ has a wrong value" for sort keys %wrong;
 
 $r = $c->request(POST => $base, json => { schemas => [$user], userName => 'ADA' });
-is_error $r, 409, 'uniqueness', qr/userName "ADA" is taken by the User \Q$id\E /, 'a userName that is taken, in another case';
-is $c->request(GET => $base)->{json}{totalResults}, 5, 'nothing that was refused is there';
+is_error $r, 409, 'uniqueness', qr/userName "ADA" is taken by the User \Q$id\E /,
+    'POST with a userName that is taken, in another case, is refused with 409';
+is $c->request(GET => $base)->{json}{totalResults}, 5, 'refused requests have created no users';
 
 # --- replace
 
 my $new = { schemas => [$user], userName => 'ada2', title => 'Countess' };
 $r = $c->request(PUT => $path, json => $new);
-is_user $r, 200, 'replace';
+is_user $r, 200, 'PUT is answered with 200 and the user';
 %got = %{ $r->{json} };
-is $got{id}, $id, 'the id stays';
-is $got{meta}{created}, $created, 'created stays';
-cmp_ok $got{meta}{lastModified}, 'ge', $got{meta}{created}, 'lastModified moves';
-isnt $r->{headers}{etag}, $etag, 'and the version';
+is $got{id}, $id, 'PUT does not change id';
+is $got{meta}{created}, $created, 'PUT does not change meta.created';
+cmp_ok $got{meta}{lastModified}, 'ge', $got{meta}{created}, 'PUT does not move meta.lastModified back';
+isnt $r->{headers}{etag}, $etag, 'PUT changes the ETag';
 delete @got{qw(id meta)};
-is_deeply \%got, { %$new, active => JSON::PP::true }, 'what the body lacks is gone, the extension with its URN';
-is $c->request(GET => $path)->{body}, $r->{body}, 'read again';
+is_deeply \%got, { %$new, active => JSON::PP::true }, 'PUT removes what the body lacks, an extension and its URN included';
+is $c->request(GET => $path)->{body}, $r->{body}, 'GET after PUT has the same body as the answer to PUT';
 
 my $noop = $c->request(PUT => $path, json => $new);
-is $noop->{body}, $r->{body}, 'the same again changes nothing, lastModified included';
-is $noop->{headers}{etag}, $r->{headers}{etag}, 'nor the version';
+is $noop->{body}, $r->{body}, 'PUT of the same user again changes neither the user nor meta.lastModified';
+is $noop->{headers}{etag}, $r->{headers}{etag}, 'PUT of the same user again does not change the ETag';
 
 $c->request(PUT => $path, json => { %$new, active => JSON::PP::false });
-is $c->request(PUT => $path, json => $new)->{json}{active}, JSON::PP::false, 'a replace without active keeps it';
+is $c->request(PUT => $path, json => $new)->{json}{active}, JSON::PP::false, 'PUT without active does not change active';
 is_error $c->request(POST => $base, json => { schemas => [$user], userName => 'ada2' }), 409, 'uniqueness',
-    qr/taken by the inactive User \Q$id\E /, 'an inactive user is called so';
-is_user $c->request(POST => $base, json => { schemas => [$user], userName => 'ada' }), 201, 'the old userName is free';
+    qr/taken by the inactive User \Q$id\E /, 'a 409 says that the userName belongs to an inactive user';
+is_user $c->request(POST => $base, json => { schemas => [$user], userName => 'ada' }), 201,
+    'the userName that a PUT has replaced can be taken by another user';
 is_error $c->request(PUT => $path, json => { schemas => [$user], userName => 'bob' }), 409, 'uniqueness',
-    qr/userName "bob" is taken by the User \Q$other->{json}{id}\E /, 'a replace with a userName that is taken';
-is_user $c->request(PUT => $path, json => { schemas => [$user], userName => 'ADA2' }), 200, 'its own in another case';
+    qr/userName "bob" is taken by the User \Q$other->{json}{id}\E /,
+        'PUT with the userName of another user is refused with 409';
+is_user $c->request(PUT => $path, json => { schemas => [$user], userName => 'ADA2' }), 200,
+    'PUT with the own userName in another case is answered with 200';
 is_error $c->request(PUT => $path, json => { schemas => [$user], title => 'x' }), 400, 'invalidValue', qr/userName/,
-    'a replace without userName';
-is $c->request(GET => $path)->{json}{userName}, 'ADA2', 'and nothing changed';
+    'PUT without userName is refused with 400';
+is $c->request(GET => $path)->{json}{userName}, 'ADA2', 'refused PUTs do not change the user';
 
 # --- delete
 
 $r = $c->request(DELETE => $path);
-is "$r->{status} '$r->{body}'", "204 ''", 'delete';
-ok !exists $r->{headers}{'content-type'}, 'without a body';
+is "$r->{status} '$r->{body}'", "204 ''", 'DELETE is answered with 204 and no body';
+ok !exists $r->{headers}{'content-type'}, 'the answer to DELETE has no Content-Type';
 for my $method (qw(GET PUT DELETE)) {
     $r = $c->request($method => $path, $method eq 'PUT' ? (json => $new) : ());
-    is_error $r, 404, '', qr/there is no User with the id "\Q$id\E"/, "$method of what was deleted";
+    is_error $r, 404, '', qr/there is no User with the id "\Q$id\E"/, "$method of a deleted user is refused with 404";
 }
-is_user $c->request(POST => $base, json => $new), 201, 'its userName is free';
-is_error $c->request(PUT => "$base/$_", json => $new), 404, '', qr/there is no User with the id "\Q$_\E"/, "no PUT creates $_"
+is_user $c->request(POST => $base, json => $new), 201, 'the userName of a deleted user can be taken by another user';
+is_error $c->request(PUT => "$base/$_", json => $new), 404, '', qr/there is no User with the id "\Q$_\E"/,
+    "PUT to the unknown id $_ is refused with 404"
     for '01930000-0000-7000-8000-000000000000', 'bob', uc $id;
 
 $t->finish;

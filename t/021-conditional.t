@@ -1,6 +1,7 @@
 #!/usr/bin/perl
-# A resource's ETag is its version (RFC 7644 3.14): If-None-Match spares the body of what a client has, If-Match keeps it
-# from overwriting what it has not seen. Weak and strong tags compare alike.
+# The ETag of a resource is its version (RFC 7644 3.14). If-None-Match on a read avoids sending a version that the client
+# has; If-Match on a write refuses to overwrite a version that the client has not seen. Weak and strong tags are compared
+# alike.
 
 use strict;
 use warnings;
@@ -17,11 +18,11 @@ $t->start;
 
 my $base = '/scim/v2/Users';
 my $r = $c->request(POST => $base, json => { schemas => [$user], userName => 'ada', title => 'a' });
-is_user $r, 201, 'a user';
+is_user $r, 201, 'POST creates the user';
 my ($path, $old) = ("$base/$r->{json}{id}", $r->{headers}{etag});
 $r = $c->request(PUT => $path, json => { schemas => [$user], userName => 'ada', title => 'b' });
 my $etag = $r->{headers}{etag};
-isnt $etag, $old, 'a change makes another version';
+isnt $etag, $old, 'PUT changes the ETag';
 my ($opaque) = $etag =~ m{^W/(".*")$};
 
 sub conditional { my ($method, $name, $value, %o) = @_; return $c->request($method => $path, headers => { $name => $value }, %o) }
@@ -31,46 +32,58 @@ sub conditional { my ($method, $name, $value, %o) = @_; return $c->request($meth
 for my $has ($etag, $opaque, '*', "$old, $etag", "$etag, $old", "$old,$etag", "\"x\" , $opaque") {
     for my $method (qw(GET HEAD)) {
         my $r = conditional($method, 'If-None-Match', $has);
-        is "$r->{status} '$r->{body}' $r->{headers}{etag}", "304 '' $etag", "$method If-None-Match: $has";
-        ok !grep(exists $r->{headers}{$_}, qw(content-type content-length location)), 'has nothing else';
+        is "$r->{status} '$r->{body}' $r->{headers}{etag}", "304 '' $etag",
+            "$method with If-None-Match: $has is answered with 304 and the ETag";
+        ok !grep(exists $r->{headers}{$_}, qw(content-type content-length location)),
+            "the 304 to $method with If-None-Match: $has has no Content-Type, Content-Length and Location";
     }
 }
 for my $lacks ($old, '"x"', "\"x\", $old", 'W/""', substr($opaque, 0, -2) . '9"') {
-    is_user conditional('GET', 'If-None-Match', $lacks), 200, "GET If-None-Match: $lacks";
+    is_user conditional('GET', 'If-None-Match', $lacks), 200,
+        "GET with If-None-Match: $lacks is answered with 200 and the user";
 }
-is conditional('GET', 'If-None-Match', $etag)->{status}, 304, 'the version is of the resource,';
+is conditional('GET', 'If-None-Match', $etag)->{status}, 304,
+    'GET with If-None-Match and the current ETag is answered with 304';
 is $c->request(GET => "$path?attributes=title", headers => { 'If-None-Match' => $etag })->{status}, 304,
-    'not of what is shown of it';
-is $c->request(GET => "$path?attributes=title")->{headers}{etag}, $etag, 'with attributes';
+    'GET with "attributes" and If-None-Match with the current ETag is answered with 304';
+is $c->request(GET => "$path?attributes=title")->{headers}{etag}, $etag,
+    'GET with "attributes" has the ETag of the whole resource';
 is_error $c->request(GET => "$base/01930000-0000-7000-8000-000000000000", headers => { 'If-None-Match' => '*' }), 404, '',
-    qr/there is no User/, 'what is not there is 404, whatever the condition';
-is $c->request(GET => $base, headers => { 'If-None-Match' => '*' })->{status}, 200, 'a list has no version';
-is_user conditional('GET', 'If-Modified-Since', 'Sat, 01 Jan 2050 00:00:00 GMT'), 200, 'If-Modified-Since is not looked at';
+    qr/there is no User/, 'GET of an unknown id with If-None-Match: * is refused with 404';
+is $c->request(GET => $base, headers => { 'If-None-Match' => '*' })->{status}, 200,
+    'GET of a list with If-None-Match: * is answered with 200';
+is_user conditional('GET', 'If-Modified-Since', 'Sat, 01 Jan 2050 00:00:00 GMT'), 200, 'GET ignores If-Modified-Since';
 
 # --- If-Match on a read (RFC 9110 13.1.1)
 
 for my $method (qw(GET HEAD)) {
     for my $stale ($old, '"x"', "$old, \"x\"") {
         $r = conditional($method, 'If-Match', $stale);
-        is "$r->{status} " . ($r->{headers}{etag} // 'no ETag'), '412 no ETag', "$method If-Match: $stale";
+        is "$r->{status} " . ($r->{headers}{etag} // 'no ETag'), '412 no ETag',
+            "$method with the stale If-Match: $stale is refused with 412 and no ETag";
     }
-    is conditional($method, 'If-Match', $_)->{status}, 200, "$method If-Match: $_" for $etag, $opaque, '*', "$old, $etag";
+    is conditional($method, 'If-Match', $_)->{status}, 200, "$method with If-Match: $_ is answered with 200"
+        for $etag, $opaque, '*', "$old, $etag";
 }
-is_error conditional('GET', 'If-Match', $old), 412, '', qr/If-Match is .*, but the version is \Q$etag\E now; read it again/, 'its detail';
+is_error conditional('GET', 'If-Match', $old), 412, '',
+    qr/If-Match is .*, but the current ETag is \Q$etag\E; read the resource again/,
+    'the 412 to GET names both versions';
 is $c->request(GET => $path, headers => ['If-Match' => $old, 'If-None-Match' => $etag])->{status}, 412,
-    'If-Match is evaluated before If-None-Match (RFC 9110 13.2.2)';
-is $c->request(GET => $path, headers => ['If-Match' => $etag, 'If-None-Match' => $etag])->{status}, 304, 'and both count';
+    'GET with a stale If-Match and a matching If-None-Match is refused with 412 (RFC 9110 13.2.2)';
+is $c->request(GET => $path, headers => ['If-Match' => $etag, 'If-None-Match' => $etag])->{status}, 304,
+    'GET with a matching If-Match and a matching If-None-Match is answered with 304';
 is_error $c->request(GET => "$base/01930000-0000-7000-8000-000000000000", headers => { 'If-Match' => '"x"' }), 404, '',
-    qr/there is no User/, 'If-Match on what is not there';
+    qr/there is no User/, 'GET of an unknown id with If-Match is refused with 404';
 for my $case ([GET => $base], [GET => "$base?count=1000"], [GET => '/scim/v2/Schemas'], [POST => "$base/.search", json => { schemas => ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'] }],
     [POST => $base, json => { schemas => [$user], userName => 'conditional' }]) {
     my ($method, $at, @body) = @$case;
-    is_error $c->request($method => $at, @body, headers => { 'If-Match' => $etag }), 412, '', qr/this address has no version/,
-        "$method $at has no ETag that If-Match could list";
-    like $c->request($method => $at, @body, headers => { 'If-Match' => '*' })->{status}, qr/^20[01]$/, 'but "*" holds';
+    is_error $c->request($method => $at, @body, headers => { 'If-Match' => $etag }), 412, '', qr/this endpoint has no ETag/,
+        "$method $at with If-Match and an ETag is refused with 412";
+    like $c->request($method => $at, @body, headers => { 'If-Match' => '*' })->{status}, qr/^20[01]$/,
+        "$method $at with If-Match: * succeeds";
 }
 
-# --- what is no list of tags
+# --- malformed lists of tags
 
 for my $name ('If-Match', 'If-None-Match') {
     for my $bad ('', ' ', ',', ' , ,', '"', '"x', 'W/"', 'W/', 'W/"x"y', '"x" "y"', "*, $etag", "$etag, *", '"x"*', "x\"") {
@@ -78,13 +91,15 @@ for my $name ('If-Match', 'If-None-Match') {
         for my $case ([GET => $path], [PUT => $path, json => { schemas => [$user], userName => 'ada', title => 'lost' }], [DELETE => $path], [GET => $base]) {
             my ($method, $at, @body) = @$case;
             is_error $c->request($method => $at, @body, headers => { $name => $bad }), 400, '', qr/$name $why; expected \* or a list of ETags/,
-                "$method $at with $name: $bad";
+                "$method $at with the malformed $name: $bad is refused with 400";
         }
     }
 }
-is conditional('GET', 'If-None-Match', ", $etag,,")->{status}, 304, 'empty elements of a list are ignored (RFC 9110 5.6.1)';
-is conditional('GET', 'If-None-Match', '"x,' . ($opaque =~ tr/"//dr) . ',y"')->{status}, 200, 'a comma in a tag separates nothing';
-is $c->request(GET => $path)->{headers}{etag}, $etag, 'nothing of this was written';
+is conditional('GET', 'If-None-Match', ", $etag,,")->{status}, 304,
+    'If-None-Match may have empty list elements (RFC 9110 5.6.1)';
+is conditional('GET', 'If-None-Match', '"x,' . ($opaque =~ tr/"//dr) . ',y"')->{status}, 200,
+    'a comma inside a tag of If-None-Match does not separate tags';
+is $c->request(GET => $path)->{headers}{etag}, $etag, 'requests with malformed conditions do not change the user';
 
 # --- If-Match on writes
 
@@ -92,28 +107,33 @@ sub put { my ($name, $value, $title) = @_;
     return conditional('PUT', $name, $value, json => { schemas => [$user], userName => 'ada', title => $title }) }
 
 for my $stale ($old, '"x"', "$old, \"x\"") {
-    is_error put('If-Match', $stale, 'lost'), 412, '', qr/If-Match is .*, but the version is \Q$etag\E now; read it again/,
-        "PUT If-Match: $stale";
-    is_error conditional('DELETE', 'If-Match', $stale), 412, '', qr/If-Match is /, "DELETE If-Match: $stale";
+    is_error put('If-Match', $stale, 'lost'), 412, '',
+        qr/If-Match is .*, but the current ETag is \Q$etag\E; read the resource again/,
+        "PUT with the stale If-Match: $stale is refused with 412";
+    is_error conditional('DELETE', 'If-Match', $stale), 412, '', qr/If-Match is /,
+        "DELETE with the stale If-Match: $stale is refused with 412";
 }
 for my $has (qw(* etag opaque list)) {
     my $value = { '*' => '*', etag => $etag, opaque => $opaque, list => "$old, $etag" }->{$has};
     $r = put('If-Match', $value, "title $has");
-    is_user $r, 200, "PUT If-Match: $value";
-    is $r->{json}{title}, "title $has", 'writes';
+    is_user $r, 200, "PUT with If-Match: $value is answered with 200";
+    is $r->{json}{title}, "title $has", "PUT with If-Match: $value changes the user";
     $etag = $r->{headers}{etag};
     ($opaque) = $etag =~ m{^W/(".*")$};
 }
-is_error put('If-None-Match', $_, 'lost'), 412, '', qr/If-None-Match is .*, and the version is/, "PUT If-None-Match: $_"
+is_error put('If-None-Match', $_, 'lost'), 412, '', qr/If-None-Match is .*, and the version is/,
+    "PUT with the matching If-None-Match: $_ is refused with 412"
     for '*', $etag;
 $r = put('If-None-Match', $old, 'with another');
-is_user $r, 200, 'PUT If-None-Match with another version';
-is $c->request(GET => $path)->{json}{title}, 'with another', 'nothing that was refused was written';
-is put('If-Match', $etag, 'with another')->{status}, 412, 'a stale version is refused even if nothing would change';
+is_user $r, 200, 'PUT with If-None-Match and another ETag is answered with 200';
+is $c->request(GET => $path)->{json}{title}, 'with another', 'refused PUTs do not change the user';
+is put('If-Match', $etag, 'with another')->{status}, 412,
+    'PUT with a stale If-Match is refused with 412 even if it would change nothing';
 is_error $c->request(PUT => "$base/01930000-0000-7000-8000-000000000000", headers => { 'If-Match' => '*' },
-    json => { schemas => [$user], userName => 'x' }), 404, '', qr/there is no User/, 'If-Match: * on what is not there';
+    json => { schemas => [$user], userName => 'x' }), 404, '', qr/there is no User/,
+        'PUT to an unknown id with If-Match: * is refused with 404';
 
-# --- of two writers that have seen the same version, one writes
+# --- of several writers with the same version, one succeeds
 
 $etag = $r->{headers}{etag};
 my $token = $c->{token};
@@ -123,8 +143,10 @@ my @status = map $_->{status}, $t->concurrently(4, 16, sub {
         json => { schemas => [$user], userName => 'ada', title => "writer $i" });
     return { status => $r->{status} };
 });
-is join(' ', sort @status), join(' ', 200, (412) x 15), 'sixteen writers with one version';
+is join(' ', sort @status), join(' ', 200, (412) x 15),
+    'of 16 concurrent PUTs with the same If-Match one succeeds and 15 are refused with 412';
 
-is conditional('DELETE', 'If-Match', $c->request(GET => $path)->{headers}{etag})->{status}, 204, 'DELETE If-Match';
+is conditional('DELETE', 'If-Match', $c->request(GET => $path)->{headers}{etag})->{status}, 204,
+    'DELETE with the current ETag in If-Match is answered with 204';
 
 $t->finish;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# attributes and excludedAttributes cut what is shown (RFC 7644 3.9), on every answer with a resource, and never id and
-# schemas.
+# attributes and excludedAttributes select the attributes in every response with a resource (RFC 7644 3.9); id and schemas
+# are always returned.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ my $ada = {
     $enterprise => { department => 'Engines', division => 'North' },
 };
 my $r = $c->request(POST => $base, json => $ada);
-is_user $r, 201, 'a user';
+is_user $r, 201, 'POST creates the user';
 my ($id, $whole) = ($r->{json}{id}, $r->{json});
 my $path = "$base/$id";
 
@@ -66,33 +66,37 @@ my @cases = (
 for my $case (@cases) {
     my ($query, $expected) = @$case;
     $r = $c->request(GET => "$path?$query");
-    is $r->{status}, 200, $query;
-    is_deeply $r->{json}, $expected, 'shows what was asked for' or diag $r->{body};
-    is_deeply $c->request(GET => "$base?$query")->{json}{Resources}, [$expected], 'in a list too';
+    is $r->{status}, 200, "GET of a user with $query is answered with 200";
+    is_deeply $r->{json}, $expected, "GET of a user with $query returns the selected attributes" or diag $r->{body};
+    is_deeply $c->request(GET => "$base?$query")->{json}{Resources}, [$expected],
+        "GET of a list with $query returns the selected attributes";
 }
 
-# --- schemas tell what the resource has, not what is shown; an extension that is all cut leaves no empty object
+# --- "schemas" lists the schemas of the resource, not of the selection; an extension without selected attributes is left out
 
 unlike $c->request(GET => "$path?excludedAttributes=$enterprise:department,$enterprise:division")->{body}, qr/\{\}/,
-    'no empty objects';
+    'an extension whose attributes are all excluded is not returned as an empty object';
 
 # --- writes
 
 my $put = { %$ada, title => 'Lady' };
-is_deeply $c->request(PUT => "$path?attributes=title", json => $put)->{json}, of(1, title => 'Lady'), 'PUT with attributes';
+is_deeply $c->request(PUT => "$path?attributes=title", json => $put)->{json}, of(1, title => 'Lady'),
+    'PUT with "attributes" returns the selected attributes';
 $r = $c->request(POST => "$base?excludedAttributes=meta,active", json => { schemas => [$user], userName => 'bob' });
-is $r->{status}, 201, 'POST with excludedAttributes';
-is_deeply $r->{json}, { schemas => [$user], id => $r->{json}{id}, userName => 'bob' }, 'cuts';
-is $r->{headers}{location}, "http://localhost$base/$r->{json}{id}", 'Location stays';
-like $r->{headers}{etag}, qr{^W/"}, 'ETag stays';
+is $r->{status}, 201, 'POST with "excludedAttributes" is answered with 201';
+is_deeply $r->{json}, { schemas => [$user], id => $r->{json}{id}, userName => 'bob' },
+    'POST with "excludedAttributes" returns the other attributes';
+is $r->{headers}{location}, "http://localhost$base/$r->{json}{id}", 'POST with "excludedAttributes" has a Location header';
+like $r->{headers}{etag}, qr{^W/"}, 'POST with "excludedAttributes" has an ETag header';
 
 # --- both
 
 for my $case ([GET => $path], [GET => $base], [PUT => $path, $put], [POST => $base, { schemas => [$user], userName => 'c' }]) {
     my ($method, $to, $json) = @$case;
     is_error $c->request($method => "$to?attributes=title&excludedAttributes=name", $json ? (json => $json) : ()), 400,
-        'invalidValue', qr/"attributes" and "excludedAttributes" exclude each other/, "$method $to with both";
+        'invalidValue', qr/"attributes" and "excludedAttributes" exclude each other/,
+            "$method $to with both parameters is refused with 400";
 }
-is $c->request(GET => $base)->{json}{totalResults}, 2, 'and nothing was made of it';
+is $c->request(GET => $base)->{json}{totalResults}, 2, 'refused requests with both parameters have created no users';
 
 $t->finish;

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Lists page as RFC 7644 3.4.2.4 says, whichever thread makes them: every user is on exactly one page.
+# Lists are paged as RFC 7644 3.4.2.4 says, on the event loop and on a thread: every user is on exactly one page.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ my $base = '/scim/v2/Users';
 sub list { my ($query, @rest) = @_; return is_list($c, length $query ? "$base?$query" : $base, @rest) }
 sub ids { return [map $_->{id}, @{ $_[0]{Resources} }] }
 
-list '', 0, 0, 'an empty directory';
+list '', 0, 0, 'a list of an empty directory is empty';
 
 my $count = 2103;
 my @made = $t->concurrently(8, $count, sub {
@@ -32,36 +32,41 @@ my @made = $t->concurrently(8, $count, sub {
         emails => [{ value => $i < 250 ? 'team@x.com' : "$i\@x.com" }] });
     return { status => $r->{status}, id => $r->{json}{id} };
 });
-is scalar(grep $_->{status} == 201, @made), $count, 'users';
+is scalar(grep $_->{status} == 201, @made), $count, "$count users are created";
 my @ids = sort map $_->{id}, @made;
 
-# --- startIndex and count (S-93..97)
+# --- startIndex and count (RFC 7644 3.4.2.4)
 
-my $first = list '', $count, 100, 'without count: a hundred';
-is_deeply ids($first), [@ids[0 .. 99]], 'in the order of their ids';
-is $first->{startIndex}, 1, 'from the first';
-is list("startIndex=$_", $count, 100)->{startIndex}, 1, 'is the first' for qw(1 0 -5 -99999999999999999999);
-is_deeply ids(list 'startIndex=3&count=2', $count, 2), [@ids[2, 3]], 'the third and fourth';
-is list('startIndex=3&count=2', $count, 2)->{startIndex}, 3, 'says where it begins';
+my $first = list '', $count, 100, 'a list without count has 100 resources';
+is_deeply ids($first), [@ids[0 .. 99]], 'a list without startIndex has the first 100 users in the order of their ids';
+is $first->{startIndex}, 1, 'a list without startIndex has startIndex 1';
+is list("startIndex=$_", $count, 100)->{startIndex}, 1, "startIndex=$_ is taken as 1" for qw(1 0 -5 -99999999999999999999);
+is_deeply ids(list 'startIndex=3&count=2', $count, 2), [@ids[2, 3]],
+    'startIndex=3&count=2 returns the third and the fourth user';
+is list('startIndex=3&count=2', $count, 2)->{startIndex}, 3, 'the answer to startIndex=3 has startIndex 3';
 list "count=$_", $count, 0 for qw(0 -1 -99999999999999999999);
-is list("startIndex=$count&count=10", $count, 1)->{Resources}[0]{id}, $ids[-1], 'the last';
+is list("startIndex=$count&count=10", $count, 1)->{Resources}[0]{id}, $ids[-1],
+    'startIndex at the total returns the last user';
 list $_, $count, 0 for 'startIndex=' . ($count + 1), 'startIndex=99999999999999999999&count=5';
 list "count=$_", $count, 1000 for qw(1000 1001 99999999999999999999);
-is_list $c, "/small/Users$_", $count, 7, "scim_max_results 7 with '$_'" for '', '?count=8', '?count=1000';
-is_list $c, '/small/Users?count=3', $count, 3, 'and less';
+is_list $c, "/small/Users$_", $count, 7, "scim_max_results 7 limits a list with '$_' to 7 resources"
+    for '', '?count=8', '?count=1000';
+is_list $c, '/small/Users?count=3', $count, 3, 'count=3 below scim_max_results 7 returns 3 resources';
 list 'STARTINDEX=2&Count=1', $count, 1;
 list 'startIndex&count=&count=2', $count, 2;
 is_error $c->request(GET => "$base?$_"), 400, 'invalidValue', qr/query parameter "(?:startIndex|count)" is ".*", expected an integer/,
-    $_ for qw(startIndex=one count=1.5 count=+ count=1e3 count=0x10 count=%2B5);
+    "GET with $_ is refused with 400" for qw(startIndex=one count=1.5 count=+ count=1e3 count=0x10 count=%2B5);
 
 # --- the same pages from the event loop and from the pool
 
 my @paged;
 push @paged, @{ ids($c->request(GET => "$base?startIndex=$_&count=150")->{json}) } for map 1 + 150 * $_, 0 .. 13;
-is_deeply [@paged, @{ ids($c->request(GET => "$base?startIndex=2101")->{json}) }], \@ids, 'pages of 150';
+is_deeply [@paged, @{ ids($c->request(GET => "$base?startIndex=2101")->{json}) }], \@ids,
+    'pages of 150 return every user once, in the order of ids';
 
-# How often the worker's other threads have gone to sleep: the number rises when one of them has had something to do.
-sub naps {
+# The voluntary context switches of the worker's threads other than the event loop: the sum rises when one of them has
+# worked.
+sub thread_switches {
     my ($worker) = $t->workers;
     $t->threads_sleep($worker);
     my $sum = 0;
@@ -71,38 +76,46 @@ sub naps {
     }
     return $sum;
 }
-my $before = naps();
+my $before = thread_switches();
 list $_, $count, 100 for ('startIndex=2000') x 5;
 list 'count=200', $count, 200;
-is naps(), $before, 'short reads are answered on the event loop';
+is thread_switches(), $before, 'lists of up to 200 resources within the first 2000 are made on the event loop';
 list 'count=201', $count, 201;
-ok $t->wait_for(sub { naps() > $before }, 10), 'a page of more than 200 is made by the pool';
-$before = naps();
-is_deeply ids(list 'startIndex=2001&count=2', $count, 2), [@ids[2000, 2001]], 'a page behind the 2000th';
-ok $t->wait_for(sub { naps() > $before }, 10), 'is made by the pool';
-is_deeply ids(list 'count=1000', $count, 1000), [@ids[0 .. 999]], 'a thousand';
-is_deeply ids(list 'startIndex=1501&count=1000', $count, 603), [@ids[1500 .. $#ids]], 'and the rest';
+ok $t->wait_for(sub { thread_switches() > $before }, 10), 'a list of more than 200 resources is made on a thread';
+$before = thread_switches();
+is_deeply ids(list 'startIndex=2001&count=2', $count, 2), [@ids[2000, 2001]],
+    'startIndex=2001&count=2 returns the users 2001 and 2002';
+ok $t->wait_for(sub { thread_switches() > $before }, 10),
+    'a list that begins behind the 2000th resource is made on a thread';
+is_deeply ids(list 'count=1000', $count, 1000), [@ids[0 .. 999]], 'count=1000 returns the first 1000 users';
+is_deeply ids(list 'startIndex=1501&count=1000', $count, 603), [@ids[1500 .. $#ids]],
+    'startIndex=1501&count=1000 returns the remaining 603 users';
 my $long = list('count=201&startIndex=5', $count, 201)->{Resources}[0];
-is_deeply $long, list('count=1&startIndex=5', $count, 1)->{Resources}[0], 'the same resource either way';
-is_deeply $long, $c->request(GET => "$base/$long->{id}")->{json}, 'as when it is read alone';
+is_deeply $long, list('count=1&startIndex=5', $count, 1)->{Resources}[0],
+    'a list made on a thread has the same resource as one made on the event loop';
+is_deeply $long, $c->request(GET => "$base/$long->{id}")->{json},
+    'a list made on a thread has the same resource as a GET of it';
 is_error $c->request(GET => "$base?count=500&attributes=id&excludedAttributes=id"), 400, 'invalidValue', qr/exclude each other/,
-    'a long read that is refused';
-list 'filter=emails.value+eq+"team@x.com"', 250, 100, 'a filter that finds many: a page';
-list 'filter=emails.value+eq+"team@x.com"&startIndex=241', 250, 10, 'its last page';
-list 'filter=emails.value+eq+"team@x.com"&count=250', 250, 250, 'a long read with a filter';
-list 'filter=userName+eq+"user5"&count=0', 1, 0, 'how many there are, and no more';
+    'a list with both projections that would be made on a thread is refused with 400';
+list 'filter=emails.value+eq+"team@x.com"', 250, 100, 'a filter that matches 250 users returns the first 100';
+list 'filter=emails.value+eq+"team@x.com"&startIndex=241', 250, 10,
+    'a filter that matches 250 users returns 10 from startIndex=241';
+list 'filter=emails.value+eq+"team@x.com"&count=250', 250, 250, 'a filter that matches 250 users returns all with count=250';
+list 'filter=userName+eq+"user5"&count=0', 1, 0, 'a filter with count=0 returns totalResults and no resources';
 
 my @many = $t->concurrently(12, 48, sub {
     my ($i, $client) = @_;
     my $r = $client->request(GET => "$base?count=300&attributes=userName&startIndex=" . ($i + 1), token => $token);
     return { first => $r->{json}{Resources}[0]{id}, items => scalar @{ $r->{json}{Resources} } };
 });
-is_deeply \@many, [map +{ first => $ids[$_], items => 300 }, 0 .. 47], 'many long reads at once';
+is_deeply \@many, [map +{ first => $ids[$_], items => 300 }, 0 .. 47],
+    '48 concurrent lists of 300 resources return their pages';
 for (1 .. 5) {
     my $gone = $t->client(token => $token);
     $gone->send(GET => "$base?count=1000");
     $gone->close;
 }
-is_deeply ids(list 'count=201', $count, 201), [@ids[0 .. 200]], 'clients that left before their page was ready do no harm';
+is_deeply ids(list 'count=201', $count, 201), [@ids[0 .. 200]],
+    'lists are served after clients have disconnected before their page was ready';
 
 $t->finish;

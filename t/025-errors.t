@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Whatever goes wrong in a SCIM location, the answer is a SCIM Error (RFC 7644 3.12) with one sentence and the request id:
-# what this server refuses, what nginx refuses by its own rules, and what cannot be served at all.
+# Every error in a SCIM location is a SCIM Error (RFC 7644 3.12) with one sentence and the request id: errors of the module,
+# errors of nginx itself, and 503 for a store that cannot be opened.
 
 use strict;
 use warnings;
@@ -51,14 +51,15 @@ mkdir "$t->{dir}/broken";
 $t->write_file('broken/data.mdb', 'x' x 100_000);
 $t->start;
 my $base = '/scim/v2/Users';
-my $nobody = "$base/01930000-0000-7000-8000-000000000000";
+my $unknown_user = "$base/01930000-0000-7000-8000-000000000000";
 my $bob = { schemas => [$user], userName => 'bob' };
-is_user $c->request(POST => $base, json => $bob), 201, 'a user';
+is_user $c->request(POST => $base, json => $bob), 201, 'POST creates the user';
 
 # --- bodies
 
 sub post { return $c->request(POST => $base, @_) }
-is_error post(body => $_->[0]), 400, 'invalidSyntax', $_->[1], 'body: ' . substr $_->[0], 0, 30 for (
+is_error post(body => $_->[0]), 400, 'invalidSyntax', $_->[1],
+    'POST is refused with 400 for the body: ' . substr $_->[0], 0, 30 for (
     ['', qr/the request has no body; a JSON object was expected/],
     ['  ', qr/has no body/],
     ['[]', qr/must be a JSON object, which begins with \{; this one begins with "\["/],
@@ -74,46 +75,60 @@ is_error post(body => $_->[0]), 400, 'invalidSyntax', $_->[1], 'body: ' . substr
     ['{"a":' . '[' x 16 . ']' x 16 . '}', qr/nested deeper than scim_max_json_depth \(16\) allows/],
     ['{"schemas":["urn:scim:schemas:core:1.0"],"userName":"x"}', qr/is SCIM 1\.1; this server speaks SCIM 2\.0/],
     ['{"schemas":[7],"userName":"x"}', qr/"schemas" must contain strings/]);
-is_error post(body => '{"schemas":["' . $user . '"]}'), 400, 'invalidValue', qr/"userName" is required and has no value/, 'required';
-is_error post(json => $bob), 409, 'uniqueness', qr/userName "bob" is taken/, 'a conflict';
+is_error post(body => '{"schemas":["' . $user . '"]}'), 400, 'invalidValue', qr/"userName" is required and has no value/,
+    'POST without userName is refused with 400';
+is_error post(json => $bob), 409, 'uniqueness', qr/userName "bob" is taken/,
+    'POST with a userName that is taken is refused with 409';
 is_error post(json => $bob, headers => { 'Content-Type' => $_ }), 415, '',
-    qr{the body is "\Q$_\E"; send Content-Type: application/scim\+json}, $_ for qw(text/plain application/xml multipart/form-data);
+    qr{the body is "\Q$_\E"; send Content-Type: application/scim\+json}, "POST with Content-Type: $_ is refused with 415"
+        for qw(text/plain application/xml multipart/form-data);
 is_error $c->request($_->[0] => "$base$_->[1]", body => "\x1f\x8b\x08", headers => { 'Content-Encoding' => $_->[2] }), 415, '',
-    qr/the body is encoded as "$_->[2]"; send it without Content-Encoding/, "$_->[0] $base$_->[1] with $_->[2]"
-    for [POST => '', 'gzip'], [PATCH => $nobody =~ s/^$base//r, 'br'], [POST => '/.search', 'deflate'];
+    qr/the body is encoded as "$_->[2]"; send it without Content-Encoding/,
+        "$_->[0] $base$_->[1] with Content-Encoding: $_->[2] is refused with 415"
+    for [POST => '', 'gzip'], [PATCH => $unknown_user =~ s/^$base//r, 'br'], [POST => '/.search', 'deflate'];
 my $n = 0;
-is_user post(json => { %$bob, userName => 'identity' }, headers => { 'Content-Encoding' => 'Identity' }), 201, 'no encoding by its name';
-is_user post(json => { %$bob, userName => 'type' . $n++ }, headers => { 'Content-Type' => $_ }), 201, "Content-Type: $_"
+is_user post(json => { %$bob, userName => 'identity' }, headers => { 'Content-Encoding' => 'Identity' }), 201,
+    'POST with Content-Encoding: Identity is answered with 201';
+is_user post(json => { %$bob, userName => 'type' . $n++ }, headers => { 'Content-Type' => $_ }), 201,
+    "POST with Content-Type: '$_' is answered with 201"
     for 'application/json', 'Application/SCIM+json; charset=utf-8', 'application/json;charset=UTF-8', '';
-is_user post(json => { %$bob, userName => 'set' }, headers => { 'X-HTTP-Method-Override' => 'DELETE' }), 201, 'no method override';
+is_user post(json => { %$bob, userName => 'set' }, headers => { 'X-HTTP-Method-Override' => 'DELETE' }), 201,
+    'POST ignores X-HTTP-Method-Override';
 
 # --- addresses
 
-is_error $c->request(GET => "/scim/v2/$_->[0]"), 404, '', $_->[1], "GET $_->[0]" for (
+is_error $c->request(GET => "/scim/v2/$_->[0]"), 404, '', $_->[1], "GET $_->[0] is refused with 404" for (
     ['Users/bob', qr/there is no User with the id "bob"/], ['users', qr/no endpoint "\/users": did you mean "\/Users"\?/],
     ['User', qr/did you mean "\/Users"\?/], ['Userz', qr/no endpoint "\/Userz".*\/ResourceTypes lists/],
     ['Users.search', qr/a slash is missing in "\/Users\.search": did you mean "\/Users\/\.search"\?/],
     ['v2Users', qr/a slash is missing .* did you mean "\/v2\/Users"\?/], ['Users/a/b', qr/nothing below "\/Users\/a"/],
-    ['Schemas/nope', qr/no schema "nope" here/], ['x/Users', qr/part of the base URL .* twice: did you mean "\/Users"\?/], ['%3Cscript%3E', qr/"\/<script>"/]);
-is_error $c->request(GET => '/scim/v2/v1/Users'), 400, 'invalidVers', qr/version "v1" of the protocol is not served/, 'a version';
-is $c->request(GET => "/scim/v2/$_")->{status}, 200, $_ for 'v2/Users', '/Users/', 'Users?filter=userName+eq+"bob"';
-is $c->request(GET => '/re/x/scim/Users')->{status}, 200, 'a regular expression with scim_base_url';
-is_error $c->request(GET => '/re/x/Users'), 404, '', qr{not below "/re/x/scim", the path of this server's SCIM base URL}, 'beside it';
-is_error $c->request($_->[0] => "/scim/v2/$_->[1]"), 501, '', $_->[2], "$_->[0] $_->[1]" for (
+    ['Schemas/nope', qr/no schema "nope"; \/Schemas lists/], ['x/Users', qr/part of the base URL .* twice: did you mean "\/Users"\?/], ['%3Cscript%3E', qr/"\/<script>"/]);
+is_error $c->request(GET => '/scim/v2/v1/Users'), 400, 'invalidVers', qr/version "v1" of the protocol is not supported/,
+    'GET v1/Users below the base URL is refused with 400 invalidVers';
+is $c->request(GET => "/scim/v2/$_")->{status}, 200, "GET $_ below the base URL is answered with 200"
+    for 'v2/Users', '/Users/', 'Users?filter=userName+eq+"bob"';
+is $c->request(GET => '/re/x/scim/Users')->{status}, 200,
+    'a regular expression location with scim_base_url serves its base URL';
+is_error $c->request(GET => '/re/x/Users'), 404, '', qr{not below "/re/x/scim", the path of this server's SCIM base URL},
+    'a path outside scim_base_url in a regular expression location is refused with 404';
+is_error $c->request($_->[0] => "/scim/v2/$_->[1]"), 501, '', $_->[2], "$_->[0] $_->[1] is refused with 501" for (
     [GET => 'Me', qr/\/Me is not supported/], [POST => 'Bulk', qr/\/Bulk is not supported/]);
-for my $case ([$base, 'GET, HEAD, POST', qw(PUT DELETE OPTIONS PROPFIND FOO)], [$nobody, 'GET, HEAD, PUT, PATCH, DELETE', qw(POST COPY)]) {
+for my $case ([$base, 'GET, HEAD, POST', qw(PUT DELETE OPTIONS PROPFIND FOO)], [$unknown_user,
+    'GET, HEAD, PUT, PATCH, DELETE', qw(POST COPY)]) {
     my ($path, $allow, @methods) = @$case;
     for my $method (@methods) {
         my $r = $c->request($method => $path);
-        is_error $r, 405, '', qr/ is not possible here; this address takes \Q$allow\E/, "$method $path";
-        is $r->{headers}{allow}, $allow, 'Allow';
+        is_error $r, 405, '', qr/ is not allowed; this endpoint supports \Q$allow\E/, "$method $path is refused with 405";
+        is $r->{headers}{allow}, $allow, "the 405 to $method $path has the Allow header $allow";
     }
 }
-my $r = $c->request(HEAD => $nobody);
-is "$r->{status} $r->{headers}{'content-type'} '$r->{body}'", "404 application/scim+json ''", 'HEAD of what is not there';
-is $r->{headers}{'content-length'}, length $c->request(GET => $nobody)->{body}, 'is as long as GET';
+my $r = $c->request(HEAD => $unknown_user);
+is "$r->{status} $r->{headers}{'content-type'} '$r->{body}'", "404 application/scim+json ''",
+    'HEAD of an unknown id is refused with 404 and no body';
+is $r->{headers}{'content-length'}, length $c->request(GET => $unknown_user)->{body},
+    'HEAD of an unknown id has the Content-Length of GET';
 
-# --- the host that is asked
+# --- the host in meta.location
 
 my $raw = $t->client;
 my $id = $c->request(GET => "$base?filter=userName+eq+\"bob\"")->{json}{Resources}[0]{id};
@@ -125,76 +140,100 @@ for (['http://line.example:8080', 'http://line.example:8080'], ['http://line.exa
     $raw->connect;
     $raw->write("GET $_->[0]$base/$id HTTP/1.1\r\nHost: header.example:9\r\nAuthorization: Bearer $token\r\n\r\n");
     $r = $raw->receive;
-    is "$r->{status} " . ($r->{headers}{location} // ''), "200 $_->[1]$base/$id", "GET $_->[0]/…: the host of the target wins over Host";
+    is "$r->{status} " . ($r->{headers}{location} // ''), "200 $_->[1]$base/$id",
+        "GET $_->[0]/…: meta.location has the host of the request target, not of Host";
 }
 
-# --- nginx's own refusals
+# --- errors of nginx itself
 
 $r = post(body => 'x' x 1025);
-is_error $r, 413, '', qr/larger than client_max_body_size allows \(1024 bytes\)/, 'a large body';
-like $r->{json}{detail}, qr/\(request $r->{headers}{'x-request-id'}\)/, 'the request id is $request_id';
-is_error post(body => 'x' x 2000, chunked => 500), 413, '', qr/client_max_body_size/, 'a large body in chunks';
-$r = $c->request(GET => $nobody);
-like $r->{json}{detail}, qr/\(request $r->{headers}{'x-request-id'}\)/, 'in the server\'s own errors too';
+is_error $r, 413, '', qr/larger than client_max_body_size allows \(1024 bytes\)/,
+    'a body larger than client_max_body_size is refused with 413';
+like $r->{json}{detail}, qr/\(request $r->{headers}{'x-request-id'}\)/, 'the request id in an error of nginx is $request_id';
+is_error post(body => 'x' x 2000, chunked => 500), 413, '', qr/client_max_body_size/,
+    'a chunked body larger than client_max_body_size is refused with 413';
+$r = $c->request(GET => $unknown_user);
+like $r->{json}{detail}, qr/\(request $r->{headers}{'x-request-id'}\)/,
+    'the request id in an error of the module is $request_id';
 $r = $c->request(GET => '/denied/Users');
-is_error $r, 403, '', qr/forbidden by nginx's own rules \(allow, deny\)/, 'deny';
-is $c->request(HEAD => '/denied/Users')->{status}, 403, 'HEAD';
-is $c->request(GET => '/reads/Users')->{status}, 200, 'limit_except: what is excepted';
-is_error $c->request(POST => '/reads/Users', json => { %$bob, userName => 'limit' }), 403, '', qr/allow, deny/, 'and what is not';
-is_user $c->request(POST => '/loop/Users', json => { %$bob, userName => 'limit' }), 201, 'or is allowed';
-is_error $t->request(POST => '/loop/Users', json => $bob), 401, '', qr/no Authorization/, 'to those with a token';
-is $c->request(GET => "$base?set=1")->{status}, 200, 'an `if` that says nothing about SCIM';
-is_error $t->request(GET => "$base?set=1"), 401, '', qr/no Authorization/, 'opens nothing';
-for my $case ([429, qr/too many requests/], [503, qr/limit_req or limit_conn refuses the request/]) {
+is_error $r, 403, '', qr/nginx \(allow or deny\) forbids access/,
+    'GET in a location with "deny all" is refused with 403';
+is $c->request(HEAD => '/denied/Users')->{status}, 403, 'HEAD in a location with "deny all" is refused with 403';
+is $c->request(GET => '/reads/Users')->{status}, 200, 'limit_except GET allows GET';
+is_error $c->request(POST => '/reads/Users', json => { %$bob, userName => 'limit' }), 403, '', qr/allow or deny/,
+    'limit_except GET with "deny all" refuses POST with 403';
+is_user $c->request(POST => '/loop/Users', json => { %$bob, userName => 'limit' }), 201,
+    'limit_except GET with "allow" for the client lets POST through';
+is_error $t->request(POST => '/loop/Users', json => $bob), 401, '', qr/no Authorization/,
+    'limit_except GET with "allow" for the client does not replace the token: POST without one is refused with 401';
+is $c->request(GET => "$base?set=1")->{status}, 200,
+    'a request with a token is served in an "if" block without SCIM directives';
+is_error $t->request(GET => "$base?set=1"), 401, '', qr/no Authorization/,
+    'a request without a token is refused with 401 in an "if" block without SCIM directives';
+for my $case ([429, qr/too many requests/], [503, qr/limit_req or limit_conn refused the request/]) {
     my ($status, $detail) = @$case;
     $c->request(GET => "/$status/Users");
     $r = $c->request(GET => "/$status/Users");
-    is_error $r, $status, '', $detail, "limit_req with $status";
-    is $r->{headers}{'retry-after'}, 1, 'Retry-After';
+    is_error $r, $status, '', $detail, "a request beyond limit_req with status $status is refused with $status";
+    is $r->{headers}{'retry-after'}, 1, "the $status of limit_req has Retry-After";
 }
-is_error $c->request(GET => "$base?return=$_->[0]"), $_->[0], '', $_->[1], "return $_->[0]" for (
+is_error $c->request(GET => "$base?return=$_->[0]"), $_->[0], '', $_->[1],
+    "\"return $_->[0]\" in a SCIM location is answered with a SCIM Error of that status" for (
     [411, qr/neither Content-Length nor chunked/], [418, qr/nginx refused the request/], [421, qr/another host name/],
-    [501, qr/Transfer-Encoding than chunked/], [505, qr/version of HTTP/], [500, qr/failed inside nginx/], [502, qr/failed inside nginx/]);
+    [501, qr/Transfer-Encoding other than chunked/], [505, qr/version of HTTP/], [500, qr/failed inside nginx/],
+    [502, qr/failed inside nginx/]);
 # nginx 1.30 refuses most of these hosts before it looks for a location. An older one leaves them to the module.
-sub is_bad_host { my ($at, $host, $detail) = @_;
+sub is_bad_host {
+    my ($at, $host, $detail) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $name = "GET $at with Host: $host is refused with 400";
     $r = $c->request(GET => $at, headers => [Host => $host]);
     $c->request(GET => '/sorry', headers => [Host => $host])->{status} == 200
-        ? is_error $r, 400, '', $detail, "$at, Host: $host" : is "$r->{status} $r->{body}", '400 sorry', "$at, Host: $host" }
-is_bad_host($base, $_, qr/is no host; expected a name or an address/)
+        ? is_error $r, 400, '', $detail, $name : is "$r->{status} $r->{body}", '400 sorry', $name;
+}
+is_bad_host($base, $_, qr/is invalid; expected a name or an address/)
     for 'x","y":"', 'x\\', 'x#y', 'a:b:c', 'ev%0d%0ail', 'a@b', 'x?y', 'h:65536', 'h:8x', '[::1', '[]', '[x]', "\xc3\xa4.example", 'x' x 256;
-is_bad_host('/hosted/Users', $_, qr/scim_base_url makes no URL of this request/) for 'x#y', 'a%20b';
-is_location('/hosted/Users', 'id.example.com:8443', "http://id.example.com:8443/hosted/Users/$id", 'a good one in scim_base_url');
-is_location($base, $_, "http://$_$base/$id", "Host: $_") for 'id.example.com', 'ID.example.com:8443', '127.0.0.1:65535', '[2001:db8::1]:80',
+is_bad_host('/hosted/Users', $_, qr/scim_base_url does not form a valid URL for this request/) for 'x#y', 'a%20b';
+is_location('/hosted/Users', 'id.example.com:8443', "http://id.example.com:8443/hosted/Users/$id",
+    'a valid Host in scim_base_url is the host in meta.location');
+is_location($base, $_, "http://$_$base/$id", "Host: $_ is the host in meta.location")
+    for 'id.example.com', 'ID.example.com:8443', '127.0.0.1:65535', '[2001:db8::1]:80',
     '[::1]', 'a_b-c.d', 'x' x 255;
 $raw->connect;
 $raw->write("GET $base HTTP/1.0\r\nAuthorization: Bearer $token\r\n\r\n");
-is_error $raw->receive, 400, '', qr/the request has no Host header, and without scim_base_url/, 'HTTP/1.0 without Host';
+is_error $raw->receive, 400, '', qr/the request has no Host header, which the URLs in the response require/,
+    'GET over HTTP/1.0 without Host is refused with 400';
 $raw->connect;
 $raw->write("GET $base HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer $token\r\n\r\n");
-is $raw->receive->{status}, 200, 'with one it is served';
+is $raw->receive->{status}, 200, 'GET over HTTP/1.0 with Host is answered with 200';
 $r = $c->request(GET => '/own/Users');
-is $r->{body}, 'sorry', 'an error_page in the location itself replaces an error of nginx';
-is_error $t->request(GET => '/own-401/Users'), 401, '', qr/no Authorization/, 'but no error of the module';
-is_error $c->request(GET => '/own-401/Users/x'), 404, '', qr/there is no User/, 'not 404 either';
-is_error $c->request(POST => '/own-401/Users', json => $bob), 409, 'uniqueness', qr/is taken/, 'nor 409';
+is $r->{body}, 'sorry', 'an error_page of the location itself replaces a 403 of nginx';
+is_error $t->request(GET => '/own-401/Users'), 401, '', qr/no Authorization/,
+    'an error_page of the location itself does not replace a 401 of the module';
+is_error $c->request(GET => '/own-401/Users/x'), 404, '', qr/there is no User/,
+    'an error_page of the location itself does not replace a 404 of the module';
+is_error $c->request(POST => '/own-401/Users', json => $bob), 409, 'uniqueness', qr/is taken/,
+    'an error_page of the location itself does not replace a 409 of the module';
 $raw->connect;
 $raw->write("POST $base HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nTransfer-Encoding: chunked\r\n\r\nnope\r\n");
-is_error $raw->receive, 400, '', qr/the request is not valid HTTP/, 'a malformed chunk';
+is_error $raw->receive, 400, '', qr/the request is not valid HTTP/, 'a malformed chunk is refused with 400';
 $raw->connect;
 $raw->write("POST $base HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nContent-Length: 5\r\n\r\n{");
-is $raw->receive->{status}, 0, 'a body that never ends: nginx hangs up';
+is $raw->receive->{status}, 0, 'nginx closes the connection when a body does not arrive within client_body_timeout';
 sub statuses { open my $f, '<', "$t->{dir}/status.log"; return <$f> }
-ok $t->wait_for(sub { (statuses())[-1] eq "408\n" }), 'and logs 408';
+ok $t->wait_for(sub { (statuses())[-1] eq "408\n" }),
+    'a body that does not arrive within client_body_timeout is logged with 408';
 
-# --- a store that cannot be read
+# --- a store that cannot be opened
 
 $r = $c->request(GET => '/broken/Users');
-is_error $r, 503, '', qr/the directory cannot be served now/, 'a damaged store';
-is $r->{headers}{'retry-after'}, 10, 'Retry-After';
-is_error $c->request(POST => '/broken/Users', json => $bob), 503, '', qr/cannot be served now/, 'writes';
-like $t->log, qr{\[error\].*/broken.*; its locations answer 503 until this is mended}, 'the log says why';
-is $c->request(GET => $base)->{status}, 200, 'the other store is served';
+is_error $r, 503, '', qr/the directory cannot be served now/, 'GET on a damaged store is refused with 503';
+is $r->{headers}{'retry-after'}, 10, 'the 503 of a damaged store has Retry-After';
+is_error $c->request(POST => '/broken/Users', json => $bob), 503, '', qr/cannot be served now/,
+    'POST on a damaged store is refused with 503';
+like $t->log, qr{\[error\].*/broken.*; its locations answer 503 until this is fixed},
+    'the error log says why the store cannot be opened';
+is $c->request(GET => $base)->{status}, 200, 'another store is served while one is damaged';
 {
     local $t->{store} = "$t->{dir}/good";
     mkdir $t->{store} or die $!;
@@ -202,7 +241,8 @@ is $c->request(GET => $base)->{status}, 200, 'the other store is served';
     unlink "$t->{dir}/broken/lock.mdb";
     rename "$t->{store}/data.mdb", "$t->{dir}/broken/data.mdb" or die $!;
 }
-ok $t->wait_for(sub { $c->request(GET => '/broken/Users')->{status} == 401 }), 'mended, it is served';
-like $t->log, qr{\[notice\].*store "[^"]*/broken" is served again}, 'and the log says so';
+ok $t->wait_for(sub { $c->request(GET => '/broken/Users')->{status} == 401 }),
+    'the store is opened again once a sound data.mdb replaces the damaged one';
+like $t->log, qr{\[notice\].*store "[^"]*/broken" is served again}, 'the error log says that the store is served again';
 
 $t->finish;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# A filter finds what it should, by index, membership or a search through all, however the client wrote and encoded it;
-# what is malformed or would look at too much is refused with a sentence.
+# A filter finds the matching resources through an index, a membership or a scan, however the client writes and encodes it;
+# malformed filters and filters that would scan too many resources are refused with a sentence.
 
 use strict;
 use warnings;
@@ -24,25 +24,26 @@ sub create {
     my (%user) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $r = $c->request(POST => $base, json => { schemas => [$user], %user });
-    is $r->{status}, 201, 'a user' or diag $r->{body};
+    is $r->{status}, 201, "POST creates the user $user{userName}" or diag $r->{body};
 }
 
-# The users' names that a filter finds, in the order of the list.
+# Checks that a filter finds exactly these users (by userName), in this order.
 sub finds {
     my ($filter, @users) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $json = is_list($c, "$base?filter=$filter", scalar @users, scalar @users, "filter=$filter");
-    is_deeply [map $_->{userName}, @{ $json->{Resources} }], \@users, 'finds ' . (@users || 'nobody');
+    is_deeply [map $_->{userName}, @{ $json->{Resources} }], \@users,
+        "filter=$filter finds the expected users";
 }
 
-finds 'userName+eq+"nobody"';    # the probe that an identity provider begins with, in an empty directory
+finds 'userName+eq+"nobody"';    # the first request of an identity provider, in an empty directory
 for my $i (1 .. 3) {
     create userName => "user$i", externalId => 'x-1', title => "t$i",
         emails => [{ value => "u$i\@example.com", type => 'work' }, { value => 'Team@Example.com', type => 'home' }];
 }
 create userName => 'other', externalId => 'X-1';
 
-# --- forms
+# --- ways to write a filter
 
 finds 'userName+eq+"user2"', 'user2';
 finds 'userName%20eq%20%22user2%22', 'user2';
@@ -63,7 +64,7 @@ finds 'externalId+eq+"x-1"', qw(user1 user2 user3);
 finds 'externalId+eq+"X-1"', 'other';
 finds 'externalId+eq+"x-2"';
 
-# --- and: one index, the rest by looking at what it found
+# --- and: one condition uses an index, the others are evaluated on what it finds
 
 finds 'externalId+eq+"x-1"+and+userName+eq+"user2"', 'user2';
 finds 'userName+eq+"user2"+and+externalId+eq+"x-1"', 'user2';
@@ -75,7 +76,7 @@ finds 'emails[type+eq+"work"+and+value+eq+"u1@example.com"]', 'user1';
 finds 'emails[type+eq+"home"+and+value+eq+"u1@example.com"]';
 finds 'emails.type+eq+"home"+and+emails.value+eq+"u1@example.com"', 'user1';
 
-# --- a change moves what is found
+# --- a change of a user changes what filters find
 
 my ($ada) = @{ $c->request(GET => "$base?filter=userName+eq+\"user3\"")->{json}{Resources} };
 $c->request(PUT => "$base/$ada->{id}", json => { schemas => [$user], userName => 'renamed', externalId => 'x-3' });
@@ -87,7 +88,7 @@ $c->request(DELETE => "$base/$ada->{id}");
 finds 'userName+eq+"renamed"';
 finds 'externalId+eq+"x-3"';
 
-# --- letters: JSON escapes, +, characters of more than one byte, composed and not
+# --- strings: JSON escapes, +, multi-byte characters, composed and decomposed
 
 my $long = 'l' x 2000;
 for my $name ("o'neil+x\@x.com", 'quo"te', 'back\\slash', "\x{c9}mile", "\x{41a}\x{43e}\x{43d}\x{44c}", "\x{1f600}smile",
@@ -106,7 +107,7 @@ finds 'userName+eq+"%D0%BA%D0%9E%D0%9D%D0%AC"', "\x{41a}\x{43e}\x{43d}\x{44c}";
 finds 'userName+eq+"' . 'L' x 2000 . '"', $long;
 finds 'userName+eq+"' . 'L' x 2001 . '"';
 
-# --- without an index, and what is computed
+# --- filters without an index, and filters on computed attributes
 
 sub encode { my ($text) = @_; utf8::encode($text); return $text =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger }
 
@@ -114,7 +115,7 @@ $c = $t->client(token => $t->token($t->tenant('other')));
 create userName => "p$_", title => $_ > 3 ? 'Boss' : "t$_", active => $_ % 2 ? JSON::PP::true : JSON::PP::false,
     ($_ > 1 ? (nickName => "n$_") : ()),
     emails => [{ value => "p$_\@example.com", type => 'work' }, { value => "h$_\@home.example", type => 'home' }] for 1 .. 5;
-my @five = @{ is_list($c, $base, 5, 5, 'five users')->{Resources} };
+my @five = @{ is_list($c, $base, 5, 5, 'a list without a filter has five users')->{Resources} };
 my ($p1, $p2, $p3) = map $_->{id}, @five;
 my $enterprise = $Scim::Check::enterprise_urn;
 create userName => 'p6', $enterprise => { manager => { value => $p1 } };
@@ -122,7 +123,7 @@ sub group {
     my ($name, @members) = @_;
     my $r = $c->request(POST => '/scim/v2/Groups', json => { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'],
         displayName => $name, members => [map +{ value => $_ }, @members] });
-    is $r->{status}, 201, "group $name" or diag $r->{body};
+    is $r->{status}, 201, "POST creates the group $name" or diag $r->{body};
     return $r->{json}{id};
 }
 my $staff = group('Staff', $p1, $p2);
@@ -154,14 +155,17 @@ finds(encode($_->[0]), @$_[1 .. $#$_]) for (
     ["manager[value eq \"$p1\" and displayName eq \"p1\"]", 'p6'], ["manager[displayName eq \"p2\"]"],
     ["id eq \"$p2\" and manager eq \"$p1\""]);
 
-# Groups that a filter finds, by name.
+# Checks that a filter finds exactly these groups (by displayName), in any order.
 sub finds_groups {
     my ($filter, @names) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $query = 'filter=' . encode($filter) . '&excludedAttributes=members';
-    my $json = is_list($c, "/scim/v2/Groups?$query", scalar @names, scalar @names, $filter);
-    is_deeply [sort map $_->{displayName}, @{ $json->{Resources} }], [sort @names], 'finds ' . (@names || 'none');
-    is scalar(grep exists $_->{members}, @{ $json->{Resources} }), 0, 'without members';
+    my $json = is_list($c, "/scim/v2/Groups?$query", scalar @names, scalar @names,
+        "filter $filter returns " . @names . ' groups');
+    is_deeply [sort map $_->{displayName}, @{ $json->{Resources} }], [sort @names],
+        "filter $filter finds the expected groups";
+    is scalar(grep exists $_->{members}, @{ $json->{Resources} }), 0,
+        "groups found by $filter have no members with excludedAttributes=members";
 }
 finds_groups @$_ for (
     ["members eq \"$p2\"", qw(Staff Board)], ["members.value eq \"$p1\"", 'Staff'], ["members[value eq \"$p1\"]", 'Staff'],
@@ -171,7 +175,7 @@ finds_groups @$_ for (
     ['displayName sw "b"', 'Board'], ['displayName eq "staff" or displayName eq "ALL"', qw(Staff All)],
     ["members.value eq \"$p1\" or members.value eq \"$staff\"", qw(Staff All)]);
 
-# Membership moves what is found, and so does the end of a member or a group.
+# A change of membership, and the deletion of a member or a group, change what filters find.
 $c->request(PUT => "/scim/v2/Groups/$board", json => { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'],
     displayName => 'Board', members => [{ value => $p3 }] });
 finds encode("groups eq \"$board\""), 'p3';
@@ -181,32 +185,39 @@ finds encode('groups pr'), 'p3';
 $c->request(DELETE => "$base/$p3");
 finds_groups 'members pr';
 
-# --- pages of what is found
+# --- pages of filtered lists
 
-is_deeply [map $_->{userName}, @{ is_list($c, "$base?filter=userName+sw+%22p%22&startIndex=2&count=2", 5, 2, 'a page')->{Resources} }],
-    [qw(p2 p4)], 'of what is found';
-is_list $c, "$base?filter=title+pr&count=0", 4, 0, 'how many';
-is_list $c, "$base?filter=title+pr&startIndex=9", 4, 0, 'behind the end';
+is_deeply [map $_->{userName}, @{ is_list($c, "$base?filter=userName+sw+%22p%22&startIndex=2&count=2", 5, 2,
+    'a filter with startIndex=2&count=2 returns two resources')->{Resources} }],
+    [qw(p2 p4)], 'a filter with startIndex=2&count=2 returns the second and the third match';
+is_list $c, "$base?filter=title+pr&count=0", 4, 0, 'a filter with count=0 returns totalResults and no resources';
+is_list $c, "$base?filter=title+pr&startIndex=9", 4, 0,
+    'a filter with startIndex behind the last match returns no resources';
 
-# --- too much to look at
+# --- scans of too many resources
 
 for my $case (['title eq "x"', qr/title has no index; add a condition with eq on one of userName, externalId, emails\.value, which have an index/],
     ['title co "x"', qr/; add a condition with eq on one of userName/]) {
     is_error $c->request(GET => "/few/Users?filter=" . encode($case->[0])), 400, 'tooMany',
-        qr/look at more than scim_max_scan \(4\) resources.*$case->[1]/, "scim_max_scan and $case->[0]";
+        qr/look at more than scim_max_scan \(4\) resources.*$case->[1]/,
+            "filter $case->[0] is refused with 400 tooMany beyond scim_max_scan";
 }
-is_error $c->request(GET => '/few/Users?sortBy=title'), 400, 'tooMany', qr/scim_max_scan/, 'sorting, too';
-is $c->request(GET => "/few/Users?filter=$_")->{status}, 200, $_ for 'userName+eq+%22p1%22', 'userName+eq+%22p1%22+and+title+co+%22x%22';
-is $c->request(GET => "/few/Groups?filter=members+pr")->{status}, 200, 'what there are few of';
+is_error $c->request(GET => '/few/Users?sortBy=title'), 400, 'tooMany', qr/scim_max_scan/,
+    'sortBy is refused with 400 tooMany beyond scim_max_scan';
+is $c->request(GET => "/few/Users?filter=$_")->{status}, 200, "filter=$_ scans no more than scim_max_scan resources"
+    for 'userName+eq+%22p1%22', 'userName+eq+%22p1%22+and+title+co+%22x%22';
+is $c->request(GET => "/few/Groups?filter=members+pr")->{status}, 200,
+    'a scan of no more resources than scim_max_scan is answered with 200';
 $c = $t->client(token => $token);
 
-# --- refused
+# --- invalid filters
 
-is_error $c->request(GET => "$base?filter=$_->[0]"), 400, 'invalidFilter', $_->[1], "filter=$_->[0]" for (
+is_error $c->request(GET => "$base?filter=$_->[0]"), 400, 'invalidFilter', $_->[1],
+    "filter=$_->[0] is refused with 400 invalidFilter" for (
     ['', qr/query parameter "filter" is empty/],
     ['+', qr/query parameter "filter" is empty/],
     ['userName+eq+%22%ff%22', qr/not valid UTF-8/],
-    ['userName+eq+%2', qr/broken escape "%2"/],
+    ['userName+eq+%2', qr/invalid escape "%2"/],
     ['userName+eq+"a%00"', qr/U\+0000/],
     ['noSuchThing+eq+"x"', qr/wrong at character 1: User has no attribute "noSuchThing"/],
     ['userName+like+"x"', qr/wrong at character 10: expected an operator .*, found "like"/],
@@ -215,7 +226,7 @@ is_error $c->request(GET => "$base?filter=$_->[0]"), 400, 'invalidFilter', $_->[
     ['(userName+eq+"x"', qr/wrong at character 17: expected "and", "or" or "\)", found the end/],
     ['userName+eq+"x"+and', qr/wrong at character 20: expected a blank after "and"/],
     ['active+gt+true', qr/wrong at character 8: "gt" does not apply to "active", which is of type boolean/],
-    ['password+eq+"x"', qr/"password" is never returned and cannot be filtered by/],
+    ['password+eq+"x"', qr/"password" is never returned and cannot be used in a filter/],
     ['(' x 33 . 'userName+eq+"x"' . ')' x 33, qr/nested deeper than scim_max_filter_depth \(32\) allows/]);
 
 $t->finish;

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Lists are in the order that sortBy and sortOrder ask for (RFC 7644 3.4.2.3), on every page of them, filtered or not.
+# sortBy and sortOrder (RFC 7644 3.4.2.3) order lists across all pages, filtered or not.
 
 use strict;
 use warnings;
@@ -21,11 +21,11 @@ my $base = '/scim/v2/Users';
 sub create {
     my (@user) = @_;
     my $r = $c->request(POST => $base, json => Scim::user(@user));
-    is $r->{status}, 201, 'a user' or diag $r->{body};
+    is $r->{status}, 201, 'POST creates a user' or diag $r->{body};
     return $r->{json}{id};
 }
 
-# Made in this order, which is that of their ids.
+# Created in this order, which is the order of their ids.
 my $delta = create 'delta', title => "\x{e4}rger", name => { familyName => 'Z' }, $enterprise => { department => 'b' };
 create 'Alpha', title => 'apfel', externalId => 'b', emails => [{ value => 'z@x', type => 'home' }, { value => 'a@x', primary => JSON::PP::true }];
 create 'charlie', title => 'Zebra', externalId => 'a', active => JSON::PP::false, emails => [{ value => 'B@x' }, { value => 'y@x' }];
@@ -33,12 +33,12 @@ create 'bravo', externalId => 'B', name => { familyName => 'a' }, emails => [{ t
     $enterprise => { department => 'A', manager => { value => $delta } };
 my @made = qw(delta Alpha charlie bravo);
 
-# The users in the order that a query asks for.
+# Checks that a query returns these users in this order.
 sub sorted {
     my ($query, @users) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $json = is_list($c, "$base?$query", 4, scalar @users, $query);
-    is_deeply [map $_->{userName}, @{ $json->{Resources} }], \@users, "@users";
+    my $json = is_list($c, "$base?$query", 4, scalar @users, "GET with '$query' returns a list");
+    is_deeply [map $_->{userName}, @{ $json->{Resources} }], \@users, "GET with '$query' returns the order @users";
 }
 
 sorted '', @made;
@@ -48,18 +48,20 @@ sorted 'sortBy=userName', qw(Alpha bravo charlie delta);
 sorted 'sortby=USERNAME&sortorder=Descending', qw(delta charlie bravo Alpha);
 sorted 'sortBy=urn:ietf:params:scim:schemas:core:2.0:User:userName&sortOrder=ascending', qw(Alpha bravo charlie delta);
 
-# Without case, with no language's rules; what has no value comes last, in descending order first (S-90, S-91).
+# Strings that are not caseExact are compared without case, by code point. Resources without a value come last in ascending
+# order and first in descending order (RFC 7644 3.4.2.3).
 sorted 'sortBy=title', qw(Alpha charlie delta bravo);
 sorted 'sortBy=title&sortOrder=descending', qw(bravo delta charlie Alpha);
-# caseExact: by code points.
+# Strings that are caseExact are compared by code point.
 sorted 'sortBy=externalId', qw(bravo charlie Alpha delta);
-# Equal ones by id, whichever way.
+# Resources with equal values are in the order of their ids, ascending and descending.
 sorted 'sortBy=active', qw(charlie delta Alpha bravo);
 sorted 'sortBy=active&sortOrder=descending', qw(delta Alpha bravo charlie);
 sorted 'sortBy=name.familyName', qw(bravo delta Alpha charlie);
 sorted "sortBy=$enterprise:department", qw(bravo delta Alpha charlie);
 sorted 'sortBy=department', qw(bravo delta Alpha charlie);
-# The primary element, else the first; a complex attribute by its value.
+# A multi-valued attribute sorts by its primary element, else by its first one; a complex attribute by its sub-attribute
+# value.
 sorted "sortBy=$_", qw(Alpha charlie bravo delta) for qw(emails.value emails);
 sorted 'sortBy=meta.created', @made;
 sorted 'sortBy=id&sortOrder=descending', reverse @made;
@@ -75,24 +77,25 @@ sorted 'sortBy=userName&startIndex=4', 'delta';
 sorted 'sortBy=userName&startIndex=5';
 sorted 'sortBy=title&sortOrder=descending&count=1&startIndex=2', 'delta';
 sorted 'sortBy=title&count=0';
-is_deeply [map $_->{userName}, @{ is_list($c, "$base?filter=title+pr&sortBy=userName&sortOrder=descending&count=2", 3, 2, 'filtered')->{Resources} }],
-    [qw(delta charlie)], 'and sorted';
+is_deeply [map $_->{userName}, @{ is_list($c, "$base?filter=title+pr&sortBy=userName&sortOrder=descending&count=2", 3, 2,
+    'a filter with sortBy and count=2 returns two of three')->{Resources} }],
+    [qw(delta charlie)], 'a filter with sortBy returns the matches in that order';
 
-# Groups, by what is computed, too
+# sortBy on the computed attribute groups
 $c->request(POST => '/scim/v2/Groups', json => { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'],
     displayName => $_->[0], members => [{ value => $_->[1] }] }) for ['two', $delta];
 sorted 'sortBy=groups.display', @made;
 sorted 'sortBy=groups', @made;
 
-# Refused
-is_error $c->request(GET => "$_->[0]?$_->[1]"), 400, $_->[2], $_->[3], $_->[1] for (
+# Invalid sortBy and sortOrder
+is_error $c->request(GET => "$_->[0]?$_->[1]"), 400, $_->[2], $_->[3], "GET with $_->[1] is refused with 400" for (
     [$base, 'sortBy=nothing', 'invalidPath', qr/"sortBy" is "nothing", which no attribute of User is called/],
-    [$base, 'sortBy=name', 'invalidPath', qr/"name", which has parts/],
+    [$base, 'sortBy=name', 'invalidPath', qr/"name", which is complex/],
     [$base, 'sortBy=password', 'invalidPath', qr/never returned/],
     [$base, 'sortBy=userName&sortOrder=up', 'invalidValue', qr/"sortOrder" is "up", expected "ascending" or "descending"/],
     ['/rfc/Users', 'sortBy=department', 'invalidPath', qr/"department", which lacks the URN of an extension/]);
 
-# --- enough of them for the read pool
+# --- lists that are long enough for the read threads
 
 my $token = $t->token($t->tenant('many'));
 my $many = $t->client(token => $token);
@@ -103,13 +106,18 @@ $t->concurrently(8, $count, sub {
         json => Scim::user(sprintf('%04d', $i * 7919 % $count), title => 't' . $i % 3))->{status} };
 });
 my @names = map sprintf('%04d', $_), 0 .. $count - 1;
-my $page = is_list $many, "$base?sortBy=userName&startIndex=1001&count=1000&attributes=userName", $count, 1000, 'a page of many';
-is_deeply [map $_->{userName}, @{ $page->{Resources} }], [@names[1000 .. 1999]], 'in order';
-$page = is_list $many, "$base?sortBy=userName&sortOrder=descending&startIndex=2591&attributes=userName", $count, 10, 'the last ones';
-is_deeply [map $_->{userName}, @{ $page->{Resources} }], [reverse @names[0 .. 9]], 'in order';
+my $page = is_list $many, "$base?sortBy=userName&startIndex=1001&count=1000&attributes=userName", $count, 1000,
+    'a sorted page of 1000 of 2600 users has 1000 resources';
+is_deeply [map $_->{userName}, @{ $page->{Resources} }], [@names[1000 .. 1999]],
+    'a sorted page of 1000 of 2600 users is in order';
+$page = is_list $many, "$base?sortBy=userName&sortOrder=descending&startIndex=2591&attributes=userName", $count, 10,
+    'the last page in descending order has 10 resources';
+is_deeply [map $_->{userName}, @{ $page->{Resources} }], [reverse @names[0 .. 9]],
+    'the last page in descending order is in order';
 my @by_title = map { my $first = 1 + $_ * 650; @{ is_list($many,
-    "$base?sortBy=title&count=650&startIndex=$first&attributes=title", $count, 650, "from $first")->{Resources} } } 0 .. 3;
-is_deeply [map $_->{title}, @by_title], [sort map $_->{title}, @by_title], 'pages follow each other';
-is scalar(keys %{ { map { $_->{id} => 1 } @by_title } }), $count, 'and nobody is on two of them';
+    "$base?sortBy=title&count=650&startIndex=$first&attributes=title", $count, 650,
+        "a sorted page from $first has 650 resources")->{Resources} } } 0 .. 3;
+is_deeply [map $_->{title}, @by_title], [sort map $_->{title}, @by_title], 'consecutive pages continue the order';
+is scalar(keys %{ { map { $_->{id} => 1 } @by_title } }), $count, 'no user is on two pages';
 
 $t->finish;

@@ -1,5 +1,5 @@
-#!/usr/bin/perl
-# Who asks and for what is found out for the location and the address that the request has now: not for those it had before
+# Tenant and address are determined for the location and URI that a request has now: not for those before a rewrite, and not
+# for an earlier value of a variable in scim_tenant.
 # a rewrite, and not for an earlier value of a variable in scim_tenant.
 
 use strict;
@@ -66,16 +66,22 @@ my $id = $c->request(POST => '/scim/v2/Users', json => { schemas => [$user], use
 $c->request(POST => '/scim/v2/Users', token => $foreign, json => { schemas => [$user], userName => "g$_" }) for 1, 2;
 
 is_error $t->request(GET => '/open/Users'), 401, '', qr/no Authorization header/,
-    'rewrite … last into a location that wants a token, after $scim_tenant was known: 401 without one';
-is $c->request(GET => '/open/Users')->{json}{totalResults}, 1, 'and 200 with one';
+    'rewrite … last into a location that requires a token, after $scim_tenant was used: 401 without a token';
+is $c->request(GET => '/open/Users')->{json}{totalResults}, 1,
+    'rewrite … last into a location that requires a token, after $scim_tenant was used: 200 with a token';
 is $t->request(GET => '/other-tenant/Users')->{json}{totalResults}, 2,
     'rewrite … last into the location of another tenant serves that tenant';
 my $r = $t->request(GET => "/break/x/Users/$id");
-is_user $r, 200, 'rewrite … break after $scim_tenant was known serves the new address';
-is $r->{json}{meta}{location}, "http://localhost/break/Users/$id", 'and meta.location is of it';
-is $t->request(GET => '/set/Users')->{json}{totalResults}, 2, 'scim_tenant with a variable that has changed since: the new tenant';
-is_error $t->request(GET => "$_/Users"), 401, '', qr/no Authorization header/, "$_: an internal redirect is asked for a token"
+is_user $r, 200, 'rewrite … break after $scim_tenant was used serves the new URI';
+is $r->{json}{meta}{location}, "http://localhost/break/Users/$id",
+    'rewrite … break after $scim_tenant was used: meta.location has the new URI';
+is $t->request(GET => '/set/Users')->{json}{totalResults}, 2,
+    'scim_tenant with a variable that was changed after $scim_tenant was used serves the new tenant';
+is_error $t->request(GET => "$_/Users"), 401, '', qr/no Authorization header/,
+    "$_: an internal redirect into a location that requires a token is refused with 401 without one"
     for qw(/try /named /error /accel);
-is $c->request(GET => "$_/Users")->{json}{totalResults}, 1, "$_: and served with one" for qw(/try /named /error /accel);
+is $c->request(GET => "$_/Users")->{json}{totalResults}, 1,
+    "$_: an internal redirect into a location that requires a token is answered with 200 with one"
+        for qw(/try /named /error /accel);
 
 $t->finish;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# scimctl log tells what was changed and what was refused, in order of time and no more than is wanted, and follows what
-# comes; scimctl find lists what a filter matches as the server would.
+# scimctl log prints changes and refused requests in the order of time, up to a limit, and follows new ones; scimctl find
+# prints the resources that match a filter, as the server finds them.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ $t->start;
 my $c = $t->client(token => $token);
 my ($users, $groups) = map "/scim/v2/$_", qw(Users Groups);
 
-# What a command prints, by lines; dies if it fails.
+# The lines that a command prints; dies if the command fails.
 sub said {
     my ($exit, $out, $err) = $t->scimctl(@_);
     $exit == 0 or die "scimctl @_: $exit: $out$err";
@@ -45,27 +45,29 @@ sub group {
         members => [map +{ value => $_ }, @members] };
 }
 
-# --- an empty log, and what is not there
+# --- an empty log, and invalid arguments
 
-is_deeply [said(qw(log --tenant acme))], [], 'nothing has happened';
-is_deeply [acme()], [], 'in JSON, too';
+is_deeply [said(qw(log --tenant acme))], [], 'the log of a new tenant is empty';
+is_deeply [acme()], [], 'the log of a new tenant is empty with --json';
 for (
     [1, qr/there is no tenant "nobody"/, qw(log --tenant nobody)], [2, qr/--tenant is required/, 'log'],
-    [2, qr/--since: "soon" is no time; write 90m,/, qw(log --tenant acme --since soon)],
-    [2, qr/--since: "2026-02-30" is no time/, qw(log --tenant acme --since 2026-02-30)],
+    [2, qr/--since: "soon" is not a time, expected 90m,/, qw(log --tenant acme --since soon)],
+    [2, qr/--since: "2026-02-30" is not a time/, qw(log --tenant acme --since 2026-02-30)],
     [2, qr/--limit/, qw(log --tenant acme --limit 0)], [2, qr/--limit/, qw(log --tenant acme --limit many)],
     [1, qr/there is no tenant "nobody"/, qw(find --tenant nobody x)], [2, qr/FILTER is required/, qw(find --tenant acme)],
     [1, qr/there is no resource type "Robot"/, qw(find --tenant acme --type Robot x)],
 ) {
     my ($expected, $sentence, @command) = @$_;
     my ($exit, $out, $err) = $t->scimctl(@command);
-    ok $exit == $expected && $out eq '' && $err =~ /\Ascimctl: .*$sentence.*\n\z/, "scimctl @command: $expected"
+    ok $exit == $expected && $out eq '' && $err =~ /\Ascimctl: .*$sentence.*\n\z/,
+        "scimctl @command exits with $expected and one sentence"
         or diag "$exit $out$err";
 }
 
 for (['log', qr/--tenant.*--since.*--failed.*--follow.*--limit/s], ['find', qr/FILTER.*--tenant.*--type.*--count.*--attributes/s]) {
     my ($exit, $out, $err) = $t->scimctl($_->[0], '--help');
-    ok $exit == 0 && $err eq '' && $out =~ $_->[1], "scimctl $_->[0] --help" or diag "$exit $out$err";
+    ok $exit == 0 && $err eq '' && $out =~ $_->[1],
+        "scimctl $_->[0] --help describes the command and exits with 0" or diag "$exit $out$err";
 }
 
 # --- changes
@@ -73,101 +75,126 @@ for (['log', qr/--tenant.*--since.*--failed.*--follow.*--limit/s], ['find', qr/F
 my $start = time;
 my $ada = create($users, Scim::user('ada', name => { familyName => 'L' }));
 my $bob = create($users, Scim::user("b\"\x{1b}[31m\x{f6}b"));
-is $c->request(PUT => "$users/$ada", json => Scim::user('ada2', title => 'x'))->{status}, 200, 'a replace';
+is $c->request(PUT => "$users/$ada", json => Scim::user('ada2', title => 'x'))->{status}, 200, 'PUT is answered with 200';
 my @log = acme();
 is_deeply [map of($_, qw(kind position operation resourceType id name tokenNumber token)), @log],
     ["change 1 create User $ada ada2 1 Okta \"prod\"", "change 2 create User $bob b\"\x{1b}[31m\x{f6}b 1 Okta \"prod\"",
-        "change 3 replace User $ada ada2 1 Okta \"prod\""], 'what, of whom, by whom';
+        "change 3 replace User $ada ada2 1 Okta \"prod\""],
+            'log --json prints operation, resource, name and token of each change';
 is_deeply [map join(' ', sort @{ $_->{attributes} }), @log], ['active name userName', 'active userName', 'name title userName'],
-    'and which attributes';
+    'log --json prints the changed attributes of each change';
 ok !(grep $_->{requestId} !~ /^[0-9a-f]{32}\z/ || $_->{time} !~ /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/ || exists $_->{emptied}, @log),
-    'with request and time';
+    'log --json prints request id and time of each change';
 my @lines = said(qw(log --tenant acme));
 my $by = qr/  by "Okta "prod""  request [0-9a-f]{32}\z/;
-like $lines[0], qr/^\S{24}  create   User  $ada  "ada2"  [a-zA-Z, ]*userName[a-zA-Z, ]*$by/, 'a line for humans';
-like $lines[1], qr/^\S{24}  create   User  $bob  "b[^\x00-\x1f]*"  [a-zA-Z, ]+$by/, 'in which nothing can move the cursor';
-is scalar @lines, 3, 'one each';
+like $lines[0], qr/^\S{24}  create   User  $ada  "ada2"  [a-zA-Z, ]*userName[a-zA-Z, ]*$by/,
+    'log prints a line for a change';
+like $lines[1], qr/^\S{24}  create   User  $bob  "b[^\x00-\x1f]*"  [a-zA-Z, ]+$by/,
+    'control characters of a name are not in the line of a change';
+is scalar @lines, 3, 'log prints one line for each change';
 
 # --- members
 
 my @many = map create($users, Scim::user("many$_")), 1 .. 7;
 my $staff = create($groups, group('Staff', $ada, $bob));
 my ($made) = acme(qw(--limit 1));
-is_deeply [map $_->{name}, @{ $made->{added} }], ['ada2', "b\"\x{1b}[31m\x{f6}b"], 'who came, by name';
-is of($made, qw(name membersAdded membersRemoved emptied)), 'Staff 2 0 0', 'and how many';
-is $c->request(PUT => "$groups/$staff", json => group('Staff', $ada, @many))->{status}, 200, 'members that change';
+is_deeply [map $_->{name}, @{ $made->{added} }], ['ada2', "b\"\x{1b}[31m\x{f6}b"],
+    'log --json prints the names of the members of a new group';
+is of($made, qw(name membersAdded membersRemoved emptied)), 'Staff 2 0 0', 'log --json prints the number of added members';
+is $c->request(PUT => "$groups/$staff", json => group('Staff', $ada, @many))->{status}, 200,
+    'PUT with other members is answered with 200';
 my ($line) = said(qw(log --tenant acme --limit 1));
-like $line, qr/  replace  Group  $staff  "Staff"  members: \+7 -"b[^"]*.*"$by/, 'few are named, many counted';
-is scalar @{ +(acme(qw(--limit 1)))[0]{added} }, 7, 'JSON names more';
-is $c->request(DELETE => "$users/$ada")->{status}, 204, 'a member is deleted';
+like $line, qr/  replace  Group  $staff  "Staff"  members: \+7 -"b[^"]*.*"$by/,
+    'the line of a PUT with many added members names few and counts the added ones';
+is scalar @{ +(acme(qw(--limit 1)))[0]{added} }, 7, 'log --json names seven added members';
+is $c->request(DELETE => "$users/$ada")->{status}, 204, 'DELETE of a member is answered with 204';
 @log = acme(qw(--limit 2));
 is_deeply [map of($_, qw(position operation resourceType id membersRemoved)), @log],
-    ["13 delete User $ada -", "13 patch Group $staff 1"], 'which is a change of its group, too';
-is_deeply $log[1]{removed}, [{ id => $ada }], 'whose member has no name any more';
-ok !exists $log[0]{name}, 'nor has what is gone';
-like +(said(qw(log --tenant acme --limit 1)))[0], qr/members: -$ada$by/, 'but its id in a line';
+    ["13 delete User $ada -", "13 patch Group $staff 1"],
+        'the log has the deletion of a user and, with the same position, the change of its group';
+is_deeply $log[1]{removed}, [{ id => $ada }], 'a deleted member has an id and no name in the log';
+ok !exists $log[0]{name}, 'a deleted user has no name in the log';
+like +(said(qw(log --tenant acme --limit 1)))[0], qr/members: -$ada$by/,
+    'the line of a group names a deleted member by its id';
 
 is $c->request(PATCH => "$groups/$staff", json => { schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations => [
     { op => 'add', path => 'members', value => [{ value => $bob }] }, { op => 'replace', path => 'displayName', value => 'Crew' },
-    { op => 'remove', path => qq(members[value eq "$many[0]"]) }] })->{status}, 204, 'a PATCH';
+    { op => 'remove', path => qq(members[value eq "$many[0]"]) }] })->{status}, 204,
+        'PATCH of members and displayName is answered with 204';
 like +(said(qw(log --tenant acme --limit 1)))[0], qr/  patch    Group  $staff  "Crew"  displayName  members: \+"b[^+]*" -"many1"$by/,
-    'says which attributes and members, with the new name';
+    'the line of a PATCH has its attributes, its members and the new name';
 
 my @crowd = map $_->{json}{id}, $t->concurrently(4, 1100, sub {
     my ($i, $client) = @_;
     return $client->request(POST => $users, token => $token, json => Scim::user("crowd$i"));
 });
 my $crowd = create($groups, group('Crowd', @crowd));
-is_deeply [map of($_, qw(operation id membersAdded)), acme(qw(--limit 1))], ["create $crowd 1100"], 'parts are one entry';
-is scalar @{ +(acme(qw(--limit 1)))[0]{added} }, 100, 'which names a hundred';
-is $c->request(PUT => "$groups/$crowd", json => group('Crowd'))->{status}, 200, 'a large group is emptied';
-like +(said(qw(log --tenant acme --limit 1)))[0], qr/  replace  Group  $crowd  "Crowd"  members: emptied$by/, 'and says so';
+is_deeply [map of($_, qw(operation id membersAdded)), acme(qw(--limit 1))], ["create $crowd 1100"],
+    'log --json prints a group of 1100 members as one entry';
+is scalar @{ +(acme(qw(--limit 1)))[0]{added} }, 100, 'log --json names 100 of 1100 added members';
+is $c->request(PUT => "$groups/$crowd", json => group('Crowd'))->{status}, 200,
+    'PUT that empties a large group is answered with 200';
+like +(said(qw(log --tenant acme --limit 1)))[0], qr/  replace  Group  $crowd  "Crowd"  members: emptied$by/,
+    'the line of a PUT that empties a large group says "emptied"';
 
-# --- refusals, which are stored with the next change, or soon
+# --- refused writes, which are stored with the next change or after a short time
 
 my $off = $t->client;
-is $off->request(POST => '/off/Users', json => Scim::user("taken"))->{status}, 201, 'without a token';
-is_error $c->request(POST => $users, json => Scim::user('taken')), 409, 'uniqueness', qr/taken/, 'a refusal';
-is_error $c->request(PUT => "$users/$bob", json => Scim::user(7)), 400, 'invalidValue', qr/must be a string/, 'another';
-is_error $c->request(PUT => "$users/no%1bid", json => Scim::user('x')), 404, '', qr/no User/, 'a third';
+is $off->request(POST => '/off/Users', json => Scim::user("taken"))->{status}, 201,
+    'POST without a token is answered with 201 where scim_auth is off';
+is_error $c->request(POST => $users, json => Scim::user('taken')), 409, 'uniqueness', qr/taken/,
+    'POST with a userName that is taken is refused with 409';
+is_error $c->request(PUT => "$users/$bob", json => Scim::user(7)), 400, 'invalidValue', qr/must be a string/,
+    'PUT with an invalid userName is refused with 400';
+is_error $c->request(PUT => "$users/no%1bid", json => Scim::user('x')), 404, '', qr/no User/,
+    'PUT to an unknown id is refused with 404';
 create($users, Scim::user('last'));
 my @failed = acme('--failed');
 is_deeply [map of($_, qw(kind operation resourceType id status scimType token)), @failed],
     ['refusal create User - 409 uniqueness Okta "prod"', "refusal replace User $bob 400 invalidValue Okta \"prod\"",
-        "refusal replace User no\x1bid 404 - Okta \"prod\""], '--failed' or diag explain \@failed;
-like $failed[0]{detail}, qr/^userName "taken" is taken by the User/, 'with the sentence of the answer';
-is of($failed[1], 'name'), "b\"\x{1b}[31m\x{f6}b", 'and the name of what exists';
+        "refusal replace User no\x1bid 404 - Okta \"prod\""],
+            'log --failed prints operation, resource, status and token of each refused write' or diag explain \@failed;
+like $failed[0]{detail}, qr/^userName "taken" is taken by the User/, 'log --failed prints the error message of the answer';
+is of($failed[1], 'name'), "b\"\x{1b}[31m\x{f6}b", 'log --failed prints the name of an existing resource';
 @lines = said(qw(log --tenant acme --failed));
-like $lines[0], qr/^\S{24}  refused  create  User  by "Okta "prod""  request [0-9a-f]{32}  409 uniqueness: userName "taken" is taken/, 'as a line';
-unlike $lines[2], qr/[\x00-\x1f]/, 'in which nothing can move the cursor';
+like $lines[0],
+    qr/^\S{24}  refused  create  User  by "Okta "prod""  request [0-9a-f]{32}  409 uniqueness: userName "taken" is taken/,
+    'log --failed prints a line for a refused write';
+unlike $lines[2], qr/[\x00-\x1f]/, 'control characters of an id are not in the line of a refused write';
 @log = acme();
-is_deeply [sort map $_->{kind}, @log[-5 .. -1]], [qw(change change refusal refusal refusal)], 'they stand among the changes';
+is_deeply [sort map $_->{kind}, @log[-5 .. -1]], [qw(change change refusal refusal refusal)],
+    'log prints changes and refused writes';
 my ($anonymous) = grep +($_->{name} // '') eq 'taken', @log;
-ok !exists $anonymous->{token} && !exists $anonymous->{tokenNumber}, 'what was done without a token has none';
-is_deeply [map $_->{time}, @log], [sort map $_->{time}, @log], 'in order of time';
+ok !exists $anonymous->{token} && !exists $anonymous->{tokenNumber}, 'a change without a token has no token in the log';
+is_deeply [map $_->{time}, @log], [sort map $_->{time}, @log], 'log prints entries in the order of time';
 
 my $late = $t->client(token => $t->token($t->tenant('late')));
-is_error $late->request(POST => $users, json => Scim::user(7)), 400, 'invalidValue', qr/userName/, 'a refusal that no change follows';
-ok $t->wait_for(sub { my @lines = said(qw(log --tenant late --failed)); @lines == 1 }), 'is stored, too';
+is_error $late->request(POST => $users, json => Scim::user(7)), 400, 'invalidValue', qr/userName/,
+    'PUT by the only client of a tenant is refused with 400';
+ok $t->wait_for(sub { my @lines = said(qw(log --tenant late --failed)); @lines == 1 }),
+    'a refused write is stored without a later change';
 
-# --- how much
+# --- --limit and --since
 
-is scalar @log, 100, 'a hundred';
-is scalar(acme(qw(--limit 3))), 3, '--limit';
-is_deeply [acme(qw(--limit 3))], [@log[-3 .. -1]], 'means the last';
-is_deeply [acme(qw(--failed --limit 1))], [$failed[-1]], 'of the refusals, too';
-is scalar(my @all = acme(qw(--limit 100000))), 3 + 7 + 2 + 2 + 1 + 1100 + 2 + 1 + 3 + 1, 'all';
-is_deeply [acme(qw(--limit 100000 --since), $_)], \@all, "--since $_" for '1d', '90m', POSIX::strftime('%Y-%m-%d', gmtime $start);
-is_deeply [acme(qw(--limit 100000 --since), $log[-5]{time})], [grep $_->{time} ge $log[-5]{time}, @all], '--since a dateTime';
-is_deeply [acme(qw(--since 2100-01-01))], [], '--since later';
-is_deeply [acme(qw(--since 2100-01-01 --failed))], [], 'for refusals';
+is scalar @log, 100, 'log prints 100 entries by default';
+is scalar(acme(qw(--limit 3))), 3, '--limit 3 prints three entries';
+is_deeply [acme(qw(--limit 3))], [@log[-3 .. -1]], '--limit 3 prints the last three entries';
+is_deeply [acme(qw(--failed --limit 1))], [$failed[-1]], '--failed --limit 1 prints the last refused write';
+is scalar(my @all = acme(qw(--limit 100000))), 3 + 7 + 2 + 2 + 1 + 1100 + 2 + 1 + 3 + 1, '--limit 100000 prints all entries';
+is_deeply [acme(qw(--limit 100000 --since), $_)], \@all, "--since $_ prints all entries of the test"
+    for '1d', '90m', POSIX::strftime('%Y-%m-%d', gmtime $start);
+is_deeply [acme(qw(--limit 100000 --since), $log[-5]{time})], [grep $_->{time} ge $log[-5]{time}, @all],
+    '--since with a dateTime prints the entries from then on';
+is_deeply [acme(qw(--since 2100-01-01))], [], '--since with a time in the future prints nothing';
+is_deeply [acme(qw(--since 2100-01-01 --failed))], [], '--since with a time in the future prints nothing with --failed';
 my ($exit, $out, $err) = $t->scimctl(qw(log --tenant acme --since 1d --limit 5));
-is $err, "scimctl: only the last 5 are shown; --limit shows more\n", '--since with more than is shown says so';
-is_deeply [said(qw(log --tenant globex))], [], 'another tenant has a log of its own';
+is $err, "scimctl: only the last 5 are shown; --limit shows more\n",
+    '--since says that more entries match than --limit shows';
+is_deeply [said(qw(log --tenant globex))], [], 'the log of another tenant is empty';
 
 # --- --follow
 
-# Starts scimctl log --follow; its pid, and a function that waits for lines.
+# Starts scimctl log --follow; returns its pid, its output and a function that waits for lines.
 sub follow {
     my (@options) = @_;
     pipe my $from, my $to or die "pipe: $!";
@@ -199,29 +226,31 @@ sub ended {
 
 my $follow = follow(qw(--limit 2));
 my $failing = follow(qw(--limit 1 --failed));
-is_deeply [$follow->{lines}->(2)], [@log[-2, -1]], '--follow begins with the last';
-is_deeply [$failing->{lines}->(1)], [$failed[-1]], 'of the refusals, if those are wanted';
+is_deeply [$follow->{lines}->(2)], [@log[-2, -1]], '--follow begins with the last entries';
+is_deeply [$failing->{lines}->(1)], [$failed[-1]], '--follow --failed begins with the last refused write';
 my $new = create($users, Scim::user('new'));
-is of(($follow->{lines}->(3))[2], qw(operation id name)), "create $new new", 'and sees a change';
+is of(($follow->{lines}->(3))[2], qw(operation id name)), "create $new new", '--follow prints a new change';
 $c->request(POST => $users, json => Scim::user('new'));
 create($users, Scim::user('newer'));
 my @seen = $follow->{lines}->(5);
-is_deeply [sort map of($_, qw(kind operation status)), @seen[3, 4]], ['change create -', 'refusal create 409'], 'and a refusal';
-is_deeply [map $_->{status}, $failing->{lines}->(2)], [404, 409], 'which is all that --failed sees';
+is_deeply [sort map of($_, qw(kind operation status)), @seen[3, 4]], ['change create -', 'refusal create 409'],
+    '--follow prints a new refused write';
+is_deeply [map $_->{status}, $failing->{lines}->(2)], [404, 409], '--follow --failed prints refused writes only';
 $t->concurrently(4, 30, sub {
     my ($i, $client) = @_;
     return $client->request(POST => $users, token => $token, json => Scim::user("later$i"));
 });
 @seen = $follow->{lines}->(35);
-is_deeply [map $_->{position} // (), @seen[2 .. 34]], [$seen[2]{position} .. $seen[2]{position} + 31], 'each once, in order';
+is_deeply [map $_->{position} // (), @seen[2 .. 34]], [$seen[2]{position} .. $seen[2]{position} + 31],
+    '--follow prints 30 concurrent changes once each, in the order of positions';
 kill TERM => $follow->{pid};
-is ended($follow), 0, 'a signal ends it, well';
+is ended($follow), 0, 'SIGTERM ends --follow with exit code 0';
 kill INT => $failing->{pid};
-is ended($failing), 0, 'another, too';
+is ended($failing), 0, 'SIGINT ends --follow with exit code 0';
 $follow = follow();
 $follow->{lines}->(100);
 close $follow->{from};
-is ended($follow), 0, 'so does a reader that has gone';
+is ended($follow), 0, '--follow ends with exit code 0 when its reader has closed the pipe';
 $follow = follow();
 $follow->{lines}->(100);
 
@@ -229,66 +258,71 @@ $follow->{lines}->(100);
 
 my $filter = 'userName eq "last"';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme), $filter);
-like "$exit $out$err", qr/\A0 [-0-9a-f]{36}  "last"\n\z/, 'find: id and name';
+like "$exit $out$err", qr/\A0 [-0-9a-f]{36}  "last"\n\z/, 'find prints id and userName';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --json --base-url http://localhost/scim/v2), $filter);
 (my $query = $filter) =~ s/([^A-Za-z])/sprintf '%%%02X', ord $1/ge;
-is $out, $c->request(GET => "$users?filter=$query", headers => { Host => 'localhost' })->{body} . "\n", 'JSON is what the server says';
+is $out, $c->request(GET => "$users?filter=$query", headers => { Host => 'localhost' })->{body} . "\n",
+    'find --json prints the body that the server sends';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --type Group), 'displayName eq "crew"');
-is "$exit $out$err", "0 $staff  \"Crew\"\n", 'groups';
+is "$exit $out$err", "0 $staff  \"Crew\"\n", 'find --type Group prints id and displayName';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --attributes userName), $filter);
-is_deeply [sort keys %{ $json->decode($out) }], [qw(id schemas userName)], '--attributes';
+is_deeply [sort keys %{ $json->decode($out) }], [qw(id schemas userName)],
+    'find --attributes prints the selected attributes';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme), 'userName eq "nobody & co + 100%"');
-is "$exit $out$err", '0 ', 'nothing is found';
+is "$exit $out$err", '0 ', 'find without a match prints nothing and exits with 0';
 my $odd = "a&b + 100% #?\x{f6}";
 create($users, Scim::user("$_", externalId => $odd)) for 'one', 'two', 'three';
 utf8::encode($odd);
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --count 2), qq(externalId eq "$odd"));
-is scalar(() = $out =~ /"(?:one|two|three)"/g), 2, 'every character of a filter arrives';
-is "$exit $err", "0 scimctl: 2 of 3 are shown; --count shows more\n", '--count';
+is scalar(() = $out =~ /"(?:one|two|three)"/g), 2,
+    'find passes every character of the filter on and prints up to --count resources';
+is "$exit $err", "0 scimctl: 2 of 3 are shown; --count shows more\n",
+    'find says that more resources match than --count shows';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme), 'userName eq');
-ok $exit == 1 && $out eq '' && $err =~ /^scimctl: /, 'a bad filter' or diag "$exit $out$err";
+ok $exit == 1 && $out eq '' && $err =~ /^scimctl: /, 'find with an invalid filter exits with 1' or diag "$exit $out$err";
 for (['', qr/FILTER is empty, expected a filter such as/], ["\xff", qr/FILTER is not valid UTF-8/],
     ['(' x 33 . 'title pr' . ')' x 33, qr/nested deeper than the limit \(32\) allows/]) {
     ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme), $_->[0]);
-    like "$exit $out$err", qr/\A1 scimctl: .*$_->[1]/, 'find: a filter is refused in the words of the command line';
+    like "$exit $out$err", qr/\A1 scimctl: .*$_->[1]/, 'an error of find names the argument FILTER';
 }
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme), '--attributes', "\xff", $filter);
-like $err, qr/\Ascimctl: --attributes is not/, 'attributes, too';
+like $err, qr/\Ascimctl: --attributes is not/, 'an error of find names the option --attributes';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant globex), $filter);
-is "$exit $out$err", '0 ', 'another tenant has others';
+is "$exit $out$err", '0 ', 'find does not print users of another tenant';
 
-# --- what was ignored, and tokens that the store knows
+# --- ignored attributes, and refused tokens
 
 {
     my $old = $t->token('acme', label => 'old');
     said(qw(token revoke --tenant acme old));
-    is $t->request(GET => $users, token => $old)->{status}, 401, 'a revoked token is refused' for 1 .. 3;
-    is $t->request(GET => $users, token => 'of nobody')->{status}, 401, 'an unknown token is refused';
+    is $t->request(GET => $users, token => $old)->{status}, 401, 'GET with a revoked token is refused with 401' for 1 .. 3;
+    is $t->request(GET => $users, token => 'of nobody')->{status}, 401, 'GET with an unknown token is refused with 401';
     my $urn = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
     my $r;
     for my $name (qw(ida ivo)) {
         $r = $c->request(POST => $users, json => Scim::user($name, shoeSize => 9, $urn => { costcentre => '7' }));
-        is $r->{status}, 201, "$name is created without what no schema declares";
+        is $r->{status}, 201, "POST of $name with undeclared attributes is answered with 201";
     }
     my @kept;
     ok $t->wait_for(sub { @kept = grep $_->{kind} ne 'change', acme('--failed'); grep $_->{kind} eq 'ignored', @kept }),
-        'the log has what was ignored';
+        'the log has an entry for ignored attributes';
     my @ignored = grep $_->{kind} eq 'ignored', @kept;
-    is scalar(@ignored), 1, 'the same sentence is kept once a minute';
+    is scalar(@ignored), 1, 'the log has the same ignored attributes once a minute';
     is of($ignored[0], qw(operation resourceType name status token detail)),
         qq(create User ida 201 Okta "prod" "shoeSize", "$urn:costcentre" were ignored: no schema declares them (see scim_schema)),
-        'an entry says what was ignored in which write';
+        'the entry names the ignored attributes and the write';
     my @refused = grep +($_->{operation} // '') eq 'authenticate', @kept;
-    is scalar(@refused), 1, 'a refused token is kept once a minute, an unknown one never';
-    like of($refused[0], qw(kind status token detail)), qr/^refusal 401 old the token "old" was revoked at/, 'it says which token and why';
-    is scalar(grep / ignored  create  User /, said(qw(log --tenant acme))), 1, 'a line begins with ignored';
+    is scalar(@refused), 1, 'the log has a revoked token once a minute and an unknown token never';
+    like of($refused[0], qw(kind status token detail)), qr/^refusal 401 old the token "old" was revoked at/,
+        'the entry of a refused token says which token and why';
+    is scalar(grep / ignored  create  User /, said(qw(log --tenant acme))), 1, 'log prints a line for ignored attributes';
 }
 
-# --- a tenant that goes
+# --- a removed tenant
 
 said(qw(tenant remove acme --yes));
-is ended($follow), 1 << 8, 'following ends with the tenant';
-is +($t->scimctl(qw(log --tenant acme)))[0], 1, 'which has no log any more';
-is $json->decode(($t->scimctl(qw(verify --json)))[1])->{problemCount}, 0, 'the store is sound';
+is ended($follow), 1 << 8, '--follow ends with exit code 1 when the tenant is removed';
+is +($t->scimctl(qw(log --tenant acme)))[0], 1, 'log of a removed tenant exits with 1';
+is $json->decode(($t->scimctl(qw(verify --json)))[1])->{problemCount}, 0, 'verify finds no problem after the removal';
 
 $t->finish;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# scim_log_retention: what is older than its time goes from the change log, and beyond its size the oldest, whatever tenant
-# they are of, without a request and beside requests; positions are never given again, the store stays sound, and scimctl
-# log says where the log begins.
+# scim_log_retention removes entries of the change log that are older than its time and, beyond its size, the oldest of all
+# tenants, with and without requests. Positions are not reused, the store stays consistent, and scimctl log says where the
+# log begins.
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ my %token = (acme => $t->seed('acme'));
 $token{globex} = $t->token($t->tenant('globex'));
 my $day = 86400;
 
-# So many changes, so many seconds old, behind a tenant's last.
+# Appends COUNT changes that are AGE seconds old to the log of a tenant: (tenant, count, age).
 sub changes {
     my ($exit, undef, $err) = $t->poke('log', @_);
     $exit == 0 or die "poke log: $err";
@@ -30,7 +30,7 @@ sub trimmed_to {
     $t->wait_for(sub { rows() <= $count });
     is rows(), $count, $name;
     my ($exit, $out) = $t->scimctl('verify');
-    is $exit, 0, 'and the store is sound' or diag $out;
+    is $exit, 0, "$name: verify finds no problem" or diag $out;
     return;
 }
 sub create {
@@ -38,7 +38,7 @@ sub create {
     my $r = $t->request(POST => '/scim/v2/Users', token => $token{$tenant}, json => Scim::user($name));
     return $r->{headers}{etag} // "no ETag: $r->{status}";
 }
-# Lines of scimctl log, and what it said beside them.
+# The messages of scimctl log, and the lines that it prints.
 sub logged {
     my ($tenant, @options) = @_;
     my ($exit, $out, $err) = $t->scimctl(qw(log --tenant), $tenant, @options);
@@ -47,34 +47,36 @@ sub logged {
 }
 sub text { return POSIX::strftime('%Y-%m-%dT%H:%M', gmtime shift) }
 
-# --- by default 90 days
+# --- 90 days by default
 
 changes('acme', 3, 95 * $day);
 changes('acme', 4, 85 * $day);
 changes('globex', 5, 95 * $day);
 $t->start->served('/scim/v2/Users', token => $token{acme});
-trimmed_to(4, 'what is older than 90 days goes, of every tenant');
-is create('globex', 'ada'), 'W/"6"', 'a tenant without a log goes on where it was';
-is create('acme', 'ada'), 'W/"8"', 'another, too';
+trimmed_to(4, 'changes older than 90 days are removed from the logs of all tenants');
+is create('globex', 'ada'), 'W/"6"', 'a write to a tenant whose log has been emptied has the next position';
+is create('acme', 'ada'), 'W/"8"', 'a write to a tenant whose log has been trimmed has the next position';
 
 my ($err, @lines) = logged('acme');
 my $begin = text(time - 85 * $day);
-like $err, qr/\Ascimctl: the log begins at \Q$begin\E:[\d.:]+Z: what was before has been trimmed \(scim_log_retention\)\n\z/,
-    'scimctl log says where it begins';
-is scalar @lines, 5, 'and shows what is there';
-is +(logged('acme', qw(--since 100d)))[0], $err, 'with --since before the beginning, too';
+like $err,
+    qr/\Ascimctl: the log begins at \Q$begin\E:[\d.:]+Z; earlier changes have been trimmed \(scim_log_retention\)\n\z/,
+    'log says where the log begins';
+is scalar @lines, 5, 'log prints the entries that are left';
+is +(logged('acme', qw(--since 100d)))[0], $err, 'log --since with a time before the beginning says where the log begins';
 is +(logged('acme', qw(--since 100d --limit 2)))[0], "${err}scimctl: only the last 2 are shown; --limit shows more\n",
-    'whatever else there is to say';
-is +(logged('acme', qw(--since 80d)))[0], '', 'with --since behind it nothing is missing';
-is +(logged('acme', qw(--limit 2)))[0], '', 'nor where the end is asked for';
-is +(logged('acme', qw(--failed)))[0], '', 'and refusals are another matter';
+    'log --since --limit says where the log begins and that more entries match';
+is +(logged('acme', qw(--since 80d)))[0], '', 'log --since with a time after the beginning says nothing';
+is +(logged('acme', qw(--limit 2)))[0], '', 'log --limit without --since says nothing';
+is +(logged('acme', qw(--failed)))[0], '', 'log --failed does not say where the changes begin';
 ($err, @lines) = map { /^\{/ ? $json->decode($_) : $_ } logged('acme', '--json');
-is $err, '', 'with --json nothing is said beside';
-is_deeply [@{ $lines[0] }{qw(kind position)}, scalar @lines], ['begin', 4, 6], 'but in the first line';
-like $lines[0]{time}, qr/^\Q$begin\E/, 'with the time';
-like +(logged('globex', qw(--since 1d)))[0], qr/the log begins at/, 'another tenant has another beginning';
+is $err, '', 'log --json prints no message on stderr';
+is_deeply [@{ $lines[0] }{qw(kind position)}, scalar @lines], ['begin', 4, 6],
+    'log --json begins with an entry of kind begin';
+like $lines[0]{time}, qr/^\Q$begin\E/, 'the entry of kind begin has the time';
+like +(logged('globex', qw(--since 1d)))[0], qr/the log begins at/, 'the log of another tenant has its own beginning';
 
-# --- a time, while requests are served; all of it as old as it was said to be
+# --- a retention of one hour while requests are served
 
 $t->tenant($_) for qw(initech hooli);
 changes('initech', 1500, 2 * 3600);
@@ -85,29 +87,30 @@ my $writers = $t->launch(2, 40, sub {
     return { status => $client->request(POST => '/scim/v2/Users', token => $token{acme}, json => Scim::user("user$i"))->{status} };
 });
 $t->reload;
-is scalar(grep $_->{status} == 201, $t->collect($writers)), 40, 'writes pass beside the trimming';
-my $young = 1 + 1 + 40;    # by requests
-trimmed_to($young + 10, 'an hour is kept');
-is create('acme', 'last'), 'W/"49"', 'no position is lost or given again';
+is scalar(grep $_->{status} == 201, $t->collect($writers)), 40, '40 writes during the trimming are answered with 201';
+my $young = 1 + 1 + 40;    # changes by requests
+trimmed_to($young + 10, 'changes older than one hour are removed');
+is create('acme', 'last'), 'W/"49"', 'the next position is not reused after the trimming';
 
-# --- a size: the oldest of all go, and no more than must
+# --- a size: the oldest entries of all tenants are removed until the log has that size
 
 changes('hooli', 50, 550);
 changes('initech', 50, 500);
 changes('initech', 20, 300);
 $t->conf(undef, http => "$store scim_log_retention 1h 1m;");
 $t->reload(gone => 1);
-ok $t->wait_for(sub { rows() < 100 + $young }), 'beyond the size something goes';
-is scalar(@{[ logged('hooli') ]}), 1, 'the oldest, of whichever tenant';
-like +(logged('hooli'))[0], qr/the log is empty: what was before has been trimmed/, 'which is said';
+ok $t->wait_for(sub { rows() < 100 + $young }), 'entries beyond the size are removed';
+is scalar(@{[ logged('hooli') ]}), 1, 'the oldest entries are removed, those of the tenant hooli';
+like +(logged('hooli'))[0], qr/the log is empty; earlier changes have been trimmed/,
+    'log says that the log of hooli has been trimmed to nothing';
 (undef, @lines) = logged('initech', qw(--json --limit 1000));
-is $json->decode(pop @lines)->{position}, 1580, 'the youngest stay';
-cmp_ok scalar @lines, '>', 50, 'as many as there is room for';
-cmp_ok scalar @lines, '<', 65, 'and no more';
-is scalar(@{[ logged('acme', qw(--limit 1000)) ]}), 1 + $young, 'what is younger is not concerned';
-is +($t->scimctl('verify'))[0], 0, 'the store is sound';
+is $json->decode(pop @lines)->{position}, 1580, 'the youngest entry of initech is left';
+cmp_ok scalar @lines, '>', 50, 'more than 50 entries of initech are left';
+cmp_ok scalar @lines, '<', 65, 'fewer than 65 entries of initech are left';
+is scalar(@{[ logged('acme', qw(--limit 1000)) ]}), 1 + $young, 'all younger entries of acme are left';
+is +($t->scimctl('verify'))[0], 0, 'verify finds no problem after trimming to a size';
 
-# --- who follows, and is slower than the trimming
+# --- a reader that follows the log more slowly than it is trimmed
 
 $t->tenant('slow');
 changes('slow', 2, 600);
@@ -118,26 +121,27 @@ if (!$pid) {
     exec $ENV{TEST_SCIMCTL}, '--store', $t->{store}, qw(log --tenant slow --follow --json) or POSIX::_exit(127);
 }
 sub seen { return map $json->decode($_), split /\n/, Scim::_slurp($out) }
-ok $t->wait_for(sub { seen() == 2 }), 'two changes are followed';
+ok $t->wait_for(sub { seen() == 2 }), '--follow prints two changes';
 kill STOP => $pid;
 changes('slow', 3, 500);
 $t->conf(undef, http => "$store scim_log_retention 1m;");
 $t->reload(gone => 1);
-ok $t->wait_for(sub { (logged('slow'))[0] =~ /the log is empty/ }), 'three more come and go';
+ok $t->wait_for(sub { (logged('slow'))[0] =~ /the log is empty/ }),
+    'three more changes are written and trimmed while --follow is stopped';
 kill CONT => $pid;
-ok $t->wait_for(sub { seen() == 3 }), 'which is said, once';
-is_deeply +(seen())[2], { kind => 'begin', position => 6 }, 'with the position that comes next';
+ok $t->wait_for(sub { seen() == 3 }), '--follow prints one entry for the trimmed changes';
+is_deeply +(seen())[2], { kind => 'begin', position => 6 }, 'the entry has kind begin and the next position';
 changes('slow', 1, 0);
-ok $t->wait_for(sub { seen() == 4 }), 'and what comes is shown';
-is +(seen())[3]{position}, 6, 'from there on';
+ok $t->wait_for(sub { seen() == 4 }), '--follow prints the next change';
+is +(seen())[3]{position}, 6, 'the next change has the position of the entry of kind begin';
 kill TERM => $pid;
 $t->wait_for(sub { waitpid($pid, POSIX::WNOHANG) == $pid });
-is $?, 0, 'to its end';
+is $?, 0, 'SIGTERM ends --follow with exit code 0 after the trimming';
 
-# --- who has nothing to trim leaves the write lock to others: workers come and go while it is held
+# --- a worker without entries to trim does not take the write lock: reloads complete while another process holds it
 
 my $lock = $t->hold_lock;
-ok $t->reload(gone => 1), 'a reload while another holds the lock' for 1 .. 2;
+ok $t->reload(gone => 1), 'a reload completes while another process holds the write lock' for 1 .. 2;
 $t->release($lock);
 
 $t->finish;

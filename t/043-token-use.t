@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# scimctl token list tells when a token was last used: it is written once an hour and token, soon, though nobody changes
-# anything; strangers and who is turned away cause no write, and nothing is left of a tenant that is removed.
+# scimctl token list prints when a token was last used. The use is stored once an hour and token, shortly after the request,
+# also without a change; unknown and refused tokens cause no write, and the uses of a removed tenant are deleted.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ my $users = '/scim/v2/Users';
 sub status { my ($token, $method, %o) = @_; return $t->request($method // 'GET', $users, token => $token, %o)->{status} }
 sub commit { return +($t->poke('commit'))[1] + 0 }
 
-# The last use of each token of a tenant that has one, by its label.
+# The last use by label, of the tokens of a tenant that have one.
 sub used {
     my ($tenant) = @_;
     my ($exit, $out, $err) = $t->scimctl(qw(token list --json --tenant), $tenant // 'acme');
@@ -31,58 +31,58 @@ sub used {
     return { map { $_->{lastUsed} ? ($_->{label} => $_->{lastUsed}) : () } @{ $json->decode($out)->{tokens} } };
 }
 
-# Long before a minute has passed, when a worker that nobody asks anything looks around.
+# Waits for the stored use of a token, for much less than the minute after which an idle worker would look for work.
 sub recorded { my ($label) = @_; return $t->wait_for(sub { used()->{$label} }, 20) }
 
-is_deeply used(), {}, 'at first none was used';
+is_deeply used(), {}, 'new tokens have no last use';
 my $before = commit();
-is status($token{first}), 200, 'a request that only reads';
-ok recorded('first'), 'is recorded soon';
-is join(' ', keys %{ used() }), 'first', 'of its token alone';
+is status($token{first}), 200, 'GET with the first token is answered with 200';
+ok recorded('first'), 'the use of a token by a read is stored';
+is join(' ', keys %{ used() }), 'first', 'only the token of the request has a last use';
 my $first = used()->{first};
 my ($year, $month, @rest) = $first =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)\.\d{3}Z\z/;
-cmp_ok abs(timegm(reverse(@rest), $month - 1, $year) - time), '<', 600, 'with the time';
-is commit(), $before + 1, 'by one commit';
+cmp_ok abs(timegm(reverse(@rest), $month - 1, $year) - time), '<', 600, 'the last use has the time of the request';
+is commit(), $before + 1, 'the use of a token is stored by one commit';
 
-# What would have been written is written when the second token's use is: chores take all that waits.
+# A use by these requests would be stored together with the use of the second token: maintenance stores all uses that wait.
 is join(' ', map status($_), ($token{first}) x 3, "x$token{first}", 'nonsense', $token{later}), '200 200 200 401 401 401',
-    'the token again, and strangers';
-is $t->request(GET => '/off/Users')->{status}, 200, 'and who needs none';
-is status($token{second}), 200, 'another token';
-ok recorded('second'), 'is recorded';
-is commit(), $before + 2, 'by one commit, and nothing else was written';
-is used()->{first}, $first, 'the first within its hour only once';
-is join(' ', sort keys %{ used() }), 'first second', 'and strangers not at all';
+    'GET with the first token again is answered with 200, with unknown and not yet valid tokens with 401';
+is $t->request(GET => '/off/Users')->{status}, 200, 'GET without a token is answered with 200 where scim_auth is off';
+is status($token{second}), 200, 'GET with the second token is answered with 200';
+ok recorded('second'), 'the use of the second token is stored';
+is commit(), $before + 2, 'the use of the second token is stored by one commit and nothing else is';
+is used()->{first}, $first, 'the use of a token is stored once within an hour';
+is join(' ', sort keys %{ used() }), 'first second', 'unknown and not yet valid tokens have no last use';
 
 my ($exit, $out) = $t->scimctl(qw(token list --tenant acme));
-like $out, qr/^Token 1 "first" .*: live, created \S+, last used \Q$first\E$/m, 'in words';
-like $out, qr/^Token 4 "idle" .*: live, created \S+, last used never$/m, 'and what never was used';
+like $out, qr/^Token 1 "first" .*: live, created \S+, last used \Q$first\E$/m, 'token list prints the last use of a token';
+like $out, qr/^Token 4 "idle" .*: live, created \S+, last used never$/m, 'token list prints "never" for an unused token';
 
-# A change takes it along.
-is status($token{third}, 'POST', json => Scim::user('ada')), 201, 'a write';
-ok used()->{third}, 'is recorded with what it writes';
-is commit(), $before + 3, 'by that commit';
+# A write stores the use in its own transaction.
+is status($token{third}, 'POST', json => Scim::user('ada')), 201, 'POST with the third token is answered with 201';
+ok used()->{third}, 'the use of a token by a write is stored with the write';
+is commit(), $before + 3, 'the use of a token by a write is stored by the commit of the write';
 
-# One that comes while another is under way goes with the next batch.
+# The use by a write that waits for a batch is stored with the next batch.
 $token{busy} = $t->token('acme', label => 'busy');
 my $lock = $t->hold_lock;
 my @clients = map $t->client(token => $token{$_}), qw(first busy);
 $_->send(POST => $users, json => Scim::user("busy$_")) for @clients;
-ok $t->wait_for(sub { $t->bodies == 2 }), 'two writes wait, one of them for the other';
+ok $t->wait_for(sub { $t->bodies == 2 }), 'two writes wait for the write lock';
 $t->release($lock);
-is join(' ', map $_->receive->{status}, @clients), '201 201', 'both are answered';
-ok used()->{busy}, 'and a use that came meanwhile is recorded';
+is join(' ', map $_->receive->{status}, @clients), '201 201', 'both writes are answered with 201';
+ok used()->{busy}, 'the use by a write of the second batch is stored';
 
 $before = commit();
-ok $t->reload(gone => 1), 'a new worker';
-is status($token{first}), 200, 'is asked with a known token';
-is status($token{idle}), 200, 'and with a new one';
-ok recorded('idle'), 'which is recorded';
-is commit(), $before + 1, 'that alone: what the old worker has written counts';
+ok $t->reload(gone => 1), 'a reload starts a new worker';
+is status($token{first}), 200, 'GET with a token whose use is stored is answered with 200 by the new worker';
+is status($token{idle}), 200, 'GET with an unused token is answered with 200 by the new worker';
+ok recorded('idle'), 'the new worker stores the use of the unused token';
+is commit(), $before + 1, 'the new worker does not store again the use that the old worker has stored';
 
-is +($t->scimctl('verify'))[0], 0, 'the store is sound';
-is +($t->scimctl(qw(tenant remove acme --yes)))[0], 0, 'the tenant is removed';
-is +($t->scimctl('verify'))[0], 0, 'and nothing of it is left';
-is +($t->poke(qw(count local)))[1], "0\n", 'not even that';
+is +($t->scimctl('verify'))[0], 0, 'verify finds no problem';
+is +($t->scimctl(qw(tenant remove acme --yes)))[0], 0, 'tenant remove exits with 0';
+is +($t->scimctl('verify'))[0], 0, 'verify finds no problem after the removal';
+is +($t->poke(qw(count local)))[1], "0\n", 'no use of a token of the removed tenant is left';
 
 $t->finish;

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# A request's body arrives as it was sent, however it was sent, and a body that is not wanted is not asked for.
+# The body of a request is read unchanged in every transfer form, and 100 Continue is sent only for a body that will be read.
 
 use strict;
 use warnings;
@@ -20,7 +20,7 @@ my $token = $t->token($t->tenant('acme'));
 my $reader = $t->token('acme', scope => 'read', label => 'reader');
 my $client = $t->client(token => $token);
 
-# A user of exactly so many bytes.
+# A user whose JSON has exactly this size in bytes: (user, JSON).
 my $names = 0;
 sub body_of {
     my ($size) = @_;
@@ -30,7 +30,7 @@ sub body_of {
     return ($user, $Scim::json->encode($user));
 }
 
-# What is an error, and in the form that identity providers show to people.
+# Checks for an error in the form of RFC 7644 3.12.
 sub is_error {
     my ($r, $status, $detail, $name) = @_;
     my $e = $r->{json} // {};
@@ -41,18 +41,22 @@ sub is_error {
     return $r;
 }
 
-# --- sizes
+# --- sizes of bodies
 
-is_error $client->request(POST => $users, body => ''), 400, qr/./, '0 bytes';
-is_error $client->request(POST => $users, headers => { 'Content-Type' => 'application/scim+json' }), 400, qr/./, 'no body';
-is_error $client->request(POST => $users, body => '{"a": "b"}'), 400, qr/./, '10 bytes';
-is_error $client->request(POST => $users, body => '{"a": "b"', chunked => 3), 400, qr/JSON/i, 'chunks of a broken body';
+is_error $client->request(POST => $users, body => ''), 400, qr/./, 'POST with a body of 0 bytes is refused with 400';
+is_error $client->request(POST => $users, headers => { 'Content-Type' => 'application/scim+json' }), 400, qr/./,
+    'POST without a body is refused with 400';
+is_error $client->request(POST => $users, body => '{"a": "b"}'), 400, qr/./,
+    'POST with a body of 10 bytes is refused with 400';
+is_error $client->request(POST => $users, body => '{"a": "b"', chunked => 3), 400, qr/JSON/i,
+    'POST with an incomplete JSON body in chunks is refused with 400';
 
 sub arrives {
     my ($name, $user, $r) = @_;
-    is $r->{status}, 201, "$name: created" or return diag $r->{body};
+    is $r->{status}, 201, "POST with a body of $name is answered with 201" or return diag $r->{body};
     my $got = $client->request(GET => $r->{headers}{location} =~ s{^http://[^/]+}{}r)->{json};
-    is_deeply [@$got{qw(userName displayName)}], [@$user{qw(userName displayName)}], "$name: as it was sent";
+    is_deeply [@$got{qw(userName displayName)}], [@$user{qw(userName displayName)}],
+        "POST with a body of $name stores what was sent";
 }
 
 for my $size (200, $buffer - 1, $buffer, $buffer + 1, 3 * $buffer, $limit - 1, $limit) {
@@ -61,57 +65,63 @@ for my $size (200, $buffer - 1, $buffer, $buffer + 1, 3 * $buffer, $limit - 1, $
     ($user, $body) = body_of($size);
     arrives "$size bytes in chunks", $user, $client->request(POST => $users, body => $body, chunked => 1000);
     ($user, $body) = body_of($size);
-    arrives "$size bytes after the headers", $user, $client->request(POST => $users, body => $body, expect => 1);
+    arrives "$size bytes after 100 Continue", $user, $client->request(POST => $users, body => $body, expect => 1);
 }
 {
     my ($user, $body) = body_of(300);
-    arrives 'chunks of a byte', $user, $client->request(POST => $users, body => $body, chunked => 1);
+    arrives '300 bytes in chunks of one byte', $user, $client->request(POST => $users, body => $body, chunked => 1);
 }
 
-# A search whose body is in a file: so many blanks are in front of what it asks for.
+# Searches whose body goes to a file: it begins with this number of blanks.
 for my $size (100, $buffer, $buffer + 1, $limit - 200) {
     my $search = ' ' x $size . $Scim::json->encode({ schemas => ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'],
         filter => 'userName eq "user000001"' });
     my $r = $client->request(POST => "$users/.search", body => $search);
-    is $r->{json}{Resources}[0]{userName}, 'user000001', "a search of $size bytes and more" or diag $r->{body};
+    is $r->{json}{Resources}[0]{userName}, 'user000001',
+        "a search with a body of more than $size bytes finds its user" or diag $r->{body};
 }
 
 # --- 413
 
 my $sentence = qr/^the request body is larger than client_max_body_size allows \($limit bytes\) \(request [0-9a-f]{32}\)$/;
-for (['announced', 1], ['announced, far', 1_000_000], ['chunked', 1, chunked => 1000], ['chunked, far', 1_000_000, chunked => 65536]) {
+for (['in Content-Length', 1], ['in Content-Length, by far', 1_000_000], ['in chunks', 1, chunked => 1000],
+    ['in chunks, by far', 1_000_000, chunked => 65536]) {
     my ($name, $more, @how) = @$_;
-    is_error $t->request(POST => $users, token => $token, body => 'x' x ($limit + $more), @how), 413, $sentence, "too large: $name";
+    is_error $t->request(POST => $users, token => $token, body => 'x' x ($limit + $more), @how), 413, $sentence,
+        "POST with a body larger than client_max_body_size, $name, is refused with 413";
 }
 my $r = is_error $t->request(POST => $users, token => $token, body => 'x' x ($limit + 1), expect => 1), 413, $sentence,
-    'too large: announced with Expect';
-ok !$r->{continued}, 'and not asked for';
+    'POST with Expect and a body larger than client_max_body_size is refused with 413';
+ok !$r->{continued}, 'POST with Expect and a body larger than client_max_body_size is not answered with 100';
 
 # --- Expect
 
 (undef, my $body) = body_of(500);
 $r = $t->request(POST => $users, token => $token, body => $body, expect => 1);
-is "$r->{status} $r->{continued}", '201 1', 'Expect: an authorized request is told to continue';
+is "$r->{status} $r->{continued}", '201 1', 'POST with Expect is answered with 100 and 201';
 for (
-    [401, 'no token', POST => $users],
-    [401, 'an unknown token', POST => $users, token => $token =~ s/(.)$/$1 eq 'x' ? 'y' : 'x'/er],
-    [403, 'a token that may not write', POST => $users, token => $reader],
+    [401, 'POST without a token', POST => $users],
+    [401, 'POST with an unknown token', POST => $users, token => $token =~ s/(.)$/$1 eq 'x' ? 'y' : 'x'/er],
+    [403, 'POST with a token that may not write', POST => $users, token => $reader],
     [405, 'POST to a resource', POST => "$users/ABC", token => $token],
     [405, 'PUT to a list', PUT => $users, token => $token],
     [405, 'OPTIONS', OPTIONS => $users, token => $token],
-    [415, 'another type', POST => $users, token => $token, headers => { 'Content-Type' => 'text/plain' }],
-    [415, 'another encoding', POST => $users, token => $token, headers => { 'Content-Encoding' => 'gzip' }],
-    [415, 'a search of another type', POST => "$users/.search", token => $reader, headers => { 'Content-Type' => 'text/plain' }],
-    [404, 'an unknown endpoint', POST => '/scim/v2/Nothings', token => $token],
-    [404, 'an address outside', POST => '/elsewhere', token => $token],
+    [415, 'POST of another media type', POST => $users, token => $token, headers => { 'Content-Type' => 'text/plain' }],
+    [415, 'POST with Content-Encoding', POST => $users, token => $token, headers => { 'Content-Encoding' => 'gzip' }],
+    [415,
+        'a search of another media type', POST => "$users/.search", token => $reader,
+            headers => { 'Content-Type' => 'text/plain' }],
+    [404, 'POST to an unknown endpoint', POST => '/scim/v2/Nothings', token => $token],
+    [404, 'POST to an address outside of SCIM locations', POST => '/elsewhere', token => $token],
 ) {
     my ($status, $name, $method, $path, @how) = @$_;
     $r = $t->request($method => $path, body => $body, expect => 1, @how);
-    is "$r->{status} $r->{continued}", "$status 0", "Expect: $name is not told to continue";
+    is "$r->{status} $r->{continued}", "$status 0", "$name with Expect is refused with $status and without 100";
 }
-is $t->request(GET => $users, token => $token, body => $body, expect => 1)->{continued}, 0, 'nor is a GET';
-is_error $t->request(PUT => $users, token => $token, body => 'x' x 50_000), 405, qr/PUT is not possible here.*GET, HEAD, POST/,
-    'a body that was sent all the same is thrown away';
+is $t->request(GET => $users, token => $token, body => $body, expect => 1)->{continued}, 0,
+    'GET with Expect is not answered with 100';
+is_error $t->request(PUT => $users, token => $token, body => 'x' x 50_000), 405, qr/PUT is not allowed.*GET, HEAD, POST/,
+    'PUT with a body that nginx discards is refused with 405';
 
 # --- HEAD
 
@@ -121,12 +131,12 @@ for ("$users/$ada->{id}", $users, "$users?filter=userName+eq+%22ada%22", "$users
     my ($get, $head) = ($client->request(GET => $_), $client->request(HEAD => $_));
     my @same = qw(content-type content-length etag location allow);
     is_deeply [$head->{status}, $head->{body}, @{ $head->{headers} }{@same}], [$get->{status}, '', @{ $get->{headers} }{@same}],
-        "HEAD $_ is GET without a body ($get->{status})";
+        "HEAD $_ has status and headers of GET ($get->{status}) and no body";
 }
 $r = $t->request(HEAD => $users);
-is "$r->{status} '$r->{body}'", "401 ''", 'HEAD without a token';
+is "$r->{status} '$r->{body}'", "401 ''", 'HEAD without a token is refused with 401 and no body';
 $r = $client->request(HEAD => "$users/$ada->{id}", headers => { 'If-None-Match' => $ada->{meta}{version} });
-is "$r->{status} '$r->{body}'", "304 ''", 'HEAD of what is known';
+is "$r->{status} '$r->{body}'", "304 ''", 'HEAD with the ETag in If-None-Match is answered with 304';
 
 # --- pipelining
 
@@ -139,11 +149,11 @@ my @all = $client->pipeline(
     [GET => "$users/$ada->{id}"],
 );
 is join(' ', map $_->{status}, @all), '200 201 200 409 204 404', 'pipelined requests are answered in order';
-is $all[2]{json}{totalResults}, 1, 'and each sees the one before it';
+is $all[2]{json}{totalResults}, 1, 'a pipelined request sees the write before it';
 
 # --- keep-alive
 
-ok $client->connect, 'a new connection';
+ok $client->connect, 'the client connects';
 my $socket = $client->{socket};
 for (
     [400, POST => $users, body => '{'],
@@ -160,16 +170,17 @@ for (
     [200, GET => $users],
 ) {
     my ($status, $method, $path, @how) = @$_;
-    is $client->request($method => $path, @how)->{status}, $status, "$method $path: $status";
+    is $client->request($method => $path, @how)->{status}, $status,
+        "$method $path is answered with $status on a kept connection";
 }
-is $client->{socket}, $socket, 'all on one connection';
+is $client->{socket}, $socket, 'all requests were sent over one connection';
 
-# --- clients that leave
+# --- clients that disconnect
 
 my $half = $t->client(token => $token);
 $half->send(POST => $users, json => Scim::user('half'));
 shutdown $half->{socket}, 1;
-is $half->receive->{status}, 201, 'a client that has closed its side gets its answer';
+is $half->receive->{status}, 201, 'a client that has shut down its sending side gets its answer';
 
 my $lock = $t->hold_lock;
 $half = $t->client(token => $token);
@@ -178,17 +189,19 @@ shutdown $half->{socket}, 1;
 my $gone = $t->client(token => $token);
 $gone->send(POST => $users, json => Scim::user('gone', displayName => 'x' x (3 * $buffer)));    # its body is in a file
 setsockopt $gone->{socket}, Socket::SOL_SOCKET(), Socket::SO_LINGER(), pack 'ii', 1, 0;    # it closes with a RST
-is $client->request(GET => "$users?filter=userName+eq+%22gone%22")->{json}{totalResults}, 0, 'a write waits';
+is $client->request(GET => "$users?filter=userName+eq+%22gone%22")->{json}{totalResults}, 0,
+    'the user of a waiting write is not visible';
 $gone->close;
 $t->release($lock);
-is $half->receive->{status}, 201, 'closed its side while the write waited: answered';
+is $half->receive->{status}, 201, 'a client that has shut down its sending side while its write waited gets its answer';
 ok $t->wait_for(sub { $client->request(GET => "$users?filter=userName+eq+%22gone%22")->{json}{totalResults} == 1 }),
-    'gone while the write waited: the write stays';
+    'the write of a client that has disconnected while it waited is committed';
 
 my $cut = $t->client(token => $token);
 $cut->connect;
 $cut->write("POST $users HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer $token\r\nContent-Length: 1000\r\n\r\n{\"userName\":");
 $cut->close;
-is $client->request(GET => $users)->{status}, 200, 'gone while the body came: nothing happens';
+is $client->request(GET => $users)->{status}, 200,
+    'a read is served after a client has disconnected in the middle of its body';
 
 $t->finish;

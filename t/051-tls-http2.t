@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Over TLS and HTTP/2 the server says and does the same, and its addresses are https.
+# Over TLS and HTTP/2 requests have the same answers, with https addresses.
 
 use strict;
 use warnings;
@@ -24,14 +24,15 @@ EOH
     location /scim/v2/ { scim main; }
 EOS
 is +($t->run('', qw(openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2), '-keyout', "$t->{dir}/key.pem",
-    '-out', "$t->{dir}/cert.pem"))[0], 0, 'a certificate';
+    '-out', "$t->{dir}/cert.pem"))[0], 0, 'openssl makes a certificate';
 $t->start->served('/scim/v2/Users');
 my $token = $t->token($t->tenant('acme'));
 my $host = '127.0.0.1:' . $t->port(1);
 my $base = "https://$host/scim/v2";
 my @auth = ('-H', "Authorization: Bearer $token", '-H', 'Content-Type: application/scim+json');
 
-# One request by curl over HTTP/2, its body on stdin: a response as Scim::Client's, and the protocol.
+# Sends one request with curl over HTTP/2, its body from stdin; returns a response like that of Scim::Client, and the
+# version.
 sub curl {
     my ($input, @args) = @_;
     my ($exit, $out, $err) = $t->run($input, qw(curl -sS -k --http2 -m 30 -D -), '-w', "\n%{http_version}", @args);
@@ -48,56 +49,59 @@ sub json { return $Scim::json->encode(Scim::user(@_)) }
 
 my $r = $t->request(POST => '/scim/v2/Users', token => $token, port => 1, tls => 1, json => Scim::user('tls'),
     headers => { Host => 'id.example.com:8443' });
-is $r->{status}, 201, 'TLS: created';
+is $r->{status}, 201, 'POST over TLS is answered with 201';
 my $location = "https://id.example.com:8443/scim/v2/Users/$r->{json}{id}";
-is $r->{json}{meta}{location}, $location, 'meta.location is https, with the host that was asked';
-is $r->{headers}{location}, $location, 'and so is Location';
+is $r->{json}{meta}{location}, $location, 'over TLS meta.location is https with the host of the request';
+is $r->{headers}{location}, $location, 'over TLS Location is https with the host of the request';
 is $t->request(GET => "/scim/v2/Users/$r->{json}{id}", token => $token)->{json}{meta}{location},
-    "http://localhost/scim/v2/Users/$r->{json}{id}", 'without TLS it is http';
+    "http://localhost/scim/v2/Users/$r->{json}{id}", 'without TLS meta.location of the same user is http';
 is $t->request(GET => "/public/Users/$r->{json}{id}", token => $token, port => 1, tls => 1)->{json}{meta}{location},
-    "http://id.example.com/public/Users/$r->{json}{id}", 'and scim_base_url decides where it is set';
+    "http://id.example.com/public/Users/$r->{json}{id}", 'scim_base_url sets meta.location over TLS';
 
 # --- HTTP/2
 
 $r = curl('', @auth, '-d', json('ada', displayName => 'x' x 20_000), "$base/Users");
-is "$r->{version} $r->{status}", '2 201', 'HTTP/2: created' or diag explain $r;
+is "$r->{version} $r->{status}", '2 201', 'POST over HTTP/2 is answered with 201' or diag explain $r;
 my $id = $r->{json}{id};
-is $r->{headers}{location}, "$base/Users/$id", 'its Location';
-is $r->{json}{meta}{location}, "$base/Users/$id", 'its meta.location';
-is $r->{headers}{etag}, $r->{json}{meta}{version}, 'its ETag';
+is $r->{headers}{location}, "$base/Users/$id", 'Location over HTTP/2 is the URL of the user';
+is $r->{json}{meta}{location}, "$base/Users/$id", 'meta.location over HTTP/2 is the URL of the user';
+is $r->{headers}{etag}, $r->{json}{meta}{version}, 'ETag over HTTP/2 is meta.version';
 my $read = curl('', @auth, "$base/Users/$id");
-is_deeply [@$read{qw(version status json)}], [2, 200, $r->{json}], 'read';
-is curl('', @auth, '-H', "If-None-Match: $r->{headers}{etag}", "$base/Users/$id")->{status}, 304, 'not modified';
+is_deeply [@$read{qw(version status json)}], [2, 200, $r->{json}], 'GET over HTTP/2 returns the user';
+is curl('', @auth, '-H', "If-None-Match: $r->{headers}{etag}", "$base/Users/$id")->{status}, 304,
+    'GET over HTTP/2 with the ETag in If-None-Match is answered with 304';
 
-for (['small', 10], ['in a file', 50_000]) {
+for (['in memory', 10], ['in a file', 50_000]) {
     my ($name, $size) = @$_;
     $r = curl(json("sized $size", displayName => 'y' x $size), @auth, qw(-X POST -T -), "$base/Users");
-    is "$r->{version} $r->{status} " . length($r->{json}{displayName} // ''), "2 201 $size", "a body without a length, $name"
+    is "$r->{version} $r->{status} " . length($r->{json}{displayName} // ''), "2 201 $size",
+        "POST over HTTP/2 without Content-Length, its body $name, is answered with 201"
         or diag explain $r;
 }
 
 for (
     [401, 'no token', "$base/Users"],
     [404, 'an unknown id', @auth, "$base/Users/none"],
-    [400, 'a bad filter', @auth, "$base/Users?filter=x"],
-    [400, 'a bad body', @auth, '-d', '{', "$base/Users"],
-    [409, 'a name that is taken', @auth, '-d', json('ada'), "$base/Users"],
-    [405, 'a method that cannot be', @auth, qw(-X PUT -d {}), "$base/Users"],
+    [400, 'an invalid filter', @auth, "$base/Users?filter=x"],
+    [400, 'an invalid body', @auth, '-d', '{', "$base/Users"],
+    [409, 'a userName that is taken', @auth, '-d', json('ada'), "$base/Users"],
+    [405, 'a method that is not allowed', @auth, qw(-X PUT -d {}), "$base/Users"],
     [413, 'a body that is too large', @auth, '-d', 'x' x 110_000, "$base/Users"],
-    [413, 'the same without a length', \('x' x 300_000), @auth, qw(-X POST -T -), "$base/Users"],
+    [413, 'a body that is too large, without Content-Length', \('x' x 300_000), @auth, qw(-X POST -T -), "$base/Users"],
 ) {
     my ($status, $name, @args) = @$_;
     $r = curl(ref $args[0] ? ${ shift @args } : '', @args);
     ok $r->{version} == 2 && $r->{status} == $status && ($r->{json}{status} // '') eq $status && length $r->{json}{detail}
-        && $r->{headers}{'content-type'} =~ m{^application/scim\+json}, "an error in JSON: $name ($status)" or diag explain $r;
+        && $r->{headers}{'content-type'} =~ m{^application/scim\+json},
+            "a request over HTTP/2 with $name is refused with $status and a SCIM Error" or diag explain $r;
 }
 $r = curl('', @auth, qw(-I -o /dev/null), "$base/Users/$id");
-is "$r->{version} $r->{status} '$r->{body}'", "2 200 ''", 'HEAD';
-is $r->{headers}{'content-length'}, $read->{headers}{'content-length'}, 'with the length of GET';
-is curl('', @auth, qw(-X DELETE), "$base/Users/$id")->{status}, 204, 'DELETE';
-is curl('', @auth, "$base/Users/$id")->{status}, 404, 'gone';
+is "$r->{version} $r->{status} '$r->{body}'", "2 200 ''", 'HEAD over HTTP/2 is answered with 200 and no body';
+is $r->{headers}{'content-length'}, $read->{headers}{'content-length'}, 'HEAD over HTTP/2 has the Content-Length of GET';
+is curl('', @auth, qw(-X DELETE), "$base/Users/$id")->{status}, 204, 'DELETE over HTTP/2 is answered with 204';
+is curl('', @auth, "$base/Users/$id")->{status}, 404, 'GET over HTTP/2 of a deleted user is refused with 404';
 
-# --- a hundred streams of one connection
+# --- a hundred streams on one connection
 
 my $lock = $t->hold_lock;
 my $config = join "next\n", map {
@@ -107,20 +111,23 @@ my $config = join "next\n", map {
 } 1 .. 100;
 my $file = $t->write_file('curl.conf', $config);
 my $pid = open my $curl, '-|', 'curl', qw(-sS -m 60 --parallel --parallel-max 100 -K), $file or die "curl: $!";
-ok $t->wait_for(sub { $t->bodies == 100 }), '100 streams at once: all are there, and wait for the write lock';
+ok $t->wait_for(sub { $t->bodies == 100 }),
+    'the bodies of 100 concurrent streams are read while another process holds the write lock';
 $t->release($lock);
 my %answers;
 my $connections = 0;
 while (<$curl>) { my @w = split; $answers{"$w[0] $w[1]"}++; $connections += $w[2] }
-is_deeply \%answers, { '2 201' => 100 }, 'all are created';
-is $connections, 1, 'over one connection';
+is_deeply \%answers, { '2 201' => 100 }, 'POSTs on 100 concurrent streams are answered with 201';
+is $connections, 1, 'the 100 streams use one connection';
 $r = $t->request(GET => '/scim/v2/Users?count=1000', token => $token)->{json};
-is_deeply [sort grep /^many/, map $_->{userName}, @{ $r->{Resources} }], [sort map "many$_", 1 .. 100], 'each of them';
+is_deeply [sort grep /^many/, map $_->{userName}, @{ $r->{Resources} }], [sort map "many$_", 1 .. 100],
+    'POSTs on 100 concurrent streams create 100 users';
 my %said = map { my $u = $Scim::json->decode(Scim::_slurp("$t->{dir}/out.$_")); ("many$_", $u->{userName}) } 1 .. 100;
-ok !grep($said{$_} ne $_, keys %said), 'each answer in the stream of its request';
+ok !grep($said{$_} ne $_, keys %said), 'each stream has the answer to its request';
 
 my (undef, $load) = $t->run('', qw(h2load -n 300 -c 3 -m 100), @auth, '-d', $t->write_file('one', json('one')), "$base/Users");
 my %load = reverse $load =~ /(\d+) ([2-5]xx)/g;
-is_deeply \%load, { '2xx' => 1, '3xx' => 0, '4xx' => 299, '5xx' => 0 }, '300 streams want one name: one gets it' or diag $load;
+is_deeply \%load, { '2xx' => 1, '3xx' => 0, '4xx' => 299, '5xx' => 0 },
+    'of 300 streams that POST the same userName one is answered with 201 and 299 with 409' or diag $load;
 
 $t->finish;

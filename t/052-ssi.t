@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# An SSI page includes what the module answers to subrequests.
+# An SSI page includes the module's answers to subrequests.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ my $token = $t->token($t->tenant('acme'));
 my $users = '/scim/v2/Users';
 my %id = map { $_ => $t->request(POST => $users, token => $token, json => Scim::user($_))->{json}{id} } qw(ada bob);
 
-# The page's body, with each include in brackets.
+# The response with a page of these includes, each in brackets.
 sub page {
     my ($o, @urls) = @_;
     $t->write_file('page/index', join "\n", map qq([<!--#include virtual="$_" -->]), @urls);
@@ -29,15 +29,15 @@ sub page {
 sub included { return map scalar(eval { $Scim::json->decode($_) }), $_[0]{body} =~ /^\[(.*)\]$/mg }
 
 my $r = page({ token => $token }, "$users/$id{ada}", "$users/$id{bob}");
-is $r->{status}, 200, 'a page with two includes is answered';
-is join(' ', map $_->{userName} // '', included($r)), 'ada bob', 'it holds both users, in the order of the page';
+is $r->{status}, 200, 'a page with two includes is answered with 200';
+is join(' ', map $_->{userName} // '', included($r)), 'ada bob', 'a page with two includes holds both users in order';
 
 $r = page({ token => $token }, "$users?filter=userName+eq+%22bob%22", "$users/none");
 my ($list, $error) = included($r);
 is $list->{totalResults}, 1, 'an include can be a query';
-is $error->{status}, 404, 'an include of an unknown id is a SCIM error';
+is $error->{status}, 404, 'an include of an unknown id is a SCIM Error with status 404';
 
 ($error) = included(page({}, "$users/$id{ada}"));
-is $error->{status}, 401, 'an include without a token is refused';
+is $error->{status}, 401, 'an include without a token is a SCIM Error with status 401';
 
 $t->finish;

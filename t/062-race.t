@@ -1,5 +1,5 @@
-#!/usr/bin/perl
-# However many create one userName at once, through whichever workers: exactly one is told 201, and all others 409
+# Of concurrent POSTs with the same userName, through any workers, exactly one is answered with 201 and all others with 409
+# uniqueness and the id of the created user.
 # uniqueness with the id of that one.
 
 use strict;
@@ -21,41 +21,42 @@ my $users = '/scim/v2/Users';
 $t->start->served($users, token => $token);
 my $client = $t->client(token => $token);
 
-# One winner among the answers; none of the others may leave anything in doubt. Returns the winner's id.
+# Checks that one answer is 201 and that all others name its id; returns that id.
 sub one_winner {
     my ($name, @answers) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my @won = grep $_->{status} == 201, @answers;
-    is scalar @won, 1, "$name: one is created of " . @answers;
+    is scalar @won, 1, "$name: one request is answered with 201 of " . @answers;
     my $id = @won ? $won[0]{json}{id} : 'none';
     my @odd = grep { $_->{status} != 201 && !($_->{status} == 409 && ($_->{json}{scimType} // '') eq 'uniqueness'
         && $_->{json}{detail} =~ /^userName "[^"]*" is taken by the User \Q$id\E /) } @answers;
-    is scalar @odd, 0, "$name: the others are 409 uniqueness and name the winner"
+    is scalar @odd, 0, "$name: all others are refused with 409 uniqueness and the id of the created user"
         or diag join "\n", map "$_->{status} $_->{body} " . ($_->{error} // ''), @odd[0 .. ($#odd < 4 ? $#odd : 4)];
-    is $client->request(GET => "$users?filter=userName+eq+\"$name\"")->{json}{totalResults}, 1, "$name: one is found";
+    is $client->request(GET => "$users?filter=userName+eq+\"$name\"")->{json}{totalResults}, 1,
+        "$name: one user with that userName exists";
     return $id;
 }
 
-# --- 1,000 that all wait when the first of them is planned: half of them with each worker, more or less
+# --- 1,000 POSTs that wait when the first of them gets the write lock, about half of them in each worker
 
 my $lock = $t->hold_lock;
 my @waiting = map $t->client(token => $token), 1 .. 1000;
 for my $i (0 .. $#waiting) {    # PRECIS: case makes no difference to a userName
     $waiting[$i]->send(POST => $users, json => Scim::user($i % 2 ? 'ada' : 'ADA', displayName => "client $i"));
 }
-ok $t->wait_for(sub { $t->bodies == @waiting }), '1,000 creates wait';
-is $client->request(GET => $users)->{json}{totalResults}, 0, 'none has happened';
+ok $t->wait_for(sub { $t->bodies == @waiting }), '1000 POSTs wait for the write lock';
+is $client->request(GET => $users)->{json}{totalResults}, 0, 'no user exists while the POSTs wait';
 $t->release($lock);
 my @answers = map $_->receive, @waiting;
 $_->close for @waiting;
 my %worker;
 $worker{ $_->{headers}{'x-pid'} // 'none' }++ for @answers;
-is scalar keys %worker, 2, 'both workers have answered (' . join(' and ', sort values %worker) . ')';
+is scalar keys %worker, 2, 'both workers have answered POSTs (' . join(' and ', sort values %worker) . ')';
 my $winner = one_winner('ada', @answers);
 is $client->request(GET => "$users/$winner")->{json}{displayName}, (grep $_->{status} == 201, @answers)[0]{json}{displayName},
-    'the user is the one that was answered';
+    'the stored user is the one in the 201';
 
-# --- 25 userNames, 40 clients for each, on connections that are kept
+# --- 25 userNames, 40 clients for each, on kept connections
 
 @answers = $t->concurrently(40, 1000, sub {
     my ($i, $client) = @_;
@@ -64,7 +65,7 @@ is $client->request(GET => "$users/$winner")->{json}{displayName}, (grep $_->{st
 }, token => $token);
 one_winner "race$_", @answers[40 * $_ .. 40 * $_ + 39] for 0 .. 24;
 
-# --- a replace is no way round it
+# --- PUTs with the same new userName
 
 my @id = map $client->request(POST => $users, json => Scim::user("before$_"))->{json}{id}, 1 .. 20;
 @answers = $t->concurrently(20, 20, sub {
@@ -73,17 +74,18 @@ my @id = map $client->request(POST => $users, json => Scim::user("before$_"))->{
     return { map { $_ => $r->{$_} } qw(status json body error) };
 }, token => $token);
 my @won = grep $_->{status} == 200, @answers;
-is scalar @won, 1, 'one of twenty replaces takes the name';
-is scalar(grep { $_->{status} == 409 && index($_->{json}{detail}, $won[0]{json}{id}) > 0 } @answers), 19, 'the others are told who has it';
+is scalar @won, 1, 'of 20 concurrent PUTs with the same userName one is answered with 200';
+is scalar(grep { $_->{status} == 409 && index($_->{json}{detail}, $won[0]{json}{id}) > 0 } @answers), 19,
+    '19 of 20 concurrent PUTs are refused with 409 and the id of the user that has the userName';
 
-# --- deleted, it is free again, once
+# --- the userName of a deleted user is free for one other user
 
-is $client->request(DELETE => "$users/$winner")->{status}, 204, 'the winner is deleted';
+is $client->request(DELETE => "$users/$winner")->{status}, 204, 'DELETE of the created user is answered with 204';
 @answers = $t->concurrently(20, 20, sub { my $r = $_[1]->request(POST => $users, json => Scim::user('ada'));
     return { map { $_ => $r->{$_} } qw(status json body error) } }, token => $token);
-isnt one_winner('ada', @answers), $winner, 'its name goes to another';
+isnt one_winner('ada', @answers), $winner, 'the userName of a deleted user is taken by another user';
 
 my ($exit, $out, $err) = $t->scimctl('verify');
-is $exit, 0, 'scimctl verify' or diag $out, $err;
+is $exit, 0, 'scimctl verify finds no problem' or diag $out, $err;
 
 $t->finish;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# A SCIM location answers subrequests of mirror, SSI, auth_request, Lua and njs, whichever of them and the main request ends
-# first, and whenever the client closes its connection. TEST_LOAD is the number of requests of each load at the end.
+# A SCIM location answers subrequests of mirror, SSI, auth_request, Lua and njs, whichever of subrequest and main request
+# ends first, and whenever the client disconnects. TEST_LOAD is the number of requests of each load at the end.
 
 use strict;
 use warnings;
@@ -64,7 +64,7 @@ my $n = 0;
 sub user { my ($name, %more) = @_; return $Scim::json->encode(Scim::user($name, %more)) }
 sub named { return $client->request(GET => "$users?count=0&filter=userName+eq+\"$_[0]\"")->{body} =~ /"totalResults":1\D/ }
 
-# Answers the request that nginx has passed on to the backend.
+# Answers the request that nginx has passed to the backend.
 sub backend_answers {
     my $c = $backend->accept or die "accept: $!";
     my $request = '';
@@ -73,90 +73,99 @@ sub backend_answers {
     close $c;
 }
 
-is $client->request(POST => $users, body => user("long$_", displayName => "$_ " . 'x' x 60_000))->{status}, 201, "a long user"
+is $client->request(POST => $users, body => user("long$_", displayName => "$_ " . 'x' x 60_000))->{status}, 201,
+    "POST of a long user is answered with 201"
     for 1 .. 20;
 my $list = $client->request(GET => "$users?count=1000")->{body};
-cmp_ok length $list, '>', 1 << 20, 'the list of them is made by a thread';
+cmp_ok length $list, '>', 1 << 20, 'the list of long users is longer than 1 MiB';
 
 # --- mirror
 
 sub mirror { my ($name) = @_; my $c = $t->client(token => $token); $c->send(POST => '/mirror', body => user($name)); return $c }
 
 my $c = mirror('mirror-first');
-ok $t->wait_for(sub { named('mirror-first') }), 'a mirrored write is done before its main request';
+ok $t->wait_for(sub { named('mirror-first') }), 'a mirrored write is committed before its main request is answered';
 backend_answers();
-is $c->receive->{body}, 'backend', 'which is answered afterwards';
+is $c->receive->{body}, 'backend', 'the main request is answered after its mirrored write';
 
 my $lock = $t->hold_lock;
 $c = mirror('mirror-last');
 backend_answers();
-is $c->receive->{body}, 'backend', 'a main request is answered before its mirrored write is done';
+is $c->receive->{body}, 'backend', 'a main request is answered before its mirrored write is committed';
 $t->release($lock);
-ok $t->wait_for(sub { named('mirror-last') }), 'which is done afterwards';
+ok $t->wait_for(sub { named('mirror-last') }), 'a mirrored write is committed after its main request was answered';
 
 $lock = $t->hold_lock;
 my $seen = length $t->log;
 $c = mirror('mirror-alone');
 my $accepted = $backend->accept;
 $c->close;
-ok $t->wait_for(sub { substr($t->log, $seen) =~ /client prematurely closed connection/ }), 'a client leaves before both';
+ok $t->wait_for(sub { substr($t->log, $seen) =~ /client prematurely closed connection/ }),
+    'a client disconnects while main request and mirrored write wait';
 $t->release($lock);
-ok $t->wait_for(sub { named('mirror-alone') }), 'its mirrored write is done all the same';
-ok $t->wait_for(sub { substr($t->log, $seen) =~ /the client is gone; its request [0-9a-f]{32} was answered with 201/ }), 'and the log says so';
+ok $t->wait_for(sub { named('mirror-alone') }), 'the mirrored write of a disconnected client is committed';
+my $disconnected = qr/client disconnected before the response to request [0-9a-f]{32}, status 201/;
+ok $t->wait_for(sub { substr($t->log, $seen) =~ $disconnected }),
+    'the error log says that the client had disconnected and how its request was answered';
 close $accepted;
 
 # --- SSI
 
 $list = $client->request(GET => "$users?count=1000")->{body};
 my $page = "$list\n+++\n$list";
-ok $client->request(GET => '/ssi')->{body} eq $page, 'a page includes two long lists';
+ok $client->request(GET => '/ssi')->{body} eq $page, 'an SSI page includes two long lists';
 for my $i (1 .. 20) {
     my $gone = $t->client(token => $token, raw => 1);
     $gone->send(GET => '/ssi');
     $gone->_fill(Time::HiRes::time() + 30) if $i % 2;    # its first bytes have come
     $gone->close;
 }
-ok $client->request(GET => '/ssi')->{body} eq $page, 'and again after twenty clients that left';
+ok $client->request(GET => '/ssi')->{body} eq $page,
+    'an SSI page includes two long lists after 20 clients have disconnected';
 
 # --- auth_request
 
-is $client->request(GET => '/guarded')->{body}, 'guarded', 'auth_request of a long list lets a known token pass';
-is $t->request(GET => '/guarded', token => "x$token")->{status}, 401, 'and no unknown one';
+is $client->request(GET => '/guarded')->{body}, 'guarded', 'auth_request to a long list accepts a known token';
+is $t->request(GET => '/guarded', token => "x$token")->{status}, 401,
+    'auth_request to a long list refuses an unknown token with 401';
 for (1 .. 20) { my $gone = $t->client(token => $token); $gone->send(GET => '/guarded'); $gone->close }
-is $client->request(GET => '/guarded')->{body}, 'guarded', 'and again after twenty clients that left';
+is $client->request(GET => '/guarded')->{body}, 'guarded',
+    'auth_request to a long list accepts a known token after 20 clients have disconnected';
 
 # --- Lua and njs
 
 for (['/lua', '201 200 long', 'lua'], ['/njs', '201 200', 'njs']) {
     my ($path, $said, $name) = @$_;
-    is $client->request(POST => $path, body => user($name))->{body}, "$said\n", "$name: a write and a read at once";
-    ok named($name), "$name: the write is done";
+    is $client->request(POST => $path, body => user($name))->{body}, "$said\n",
+        "$name: a write and a read in parallel subrequests are answered";
+    ok named($name), "$name: the write of a subrequest is committed";
     $lock = $t->hold_lock;
     my $files = $t->bodies;
     my $waits = $t->client(token => $token);
     $waits->send(POST => $path, body => user("$name-waits"));
     my $gone = $t->client(token => $token);
     $gone->send(POST => $path, body => user("$name-gone"));
-    # The writer has both: a third write waits behind them.
+    # The writer has both subrequests once a third write waits behind them.
     $client->send(POST => $users, body => user("$name-behind"));
-    ok $t->wait_for(sub { $t->bodies > $files }), "$name: two subrequests wait for the writer";
+    ok $t->wait_for(sub { $t->bodies > $files }), "$name: two writes of subrequests wait for the write lock";
     $gone->close;
     $t->release($lock);
-    is $client->receive->{status}, 201, "$name: a write behind them is done";
-    is $waits->receive->{body}, "$said\n", "$name: who waits is answered";
-    ok $t->wait_for(sub { named("$name-gone") }), "$name: a write is done for a client that left";
+    is $client->receive->{status}, 201, "$name: a write behind them is answered with 201";
+    is $waits->receive->{body}, "$said\n", "$name: the client that waits is answered";
+    ok $t->wait_for(sub { named("$name-gone") }), "$name: the write of a disconnected client is committed";
 }
 
 # --- load
 
 my $load = $ENV{TEST_LOAD} // 200;
+local $Scim::deadline = $Scim::deadline + $load;    # seconds; a page of /ssi takes 50 ms under a sanitizer on a busy machine
 for my $path (qw(/mirror-load /ssi /lua)) {
     my @body = $path eq '/lua' ? ('-d', $t->write_file('again', user('lua'))) : ();
-    my $requests = $path eq '/ssi' || $path eq '/lua' ? $load / 10 : $load;    # these send megabytes
-    my (undef, $out) = $t->run('', qw(h2load --h1 -c 8), '-n', $ENV{TEST_LOAD} // $requests, '-H', "authorization: Bearer $token",
+    my $requests = !$ENV{TEST_LOAD} && $path ne '/mirror-load' ? $load / 10 : $load;    # the other paths send megabytes
+    my (undef, $out) = $t->run('', qw(h2load --h1 -c 8), '-n', $requests, '-H', "authorization: Bearer $token",
         '-H', 'content-type: application/scim+json', @body, 'http://127.0.0.1:' . $t->port . $path);
-    like $out, qr/ (\d+) done, \1 succeeded, 0 failed, 0 errored/, "$path: a load" or diag $out;
+    like $out, qr/ (\d+) done, \1 succeeded, 0 failed, 0 errored/, "$path: all requests of a load succeed" or diag $out;
 }
 
-is join(' ', $t->workers), $worker, 'it is the same worker all the while';
+is join(' ', $t->workers), $worker, 'one worker has served all requests';
 $t->finish;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# After a failed write of LMDB's meta page nobody knows what is on disk: the write is 503, and the same worker opens the
-# store anew and has all that was acknowledged.
+# After a failed write of LMDB's meta page it is unknown what is on disk. The write is refused with 503; the same worker
+# opens the store again and has every acknowledged write.
 
 use strict;
 use warnings;
@@ -25,21 +25,21 @@ sub names {
     return join ' ', sort map $_->{userName}, @$list;
 }
 
-is create('before')->{status}, 201, 'a write';
+is create('before')->{status}, 201, 'a write is answered with 201';
 my @workers = $t->workers;
 push @{ $t->{expect_log} }, qr/cannot be written: LMDB must be reopened/, qr/must be reopened: a write to it failed/;
 $t->write_file('store/fail', '');
 my $r = create('lost');
-is $r->{status}, 503, 'a write that fails';
-ok $r->{headers}{'retry-after'} > 0, 'with Retry-After';
-ok !-e $order, 'because the disk did';
-is $t->request(GET => '/Users', token => $token)->{status}, 200, 'the next read is answered: it is opened again at once';
-like $t->log, qr/\[notice\].*is served again/, 'the store is served again';
-is names(), 'before', 'with what was acknowledged and nothing else';
-is create('after')->{status}, 201, 'it is written';
-is names(), 'after before', 'and read';
-is "@{[$t->workers]}", "@workers", 'by the same worker';
+is $r->{status}, 503, 'a write whose meta page cannot be written is refused with 503';
+ok $r->{headers}{'retry-after'} > 0, 'the 503 has Retry-After';
+ok !-e $order, 'the write of the meta page has failed';
+is $t->request(GET => '/Users', token => $token)->{status}, 200, 'the next read is answered with 200';
+like $t->log, qr/\[notice\].*is served again/, 'the error log says that the store is served again';
+is names(), 'before', 'the store has the acknowledged write only';
+is create('after')->{status}, 201, 'a write to the reopened store is answered with 201';
+is names(), 'after before', 'the reopened store has both acknowledged writes';
+is "@{[$t->workers]}", "@workers", 'the same worker has reopened the store';
 my ($status, $out) = $t->scimctl('verify');
-is $status, 0, 'and is whole' or diag $out;
+is $status, 0, 'scimctl verify finds no problem' or diag $out;
 
 $t->finish;

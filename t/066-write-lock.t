@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# A process that is stopped while it holds the write lock costs the writes of the others a 503 after 10 seconds, and the
-# log says which process it is; reads go on.
+# While a stopped process holds the write lock, writes are refused with 503 after 10 seconds, and the error log names the
+# process; reads are served.
 
 use strict;
 use warnings;
@@ -20,28 +20,30 @@ sub found {
     return $t->request(GET => "/Users?filter=userName+eq+%22$_[0]%22", token => $token)->{json}{totalResults};
 }
 
-is create('before')->{status}, 201, 'a write';
+is create('before')->{status}, 201, 'a write is answered with 201';
 my $lock = $t->hold_lock;
 kill STOP => $lock->{pid};
 for my $name ('first', 'second') {
     my $r = create($name);
     is $r->{status}, 503, "the $name write that waits 10 seconds is refused" or diag $r->{body};
-    ok $r->{headers}{'retry-after'} > 0, 'with Retry-After';
-    like $r->{json}{detail}, qr/write lock/, 'and the reason';
+    ok $r->{headers}{'retry-after'} > 0, "the 503 of the $name write has Retry-After";
+    like $r->{json}{detail}, qr/write lock/, "the 503 of the $name write names the write lock";
 }
-is found('before'), 1, 'reads are answered meanwhile';
-like $t->log, qr/\[crit\].*process $lock->{pid} has held the write lock \(lock\.mdb\)/, 'the log names the process';
+is found('before'), 1, 'a read is answered while a stopped process holds the write lock';
+like $t->log, qr/\[crit\].*process $lock->{pid} has held the write lock \(lock\.mdb\)/,
+    'the error log names the process that holds the write lock';
 my @said = $t->log =~ /has held the write lock/g;
-is scalar @said, 1, 'once';
+is scalar @said, 1, 'the error log names the process once';
 
 open my $tool, '-|', "$ENV{TEST_SCIMCTL} --store $t->{store} tenant add other 2>&1" or die $!;
-like scalar <$tool>, qr/waiting for the write lock .*, which process $lock->{pid} holds/, 'scimctl says what it waits for';
+like scalar <$tool>, qr/waiting for the write lock .*, which process $lock->{pid} holds/,
+    'scimctl names the process that holds the write lock';
 kill CONT => $lock->{pid};
 $t->release($lock);
-like scalar <$tool>, qr/Tenant other added/, 'and goes on when the lock is free';
+like scalar <$tool>, qr/Tenant other added/, 'scimctl completes when the write lock is free';
 close $tool;
-is create('after')->{status}, 201, 'as nginx does';
-is found('first') + found('second'), 0, 'what was refused has not been written';
-is found('after'), 1, 'what was acknowledged has';
+is create('after')->{status}, 201, 'nginx accepts writes when the write lock is free';
+is found('first') + found('second'), 0, 'refused writes have not been committed';
+is found('after'), 1, 'the acknowledged write is committed';
 
 $t->finish;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# scim-backup: a backup beside writers is a whole store, a second night makes a second one, old ones are deleted, and nginx
-# serves what is restored. docs/backup.md is run to the letter by t/071-recipes.t.
+# scim-backup: a backup made beside writers is a consistent store, old backups are deleted, and nginx serves a restored
+# store. t/071-recipes.t runs the commands of docs/backup.md.
 
 use strict;
 use warnings;
@@ -31,7 +31,7 @@ sub verified {
     is $report->{problemCount}, 0, 'verify finds no problem in ' . $_[0] =~ s{.*/}{}r or diag "$exit $out$err";
     return $report->{counts}{resources} // -1;
 }
-# Each line of the list of refusals: (what stderr says, what is refused, arguments).
+# Checks that scim-backup fails: (pattern of stderr, what is refused, arguments).
 sub refused {
     my ($pattern, $name, @how) = @_;
     my ($exit, $out, $err) = backup(@how);
@@ -63,17 +63,17 @@ unlink "$first/lock.mdb";
 
 is +($t->scimctl(qw(token revoke --tenant acme), 'revoked later'))[0], 0, 'a token is revoked after the first backup';
 ($exit, $out, $err) = backup();
-is $exit, 0, 'the second night makes a backup, too' or diag $err;
+is $exit, 0, 'a second backup succeeds' or diag $err;
 my @names = backups();
-is scalar(@names), 2, 'both backups are there';
+is scalar(@names), 2, 'both backups are listed';
 is "$backups/$names[0]", $first, 'the list begins with the oldest';
 mkdir "$backups/$_" or die for qw(.new.1 2026 not-a-backup);
 ($exit, $out, $err) = backup(qw(--keep 2));
-is $exit, 0, 'the third night makes a backup, too' or diag $err;
+is $exit, 0, 'a third backup succeeds' or diag $err;
 is_deeply [(backups())[0]], [$names[1]], '--keep 2 deletes the oldest of three backups';
 is scalar(backups()), 2, 'two backups are left';
 is_deeply [sort grep !/^\d{4}-/, map { s{.*/}{}r } glob "$backups/{.[!.]*,*}"], [qw(2026 not-a-backup)],
-    'what is no backup stays, and what was interrupted is deleted';
+    'directories that are no backups are kept, an interrupted backup is deleted';
 my ($restored_from) = backups();
 is verified("$backups/$restored_from"), $count, 'the second backup has all users';
 
@@ -84,7 +84,7 @@ refused(qr/there is no backup "2020-01-01T000000Z"/, 'a restore of an unknown ba
 refused(qr/"..\/store" is not the name of a backup/, 'a restore from another directory', 'restore', '../store');
 refused(qr/--keep "0" is not a number/, '--keep 0', '--keep', '0');
 
-# --- restored into the store's place
+# --- a backup is restored
 
 my $new = $c->request(POST => $users, json => Scim::user('after the backup'));
 is_user $new, 201, 'a user is created after the backup';
@@ -93,19 +93,21 @@ ok $t->quit, 'nginx ends';
 is $exit, 0, 'the restore succeeds' or diag $err;
 my ($replaced) = $out =~ m{ is now (\Q$t->{store}\E\.replaced-\S+)\.$};
 is files($t->{store}), 'data.mdb', 'the restored store has one file, data.mdb';
-is verified($replaced // ''), $count + 1, 'the store that was there stays beside it';
-is verified($t->{store}), $count, 'the restored store has what the backup has';
+is verified($replaced // ''), $count + 1, 'the replaced store is kept and has all users';
+is verified($t->{store}), $count, 'the restored store has the users of the backup';
 $t->start;
 is total(), $count, 'nginx serves the restored store';
 my @known = grep $c->request(GET => "$users/$_->{id}")->{status} == 200, @made;
 is scalar(@known), $count, 'nginx serves every user of the backup by its id';
-is $c->request(GET => "$users/$new->{json}{id}")->{status}, 404, 'what was created after the backup is gone';
-is $t->request(GET => $users, token => $revoked)->{status}, 401, 'a token that was revoked before the backup stays revoked';
+is $c->request(GET => "$users/$new->{json}{id}")->{status}, 404,
+    'a user created after the backup is not in the restored store';
+is $t->request(GET => $users, token => $revoked)->{status}, 401,
+    'a token revoked before the backup is revoked in the restored store';
 is_user $c->request(POST => $users, json => Scim::user('new')), 201, 'the restored store can be written';
-is verified($t->{store}), $count + 1, 'with the new one';
+is verified($t->{store}), $count + 1, 'the restored store has the new user too';
 is files($t->{store}), 'data.mdb faults lock.mdb', 'the store has no other files';
 
-# --- a damaged backup is found before the store is touched
+# --- a damaged backup is refused before the store is touched
 
 ok $t->quit, 'nginx ends again';
 my $bad = "$backups/2099-01-01T000000Z";
@@ -114,7 +116,7 @@ open my $f, '>', "$bad/data.mdb" or die;
 print $f 'x' x 8192;
 close $f;
 refused(qr/damaged or cannot be read/, 'a restore of a damaged backup', 'restore');
-is verified($t->{store}), $count + 1, 'the store is still in its place';
+is verified($t->{store}), $count + 1, 'the store is unchanged after the refused restore';
 $t->start;
 
 $t->finish;

@@ -1,7 +1,6 @@
 #!/usr/bin/perl
-# Every command on a page of the documentation does what the page says when it is typed as it stands, on a machine with
-# Debian's nginx and its own nginx.conf. The commands are read from the pages; a page with a block that is not run here
-# fails.
+# Every command in the documentation does what its page says, unchanged, on a machine with Debian's nginx and its nginx.conf.
+# The commands are read from the pages; the test fails for a page with a block that it does not run.
 
 use strict;
 use warnings;
@@ -20,7 +19,7 @@ plan skip_all => $reason if $reason;
 
 my $t = Scim->new;    # for its directory and run(); its own nginx is not started
 
-# Runs the steps on a new machine; returns the outputs of those that are the test's own.
+# Runs the steps on a new machine; returns the outputs of the steps that are not blocks of a page.
 sub played {
     my ($name, @steps) = @_;
     my $r = Scim::Recipes::machine($t, @steps);
@@ -44,15 +43,15 @@ my $users = '/scim/v2/Users';
 
 {
     my @said = played('README, "Try it"', 'export DIR=/mnt/run', @try);
-    is $said[0], '', 'README: nothing is in the way';
+    is $said[0], '', 'README: the commands of "Try it" print no error';
 }
 {
     my @said = played('README, "Install it"', @install, $make_token, "$ask http://127.0.0.1:8080$users",
         'answers http://127.0.0.1:8080/Users', 'man -w scimctl nginx-scim', $bad_log);
     like $said[1], qr/^200 .*"totalResults":0/, 'README: the installed server answers with the token';
     like $said[2], qr{^404 \{.*"the SCIM base URL ends in /scim/v2 \(request [0-9a-f]{32}\)"},
-        'README: a base URL without /scim/v2 is answered in JSON';
-    is $said[4], '', 'README: nothing is worse than an error in the log';
+        'README: a base URL without /scim/v2 is answered with a SCIM Error';
+    is $said[4], '', 'README: the error log has no alert, crit or emerg';
 }
 
 # --- conf-examples
@@ -68,20 +67,21 @@ for my $name (qw(quickstart production-tls multi-tenant all-directives)) {
 {
     my ($said) = played('log-format.conf', $files, $enable, Scim::Recipes::header('conf-examples/log-format.conf'),
         'echo "include /etc/nginx/scim/log-format.conf; access_log /var/log/nginx/scim.log scim;" >/etc/nginx/conf.d/log.conf; sudo nginx -t');
-    like $said, qr/test is successful/, 'log-format.conf: its two lines work in conf.d';
+    like $said, qr/test is successful/, 'log-format.conf: nginx -t accepts its two lines in conf.d';
 }
 
 # --- pages for identity providers
 
 for my $page (qw(docs/entra.md docs/okta.md)) {
     my ($nginx, $token, $try, @later) = Scim::Recipes::blocks($page, 'sh');
-    like $try->{text}, qr/^curl /, "$page: the third block tries it";
+    like $try->{text}, qr/^curl /, "$page: the third block is the curl command";
     my @said = played($page, $files, $enable, 'certificate', $nginx, $token, "$ask https://id.example.com$users",
         $try->{text}, @later, 'answers https://id.example.com/Users', 'cat /var/log/nginx/scim.log', $bad_log);
-    like $said[2], qr/"totalResults":0/, "$page: its curl is answered with a list";
-    like $said[3], qr{^404 .*the SCIM base URL is https://id\.example\.com/scim/v2 }, "$page: another address is told the base URL";
-    like $said[4], qr/"tenant":"acme"/, "$page: the access log is where the page says";
-    is $said[5], '', "$page: nothing is worse than an error in the log";
+    like $said[2], qr/"totalResults":0/, "$page: the curl command returns a list";
+    like $said[3], qr{^404 .*the SCIM base URL is https://id\.example\.com/scim/v2 },
+        "$page: a wrong URL is refused with a sentence that names the base URL";
+    like $said[4], qr/"tenant":"acme"/, "$page: the access log is the file that the page names";
+    is $said[5], '', "$page: the error log has no alert, crit or emerg";
 }
 
 # --- backup
@@ -94,16 +94,17 @@ for my $page (qw(docs/entra.md docs/okta.md)) {
             . qq('{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"$_[0]"}');
     };
     my @said = played('docs/backup.md', @install, $make_token, $add->('before'), $backup, $nightly,
-        # as cron does: the sixth field is the user, the rest is for sh
+        # as cron runs it: the sixth field is the user, the rest is a shell command
         q(sh -c "$(cut -d' ' -f7- /etc/cron.d/scim-backup)"; scim-backup list | wc -l),
         $add->('after'), $restore, "$ask http://127.0.0.1:8080$users",
         'stat -c "%U %a" /var/lib/nginx/scim /var/lib/nginx/scim/data.mdb /var/backups/scim', $bad_log);
     like $said[1], qr/^201 /, 'docs/backup.md: a user is created before the backup';
-    is $said[2], "2\n", 'docs/backup.md: the second night makes a second backup';
+    is $said[2], "2\n", 'docs/backup.md: the nightly command makes a second backup';
     like $said[3], qr/^201 /, 'docs/backup.md: a user is created after the backup';
-    like $said[4], qr/^200 .*"totalResults":1,/, 'docs/backup.md: the restored store has the first user alone';
-    is $said[5], "www-data 700\nwww-data 600\nroot 700\n", 'docs/backup.md: owners and modes are right';
-    is $said[6], '', 'docs/backup.md: nothing is worse than an error in the log';
+    like $said[4], qr/^200 .*"totalResults":1,/, 'docs/backup.md: the restored store has only the user of the backup';
+    is $said[5], "www-data 700\nwww-data 600\nroot 700\n",
+        'docs/backup.md: the store and the backups have their owners and modes';
+    is $said[6], '', 'docs/backup.md: the error log has no alert, crit or emerg';
 }
 
 # --- the error log at the level that Debian's nginx.conf has
@@ -127,21 +128,23 @@ for my $page (qw(docs/entra.md docs/okta.md)) {
     my $log = $said[-1];
     my $lines = sub { my ($pattern) = @_; return scalar(() = $log =~ /\[error\] [^\n]*$pattern/g) };
     like $log, qr/\[error\].*create of User \S+: "costcentre" was ignored: no schema declares it \(see scim_schema\) \(request [0-9a-f]{32}\)/,
-        'an ignored attribute is in the log';
-    like $log, qr/"\Q$unknown\E:costcentre" was ignored/, 'an ignored attribute of an extension is named with its whole URN';
-    is $lines->('userName "ada" is taken'), 1, 'a refused write is in the log';
-    is $lines->('there is no User with the id "0000'), 1, 'a write to a resource that does not exist is in the log';
-    cmp_ok $lines->('the token is unknown here'), '>=', 1, 'a refused token is in the log';
-    is $lines->('stands in quotes'), 1, 'a token in quotes has a sentence of its own';
-    is $lines->('begins with the word Bearer'), 1, 'a second Bearer has a sentence of its own';
-    unlike $log, qr/op-case|there is no User with the id "nobody"/, 'rewrites and reads that find nothing are not in the log';
+        'an ignored attribute is in the error log';
+    like $log, qr/"\Q$unknown\E:costcentre" was ignored/,
+        'an ignored attribute of an extension is in the error log with its URN';
+    is $lines->('userName "ada" is taken'), 1, 'a refused write is in the error log once';
+    is $lines->('there is no User with the id "0000'), 1, 'a write to an unknown resource is in the error log once';
+    cmp_ok $lines->('the token is unknown here'), '>=', 1, 'a refused token is in the error log';
+    is $lines->('the token is in quotes'), 1, 'a token in quotes has its own message';
+    is $lines->('begins with the word Bearer'), 1, 'a token with a second Bearer has its own message';
+    unlike $log, qr/op-case|there is no User with the id "nobody"/,
+        'accepted deviations and reads of unknown resources are not in the error log';
 }
 
-# --- directives: each example in the context that its directive has
+# --- directives: each example in the context of its directive
 
 {
     my @blocks = Scim::Recipes::blocks('docs/directives.md', 'nginx');
-    cmp_ok scalar(@blocks), '>=', 4, 'docs/directives.md has examples';
+    cmp_ok scalar(@blocks), '>=', 4, 'docs/directives.md has at least four examples';
     my $script = 'sudo install -D -m 644 -t /etc/nginx/scim conf-examples/acme-user.json; write() { cat >/etc/nginx/conf.d/scim.conf; }';
     for my $block (@blocks) {
         my $store = 'scim_store main /var/lib/nginx/scim;';

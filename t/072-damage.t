@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# A damaged store: what nginx answers, what scimctl verify says, and that three deaths of workers inside a store suspend it,
-# while the other stores of the same nginx are served.
+# A damaged store: what nginx answers, what scimctl verify finds, and that a store is suspended after three workers have died
+# in it, while the other stores of the same nginx are served.
 
 use strict;
 use warnings;
@@ -10,6 +10,8 @@ use File::Copy ();
 use Test::More;
 use Scim;
 
+# The deaths of workers are counted by signals, which the address sanitizer would handle.
+$ENV{ASAN_OPTIONS} = join ':', $ENV{ASAN_OPTIONS} // (), map "handle_$_=0", qw(segv sigbus abort);
 my $t = Scim->new(http => <<'EOH', server => <<'EOS');
     scim_store a %%DIR%%/a size=64m;
     scim_store b %%DIR%%/b size=64m;
@@ -34,26 +36,27 @@ sub users {
 sub create { return $t->request(POST => "/$_[0]/Users", token => $token{ $_[0] }, json => Scim::user($_[1], nickName => "nick-$_[1]")) }
 
 my %id = map { ($_ => create('b', $_)->{json}{id}) } map "user$_", 10 .. 60;
-ok $id{user60}, 'users are there';
-is create('a', 'other')->{status}, 201, 'so is one in another store';
+ok $id{user60}, 'the users of store b are created';
+is create('a', 'other')->{status}, 201, 'POST to store a is answered with 201';
 for (qw(user50 user51)) {
-    is $t->request(DELETE => "/b/Users/$id{$_}", token => $token{b})->{status}, 204, "$_ is deleted, so that pages are free";
+    is $t->request(DELETE => "/b/Users/$id{$_}", token => $token{b})->{status}, 204,
+        "DELETE of $_ is answered with 204 and leaves free pages";
 }
 my $group = $t->request(POST => '/b/Groups', token => $token{b},
     json => { displayName => 'team', members => [{ value => $id{user10} }] });
-is $group->{status}, 201, 'a group has a member';
+is $group->{status}, 201, 'POST of a group with a member is answered with 201';
 $t->quit;
 File::Copy::copy("$store/data.mdb", "$t->{dir}/whole") or die $!;
 
 sub slurp { open my $f, '<:raw', $_[0] or die "$_[0]: $!"; local $/; return scalar <$f> }
 sub bytes_of { return pack 'H*', $_[0] =~ tr/-//dr }
 
-# Changes the copy of the store that was taken above by $edit->(\$bytes), and puts it into the store's place.
+# Copies the store saved above back, changed by $edit->(\$bytes).
 sub damage {
     my ($edit) = @_;
     my $bytes = slurp("$t->{dir}/whole");
     my $changes = $edit->(\$bytes);
-    ok $changes, 'there is something to damage';
+    ok $changes, 'the damage has changed the copy';
     unlink "$store/lock.mdb", "$store/data.mdb";
     open my $f, '>:raw', "$store/data.mdb" or die $!;
     print $f $bytes;
@@ -64,7 +67,7 @@ sub verify_says {
     my ($exit, $out, $err) = $t->scimctl('verify');
     ok $exit == 1 && "$out$err" =~ $pattern, $name or diag "exit $exit\n$out$err";
 }
-# The number of the last committed meta page's field.
+# The offset of the newer meta page.
 sub meta {
     my ($bytes) = @_;
     my ($newest) = sort { $b->[2] <=> $a->[2] } map [unpack("x$_ x16 x24 x48 x48 Q", $$bytes), $_, unpack("x$_ x144 Q", $$bytes)], 0, $page;
@@ -72,7 +75,7 @@ sub meta {
 }
 sub word { my ($bytes, $at) = @_; return unpack 'Q', substr $$bytes, $at, 8 }
 
-# The leaf pages of the tree with this root (depth of at most two), and those of all databases.
+# The leaf pages of the tree with this root (depth at most two); database() returns the root of a named database.
 sub leaves {
     my ($bytes, $root) = @_;
     my $at = $root * $page;
@@ -92,30 +95,34 @@ sub database {
     die "no database $name";
 }
 
-# --- damage that costs no worker
+# --- damage that ends no worker
 
 damage(sub { ${ $_[0] } =~ s/nick-user20/nick-useR20/g });
-verify_says(qr/resources: tenant 1 User $id{user20}: the record is damaged/, 'verify finds a flip in a record');
+verify_says(qr/resources: tenant 1 User $id{user20}: the record is damaged/, 'verify finds a changed byte in a record');
 $t->start;
-is $t->request(GET => "/b/Users/$id{user20}", token => $token{b})->{status}, 503, 'the record is not answered';
-is $t->request(GET => "/b/Users/$id{user21}", token => $token{b})->{status}, 200, 'others are';
+is $t->request(GET => "/b/Users/$id{user20}", token => $token{b})->{status}, 503,
+    'GET of a damaged record is refused with 503';
+is $t->request(GET => "/b/Users/$id{user21}", token => $token{b})->{status}, 200,
+    'GET of another record is answered with 200';
 $t->quit;
 
 damage(sub {
-    my ($bytes) = @_;  # the last name, so that the keys of its page stay in order
+    my ($bytes) = @_;  # the last userName, so that the keys of its page stay in order
     my $tail = "\0" . bytes_of($id{user60});
     return $$bytes =~ s/user60\Q$tail\E/uset60$tail/g;
 });
 verify_says(qr/"user60" $id{user60}: the row is missing.*"uset60" $id{user60}: the resource does not have this value/s,
-    'verify finds a flip in an index row');
+    'verify finds a changed byte in an index row');
 $t->start;
-is $t->request(GET => "/b/Users/$id{user60}", token => $token{b})->{status}, 200, 'the user is answered by its id';
-is users('b', 'userName eq "user60"')->{json}{totalResults}, 0, 'and missed by its name, which only verify can tell';
+is $t->request(GET => "/b/Users/$id{user60}", token => $token{b})->{status}, 200,
+    'GET of a user with a damaged index row is answered with 200';
+is users('b', 'userName eq "user60"')->{json}{totalResults}, 0, 'a filter does not find a user whose index row is damaged';
 for ('userName eq "uset60"', 'userName sw "uset"', 'userName gt "uset"', 'userName eq "uset60" or userName eq "user40"') {
     my $r = users('b', $_);
-    ok $r->{status} == 503 && $r->{json}{detail} =~ /damaged/, "a wrong index row is no answer: $_" or diag $r->{body};
+    ok $r->{status} == 503 && $r->{json}{detail} =~ /damaged/,
+        "a filter that meets a wrong index row is refused with 503: $_" or diag $r->{body};
 }
-is create('b', 'uset60')->{status}, 201, 'nor does it make a name taken';
+is create('b', 'uset60')->{status}, 201, 'a wrong index row does not make its userName taken';
 $t->quit;
 
 damage(sub {
@@ -124,10 +131,11 @@ damage(sub {
     my $other = bytes_of($id{user11});
     return $$bytes =~ s/\Q$user$group\E/$other$group/g;
 });
-verify_says(qr/memberships: .*member $id{user11}: the row has no counterpart in members/, 'verify finds a flip in a membership row');
+verify_says(qr/memberships: .*member $id{user11}: the row has no counterpart in members/,
+    'verify finds a changed byte in a membership row');
 $t->start;
 my $groups = $t->request(GET => qq{/b/Groups?filter=members.value%20eq%20%22$id{user11}%22}, token => $token{b});
-is $groups->{status}, 503, 'a wrong membership row is no answer: members.value eq';
+is $groups->{status}, 503, 'a members.value filter that meets a wrong membership row is refused with 503';
 $t->quit;
 
 damage(sub {
@@ -141,9 +149,10 @@ damage(sub {
     }
     return 0;
 });
-verify_says(qr/page \d+: the list of free pages names it, and it has another use/, 'verify finds a page in use among the free ones');
+verify_says(qr/page \d+: the list of free pages refers to it, but it is already in use/,
+    'verify finds a page in use that is listed as free');
 
-# --- damage that kills a worker: a value that is longer than the file
+# --- damage that ends a worker: a value longer than the file
 
 damage(sub {
     my ($bytes) = @_;
@@ -161,25 +170,28 @@ push @{ $t->{expect_log} }, qr/worker process \d+ exited on signal (?:7|11)/, qr
 $t->start;
 for my $death (1 .. 3) {
     my ($old) = $t->workers;
-    is $t->request(GET => "/b/Users/$id{user40}", token => $token{b})->{status}, 0, "a damaged page kills worker $death";
+    is $t->request(GET => "/b/Users/$id{user40}", token => $token{b})->{status}, 0,
+        "a damaged page ends worker $death and its client gets no answer";
     $t->wait_for(sub { my @now = $t->workers; @now == 1 && $now[0] != $old });
 }
 ok $t->wait_log(qr/\[alert\].*store "\Q$store\E" is suspended: 3 worker processes died inside it within 60 seconds.*store resume/),
-    'three deaths of workers suspend the store, and the log says what to do';
+    'the store is suspended after three workers died, and the error log says what to do';
 $t->served('/a/Users', token => $token{a});
-is users('a', 'userName eq "other"')->{json}{totalResults}, 1, 'the other store is served';
-is users('b', 'userName eq "user40"')->{status}, 503, 'the suspended one is 503';
+is users('a', 'userName eq "other"')->{json}{totalResults}, 1, 'another store is served while one is suspended';
+is users('b', 'userName eq "user40"')->{status}, 503, 'a read of a suspended store is refused with 503';
 $t->reload(gone => 1);
-is users('b', 'userName eq "user40"')->{status}, 503, 'a reload does not end the suspension';
-is scalar(() = $t->log =~ /exited on signal/g), 3, 'and costs no other worker';
+is users('b', 'userName eq "user40"')->{status}, 503, 'a read of a suspended store is refused with 503 after a reload';
+is scalar(() = $t->log =~ /exited on signal/g), 3, 'no worker has died after the suspension';
 
-# --- mended
+# --- repaired
 
 unlink "$store/lock.mdb";
 File::Copy::copy("$t->{dir}/whole", "$store/data.mdb") or die $!;
-is users('b', 'userName eq "user40"')->{status}, 503, 'the same file with another content stays suspended';
+is users('b', 'userName eq "user40"')->{status}, 503, 'a store whose file was overwritten in place stays suspended';
 my ($exit, $out) = $t->scimctl('store', 'resume');
 like "$exit $out", qr/^0 The suspension has ended/, 'scimctl store resume ends the suspension';
-ok $t->wait_for(sub { users('b', 'userName eq "user40"')->{status} == 200 }), 'the store is served again';
-like +($t->scimctl('store', 'resume'))[1], qr/is not suspended/, 'a second resume says that nothing is suspended';
+ok $t->wait_for(sub { users('b', 'userName eq "user40"')->{status} == 200 }),
+    'the store is served after the suspension has ended';
+like +($t->scimctl('store', 'resume'))[1], qr/is not suspended/,
+    'a second store resume says that the store is not suspended';
 $t->finish;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# What identity providers send is answered as they need it, whatever RFC 7644 says of its form: the dialogues of t/interop,
-# against a server with `scim_profile default`. One with `scim_profile rfc` refuses what they mark so, and does nothing.
+# The dialogues of t/interop: what identity providers send has the answer that they need, in a location with `scim_profile
+# default`. In one with `scim_profile rfc`, requests with an `rfc` answer have that one.
 #
 # On a server that runs already:   perl t/080-interop.t http://127.0.0.1:8080/scim/v2 TOKEN [okta.txt …]
 
@@ -29,8 +29,8 @@ sub play {
     return;
 }
 
-# The checks hold of what they should, and of nothing else.
-sub judge_the_judge {
+# Tests the checks of the dialogues: those that must hold do, and the others do not.
+sub test_the_checks {
     my $player = Scim::Interop->new(base => 'http://localhost/x', token => 't', dialect => 1);
     my $r = { body => '{"n":1}', headers => { location => '/Users/1', 'x-scim-dialect' => 'op-case, bare-value' },
         json => { n => 1, s => '1', t => JSON::PP::true, z => undef, e => [], o => { a => 1, b => [2, 3] },
@@ -45,13 +45,13 @@ sub judge_the_judge {
     );
     for my $holds (sort keys %checks) {
         my @wrong = grep { ($player->_holds(Scim::Interop::_check($_, 1), $r) eq '') ne $holds } @{ $checks{$holds} };
-        is "@wrong", '', $holds ? 'checks that hold' : 'checks that do not';
+        is "@wrong", '', $holds ? 'every check of a matching answer holds' : 'no check of another answer holds';
     }
     return;
 }
 
-# The paths that a body gives values, as docs/*.md write them: those of a resource, or of a PATCH's operations. An element is
-# reached by its type and, if it is the primary one, by that.
+# The attribute paths of a body, as docs/*.md write them: of a resource, or of the operations of a PATCH. An element of a
+# multi-valued attribute is selected by its type and, if it is the primary one, also by that.
 sub paths_of {
     my ($body) = @_;
     return map $_->{path} // (), @{ $body->{Operations} } if $body->{Operations};
@@ -69,17 +69,17 @@ sub paths_of {
     return @paths;
 }
 
-# Each attribute of the tables "Attribute mapping" of a page is sent in the dialogues that go with it.
+# Checks that each attribute in the tables "Attribute mapping" of a page is sent in the dialogues of a file.
 sub mapped {
     my ($page, $file) = @_;
     open my $f, '<', "$FindBin::Bin/../docs/$page" or die "$page: $!";
-    my ($section) = do { local $/; <$f> } =~ /^## Attribute mapping\n(.*?)^## /ms or return fail "$page has a mapping";
+    my ($section) = do { local $/; <$f> } =~ /^## Attribute mapping\n(.*?)^## /ms or return fail "$page has the section Attribute mapping";
     my @targets = $section =~ /^\|[^|]+\| `([^`]+)` \|/mg;
     my $player = Scim::Interop->new(base => 'http://localhost/x', token => 't');
     my %sent = map { $_ => 1 } map { paths_of($_) } map { $player->sample_body($_) }
         map @{ $_->{steps} }, Scim::Interop::read_file("$FindBin::Bin/interop/$file");
-    cmp_ok scalar @targets, '>', 20, "$page has the whole mapping";
-    is join(' ', grep !$sent{$_}, @targets), '', "$file sends each attribute of it";
+    cmp_ok scalar @targets, '>', 20, "docs/$page lists more than 20 attributes";
+    is join(' ', grep !$sent{$_}, @targets), '', "$file sends every attribute of docs/$page";
     return;
 }
 
@@ -97,19 +97,19 @@ my $t = Scim->new(workers => 2, http => "scim_store main %%DIR%%/store;\nscim_sc
     location /scim/v2/ { scim main; }
     location /rfc/v2/ { scim main; scim_profile rfc; }
 EOS
-judge_the_judge();
+test_the_checks();
 my $tenant = $t->seed('acme');
 $t->start->served('/scim/v2/Users', token => $tenant);
 my $at = 'http://127.0.0.1:' . $t->port;
 play(default => base => "$at/scim/v2", token => $tenant, dialect => 1);
 play(rfc => base => "$at/rfc/v2", token => $tenant);
 
-# Each row of deviations has a case, and each case of deviations.txt a row.
+# Every row of the list in deviations.txt has a case.
 my %row = map { $_ => 1 } map @{ $_->{rows} }, @cases;
-is join(' ', grep !$row{$_}, map "2.$_", 1 .. 37), '', 'every known deviation is played';
+is join(' ', grep !$row{$_}, map "2.$_", 1 .. 37), '', 'every known deviation has a case';
 mapped('entra.md', 'entra-mapping.txt');
 mapped('okta.md', 'okta-mapping.txt');
 my ($left) = map $_->{json}{totalResults}, $t->request(GET => '/scim/v2/Users', token => $tenant);
-is $left, 0, 'every case removes what it made';
+is $left, 0, 'the cases delete every resource that they create';
 
 $t->finish;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# Two tenants share a store and see nothing of each other: whatever one asks, at any endpoint, with any verb, filter or
-# body, answers and its part of the log are the same as if the other did not exist; and no address and token of different
-# tenants go together, whether one URL serves all or each has its own.
+# Two tenants share a store and have no access to each other: at any endpoint, with any method, filter or body, the answers
+# and the log of one are the same as if the other did not exist. A token of one tenant is refused at an address of the other,
+# with one URL for all tenants and with a URL for each.
 
 use strict;
 use warnings;
@@ -29,7 +29,7 @@ EOC
     location /app/ { scim main; scim_auth off; scim_tenant acme.example; }
 EOS
 
-# --- the same names in both, and secrets in the second, which everything below looks for
+# --- the same names in both tenants, and values of the second one that must not appear in answers to the first
 
 my %token = ('acme.example' => $t->seed('acme.example'));
 $token{'globex.example'} = $t->token($t->tenant('globex.example'), label => 'globex-secret-label');
@@ -42,11 +42,11 @@ sub made {
     my ($client, $path, $body) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $r = $client->request(POST => "$base$path", json => $body);
-    is $r->{status}, 201, "made in $path" or diag $r->{body};
+    is $r->{status}, 201, "POST to $path is answered with 201" or diag $r->{body};
     return $r->{json}{id} // 'none';
 }
 
-my %secret;    # what of globex must never be seen by acme
+my %secret;    # values of globex that acme must never see
 my $mine = made($a, '/Users', person('ada@example.com', externalId => 'x-1', title => 'Mine', emails => [{ value => 'ada@example.com' }]));
 my $my_group = made($a, '/Groups', { schemas => [$group], displayName => 'Staff', externalId => 'g-1', members => [{ value => $mine }] });
 my $theirs = made($b, '/Users', person('ada@example.com', externalId => 'x-1', title => 'GlobexTitle', displayName => 'GlobexName',
@@ -59,7 +59,7 @@ my $only = made($b, '/Groups', { schemas => [$group], displayName => 'GlobexOnly
 my $secret = qr/globex|secret\.example|$theirs|$other|$their_group|$only/i;
 my $sent = qr/$theirs|$other|$their_group|$only/;
 
-# What acme is answered; nothing in it may be globex's, but for ids that acme itself has just sent.
+# A request of acme; the answer must have no value of globex other than those in the request.
 my %count;
 sub ask {
     my ($method, $path, %o) = @_;
@@ -72,7 +72,7 @@ sub ask {
     $count{tries}++;
     if ($seen =~ $secret) {
         $count{leaks}++;
-        fail "$method $path leaks";
+        fail "the answer to $method $path has no value of globex";
         diag $seen;
     }
     return $r;
@@ -80,7 +80,7 @@ sub ask {
 
 sub ops { return { schemas => [$patch], Operations => [@_] } }
 
-# --- by id: every verb, every endpoint, every version
+# --- by id: every method, endpoint and condition
 
 for my $case (['Users', $theirs], ['Users', $other], ['Groups', $their_group], ['Groups', $only], ['Groups', $theirs], ['Users', $their_group]) {
     my ($type, $id) = @$case;
@@ -92,31 +92,34 @@ for my $case (['Users', $theirs], ['Users', $other], ['Groups', $their_group], [
         for my $headers ({}, { 'If-Match' => '*' }, { 'If-None-Match' => '*' }, { 'If-Match' => 'W/"1"' }) {
             my @how = ($json ? (json => $json) : (), headers => $headers);
             my $r = ask($method, "/$type/$id", @how);
-            # Just what an id that nobody has is answered.
+            # The same request with an id that no resource has.
             my $none = ask($method, "/$type/01930000-0000-7000-8000-00000000dead", @how);
             my ($got, $expected) = map { join ' ', $_->{status}, ($_->{body} // '') =~ s/\(request .*?\)|[0-9a-f-]{36}//gr } $r, $none;
-            is $got, $expected, "$method /$type of another tenant is $none->{status}, as nobody's" . join ' ', '', %$headers;
-            is $r->{status}, 404, 'not found' if !%$headers;
+            is $got, $expected,
+                "$method /$type of another tenant has the same answer as an unknown id ($none->{status})" . join ' ',
+                    '', %$headers;
+            is $r->{status}, 404, "$method /$type of another tenant is refused with 404" if !%$headers;
         }
     }
     ask(GET => "/$type/$id?attributes=userName,displayName");
     ask(GET => "/$type/$id?excludedAttributes=members");
 }
 
-# --- by name: no conflict, no trace
+# --- by name: no conflict with the other tenant
 
 my $same = ask(POST => '/Users', json => person('globex-only@secret.example', externalId => 'globex-external'));
-is $same->{status}, 201, 'a userName that the other tenant has is free';
-is ask(DELETE => "/Users/$same->{json}{id}")->{status}, 204, 'and deleted';
+is $same->{status}, 201, 'POST with a userName of the other tenant is answered with 201';
+is ask(DELETE => "/Users/$same->{json}{id}")->{status}, 204, 'DELETE of that user is answered with 204';
 $same = ask(POST => '/Groups', json => { schemas => [$group], displayName => 'GlobexOnly' });
-is $same->{status}, 201, 'so is a displayName';
+is $same->{status}, 201, 'POST with a displayName of the other tenant is answered with 201';
 is ask(PATCH => "/Groups/$same->{json}{id}", json => ops({ op => 'replace', path => 'displayName', value => 'globexonly' }))->{status}, 204,
-    'and by renaming';
-is ask(DELETE => "/Groups/$same->{json}{id}")->{status}, 204, 'and deleted';
+    'PATCH to a displayName of the other tenant is answered with 204';
+is ask(DELETE => "/Groups/$same->{json}{id}")->{status}, 204, 'DELETE of that group is answered with 204';
 my $conflict = ask(POST => '/Users', json => person('ADA@example.com'));
-is_error $conflict, 409, 'uniqueness', qr/is taken by the User $mine/, 'a conflict of its own names its own';
+is_error $conflict, 409, 'uniqueness', qr/is taken by the User $mine/,
+    'a userName that is taken names the user of the own tenant';
 is_error ask(POST => '/Groups', json => { schemas => [$group], displayName => 'STAFF' }), 409, 'uniqueness', qr/by the Group $my_group/,
-    'and so does a group\'s';
+    'a displayName that is taken names the group of the own tenant';
 
 # --- members and managers
 
@@ -128,25 +131,31 @@ for my $how ([POST => '/Groups', { schemas => [$group], displayName => 'Mixed', 
     [PATCH => "/Groups/$my_group", ops({ op => 'add', value => { members => [{ value => $their_group }] } })]) {
     my ($method, $path, $json) = @$how;
     is_error ask($method, $path, json => $json), 400, 'invalidValue', qr/there is no User or Group with the id "(?:$sent)"/,
-        "$method $path: a member of another tenant is nobody";
+        "$method $path with a member of another tenant is refused with 400";
 }
 is ask(PATCH => "/Groups/$my_group", json => ops({ op => 'remove', path => "members[value eq \"$theirs\"]" }))->{status}, 204,
-    'nor is anyone to be removed';
-is_deeply [map $_->{value}, @{ ask(GET => "/Groups/$my_group")->{json}{members} }], [$mine], 'the group is as it was';
+    'PATCH remove of a member of another tenant is answered with 204';
+is_deeply [map $_->{value}, @{ ask(GET => "/Groups/$my_group")->{json}{members} }], [$mine],
+    'the members of the group are unchanged';
 is ask(PUT => "/Users/$mine", json => person('ada@example.com', externalId => 'x-1', emails => [{ value => 'ada@example.com' }],
-    $enterprise => { manager => { value => $theirs } }))->{status}, 200, 'a manager may have any id';
+    $enterprise => { manager => { value => $theirs } }))->{status}, 200,
+        "PUT with the id of another tenant's user as manager is answered with 200";
 my $manager = $a->request(GET => "$base/Users/$mine")->{json}{$enterprise}{manager};
-is $manager->{value}, $theirs, 'it is kept';
-unlike $Scim::json->encode($manager), qr/Globex/, 'but says nothing of who that is';
+is $manager->{value}, $theirs, 'the id of the manager is stored';
+unlike $Scim::json->encode($manager), qr/Globex/, 'a manager of another tenant is returned without displayName';
 ask(PATCH => "/Users/$mine", json => ops({ op => 'remove', path => "$enterprise:manager" }));
-unlike $b->request(GET => "$base/Users/$theirs")->{body}, qr/"displayName":"Mine"|\/acme/, 'nor the other way round';
+unlike $b->request(GET => "$base/Users/$theirs")->{body}, qr/"displayName":"Mine"|\/acme/,
+    'a manager of another tenant is returned without displayName to the other tenant too';
 
 # --- lists, filters, counts, pages, projections
 
 my %expected = ('' => 1, 'count=0' => 1, 'count=1000' => 1, 'startIndex=2' => 1, 'startIndex=1&count=1' => 1);
-is ask(GET => "/Users?$_")->{json}{totalResults}, $expected{$_}, "Users?$_ counts its own" for sort keys %expected;
-is ask(GET => "/Groups?$_")->{json}{totalResults}, $expected{$_}, "Groups?$_ counts its own" for sort keys %expected;
-my @nobody = ('userName eq "globex-only@secret.example"', 'externalId eq "globex-external"', 'emails.value eq "globex@secret.example"',
+is ask(GET => "/Users?$_")->{json}{totalResults}, $expected{$_},
+    "Users?$_ counts the users of the own tenant" for sort keys %expected;
+is ask(GET => "/Groups?$_")->{json}{totalResults}, $expected{$_},
+    "Groups?$_ counts the groups of the own tenant" for sort keys %expected;
+my @no_match = ('userName eq "globex-only@secret.example"', 'externalId eq "globex-external"',
+    'emails.value eq "globex@secret.example"',
     'emails eq "globex@secret.example"', "id eq \"$theirs\"", "id eq \"$other\"", 'userName sw "globex"', 'userName co "only"',
     'title eq "GlobexTitle"', 'displayName pr', 'phoneNumbers pr', 'emails[value ew "secret.example"]', 'emails[type pr].value co "globex"',
     "$enterprise:department eq \"GlobexDepartment\"", "$enterprise:manager.value eq \"$mine\"", "groups.value eq \"$their_group\"",
@@ -163,29 +172,31 @@ sub counts {
         is $r->{json}{totalResults}, $expected, "$type: $filter$more finds $expected" or diag $r->{body};
     }
 }
-counts Users => $_, 0 for @nobody;
+counts Users => $_, 0 for @no_match;
 counts Users => $_, 1 for @one;
 counts Groups => $_, 0 for 'displayName eq "GlobexOnly"', "members.value eq \"$theirs\"", "members eq \"$other\"", 'displayName sw "Globex"',
     "id eq \"$their_group\"", 'displayName ne "Staff"';
 counts Groups => $_, 1 for 'displayName eq "staff"', 'externalId eq "g-1"', "members.value eq \"$mine\"", 'displayName pr';
 my $search = 'urn:ietf:params:scim:api:messages:2.0:SearchRequest';
-for my $case (['/Users', $nobody[0], 0], ['/Users', 'userName pr', 1], ['/Groups', 'displayName pr', 1], ['', 'meta.created pr', 2],
+for my $case (['/Users', $no_match[0], 0], ['/Users', 'userName pr', 1], ['/Groups', 'displayName pr', 1], ['',
+    'meta.created pr', 2],
     ['', "id eq \"$theirs\" or id eq \"$only\"", 0], ['', "id eq \"$mine\" or id eq \"$their_group\"", 1]) {
     my ($path, $filter, $expected) = @$case;
     my $r = ask(POST => "$path/.search", json => { schemas => [$search], filter => $filter, sortBy => 'meta.created' });
     is $r->{json}{totalResults}, $expected, "$path/.search: $filter finds $expected" or diag $r->{body};
-    is ask(GET => "$path/?filter=" . encoded($filter))->{json}{totalResults}, $expected, 'by GET, too' if $path eq '';
+    is ask(GET => "$path/?filter=" . encoded($filter))->{json}{totalResults}, $expected,
+        "GET of the root: $filter finds $expected" if $path eq '';
 }
 ask(GET => '/Users?filter=' . encoded($_)) for 'globex eq', 'userName eq "globex', 'globexAttribute eq "x"', "urn:globex:User:a eq 1";
 
-# --- what has no tenant, and what is not there
+# --- endpoints without a tenant, and unknown endpoints
 
 ask($_->[0] => $_->[1], $_->[2] ? (json => $_->[2]) : ()) for
     ['GET', '/'], ['GET', '/Me'], ['PATCH', '/Me', ops()], ['POST', '/Bulk', { Operations => [] }], ['POST', '/.search', { filter => 'title pr' }],
     ['POST', '/Users/.search', { filter => 'userName pr' }], ['GET', '/Tenants'], ['GET', "/globex.example/Users"], ['GET', '/ServiceProviderConfig'],
     ['GET', '/Schemas'], ['GET', '/ResourceTypes'], ['GET', '/ResourceTypes/Globex'], ['GET', '/Users/../../t/globex.example/scim/v2/Users'],
     ['GET', "/Users/$theirs/$other"], ['GET', "/Groups/$their_group/members"], ['OPTIONS', '/Users'];
-is $count{leaks} // 0, 0, "$count{tries} answers leak nothing";
+is $count{leaks} // 0, 0, "$count{tries} answers to acme have no value of globex";
 
 # --- addresses: host, prefix in a regular expression, header, a fixed name
 
@@ -197,69 +208,81 @@ for my $way (sort keys %at) {
             my ($path, %o) = $at{$way}->($address);
             my $r = $t->request(GET => $path, %o, token => $token{$owner});
             if ($owner eq $address) {
-                is $r->{status}, 200, "$way $address with its own token";
+                is $r->{status}, 200, "$way $address with a token of that tenant is answered with 200";
                 my $url = $r->{json}{Resources}[0]{meta}{location} // '';
-                like $url, qr{^https://id\.example\.com/t/\Q$address\E/scim/v2/Users/}, 'addresses are its own' if $way eq 'prefix';
-                is $r->{json}{totalResults}, $address =~ /acme/ ? 1 : 2, 'and what it has';
+                like $url, qr{^https://id\.example\.com/t/\Q$address\E/scim/v2/Users/},
+                    "$way $address: meta.location has the address of the tenant" if $way eq 'prefix';
+                is $r->{json}{totalResults}, $address =~ /acme/ ? 1 : 2,
+                    "$way $address: the list has the users of the tenant";
                 next;
             }
-            is_error $r, 403, '', qr/the token is of another tenant than this address/, "$way $address with the other's token";
-            unlike $r->{body} . join(' ', %{ $r->{headers} }), qr/\Q$address\E|label/, 'the other is not named';
+            is_error $r, 403, '', qr/the token belongs to another tenant than this URL/,
+                "$way $address with a token of another tenant";
+            unlike $r->{body} . join(' ', %{ $r->{headers} }), qr/\Q$address\E|label/,
+                "$way $address: the 403 does not name the other tenant";
             for my $how ([POST => person('intruder')], ['DELETE'], [PATCH => ops()]) {
                 my ($method, $json) = @$how;
                 is $t->request($method, $path . ($method eq 'POST' ? '' : "/$mine"), %o, token => $token{$owner}, $json ? (json => $json) : ())->{status},
-                    403, "nor to $method";
+                    403, "$way $address: $method with a token of another tenant is refused with 403";
             }
         }
     }
     my ($path, %o) = $at{$way}->('nobody.example');
-    my ($acme, $stranger) = map $t->request(GET => $path, %o, token => $_), $token{'acme.example'}, 'x' x 20;
-    is "$acme->{status} $stranger->{status}", '403 401', "$way of a tenant that is not there: 403 with a token, 401 without";
+    my ($acme, $unauthenticated) = map $t->request(GET => $path, %o, token => $_), $token{'acme.example'}, 'x' x 20;
+    is "$acme->{status} $unauthenticated->{status}", '403 401',
+        "$way of an unknown tenant is refused with 403 with a valid token and with 401 with an unknown one";
     ($path, %o) = $at{$way}->('globex.example');
     my $known = $t->request(GET => $path, %o, token => $token{'acme.example'});
     my ($one, $two) = map $_->{body} =~ s/\(request .*//r, $acme, $known;
-    is $one, $two, 'and the answer does not tell whether it is there';
+    is $one, $two, "$way: the 403 of an unknown tenant is the same as that of another tenant";
 }
-is $t->request(GET => '/named/Users', token => $token{'acme.example'})->{status}, 200, 'a fixed name';
-is_error $t->request(GET => '/named/Users', token => $token{'globex.example'}), 403, '', qr/another tenant/, 'is one tenant\'s';
-is $t->request(GET => '/app/Users')->{json}{totalResults}, 1, 'without authentication the named tenant is served';
-is $t->request(GET => "/app/Users/$theirs")->{status}, 404, 'and no other';
-is_error $t->request(GET => '/header/Users', token => $token{'acme.example'}), 403, '', qr/./, 'a header that is missing names no tenant';
+is $t->request(GET => '/named/Users', token => $token{'acme.example'})->{status}, 200,
+    'a location with a fixed tenant serves a token of that tenant';
+is_error $t->request(GET => '/named/Users', token => $token{'globex.example'}), 403, '', qr/another tenant/,
+    'a location with a fixed tenant refuses a token of another one with 403';
+is $t->request(GET => '/app/Users')->{json}{totalResults}, 1, 'a location with scim_auth off serves its tenant';
+is $t->request(GET => "/app/Users/$theirs")->{status}, 404, 'a location with scim_auth off does not serve another tenant';
+is_error $t->request(GET => '/header/Users', token => $token{'acme.example'}), 403, '', qr/./,
+    'a missing header in scim_tenant is refused with 403';
 
-# --- one connection, tokens in turn: nothing stays behind
+# --- tokens of both tenants in turn on one connection
 
 my @turns = map { my $who = $_; map [GET => $_, token => $token{$who}], "$base/Users", "$base/Users/$theirs", "$base/Groups?count=0" }
     (qw(acme.example globex.example)) x 3;
 my @statuses = map { $_->{status} . (defined $_->{json}{totalResults} ? "/$_->{json}{totalResults}" : '') } $t->client->pipeline(@turns);
-is "@statuses", join(' ', ('200/1 404 200/1', '200/2 200 200/2') x 3), 'tokens in turn on one connection';
+is "@statuses", join(' ', ('200/1 404 200/1', '200/2 200 200/2') x 3),
+    'requests with tokens of both tenants in turn on one connection are answered for the tenant of each token';
 my $etag = $b->request(GET => "$base/Users/$theirs")->{headers}{etag};
-is $a->request(GET => "$base/Users/$theirs", headers => { 'If-None-Match' => $etag })->{status}, 404, 'a version of theirs is no 304';
+is $a->request(GET => "$base/Users/$theirs", headers => { 'If-None-Match' => $etag })->{status}, 404,
+    'If-None-Match with an ETag of another tenant is answered with 404';
 
-# --- the log: lines of acme's requests say nothing of globex, lines of globex's carry its name
+# --- the access log: lines of acme's requests have no value of globex
 
 open my $f, '<', "$t->{dir}/scim.log" or die $!;
 my @lines = map $Scim::json->decode($_), <$f>;
 my @acme = grep $_->{tenant} eq 'acme.example', @lines;
-cmp_ok scalar @acme, '>', 300, 'acme has its lines';
+cmp_ok scalar @acme, '>', 300, 'the access log has more than 300 lines of acme';
 my @wrong = grep { "$_->{detail} $_->{dialect}" =~ s/$sent|globex\w*|\w*@?secret\.example//gri =~ $secret } @acme;
-is scalar @wrong, 0, 'none names what is globex\'s' or diag explain \@wrong;
+is scalar @wrong, 0, 'no line of acme has a value of globex' or diag explain \@wrong;
 
 $a->request(PATCH => "$base/Users/$mine", json => ops({ op => 'replace', path => 'title', value => 'Last' }));
 my ($exit, $out, $err) = $t->scimctl(qw(log --tenant acme.example --limit 10000 --json));
-is $exit, 0, 'scimctl log' or diag $err;
+is $exit, 0, 'scimctl log of acme exits with 0' or diag $err;
 @wrong = grep { s/$sent|globex-only\@secret\.example|globexonly|urn:globex\S*//gri =~ $secret } split /\n/, $out;
-is "@wrong", '', 'says nothing of globex but what acme sent itself';
+is "@wrong", '', 'scimctl log of acme prints no value of globex that acme did not send';
 ($exit, $out) = $t->scimctl(qw(log --tenant globex.example --limit 10000 --json));
-unlike $out, qr/$mine|$my_group|acme/, 'nor globex\'s of acme';
+unlike $out, qr/$mine|$my_group|acme/, 'scimctl log of globex prints no value of acme';
 
-# --- a tenant that goes takes nothing of the other's with it, and leaves nothing behind
+# --- the removal of one tenant removes nothing of the other, and everything of itself
 
-is +($t->scimctl(qw(tenant remove globex.example --yes)))[0], 0, 'globex is removed';
-is $b->request(GET => "$base/Users")->{status}, 401, 'its token is nobody\'s';
-is $a->request(GET => "$base/Users")->{json}{totalResults}, 1, 'acme has what it had';
+is +($t->scimctl(qw(tenant remove globex.example --yes)))[0], 0, 'scimctl tenant remove exits with 0';
+is $b->request(GET => "$base/Users")->{status}, 401, 'a token of the removed tenant is refused with 401';
+is $a->request(GET => "$base/Users")->{json}{totalResults}, 1, 'the other tenant has its users';
 my $again = $t->token($t->tenant('globex.example'));
-is $t->request(GET => "$base/$_", token => $again)->{json}{totalResults}, 0, "a new tenant of that name has no $_" for qw(Users Groups);
-is $t->request(GET => "$base/Users/$theirs", token => $again)->{status}, 404, 'and not what the old one had';
-is +($t->scimctl('verify'))[0], 0, 'the store is whole';
+is $t->request(GET => "$base/$_", token => $again)->{json}{totalResults}, 0,
+    "a new tenant with the name of the removed one has no $_" for qw(Users Groups);
+is $t->request(GET => "$base/Users/$theirs", token => $again)->{status}, 404,
+    'a user of the removed tenant is not in the new one';
+is +($t->scimctl('verify'))[0], 0, 'scimctl verify finds no problem';
 
 $t->finish;

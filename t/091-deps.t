@@ -13,7 +13,7 @@ my $t = Scim->new;    # for its directory and run(); no nginx is started
 mkdir "$t->{dir}/bin" or die "$t->{dir}/bin: $!";
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES NO_DEPS)};    # of the make that runs this test
 
-# A system on which `$installed` are the only packages, root runs make, and apt-get fails after it has noted its arguments.
+# A system with the packages `$installed`, where make runs as root and apt-get fails after it has stored its arguments.
 sub system_with {
     my ($installed) = @_;
     my %command = (
@@ -35,18 +35,19 @@ sub with_it {
 
 system_with('g++ make');
 my ($exit, $err, $apt) = with_it('make', '-C', $repo, '-s', 'NO_DEPS=', 'build');
-isnt $exit, 0, 'make build ends with an error on a system without packages that it needs';
-like $err, qr/Packages are missing: .*\bliblmdb-dev\b/, 'it names a package that is missing';
-unlike $err, qr/g\+\+/, 'it does not name a package that is installed';
-like $err, qr/`make deps` installs them/, 'it names the command that installs them';
-like $err, qr/apt-get install -y --no-install-recommends .*\bliblmdb-dev\b/, 'it shows the command for these packages alone';
-is $apt, '', 'it does not run apt-get';
+isnt $exit, 0, 'make build exits with an error on a system without packages that it needs';
+like $err, qr/Packages are missing: .*\bliblmdb-dev\b/, 'make build names a missing package';
+unlike $err, qr/g\+\+/, 'make build does not name an installed package';
+like $err, qr/`make deps` installs them/, 'make build names the command that installs the packages';
+like $err, qr/apt-get install -y --no-install-recommends .*\bliblmdb-dev\b/,
+    'make build prints an apt-get command for the missing packages';
+is $apt, '', 'make build does not run apt-get';
 
 for my $target (qw(run test deps)) {
     system_with('g++ make');
     ($exit, $err, $apt) = with_it('make', '-C', $repo, '-s', 'NO_DEPS=', $target);
-    isnt $exit, 0, "make $target ends with an error if apt-get fails";
-    like $apt, qr/^-q update\n/, "make $target runs apt-get without being asked for it";
+    isnt $exit, 0, "make $target exits with an error if apt-get fails";
+    like $apt, qr/^-q update\n/, "make $target runs apt-get";
 }
 
 system_with('one two');

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Workers that are killed in the middle of anything, reloads and a binary upgrade lose no acknowledged write, half-make none,
-# and leave no name in two hands. SCIM_CRASH=long kills 30 times and reloads 20 times instead of 5 and 3.
+# Killed workers, reloads and a binary upgrade lose no acknowledged write, commit no part of a write, and leave no userName
+# to two users. SCIM_CRASH=long kills 30 times and reloads 20 times instead of 5 and 3.
 
 use strict;
 use warnings;
@@ -22,17 +22,17 @@ my $token = $t->seed('acme');
 my ($users, $groups) = ('/scim/v2/Users', '/scim/v2/Groups');
 $t->start->served($users, token => $token);
 
-# --- what clients do
+# --- the operations of the clients
 
-# A thing is { name, id, can }: `can` lists what it may be now, as JSON, '' for not there; it is one element long unless a
-# request for it got no answer. Each name has one client, which waits for each answer.
+# A user is { name, id, can }: `can` lists the states that it may have, as JSON, or '' for deleted; it has one element unless
+# a request for the user got no answer. Each name belongs to one client, which waits for each answer.
 
 sub content { my ($name, $revision) = @_;
     my $text = join ' ', ("$name revision $revision") x (rand() < 0.1 ? 150 : 1);    # some need overflow pages
     return Scim::user($name, displayName => $text, active => rand() < 0.5 ? JSON::PP::true : JSON::PP::false,
         name => { familyName => "f$revision" }, emails => [{ value => "$revision\@$name.example", type => 'work' }]) }
 
-# [weight, whether it suits, the request, what the thing is afterwards, the status that says so]
+# [weight, whether it applies, the request, the state after it, the status of success]
 my @operations = (
     [1, sub { !$_[0]{id} }, sub { [POST => $users, json => $_[1]] }, sub { $Scim::json->encode($_[1]) }, 201],
     [3, sub { $_[0]{id} }, sub { [PUT => "$users/$_[0]{id}", json => $_[1]] }, sub { $Scim::json->encode($_[1]) }, 200],
@@ -43,13 +43,13 @@ my @operations = (
 
 sub patch { return { schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations => [@_] } }
 
-# What the server shows, as `can` has it.
+# The state of a returned user, as in `can`.
 sub shown { my %user = %{ $_[0] }; delete @user{qw(id meta groups)}; return $Scim::json->encode(\%user) }
 
-# A thing as a filter finds it; sets its id, and says what is wrong, if anything.
+# Looks a user up by its name; sets its id, and returns what is wrong, if anything.
 sub look { my ($client, $thing) = @_;
     my $r = $client->request(GET => "$users?filter=userName+eq+\"$thing->{name}\"");
-    return if $r->{status} =~ /^(?:0|503)$/;    # no answer says nothing
+    return if $r->{status} =~ /^(?:0|503)$/;    # without an answer the state is unknown
     my @found = @{ $r->{json}{Resources} // [] };
     return "$thing->{name}: " . @found . " users, status $r->{status}" if @found > 1 || $r->{status} != 200;
     my $is = @found ? shown($found[0]) : '';
@@ -59,7 +59,7 @@ sub look { my ($client, $thing) = @_;
     return;
 }
 
-# One operation on a thing; says what is wrong, if anything.
+# Does one operation on a user; returns what is wrong, if anything.
 sub act { my ($client, $thing, $count) = @_;
     my @suits = map { ($_) x $_->[0] } grep { $_->[1]->($thing) } @operations;
     my (undef, undef, $request, $after, $good) = @{ $suits[rand @suits] };
@@ -75,13 +75,13 @@ sub act { my ($client, $thing, $count) = @_;
     }
     my $doubtful = @{ $thing->{can} } > 1;
     push @{ $thing->{can} }, $result and return if $r->{status} =~ /^(?:0|503)$/;
-    # A conflict with, or the absence of, what an unanswered request has made or taken away.
+    # The user may exist, or not, because of a request without an answer.
     return look($client, $thing) if $doubtful && $r->{status} =~ /^(?:404|409)$/;
     return "$thing->{name}: unexpected $r->{status} $r->{body}";
 }
 
-# One change of a client's own group: somebody comes or goes, now and then everybody goes. `in` says who is a member, nothing
-# where no answer said so.
+# Changes the group of a client: adds or removes one member, or removes all. `in` says who is a member; undef if a request
+# had no answer.
 sub act_on_group { my ($client, $group, $count) = @_;
     my $who = $group->{anchors}[rand @{ $group->{anchors} }];
     my ($operation, @changed) = rand() < 0.05 ? ({ op => 'remove', path => 'members' }, map { ($_ => 0) } @{ $group->{anchors} })
@@ -96,12 +96,12 @@ sub act_on_group { my ($client, $group, $count) = @_;
 
 sub acknowledged { my (%count) = @_; return $count{200} + $count{201} + $count{204} }
 
-# A group for each client, with users that nobody deletes.
+# A group for each client, with members that are never deleted.
 my @anchors = map $t->request(POST => $users, token => $token, json => Scim::user("anchor$_"))->{json}{id}, 1 .. 8;
 my @groups = map +{ anchors => \@anchors, in => { map { $_ => 0 } @anchors },
     id => $t->request(POST => $groups, token => $token, json => { displayName => "group$_" })->{json}{id} }, 1 .. $clients;
 
-my $progress = "$t->{dir}/progress";    # a byte for each acknowledged write
+my $progress = "$t->{dir}/progress";    # one byte for each acknowledged write
 my $running = $t->launch($clients, $clients, sub {
     my ($i, $client) = @_;
     srand $seed + $i;
@@ -117,17 +117,17 @@ my $running = $t->launch($clients, $clients, sub {
             : $chance < 0.3 ? act_on_group($client, $groups[$i], \%count) : act($client, $thing, \%count);
         syswrite $note, '.' if acknowledged(%count) > $before;
     }
-    $t->write_file('enough', '');    # for the others, if this one has given up
+    $t->write_file('enough', '');    # stops the other clients, if this one has found a fault
     return { things => \@things, group => $groups[$i], wrong => \@wrong, count => \%count };
 }, token => $token);
 
-# --- what happens meanwhile
+# --- kills, reloads and the upgrade
 
-# A random moment: some writes later.
+# Waits for a random number of writes.
 sub moment {
     my $at = (-s $progress // 0) + 1 + int rand 60;
     $t->wait_for(sub { (-s $progress // 0) >= $at || -e "$t->{dir}/enough" }) or die 'no progress';
-    -e "$t->{dir}/enough" and die 'a client has given up';
+    -e "$t->{dir}/enough" and die 'a client has found a fault';
 }
 
 my $stopped = !eval {
@@ -140,7 +140,7 @@ my $stopped = !eval {
     1;
 };
 diag $@ if $stopped;
-ok !$stopped, "$kills kills, $reloads reloads, 1 upgrade, and writes went on";
+ok !$stopped, "writes continue through $kills kills, $reloads reloads and one upgrade";
 $t->write_file('enough', '');
 my (@things, @filled, @wrong, %count);
 for my $result ($t->collect($running)) {
@@ -149,12 +149,12 @@ for my $result ($t->collect($running)) {
     push @wrong, @{ $result->{wrong} // [$result->{error}] };
     $count{$_} += $result->{count}{$_} for keys %{ $result->{count} // {} };
 }
-is join("\n", @wrong), '', 'meanwhile every answer agreed with those before it';
+is join("\n", @wrong), '', 'every answer during the events agrees with the answers before it';
 note join ', ', map "$_: $count{$_}", sort keys %count;
-cmp_ok acknowledged(%count), '>', 20 * ($kills + $reloads), 'many writes were acknowledged';
-cmp_ok $count{0}, '<', 3 * $clients * ($kills + $reloads + 1), 'and few got no answer';
+cmp_ok acknowledged(%count), '>', 20 * ($kills + $reloads), 'many writes are acknowledged';
+cmp_ok $count{0}, '<', 3 * $clients * ($kills + $reloads + 1), 'few requests get no answer';
 
-# --- what is left
+# --- the store afterwards
 
 my $client = $t->client(token => $token);
 @wrong = ();
@@ -163,27 +163,27 @@ for my $thing (@things) {
     delete $thing->{looked};
     push @wrong, look($client, $thing) // ($thing->{looked} ? () : "$thing->{name}: no answer");
 }
-is join("\n", @wrong), '', @things . " names are as they were acknowledged ($doubts had a choice)";
+is join("\n", @wrong), '', @things . " users have the acknowledged state ($doubts had several possible ones)";
 my @alive = grep $_->{id}, @things;
 @wrong = grep { shown($client->request(GET => "$users/$_->{id}")->{json} // {}) ne $_->{can}[0] } @alive;
-is join(' ', map $_->{name}, @wrong), '', 'and so they are by their ids (' . @alive . ')';
-is $client->request(GET => "$users?count=0")->{json}{totalResults}, @alive + @anchors, 'there are no others';
+is join(' ', map $_->{name}, @wrong), '', @alive . ' users have the acknowledged state when read by id';
+is $client->request(GET => "$users?count=0")->{json}{totalResults}, @alive + @anchors, 'there are no other users';
 @wrong = ();
 for my $group (@filled) {
     my %is = map { $_->{value} => 1 } @{ $client->request(GET => "$groups/$group->{id}")->{json}{members} // [] };
     push @wrong, grep { my $in = $group->{in}{$_}; defined $in && $in != ($is{$_} // 0) } @anchors;
 }
-is "@wrong", '', @filled . ' groups have the members that were acknowledged';
+is "@wrong", '', @filled . ' groups have the acknowledged members';
 @wrong = ();
 for my $thing (@alive) {
     my $r = $client->request(POST => $users, json => Scim::user($thing->{name}));
     push @wrong, "$thing->{name}: $r->{status} $r->{body}\n" if $r->{status} != 409 || index($r->{json}{detail}, $thing->{id}) < 0;
 }
-is join('', @wrong), '', 'no name can be had twice';
+is join('', @wrong), '', 'a userName of an existing user cannot be taken again';
 my @free = grep !$_->{id}, @things;
 my @taken = grep { $client->request(POST => $users, json => Scim::user($_->{name}))->{status} != 201 } @free;
-is join(' ', map $_->{name}, @taken), '', 'and those of the deleted are free (' . @free . ')';
+is join(' ', map $_->{name}, @taken), '', 'the userNames of ' . @free . ' deleted users can be taken again';
 my ($exit, $out, $err) = $t->scimctl('verify');
-is $exit, 0, 'scimctl verify' or diag $out, $err;
+is $exit, 0, 'scimctl verify finds no problem' or diag $out, $err;
 
 $t->finish;

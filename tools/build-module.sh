@@ -1,9 +1,9 @@
 #!/bin/bash
-# Builds ngx_http_scim_module.so against Debian's nginx-dev, without root.
+# Builds ngx_http_scim_module.so for the nginx of Debian's nginx-dev. Does not need root.
 #
 #     build-module.sh OUT FLAVOUR      OUT/objs/ngx_http_scim_module.so; FLAVOUR is "", sanitize or coverage
 #
-# configure (8 s) runs only when what it depends on has changed: config, nginx-dev, the flags, the list of sources.
+# Runs configure (8 s) only if config, the version of nginx-dev, the flags or the list of sources have changed.
 set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
@@ -13,26 +13,26 @@ nginx_src=/usr/share/nginx/src
 objs=$out/objs
 
 case $repo in
-    *[[:space:]]*) echo "nginx's configure cannot build in a path with blanks: $repo" >&2; exit 1 ;;
+    *[[:space:]]*) echo "nginx's configure cannot build in a path that contains blanks: $repo" >&2; exit 1 ;;
 esac
 
 cd "$repo"
 case $flavour in
-    # C++'s flags: newer Debians' C flags have some that C++ does not know, and nginx gives both languages the same.
+    # CXXFLAGS, because nginx compiles C and C++ with the same flags and CFLAGS of Debian 13 has some that C++ lacks.
     '') cc="$(dpkg-buildflags --get CXXFLAGS) $(dpkg-buildflags --get CPPFLAGS)" ld=$(dpkg-buildflags --get LDFLAGS) ;;
     sanitize)
-        # What the sanitizers add makes gcc see uninitialised values where none are (-Wmaybe-uninitialized).
+        # The sanitizers' code causes false warnings of gcc (-Wmaybe-uninitialized).
         cc='-O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -Wno-maybe-uninitialized'
-        ld='-fsanitize=address,undefined -Wl,-z,nodelete' ;; # an unloaded module's frames have no names
+        ld='-fsanitize=address,undefined -Wl,-z,nodelete' ;; # frames of an unloaded module would have no names
     coverage) cc='-O0 --coverage -fprofile-update=atomic' ld=--coverage ;;
-    *) echo "no such flavour: $flavour" >&2; exit 1 ;;
+    *) echo "unknown flavour \"$flavour\", it must be \"\", sanitize or coverage" >&2; exit 1 ;;
 esac
 
 key=$(
     echo "$cc / $ld"
     dpkg-query -W -f '${Package} ${Version}\n' nginx-dev
     cat config "$0"
-    ls src/{scim,store,service,nginx}/*.cc 2>/dev/null
+    ls src/{scim/*,store,service,nginx}/*.cc 2>/dev/null
 )
 
 if [ ! -f "$objs/Makefile" ] || [ "$key" != "$(cat "$out/objs.key" 2>/dev/null)" ]; then
@@ -49,7 +49,7 @@ if [ ! -f "$objs/Makefile" ] || [ "$key" != "$(cat "$out/objs.key" 2>/dev/null)"
         { tail -n 20 "$out/configure.log" >&2; exit 1; }
     echo "-include \$(wildcard $objs/addon/*/*.d)" >>"$objs/Makefile"
 
-    # All objects depend on these two: a new source file alone must not rebuild the others.
+    # All objects depend on these two headers: keep their times if they have not changed, so that nothing is rebuilt.
     for header in ngx_auto_config.h ngx_auto_headers.h; do
         if cmp -s "$objs/$header" "$objs/$header.before"; then touch -r "$objs/$header.before" "$objs/$header"; fi
     done

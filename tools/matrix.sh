@@ -82,7 +82,7 @@ build() {
         ./configure --prefix="$dir" --builddir="$dir/objs" --with-threads --with-http_ssl_module --with-http_v2_module \
             --with-http_auth_request_module $flag $add="$repo" || exit 1
         if [ "$all" != all ]; then
-            for part in scim store service; do cp "$repo/build/obj/$part"/*.o "$dir/objs/addon/$part/" || exit 1; done
+            for part in "$repo"/build/obj/{scim/*,store,service}; do cp "$part"/*.o "$dir/objs/addon/${part##*/}/" || exit 1; done
         fi
         if [ "$linking" = static ] && [[ " ${built[*]} " = *" ${dir%/*}/dynamic$flag "* ]]; then
             cp -r "${dir%/*}/dynamic$flag/objs"/{src,addon} "$dir/objs/" || exit 1

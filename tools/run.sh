@@ -1,33 +1,33 @@
 #!/bin/bash
-# A scratch server from the build tree: `make run` and `make stop`.
+# Starts and stops a scratch server from the build tree: `make run` and `make stop`.
 #
 #     DIR=build/run PORT=8080 DAEMON=1 run.sh start
 #     DIR=build/run run.sh stop
 #
-# conf-examples/quickstart.conf (what an operator would copy to /etc/nginx/conf.d) is used as it is, but for the store's
-# directory and the port. Tenant `demo` and a token with the scope `write` are made and printed. NGINX_BINARY, MODULE and
-# SCIMCTL name other binaries than those of build/.
+# The configuration is conf-examples/quickstart.conf with another directory of the store and another port. Creates the tenant
+# `demo` and a token with the scope `write`, and prints the token. NGINX_BINARY, MODULE and SCIMCTL name other binaries than
+# those in build/.
 set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(mkdir -p "${DIR:-$repo/build/run}" && cd "${DIR:-$repo/build/run}" && pwd)
 nginx=${NGINX_BINARY:-/usr/sbin/nginx}
-unset NGINX # nginx would look for inherited sockets in it and stay in the foreground
+unset NGINX # nginx would read inherited sockets from it and stay in the foreground
 scimctl=${SCIMCTL:-$repo/build/scimctl}
 module=${MODULE:-$repo/build/objs/ngx_http_scim_module.so}
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "run.sh: $*"; exit 1; }
 
-# The process id of the nginx that was started for this directory, or nothing. A pid file can outlive its process and
-# the number be given to another, so the command line is looked at too.
+# Prints the process id of the nginx that runs for this directory, or nothing. Checks the command line, because the pid file
+# may be stale and its number reused by another process.
 master_pid() {
     local pid
     pid=$(cat "$dir/nginx.pid" 2>/dev/null) && [ -n "$pid" ] &&
         grep -qaF "nginx: master process $nginx -p $dir " "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
 }
 
-# running PID: it exists and is no zombie (a container's process 1 may not reap)
+# running PID: true if the process exists and is not a zombie (process 1 of a container may not reap zombies)
 running() { [ "$(sed -n 's/.*) \(.\).*/\1/p' "/proc/$1/stat" 2>/dev/null || echo Z)" != Z ]; }
 
 stop() {
@@ -37,23 +37,23 @@ stop() {
     while running "$pid"; do
         sleep 0.1
         waited=$((waited + 1))
-        if [ $waited = 100 ]; then # a client that never hangs up
-            say "Not done after 10 s, closing connections."
+        if [ $waited = 100 ]; then # a client keeps its connection open
+            say "nginx has not stopped after 10 s; closing its connections."
             kill -TERM "$pid"
         fi
-        [ $waited -lt 200 ] || die "nginx (process $pid) does not end"
+        [ $waited -lt 200 ] || die "nginx (process $pid) does not stop"
     done
     say "Stopped."
 }
 
-# free PORT: nothing listens there
+# free PORT: true if nothing listens on the port
 free() { perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1",
     LocalPort => shift, ReuseAddr => 1)' "$1"; }
 
 choose_port() {
     local port
     if [ -n "${PORT:-}" ]; then
-        free "$PORT" || die "port $PORT is taken; leave PORT out and a free one is chosen"
+        free "$PORT" || die "port $PORT is in use; without PORT, a free port is chosen"
         echo "$PORT"
         return
     fi
@@ -63,7 +63,8 @@ choose_port() {
     die 'no port from 8080 to 8999 is free'
 }
 
-# Workers of a master that runs as root: www-data, as on a real server, if it can reach the directory, else root.
+# Prints the `user` directive if this script runs as root: www-data, as on Debian, if that user can reach the directory;
+# otherwise root.
 user_line() {
     [ "$(id -u)" = 0 ] || return 0
     if runuser -u www-data -- test -x "$dir"; then echo 'user www-data;'; else echo 'user root;'; fi
@@ -81,8 +82,8 @@ server {
 END
         return
     fi
-    # An http { } of its own could not be completed with the directories below.
-    if grep -qE '^\s*http\s*\{' "$example"; then die "$example must be what goes into /etc/nginx/conf.d"; fi
+    # write_conf() puts the example into an http block of its own.
+    if grep -qE '^\s*http\s*\{' "$example"; then die "$example contains an http block; it must be a file for /etc/nginx/conf.d"; fi
     sed -E -e "s,^([[:space:]]*scim_store[[:space:]]+[^[:space:]]+[[:space:]]+)[^[:space:];]+,\1$dir/store," \
         -e "s,^([[:space:]]*listen[[:space:]]+)[^[:space:];]+,\1127.0.0.1:$port," "$example"
 }
@@ -109,12 +110,12 @@ http {
 END
 }
 
-# status PATH [CURL ARGUMENTS]: the HTTP status, 000 if there is no answer
+# status PATH [CURL ARGUMENTS]: prints the HTTP status, 000 if there is no answer
 status() { curl -s -o /dev/null -m 5 -w '%{http_code}' "${@:2}" "$base$1" || true; }
 
 start() {
     local pid token='' deadline tail
-    if pid=$(master_pid); then die "nginx runs in $dir already (process $pid); make stop DIR=$dir ends it"; fi
+    if pid=$(master_pid); then die "nginx runs in $dir already (process $pid); make stop DIR=$dir stops it"; fi
     port=$(choose_port)
     base=http://127.0.0.1:$port/scim/v2
     mkdir -p "$dir/tmp"
@@ -125,7 +126,7 @@ start() {
     "$nginx" -p "$dir" -c "$dir/nginx.conf" -e "$dir/error.log" ||
         { cat "$dir/error.log" >&2; die 'nginx did not start'; }
 
-    deadline=$((SECONDS + 20)) # workers open the store after the master has answered
+    deadline=$((SECONDS + 20)) # workers open the store after nginx listens
     while case $(status /ServiceProviderConfig) in 000 | 503) true ;; *) false ;; esac; do
         [ $SECONDS -lt $deadline ] || { tail -n 20 "$dir/error.log" >&2; stop; die "no answer from $base"; }
         sleep 0.1
@@ -133,16 +134,16 @@ start() {
 
     "$scimctl" --store "$dir/store" tenant add demo >"$dir/tenant.log" 2>&1 ||
         grep -qiE 'exists|already' "$dir/tenant.log" ||
-        { cat "$dir/tenant.log" >&2; stop; die 'the tenant could not be made'; }
+        { cat "$dir/tenant.log" >&2; stop; die 'cannot create the tenant'; }
 
-    # The token of an earlier run is good as long as its store is. Where it is lost, nobody has it: a label has one live
-    # token, so that one makes room.
+    # Reuses the token of an earlier run if the store still accepts it. Otherwise the old token is revoked, because a label
+    # can have only one valid token.
     if [ -s "$dir/token" ]; then token=$(cat "$dir/token"); fi
     if [ -z "$token" ] || [ "$(status /Users -H "Authorization: Bearer $token")" != 200 ]; then
         "$scimctl" --store "$dir/store" token revoke --tenant demo quickstart >/dev/null 2>&1 || true
         token=$("$scimctl" --store "$dir/store" token create --tenant demo --label quickstart --scope write --json |
             sed -nE 's/.*"token"[[:space:]]*:[[:space:]]*"([^"]+)".*/\1/p') || true
-        [ -n "$token" ] || { stop; die 'the token could not be made'; }
+        [ -n "$token" ] || { stop; die 'cannot create the token'; }
         (umask 077 && echo "$token" >"$dir/token")
     fi
 
@@ -159,19 +160,19 @@ SCIM_TOKEN=$token
 END
 
     if [ -n "${DAEMON:-}" ] && [ "$DAEMON" != 0 ]; then
-        say "make stop DIR=$dir ends it."
+        say "make stop DIR=$dir stops it."
         return
     fi
-    say 'Ctrl-C ends it.'
+    say 'Ctrl-C stops it.'
     tail --pid="$(master_pid)" -q -n 0 -f "$dir/error.log" "$dir/access.log" &
     tail=$!
     trap 'say; kill $tail 2>/dev/null || true; stop; exit 0' INT TERM
     wait $tail || true
-    say 'nginx has ended.'
+    say 'nginx has stopped.'
 }
 
 case ${1:-} in
     start) start ;;
     stop) stop ;;
-    *) die 'start or stop?' ;;
+    *) die 'usage: run.sh start|stop' ;;
 esac

@@ -3,9 +3,9 @@
 #include "nginx/guard.h"
 #include "nginx/handler.h"
 #include "nginx/worker.h"
-#include "scim/authority.h"
-#include "scim/secret.h"
-#include "scim/text.h"
+#include "scim/request/authority.h"
+#include "scim/text/secret.h"
+#include "scim/text/text.h"
 #include "service/routes.h"
 #include "service/token.h"
 
@@ -15,22 +15,24 @@ ngx_int_t request_id_index;
 
 namespace {
 
-// The path of the store is the operator's business: the log has it.
-Error unavailable(const StoreSlot *slot) {
-    if (slot != NULL && slot->preparing())
-        return Error{503, ScimType::none, "the directory is being prepared", 1};
+// The response does not contain the path of the store, which only the operator may see. The error
+// log contains it.
+Error unavailable(const WorkerStore *store) {
+    if (store != NULL && store->preparing())
+        return Error{503, ScimType::none, "the directory is starting and cannot be read yet", 1};
     return Error{503, ScimType::none, "the directory cannot be served now; the error log says why",
                  10};
 }
 
-// The host and port that the request is sent to: of the request line, which counts before the Host
-// header (RFC 9112 3.2.2). nginx keeps :authority of HTTP/3, and of HTTP/2 since 1.29, there, too; an
-// older nginx makes a Host header of that of HTTP/2. Empty if the request names none.
+// The host and port that the request names: those of the request line, which take precedence over
+// the Host header (RFC 9112 3.2.2). nginx stores :authority of HTTP/3, and since 1.29 of HTTP/2, in
+// the same members; before 1.29 it stores :authority of HTTP/2 as a Host header. Empty if the
+// request names no host.
 ngx_str_t asked_host(ngx_http_request_t *r) {
     if (r->host_start == NULL || r->host_end == NULL)
         return r->headers_in.host != NULL ? r->headers_in.host->value : ngx_str_t(ngx_null_string);
     u_char *end = r->host_end;
-    // In a request line of HTTP/1 a port may follow; then come a path or a space.
+    // In an HTTP/1 request line the port follows host_end, and a path or a space follows the port.
     if (r->http_version < NGX_HTTP_VERSION_20 && *end == ':')
         for (end++; *end >= '0' && *end <= '9'; end++) continue;
     return {size_t(end - r->host_start), r->host_start};
@@ -58,7 +60,7 @@ bool operator==(const LookUp &a, const LookUp &b) {
            view(a.base_url) == view(b.base_url) && view(a.tenant) == view(b.tenant);
 }
 
-// The path of scim_base_url: behind its host, without a slash at the end.
+// The path of scim_base_url, without a trailing slash.
 std::string_view path_of(std::string_view url) {
     const size_t host = url.find("://");
     const size_t start = host == url.npos ? host : url.find('/', host + 3);
@@ -68,19 +70,20 @@ std::string_view path_of(std::string_view url) {
     return url;
 }
 
-// Scheme, host and path of the request's location.
+// Sets ctx.base_url to the request's scheme and host and the location's path. For locations without
+// scim_base_url.
 Outcome make_base_url(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     const std::string_view host = view(ctx.looked_up.host), path = lcf.base_path;
     if (host.empty())
         return Error{400, ScimType::none,
-                     "the request has no Host header, and without scim_base_url nothing else says "
-                     "what the URLs in the answer begin with",
+                     "the request has no Host header, which the URLs in the response require; send "
+                     "Host, or set scim_base_url",
                      0};
     if (!is_authority(host))
         return Error{
             400, ScimType::none,
-            "the Host of the request (Host header, request line or :authority) is no host; "
-            "expected a name or an address and perhaps a port, such as id.example.com:8443",
+            "the host of the request (Host header, request line or :authority) is invalid; "
+            "expected a name or an address with an optional port, such as id.example.com:8443",
             0};
     bool tls = false;
 #if (NGX_HTTP_SSL)
@@ -97,20 +100,21 @@ Outcome make_base_url(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     return Done{};
 }
 
-// scim_base_url with variables is made of what clients send, and comes back in the URLs of answers.
+// Checks a scim_base_url with variables. Clients may control the values of the variables, and the
+// result appears in the URLs of responses.
 Outcome check_base_url(std::string_view url) {
     size_t host = url.find("://");
     host = host == url.npos ? 0 : host + 3;
     if (is_url_text(url) && is_authority(url.substr(host, url.find('/', host) - host)))
         return Done{};
     return Error{400, ScimType::none,
-                 "scim_base_url makes no URL of this request: it has no valid host, or characters "
-                 "that no URL has",
+                 "scim_base_url does not form a valid URL for this request: its host is invalid, "
+                 "or it contains a character that is not allowed in a URL",
                  0};
 }
 
-// The URL in front of the endpoints and the path behind it. 404 if the request's URI is not below
-// the base URL's path.
+// Sets ctx.base_url, and ctx.path to the rest of the URI. 404 if the request's URI is not below the
+// base URL's path.
 Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     ctx.base_url = ctx.looked_up.base_url;
     const std::string_view base_path =
@@ -121,9 +125,9 @@ Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
                  (uri.size() == base_path.size() || uri[base_path.size()] == '/');
     if (!below)
         return Error{404, ScimType::none,
-                     "the address is not below " + quoted(base_path) +
-                         ", the path of this server's SCIM base URL; is a slash missing, or "
-                         "scim_base_url another one?",
+                     "the request path is not below " + quoted(base_path) +
+                         ", the path of this server's SCIM base URL; check for a missing slash, "
+                         "and check scim_base_url",
                      0};
     ctx.path = uri.substr(base_path.size());
     if (lcf.base_url == NULL) return make_base_url(r, lcf, ctx);
@@ -132,7 +136,7 @@ Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
 
 Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf,
                                        std::string_view tenant, service::Session &session,
-                                       Report &report, store::Errc &code) {
+                                       DeviationReport &report, store::Errc &code) {
     store::ReadTxn txn(session.reader);
     code = txn.error();
     if (!txn.good()) return service::unreadable(code, 1);
@@ -149,42 +153,43 @@ bool is_public(ngx_http_request_t *r, const Ctx &ctx) {
     return reads && service::is_public(service::Method::get, ctx.path);
 }
 
-// Whose the refused token is, for the log and its variables.
-void note_refused(ngx_http_request_t *r, Ctx &ctx, StoreSlot &slot, const Error &error) {
+// If the store knows the refused token, records its owner for the variables and the change log.
+void note_refused(ngx_http_request_t *r, Ctx &ctx, WorkerStore &store, const Error &error) {
     const auto *header = r->headers_in.authorization;
     if (header == NULL) return;
-    store::ReadTxn txn(slot.session()->reader);
+    store::ReadTxn txn(store.session()->reader);
     ctx.refused = service::find_refused(txn, view(header->value));
-    if (ctx.refused) slot.refused_tokens().add(*ctx.refused, request_id(r), error, now());
+    if (ctx.refused) store.refused_tokens().add(*ctx.refused, request_id(r), error, now());
 }
 
 Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     auto based = find_base(r, lcf, ctx);
     if (!based) return based.error();
-    StoreSlot *slot = slot_of(*lcf.store);
-    service::Session *session = slot != NULL ? slot->session() : NULL;
-    if (session == NULL) return unavailable(slot);
+    WorkerStore *store = store_of(*lcf.store);
+    service::Session *session = store != NULL ? store->session() : NULL;
+    if (session == NULL) return unavailable(store);
     if (lcf.auth == auth_token && r->headers_in.authorization == NULL && is_public(r, ctx))
         return service::Authenticator::nobody();
     const std::string_view tenant = view(ctx.looked_up.tenant);
     store::Errc code = store::Errc::ok;
-    Report report;
+    DeviationReport report;
     auto actor = authenticate(r, lcf, tenant, *session, report, code);
-    ctx.facts.dialect = report.summary();
-    if (code == store::Errc::panic) slot->reopen();
-    if (actor) slot->note_uses();
-    if (!actor && actor.error().status == 401) note_refused(r, ctx, *slot, actor.error());
+    ctx.log_fields.dialect = report.summary();
+    if (code == store::Errc::panic) store->reopen();
+    if (actor) store->note_uses();
+    if (!actor && actor.error().status == 401) note_refused(r, ctx, *store, actor.error());
     if (!actor || lcf.auth == auth_off || lcf.tenant == NULL) return actor;
     auto agreed = service::check_tenant(**actor, tenant);
     if (agreed) return actor;
-    // For the operator alone: a client is told of no other tenant than its own.
+    // The name of the location's tenant goes to the error log only: a client must not learn of
+    // tenants other than its own.
     static auto *lately = new service::OnceAMinute;
     const std::string shown = without_tokens(tenant);
     if (lately->is_new(lcf.where + shown, now()))
         ngx_log_error(
             NGX_LOG_ERR, r->connection->log, 0,
-            "scim: the token is of tenant \"%V\", and scim_tenant of the location in %s is "
-            "\"%V\"",
+            "scim: the token belongs to tenant \"%V\", but \"scim_tenant\" of the location in %s "
+            "is \"%V\"",
             static_cast<const ngx_str_t *>(Printable((*actor)->tenant_name)), lcf.where.c_str(),
             static_cast<const ngx_str_t *>(Printable(shown)));
     return agreed.error();
@@ -205,14 +210,14 @@ Ctx *ctx_of(ngx_http_request_t *r) {
 }
 
 void look_up_actor(ngx_http_request_t *r, Ctx &ctx) {
-    // The log's variables tell of the actor that was answered.
+    // After the response, the variables keep showing the actor that the response was sent to.
     if (ctx.answered && ctx.looked_up.location != NULL) return;
     const LocConf &lcf = loc_conf(r);
     const LookUp look_up = look_up_of(r, lcf);
     if (look_up == ctx.looked_up) return;
     ctx.actor = nullptr;
     ctx.refused.reset();
-    ctx.facts.dialect.clear();
+    ctx.log_fields.dialect.clear();
     ctx.looked_up = look_up;
     try {
         auto actor = find_actor(r, lcf, ctx);
@@ -238,9 +243,9 @@ store::RequestId request_id(ngx_http_request_t *r) {
     return id;
 }
 
-// Says yes for a known token, so that `satisfy any` may count on it,
-// and refuses otherwise before a byte of the body is asked for.
-// The content handler asks again: no other module's yes opens this door.
+// Returns NGX_OK for a valid token, so that it satisfies `satisfy any`. Refuses other requests
+// before their body is read. The content handler authenticates again, so that another module that
+// allows the request under `satisfy any` does not replace the token.
 ngx_int_t access_handler(ngx_http_request_t *r) {
     const LocConf &lcf = loc_conf(r);
     if (!lcf.enabled() || r != r->main) return NGX_DECLINED;
@@ -248,7 +253,8 @@ ngx_int_t access_handler(ngx_http_request_t *r) {
         Ctx *ctx = ctx_of(r);
         if (ctx == NULL) return NGX_ERROR;
         look_up_actor(r, *ctx);
-        // Without a token nobody is satisfied: not where scim_auth is off, nor for what is public.
+        // A request without a token (scim_auth off, or a public endpoint) does not satisfy
+        // `satisfy any`: the other access modules decide.
         if (ctx->actor) return ctx->actor->token == 0 ? NGX_DECLINED : NGX_OK;
         auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
             ngx_http_get_module_loc_conf(r, ngx_http_core_module));

@@ -10,16 +10,17 @@ namespace scim::nginx {
 
 namespace {
 
-// nginx does not write to what it takes for its own.
+// An ngx_str_t for a string literal. nginx does not write to the header strings that it is given.
 ngx_str_t literal(std::string_view text) {
     return {text.size(), reinterpret_cast<u_char *>(const_cast<char *>(text.data()))};
 }
 
-// `name` is a literal, `value` in the pool; it has no data if that has no memory.
+// `name` is a literal, `value` is in the pool. Returns false if an allocation failed, that of
+// `value` (data == NULL) included.
 bool add_header(ngx_http_request_t *r, std::string_view name, ngx_str_t value) {
     auto *h = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
     if (h == NULL) return false;
-    *h = {};  // its fields differ between versions of nginx
+    *h = {};  // clears the fields that only some versions of nginx have
     h->key = literal(name);
     h->value = value;
     h->hash = value.data != NULL;
@@ -30,28 +31,29 @@ bool add_header(ngx_http_request_t *r, std::string_view name, std::string_view v
     return add_header(r, name, copy_to_pool(r->pool, value));
 }
 
-// RFC 7644 3.1 and 3.3 speak of Location, RFC 7643 3.1 of Content-Location: meta.location is either.
+// meta.location is sent as Location (RFC 7644 3.1, 3.3) and, with a body, as Content-Location
+// (RFC 7643 3.1).
 bool add_location(ngx_http_request_t *r, const service::Response &response) {
     const ngx_str_t url = copy_to_pool(r->pool, response.location);
     const bool has_body = !response.body.empty() || response.in_sink > 0;
     return add_header(r, "Location", url) && (!has_body || add_header(r, "Content-Location", url));
 }
 
-// RFC 6750 3: what failed, in a form that clients show.
-// Quotes and backslashes would end the string.
+// The value of WWW-Authenticate (RFC 6750 3). Quotes and backslashes of the detail become "'", and
+// characters outside printable ASCII become "?", so that the quoted string stays valid.
 std::string challenge(const service::Response &response, bool has_credentials) {
     std::string out = "Bearer realm=\"scim\"";
     if (!has_credentials) return out;
     out += ", error=\"invalid_token\", error_description=\"";
-    for (char c : response.facts.detail)
+    for (char c : response.log_fields.detail)
         out += c == '"' || c == '\\' ? '\'' : uint8_t(c) < 0x20 || uint8_t(c) > 0x7e ? '?' : c;
     return out + '"';
 }
 
 bool add_headers(ngx_http_request_t *r, const service::Response &response) {
     bool good = true;
-    // nginx takes Content-Type away from a 204 itself, but not from this list. There are clients that
-    // count an answer to a PATCH without it as a failure.
+    // Some clients treat a 204 response to PATCH without Content-Type as a failure. nginx removes
+    // headers_out.content_type from a 204 response, but not a header in this list.
     if (response.status == 204 && r->method == NGX_HTTP_PATCH)
         good &= add_header(r, "Content-Type", view(answer_type(r)));
     if (!response.etag.empty()) good &= add_header(r, "ETag", response.etag);
@@ -65,47 +67,49 @@ bool add_headers(ngx_http_request_t *r, const service::Response &response) {
     return good;
 }
 
-// Debian's nginx.conf logs errors and worse. An operator sees there what no client can mend alone:
-// refused writes, refused tokens and addresses that nobody serves, each sentence once a minute; what
-// repeats is a warning. Reads that find nothing are their client's affair.
+// The level at which a refusal is logged. Debian's nginx.conf logs `error` and above. Refused
+// writes, refused tokens and requests for unknown endpoints have the level `error`, because an
+// operator must act on them; the same detail repeated within a minute has the level `warn`. Refused
+// reads have the level `warn`, except for 401, 403 and 5xx.
 ngx_uint_t level_of(const service::Response &response) {
     if (response.status >= 500) return NGX_LOG_ERR;
-    const std::string_view operation = response.facts.operation;
+    const std::string_view operation = response.log_fields.operation;
     const bool is_read = operation == "get" || operation == "list" || operation == "search" ||
                          operation == "discovery";
     if (is_read && response.status != 401 && response.status != 403) return NGX_LOG_WARN;
     static auto *lately = new service::OnceAMinute;
-    return lately->is_new(response.facts.detail, now()) ? NGX_LOG_ERR : NGX_LOG_WARN;
+    return lately->is_new(response.log_fields.detail, now()) ? NGX_LOG_ERR : NGX_LOG_WARN;
 }
 
-void log_ignored(ngx_http_request_t *r, const service::Facts &facts) {
-    const std::string ignored = service::ignored_sentence(facts.dialect);
+void log_ignored(ngx_http_request_t *r, const service::LogFields &log_fields) {
+    const std::string ignored = service::ignored_sentence(log_fields.dialect);
     if (ignored.empty()) return;
     static auto *lately = new service::OnceAMinute;
     const std::string request = service::request_text(request_id(r));
     const ngx_uint_t level = lately->is_new(ignored, now()) ? NGX_LOG_ERR : NGX_LOG_WARN;
     ngx_log_error(level, r->connection->log, 0, "scim: %V of %V %V: %V (request %V)",
-                  static_cast<const ngx_str_t *>(Printable(facts.operation)),
-                  static_cast<const ngx_str_t *>(Printable(facts.resource_type)),
-                  static_cast<const ngx_str_t *>(Printable(facts.resource_id)),
+                  static_cast<const ngx_str_t *>(Printable(log_fields.operation)),
+                  static_cast<const ngx_str_t *>(Printable(log_fields.resource_type)),
+                  static_cast<const ngx_str_t *>(Printable(log_fields.resource_id)),
                   static_cast<const ngx_str_t *>(Printable(ignored)),
                   static_cast<const ngx_str_t *>(Printable(request)));
 }
 
 void log_refusal(ngx_http_request_t *r, const service::Response &response) {
-    const service::Facts &facts = response.facts;
+    const service::LogFields &log_fields = response.log_fields;
     const ngx_uint_t level = level_of(response);
     const std::string request = service::request_text(request_id(r));
     ngx_log_error(level, r->connection->log, 0, "scim: %V answered with %ui%s%V: %V (request %V)",
                   static_cast<const ngx_str_t *>(
-                      Printable(facts.operation.empty() ? "request" : facts.operation)),
-                  ngx_uint_t(response.status), facts.scim_type == ScimType::none ? "" : " ",
-                  static_cast<const ngx_str_t *>(Printable(to_string(facts.scim_type))),
-                  static_cast<const ngx_str_t *>(Printable(facts.detail)),
+                      Printable(log_fields.operation.empty() ? "request" : log_fields.operation)),
+                  ngx_uint_t(response.status), log_fields.scim_type == ScimType::none ? "" : " ",
+                  static_cast<const ngx_str_t *>(Printable(to_string(log_fields.scim_type))),
+                  static_cast<const ngx_str_t *>(Printable(log_fields.detail)),
                   static_cast<const ngx_str_t *>(Printable(request)));
 }
 
-// A short text is copied, so that its string is used again; a long one goes to the pool as it is.
+// A buffer with `text`. A text of less than 64 KiB is copied, so that `text` keeps its capacity. A
+// longer one is moved to the pool.
 ngx_buf_t *buffer_of(ngx_pool_t *pool, std::string &text) {
     constexpr size_t is_long = 64 * 1024;
     if (text.size() < is_long) {
@@ -133,7 +137,7 @@ ngx_buf_t *body_of(ngx_http_request_t *r, service::Response &response, TempFile 
     return b;
 }
 
-// Of two comma-separated lists.
+// Prepends the comma-separated list `first` to `list`.
 void put_first(const std::string &first, std::string &list) {
     if (!first.empty()) list.insert(0, list.empty() ? first : first + ",");
 }
@@ -154,19 +158,20 @@ ngx_str_t answer_type(ngx_http_request_t *r) {
 }
 
 ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, TempFile *file) {
-    put_first(ctx.facts.dialect, response.facts.dialect);
-    if (response.status >= 400 || !response.facts.detail.empty()) log_refusal(r, response);
-    if (response.status < 400 && !response.facts.dialect.empty()) log_ignored(r, response.facts);
-    if (!response.facts.dialect.empty())
+    put_first(ctx.log_fields.dialect, response.log_fields.dialect);
+    if (response.status >= 400 || !response.log_fields.detail.empty()) log_refusal(r, response);
+    if (response.status < 400 && !response.log_fields.dialect.empty())
+        log_ignored(r, response.log_fields);
+    if (!response.log_fields.dialect.empty())
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "scim: accepted, though not in RFC 7644's form: %V",
-                      static_cast<const ngx_str_t *>(Printable(response.facts.dialect)));
-    // Braces: without --with-debug ngx_log_debug1() is nothing.
-    if (!response.facts.plan.empty()) {
+                      "scim: accepted a request that deviates from RFC 7644: %V",
+                      static_cast<const ngx_str_t *>(Printable(response.log_fields.dialect)));
+    // Braces, because ngx_log_debug1() expands to nothing without --with-debug.
+    if (!response.log_fields.plan.empty()) {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0, "scim plan: %s",
-                       response.facts.plan.c_str());
+                       response.log_fields.plan.c_str());
     }
-    // nginx would compare a request's If-Match with the version that the request itself has made.
+    // Otherwise nginx would compare If-Match with the version that this very request has created.
     r->disable_not_modified = 1;
     r->headers_out.status = response.status;
     const off_t size = off_t(response.in_sink + response.body.size());
@@ -181,9 +186,9 @@ ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, Tem
     if (!add_headers(r, response)) return NGX_ERROR;
     ngx_buf_t *b = NULL;
     if (has_body && (b = body_of(r, response, file)) == NULL) return NGX_ERROR;
-    ctx.facts = std::move(response.facts);
+    ctx.log_fields = std::move(response.log_fields);
     if (!has_body) r->header_only = 1;
-    ctx.answered = true;  // nothing throws from here on
+    ctx.answered = true;  // no exception is thrown below this line
     ngx_int_t rc = ngx_http_send_header(r);
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) return rc;
     ngx_chain_t out = {b, NULL};

@@ -9,7 +9,7 @@
 
 namespace scim::nginx {
 
-// A body that does not fit into memory is one buffer, of a file.
+// nginx represents a body that does not fit into memory by one file buffer.
 Body::Body(ngx_http_request_t *r) {
     if (r->request_body == NULL) return;
     for (ngx_chain_t *chain = r->request_body->bufs; chain != NULL; chain = chain->next) {
@@ -49,7 +49,7 @@ bool Body::load() {
         ssize_t n = pread(fd_, &text_[done], size_ - done, from_ + off_t(done));
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
-            error_ = n < 0 ? errno : EIO;  // a file that has become shorter
+            error_ = n < 0 ? errno : EIO;  // EIO: the file has been truncated
             return false;
         }
         done += size_t(n);

@@ -1,6 +1,6 @@
 #pragma once
-// The body of a request. What nginx has put into a file is read by the thread that needs it: the
-// event loop has no time to copy megabytes.
+// A request body. If nginx has buffered it in a file, a pool thread reads the file, because reading
+// megabytes would block the event loop.
 
 #include <string>
 #include <string_view>
@@ -12,18 +12,19 @@ namespace scim::nginx {
 class Body {
   public:
     Body() = default;
-    // Takes the body that nginx has read, and outlives the request. error() if there is no
-    // descriptor for its file.
+    // Copies the body that nginx has read, or duplicates the descriptor of its file. The Body may
+    // outlive the request. error() is not 0 if the descriptor cannot be duplicated.
     explicit Body(ngx_http_request_t *r);
     ~Body();
     Body(Body &&other) noexcept;
     Body &operator=(Body &&other) = delete;
 
-    size_t size() const { return size_; }  // bytes, wherever they are
+    size_t size() const { return size_; }  // in bytes, in memory or in the file
     bool in_file() const { return fd_ != NGX_INVALID_FILE; }
-    // Brings it into memory, on any thread. False, and why in error(), if the file cannot be read.
+    // Reads the file into memory. May be called on any thread. Returns false and sets error() if
+    // that fails.
     bool load();
-    // Frees the text.
+    // Frees the memory of the text.
     void drop() { text_ = std::string(); }
     ngx_err_t error() const { return error_; }
     // REQUIRES: !in_file().
@@ -32,8 +33,8 @@ class Body {
   private:
     std::string text_;
     size_t size_ = 0;
-    ngx_fd_t fd_ = NGX_INVALID_FILE;  // a descriptor of our own: the request closes its one
-    off_t from_ = 0;
+    ngx_fd_t fd_ = NGX_INVALID_FILE;  // a duplicate, because the request closes its descriptor
+    off_t from_ = 0;                  // offset of the body in the file
     ngx_err_t error_ = 0;
 };
 

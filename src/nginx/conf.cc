@@ -10,19 +10,19 @@
 
 #include "nginx/guard.h"
 #include "nginx/handler.h"
-#include "scim/text.h"
+#include "scim/text/text.h"
 
 namespace scim::nginx {
 
 namespace {
 
-// "conf/nginx.conf:12", for sentences that are made when the file is closed again.
+// "conf/nginx.conf:12", for messages that are logged after nginx has closed the file.
 std::string where(ngx_conf_t *cf) {
     return std::string(view(cf->conf_file->file.name)) + ":" + std::to_string(cf->conf_file->line);
 }
 
-char *fail(ngx_conf_t *cf, const std::string &sentence) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", sentence.c_str());
+char *fail(ngx_conf_t *cf, const std::string &message) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", message.c_str());
     return static_cast<char *>(NGX_CONF_ERROR);
 }
 
@@ -30,32 +30,33 @@ std::string arg(ngx_conf_t *cf, ngx_uint_t n) {
     return std::string(view(static_cast<ngx_str_t *>(cf->args->elts)[n]));
 }
 
-// "size=16g": the text behind "size=", nothing if the argument is another one.
+// If `text` starts with `name`, such as "size=", sets `value` to the rest and returns true.
 bool option(const std::string &text, std::string_view name, std::string &value) {
     if (text.compare(0, name.size(), name) != 0) return false;
     value = text.substr(name.size());
     return true;
 }
 
-char *guarded_slot(ngx_conf_t *cf, char *(*slot)(ngx_conf_t *)) {
-    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&] { return slot(cf); });
+char *guarded_slot(ngx_conf_t *cf, char *(*store)(ngx_conf_t *)) {
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&] { return store(cf); });
 }
 
-// Only looks: a configuration that is merely tested changes nothing. Empty if the directory is
-// there or can be made.
+// Returns an error message, or an empty string if the directory exists or can be created. Creates
+// nothing, because nginx -t must not change the file system.
 std::string check_directory(const std::string &path) {
     struct stat st;
     if (stat(path.c_str(), &st) == 0)
         return S_ISDIR(st.st_mode) ? std::string()
-                                   : "\"scim_store\": \"" + path + "\" is not a directory";
+                                   : "invalid path \"" + path +
+                                         "\" in \"scim_store\" directive, it is not a directory";
     std::string parent = path.substr(0, std::max<size_t>(path.rfind('/'), 1));
     if (stat(parent.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return {};
-    return "\"scim_store\": the directory \"" + path +
-           "\" cannot be made: there is no directory \"" + parent + "\"";
+    return "invalid path \"" + path + "\" in \"scim_store\" directive, the parent directory \"" +
+           parent + "\" does not exist";
 }
 
-// The same for every way to write a path: through "..", "/." or a symbolic link. What does not exist
-// yet is only normalised.
+// The canonical form of a path: "..", "/." and symbolic links are resolved. Components that do not
+// exist are only normalised lexically.
 std::filesystem::path place_of(const std::string &path) {
     std::error_code ec;
     auto place = std::filesystem::weakly_canonical(path, ec);
@@ -63,31 +64,33 @@ std::filesystem::path place_of(const std::string &path) {
     return place.has_filename() ? place : place.parent_path();
 }
 
-// Empty if the store may be there.
+// Returns an error message, or an empty string if a store may use this path.
 std::string check_path(const MainConf &mcf, const std::string &path) {
     auto place = place_of(path);
     if (place == place.root_path())
-        return "\"scim_store\": \"" + path +
-               "\" is the root directory; a store needs a directory of its own";
+        return "invalid path \"" + path +
+               "\" in \"scim_store\" directive, it must not be the root directory";
     for (const auto &other : mcf.stores)
         if (place_of(other->path) == place)
-            return "\"scim_store\": the path \"" + path + "\" is the store \"" + other->name +
-                   "\" already";
+            return "duplicate path \"" + path + "\" in \"scim_store\" directive, store \"" +
+                   other->name + "\" uses it";
     return check_directory(path);
 }
 
-// "size=16g". Empty if it is one.
+// Sets the store's size from a parameter such as "size=16g". Returns an error message, or an empty
+// string if the parameter is valid.
 std::string set_size(StoreConf &store, const std::string &text) {
     std::string value;
     if (!option(text, "size=", value))
-        return "\"scim_store\": unknown parameter \"" + text + "\"; expected size=SIZE";
+        return "invalid parameter \"" + text +
+               "\" in \"scim_store\" directive, it must be size=SIZE";
     ngx_str_t size = {value.size(), reinterpret_cast<u_char *>(&value[0])};
     store.size = ngx_parse_offset(&size);
-    // What a process can address is 128 TiB.
+    // A process can address 128 TiB.
     constexpr off_t least = off_t(1) << 20, limit = off_t(1) << 47;
     if (store.size != NGX_ERROR && store.size >= least && store.size < limit) return {};
-    return "\"scim_store\": \"size=" + value +
-           "\" is not a size of 1m or more and less than 131072g, such as 512m or 16g";
+    return "invalid size \"" + value +
+           "\" in \"scim_store\" directive, it must be at least 1m and less than 131072g";
 }
 
 char *set_store_guarded(ngx_conf_t *cf) {
@@ -95,12 +98,12 @@ char *set_store_guarded(ngx_conf_t *cf) {
     auto store = std::make_unique<StoreConf>();
     store->index = mcf->stores.size();
     store->name = arg(cf, 1);
-    if (store->name.empty()) return fail(cf, "\"scim_store\": the name is empty");
+    if (store->name.empty()) return fail(cf, "empty name in \"scim_store\" directive");
     if (mcf->find(store->name) != NULL)
-        return fail(cf, "\"scim_store\": the name \"" + store->name + "\" is taken");
+        return fail(cf, "duplicate name \"" + store->name + "\" in \"scim_store\" directive");
     ngx_str_t path = static_cast<ngx_str_t *>(cf->args->elts)[2];
     if (path.len == 0)
-        return fail(cf, "\"scim_store\": the path of \"" + store->name + "\" is empty");
+        return fail(cf, "empty path of store \"" + store->name + "\" in \"scim_store\" directive");
     if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK)
         return static_cast<char *>(NGX_CONF_ERROR);
     store->path = view(path);
@@ -119,7 +122,8 @@ char *set_store(ngx_conf_t *cf, ngx_command_t *, void *) {
 
 Result<std::string> read_file(const char *path) {
     constexpr off_t most = off_t(1) << 20;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO would be waited for
+    // O_NONBLOCK: opening a FIFO without it would block.
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
         std::string why = strerror(errno);
@@ -148,12 +152,13 @@ char *set_schema_guarded(ngx_conf_t *cf) {
         return static_cast<char *>(NGX_CONF_ERROR);
     schema.file = view(path);
     if (cf->args->nelts > 2 && !option(arg(cf, 2), "store=", schema.store))
-        return fail(
-            cf, "\"scim_schema\": unknown parameter \"" + arg(cf, 2) + "\"; expected store=NAME");
+        return fail(cf, "invalid parameter \"" + arg(cf, 2) +
+                            "\" in \"scim_schema\" directive, it must be store=NAME");
     auto bytes = read_file(schema.file.c_str());
     auto definition = bytes ? load_definition(*bytes) : Result<Definition>(bytes.error());
     if (!definition)
-        return fail(cf, "\"scim_schema\": \"" + schema.file + "\": " + definition.error().detail);
+        return fail(cf, "invalid file \"" + schema.file +
+                            "\" in \"scim_schema\" directive: " + definition.error().detail);
     schema.definition = std::move(*definition);
     main_conf(cf)->schemas.push_back(std::move(schema));
     return NGX_CONF_OK;
@@ -167,7 +172,8 @@ char *set_thread_pool(ngx_conf_t *cf, ngx_command_t *, void *) {
     MainConf *mcf = main_conf(cf);
     if (mcf->write_pool != NULL) return const_cast<char *>("is duplicate");
     auto *args = static_cast<ngx_str_t *>(cf->args->elts);
-    // Here, because nginx reports an unknown pool at the line where it is named first.
+    // Not in init_main_conf(): nginx reports an unknown pool with the current line, so the pools
+    // must be added while this directive is parsed.
     mcf->write_pool = ngx_thread_pool_add(cf, &args[1]);
     mcf->read_pool = cf->args->nelts > 2 ? ngx_thread_pool_add(cf, &args[2]) : mcf->write_pool;
     if (mcf->write_pool == NULL || mcf->read_pool == NULL)
@@ -183,15 +189,16 @@ char *set_log_retention_guarded(ngx_conf_t *cf) {
     constexpr ngx_int_t least_age = 60, most_age = ngx_int_t(100) * 365 * 24 * 3600;
     ngx_int_t age = ngx_parse_time(&args[1], 1);
     if (age == NGX_ERROR || age < least_age || age > most_age)
-        return fail(cf, "\"scim_log_retention\": \"" + arg(cf, 1) +
-                            "\" is not a time from 1m to 100y, such as 90d");
+        return fail(cf, "invalid time \"" + arg(cf, 1) +
+                            "\" in \"scim_log_retention\" directive, it must be between 1m and "
+                            "100y");
     mcf->retention.age = int64_t(age) * 1000;
     if (cf->args->nelts == 2) return NGX_CONF_OK;
     constexpr off_t least_size = off_t(1) << 20;
     off_t size = ngx_parse_offset(&args[2]);
     if (size == NGX_ERROR || size < least_size)
-        return fail(cf, "\"scim_log_retention\": \"" + arg(cf, 2) +
-                            "\" is not a size of 1m or more, such as 512m or 4g");
+        return fail(cf, "invalid size \"" + arg(cf, 2) +
+                            "\" in \"scim_log_retention\" directive, it must be at least 1m");
     mcf->retention.size = uint64_t(size);
     return NGX_CONF_OK;
 }
@@ -213,9 +220,9 @@ char *set_scim(ngx_conf_t *cf, ngx_command_t *, void *conf) {
         lcf->server = static_cast<ngx_http_core_srv_conf_t *>(
             ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
         main_conf(cf)->locations.push_back(lcf);
-        // An identity provider shows an administrator what it gets, and gives up on HTML: an
-        // error_page inherited from the server would replace the sentence that explains the
-        // failure. One in this location still counts.
+        // An empty array prevents the inheritance of error_page from the server: its HTML would
+        // replace the SCIM error that identity providers show to administrators. An error_page
+        // in this location is still used.
         if (clcf->error_pages == NULL) {
             clcf->error_pages = ngx_array_create(cf->pool, 1, sizeof(ngx_http_err_page_t));
             if (clcf->error_pages == NULL) return static_cast<char *>(NGX_CONF_ERROR);
@@ -224,7 +231,8 @@ char *set_scim(ngx_conf_t *cf, ngx_command_t *, void *conf) {
     });
 }
 
-// True if a value with these variables can be a tenant's name: what stands beside them is looked at.
+// True if the value of the directive can be a tenant name on some request. If it contains
+// variables, only the text around them is checked.
 bool can_be_tenant(const std::string &value) {
     if (value.find('$') == std::string::npos) return store::is_tenant_name(value);
     return std::all_of(value.begin(), value.end(), [](char c) {
@@ -236,16 +244,16 @@ bool can_be_tenant(const std::string &value) {
 char *set_tenant(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
     return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
         const std::string value = arg(cf, 1);
-        if (value.empty()) return fail(cf, "\"scim_tenant\": the name is empty");
+        if (value.empty()) return fail(cf, "empty name in \"scim_tenant\" directive");
         if (!can_be_tenant(value))
-            return fail(cf, "\"scim_tenant\": " + scim::quoted(value) +
-                                " is not the name of a tenant, which has 1 to 255 letters, digits, "
-                                "\".\", \"-\" and \"_\"");
+            return fail(cf, "invalid value " + scim::quoted(value) +
+                                " in \"scim_tenant\" directive, it must consist of 1 to 255 "
+                                "letters, digits, \".\", \"-\" and \"_\"");
         return ngx_http_set_complex_value_slot(cf, cmd, conf);
     });
 }
 
-// True if the text in front of the first variable can begin a URL with this scheme.
+// True if the text before the first variable can be the start of a URL with this scheme.
 bool begins_with(std::string_view url, std::string_view scheme) {
     std::string_view fixed = url.substr(0, url.find('$'));
     if (fixed.size() < url.size() && fixed.size() <= scheme.size())
@@ -254,21 +262,19 @@ bool begins_with(std::string_view url, std::string_view scheme) {
            fixed[scheme.size()] != '/';
 }
 
-// Looks at what is known before there is a request: all of a constant, and all but the values of
-// variables.
+// Checks the constant parts of the value. Values of variables are checked on each request.
 char *set_base_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
     return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
         std::string url = arg(cf, 1);
         if (!is_url_text(url))
-            return fail(cf, "\"scim_base_url\": \"" + url +
-                                "\" has a blank, a quote or another character that no URL has");
+            return fail(cf, "invalid value \"" + url +
+                                "\" in \"scim_base_url\" directive, it contains a space, a quote "
+                                "or another character that is not allowed in a URL");
         if ((!begins_with(url, "https://") && !begins_with(url, "http://")) || url.back() == '/' ||
             url.find_first_of("?#") != std::string::npos)
-            return fail(
-                cf,
-                "\"scim_base_url\" must be an absolute URL without a trailing slash, such as "
-                "https://id.example.com/scim/v2, not \"" +
-                    url + "\"");
+            return fail(cf, "invalid value \"" + url +
+                                "\" in \"scim_base_url\" directive, it must be an absolute http or "
+                                "https URL without a query, a fragment or a trailing slash");
         return ngx_http_set_complex_value_slot(cf, cmd, conf);
     });
 }
@@ -277,36 +283,38 @@ struct Bounds {
     ngx_int_t low, high;
 };
 
-// nginx's own slot says "invalid number" and not which one, nor what would be one.
+// Used instead of ngx_conf_set_num_slot(), whose error contains neither the value nor the bounds.
 char *set_number(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
-    auto *slot = reinterpret_cast<ngx_uint_t *>(static_cast<char *>(conf) + cmd->offset);
-    if (*slot != NGX_CONF_UNSET_UINT) return const_cast<char *>("is duplicate");
+    auto *store = reinterpret_cast<ngx_uint_t *>(static_cast<char *>(conf) + cmd->offset);
+    if (*store != NGX_CONF_UNSET_UINT) return const_cast<char *>("is duplicate");
     auto *args = static_cast<ngx_str_t *>(cf->args->elts);
     auto *bounds = static_cast<const Bounds *>(cmd->post);
     ngx_int_t value = ngx_atoi(args[1].data, args[1].len);
     if (value < bounds->low || value > bounds->high) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": \"%V\" is not a number from %i to %i",
-                           &args[0], &args[1], bounds->low, bounds->high);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"%V\" directive, it must be between %i and %i",
+                           &args[1], &args[0], bounds->low, bounds->high);
         return static_cast<char *>(NGX_CONF_ERROR);
     }
-    *slot = ngx_uint_t(value);
+    *store = ngx_uint_t(value);
     return NGX_CONF_OK;
 }
 
-// Likewise for one of a few words.
+// Used instead of ngx_conf_set_enum_slot(), whose error does not list the allowed values.
 char *set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
     return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
-        auto *slot = reinterpret_cast<ngx_uint_t *>(static_cast<char *>(conf) + cmd->offset);
-        if (*slot != NGX_CONF_UNSET_UINT) return const_cast<char *>("is duplicate");
+        auto *store = reinterpret_cast<ngx_uint_t *>(static_cast<char *>(conf) + cmd->offset);
+        if (*store != NGX_CONF_UNSET_UINT) return const_cast<char *>("is duplicate");
         std::string value = arg(cf, 1), allowed;
         for (auto *e = static_cast<ngx_conf_enum_t *>(cmd->post); e->name.len != 0; e++) {
             if (ascii_iequals(view(e->name), value)) {
-                *slot = e->value;
+                *store = e->value;
                 return NGX_CONF_OK;
             }
-            allowed += (allowed.empty() ? "" : ", ") + std::string(view(e->name));
+            allowed += (allowed.empty() ? "\"" : " or \"") + std::string(view(e->name)) + "\"";
         }
-        return fail(cf, "\"" + arg(cf, 0) + "\": \"" + value + "\" is none of " + allowed);
+        return fail(cf, "invalid value \"" + value + "\" in \"" + arg(cf, 0) +
+                            "\" directive, it must be " + allowed);
     });
 }
 
@@ -365,7 +373,7 @@ void *create_loc_conf(ngx_conf_t *cf) {
         lcf->max_results = lcf->max_scan = lcf->max_json_depth = lcf->max_filter_depth =
             NGX_CONF_UNSET_UINT;
         lcf->tenant = lcf->base_url = static_cast<ngx_http_complex_value_t *>(NGX_CONF_UNSET_PTR);
-        lcf->temp_path = NULL;  // what ngx_conf_set_path_slot() takes for unset
+        lcf->temp_path = NULL;  // ngx_conf_set_path_slot() expects NULL for an unset path
         return static_cast<LocConfSlots *>(lcf);
     });
 }
@@ -381,8 +389,7 @@ char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
         clcf->handler = content_handler;
     }
     ngx_conf_merge_uint_value(conf->auth, prev->auth, auth_token);
-    // Stays unset where nobody says anything:
-    // the default is the location's own affair, see check_location().
+    // Stays unset without a directive: the default depends on scim_auth, see check_location().
     ngx_conf_merge_uint_value(conf->scope, prev->scope, NGX_CONF_UNSET_UINT);
     ngx_conf_merge_uint_value(conf->profile, prev->profile, 0);
     ngx_conf_merge_ptr_value(conf->tenant, prev->tenant, NULL);

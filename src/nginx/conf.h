@@ -1,5 +1,6 @@
 #pragma once
-// What the configuration says. Written while nginx reads its files, const ever after.
+// The module's configuration. It is written while nginx parses its configuration files and is
+// const afterwards.
 
 #include <memory>
 #include <string>
@@ -16,17 +17,17 @@ namespace scim::nginx {
 
 // scim_store NAME PATH [size=SIZE];
 struct StoreConf {
-    size_t index = 0;  // its place in MainConf::stores and among a worker's open stores
+    size_t index = 0;  // in MainConf::stores and in a worker's list of WorkerStores
     std::string name, path;
-    off_t size = off_t(1) << 30;  // bytes of the map
+    off_t size = off_t(1) << 30;  // of the LMDB map, in bytes
     Declaration declaration;
-    StoreShare *share = NULL;  // with the other workers; NULL if there is no memory for it
+    StoreShare *share = NULL;  // shared with the other workers; NULL if not allocated
 };
 
 // scim_schema FILE [store=NAME];
 struct SchemaConf {
     Definition definition;
-    std::string file, store;  // `store` empty: all stores
+    std::string file, store;  // an empty `store` means all stores
     std::string where;        // "conf/nginx.conf:12"
 };
 
@@ -35,7 +36,7 @@ struct LocConf;
 struct MainConf {
     std::vector<std::unique_ptr<StoreConf>> stores;
     std::vector<SchemaConf> schemas;
-    std::vector<LocConf *> locations;  // those with `scim`
+    std::vector<LocConf *> locations;  // locations with the directive `scim`
     ngx_thread_pool_t *write_pool = NULL, *read_pool = NULL;
     bool retention_set = false;
     store::Retention retention;  // of every store
@@ -45,7 +46,7 @@ struct MainConf {
 
 enum Auth : ngx_uint_t { auth_off = 0, auth_token = 1 };
 
-// What the directive table writes into: standard layout, as offsetof demands.
+// The members that the directive table sets. Standard layout, as offsetof requires.
 struct LocConfSlots {
     ngx_uint_t auth;
     ngx_uint_t scope;  // store::Scope bits
@@ -57,17 +58,18 @@ struct LocConfSlots {
 };
 
 struct LocConf : LocConfSlots {
-    std::string store_name;  // of `scim`, empty where there is none
+    std::string store_name;  // argument of `scim`; empty if the location has no `scim`
     const StoreConf *store = NULL;
     std::string where;  // "conf/nginx.conf:12" of `scim`
-    // What is stripped from the URI if base_url has no variables, without a trailing slash.
+    // The path removed from the front of request URIs, without a trailing slash. Valid only if
+    // base_path_fixed is true.
     std::string base_path;
-    bool base_path_fixed = false;  // false: base_url has variables
+    bool base_path_fixed = false;  // false: the path is taken from base_url on each request
     ngx_http_core_loc_conf_t *core = NULL;
-    ngx_http_core_srv_conf_t *server = NULL;  // in which the location is
+    ngx_http_core_srv_conf_t *server = NULL;  // the server that contains the location
     service::Settings settings;
-    // The location's own, seen from an `if` or `limit_except` block in it: those are configurations
-    // of their own to nginx.
+    // The configuration of the enclosing location. It differs from `this` in an `if` or
+    // `limit_except` block, for which nginx creates a separate location configuration.
     const LocConf *location = this;
 
     bool enabled() const { return store != NULL; }
@@ -81,14 +83,14 @@ inline const LocConf &loc_conf(ngx_http_request_t *r) {
 }
 
 MainConf *main_conf(ngx_conf_t *cf);
-const MainConf *main_conf(ngx_cycle_t *cycle);  // NULL where there is no http block
+const MainConf *main_conf(ngx_cycle_t *cycle);  // NULL if there is no http block
 
 void *create_main_conf(ngx_conf_t *cf);
 char *init_main_conf(ngx_conf_t *cf, void *conf);
 void *create_loc_conf(ngx_conf_t *cf);
 char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
-// After everything has been read and merged: what refers to what, and what contradicts what. Logs
-// the sentence itself.
+// Checks references and contradictions between directives after the whole configuration has been
+// read and merged. Logs the error and returns NGX_ERROR if a check fails.
 ngx_int_t check_conf(ngx_conf_t *cf);
 
 extern ngx_command_t commands[];

@@ -1,4 +1,4 @@
-// What can be judged only when the whole configuration has been read and merged.
+// The checks that need the whole configuration, read and merged.
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,15 +7,16 @@
 
 #include "nginx/conf.h"
 #include "nginx/guard.h"
-#include "scim/target.h"
+#include "scim/request/target.h"
+#include "scim/schema/endpoint.h"
 #include "store/permissions.h"
 
 namespace scim::nginx {
 
 namespace {
 
-std::string location_error(const LocConf &lcf, const std::string &sentence) {
-    return sentence + " in " + lcf.where;
+std::string location_error(const LocConf &lcf, const std::string &message) {
+    return message + " in " + lcf.where;
 }
 
 bool is_loopback(const struct sockaddr *address) {
@@ -38,13 +39,13 @@ std::string_view without_slash(std::string_view path) {
     return path;
 }
 
-// True if `path` is `base` or below it.
+// True if `path` equals `base` or is below it.
 bool is_below(std::string_view path, std::string_view base) {
     return path.substr(0, base.size()) == base &&
            (path.size() == base.size() || path[base.size()] == '/');
 }
 
-// True if a request below the base path and this path's rest can be for an endpoint: "/Users".
+// True if `rest`, a path relative to the base path, can start an endpoint such as "/Users".
 bool begins_with_endpoint(const StoreConf &store, std::string_view rest) {
     rest = rest.substr(0, rest.find('/', 1));
     const bool is_version = rest.size() > 2 && rest[1] == 'v' && rest[2] >= '0' && rest[2] <= '9';
@@ -54,8 +55,8 @@ bool begins_with_endpoint(const StoreConf &store, std::string_view rest) {
                        [&](const auto &type) { return type.endpoint == rest; });
 }
 
-// Every request of the location would be answered with 404 if its path and the base URL's path
-// exclude each other. Empty if they do not.
+// Returns an error message if no request of the location can be below the base URL's path, so that
+// all of them would get 404. Otherwise returns an empty string.
 std::string check_base_path(const LocConf &lcf, std::string_view base) {
 #if (NGX_PCRE)
     if (lcf.core->regex != NULL) return {};
@@ -64,20 +65,21 @@ std::string check_base_path(const LocConf &lcf, std::string_view base) {
     if (is_below(base, name)) return {};
     if (is_below(name, base) && begins_with_endpoint(*lcf.store, name.substr(base.size())))
         return {};
-    return "no address of the location \"" + std::string(view(lcf.core->name)) +
-           "\" is below the path \"" + std::string(base) + "\" of \"scim_base_url\"";
+    return "no request URI in location \"" + std::string(view(lcf.core->name)) +
+           "\" can be below \"" + std::string(base) + "\", the path of \"scim_base_url\"";
 }
 
-// Empty unless the location matches the base path alone, and nothing below it.
+// Returns an error message if the location is an exact match of the base path, so that no endpoint
+// is in it. Otherwise returns an empty string.
 std::string check_exact_match(const LocConf &lcf) {
     if (!lcf.core->exact_match) return {};
     const std::string_view name = without_slash(view(lcf.core->name));
     if (lcf.base_path_fixed && lcf.base_path != name) return {};
-    return "\"location = " + std::string(name) + "\" matches nothing below it, such as " +
-           std::string(name) + "/Users; write \"location " + std::string(name) + "\"";
+    return "\"location = " + std::string(name) + "\" does not match URIs below it, such as " +
+           std::string(name) + "/Users; use \"location " + std::string(name) + "\"";
 }
 
-// The first address that the server listens on and that other machines can reach, or nothing.
+// The first listening address of the server that other hosts can reach; empty if there is none.
 std::string public_address(ngx_conf_t *cf, const ngx_http_core_srv_conf_t *server) {
     auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
@@ -100,12 +102,14 @@ void warn_of_open_location(ngx_conf_t *cf, const LocConf &lcf) {
     const std::string address = public_address(cf, lcf.server);
     if (address.empty()) return;
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "\"scim_auth off\" with \"scim_scope write\" in %s, on the address %s: whoever "
-                  "reaches it can change and delete all users; listen on 127.0.0.1",
+                  "\"scim_auth off\" with \"scim_scope write\" in %s, on the address %s: any "
+                  "client that can connect can change and delete all users; listen on 127.0.0.1 "
+                  "only",
                   lcf.where.c_str(), address.c_str());
 }
 
-// What keeps the workers from opening a store is said here, because nginx starts without it.
+// Warns of what prevents the workers from opening the store. It is not an error, because nginx
+// starts without the store.
 void warn_of_store(ngx_conf_t *cf, const StoreConf &store) {
     auto *core =
         reinterpret_cast<ngx_core_conf_t *>(ngx_get_conf(cf->cycle->conf_ctx, ngx_core_module));
@@ -121,18 +125,19 @@ void warn_of_store(ngx_conf_t *cf, const StoreConf &store) {
     struct stat st;
     if (stat((store.path + "/data.mdb").c_str(), &st) == 0 && st.st_size > store.size)
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"scim_store %s\": size= is %O bytes, less than its data.mdb has (%O): "
-                      "creates are refused until it is raised",
+                      "\"scim_store %s\": \"size\" is %O bytes, less than the %O bytes of its "
+                      "data.mdb: creates are refused until \"size\" is raised",
                       store.name.c_str(), store.size, st.st_size);
 }
 
-// Empty if it is known what is stripped from a request's URI, now or then.
+// Sets base_path if it does not depend on the request. Returns an error message, or an empty
+// string if the path to remove from request URIs is known now or will be known on each request.
 std::string set_base_path(LocConf &lcf) {
     const auto *clcf = lcf.core;
 #if (NGX_PCRE)
     if (clcf->regex != NULL && lcf.base_url == NULL)
-        return "\"scim\" in a location with a regular expression needs \"scim_base_url\": its path "
-               "says what is stripped";
+        return "\"scim\" in a location given by regular expression requires \"scim_base_url\", "
+               "whose path is removed from request URIs";
 #endif
     if (lcf.base_url == NULL) {
         lcf.base_path = view(clcf->name);
@@ -142,9 +147,9 @@ std::string set_base_path(LocConf &lcf) {
     }
     std::string_view url = view(lcf.base_url->value);
     const size_t scheme = url.find("://");
-    if (scheme == std::string_view::npos) return {};  // a variable has it
+    if (scheme == std::string_view::npos) return {};  // a variable contains the scheme
     std::string_view path = url.substr(std::min(url.find('/', scheme + 3), url.size()));
-    if (lcf.base_url->lengths != NULL) {  // variables: looked at on each request
+    if (lcf.base_url->lengths != NULL) {  // it contains variables, so each request has its own
         const bool fixed = path.find('$') == std::string_view::npos && !path.empty();
         return fixed ? check_base_path(lcf, path) : std::string();
     }
@@ -155,17 +160,15 @@ std::string set_base_path(LocConf &lcf) {
 
 std::string check_location(const MainConf &mcf, LocConf &lcf) {
     lcf.store = mcf.find(lcf.store_name);
-    if (lcf.store == NULL) return "\"scim\": there is no \"scim_store " + lcf.store_name + "\"";
+    if (lcf.store == NULL) return "unknown store \"" + lcf.store_name + "\"";
     if (lcf.core->noname || lcf.core->named)
-        return "\"scim\" works in a location with a path only, not in \"if\" or in a named "
-               "location";
+        return "\"scim\" cannot be used inside \"if\" or a named location";
     if (lcf.auth == auth_off && lcf.tenant == NULL)
-        return "\"scim_auth off\" needs \"scim_tenant\": without a token nothing else says whose "
-               "directory this is";
+        return "\"scim_auth off\" requires \"scim_tenant\", because no token determines the tenant";
     std::string problem = set_base_path(lcf);
     if (problem.empty()) problem = check_exact_match(lcf);
     if (!problem.empty()) return problem;
-    // Without a token only reading is offered, unless the operator says otherwise.
+    // Default of scim_scope: "read" without authentication, "write" with it.
     if (lcf.scope == NGX_CONF_UNSET_UINT)
         lcf.scope =
             lcf.auth == auth_off ? store::scope_read : store::scope_read | store::scope_write;
@@ -181,12 +184,13 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
     return {};
 }
 
-// When the configuration was loaded, in milliseconds since 1970. Of two masters of a binary upgrade,
-// and of a reload and the workers that it replaces, the configuration that was loaded later decides
-// what is declared (service/store.h).
+// The generation of the declaration is the time when the configuration was loaded, in milliseconds
+// since 1970. When the two masters of a binary upgrade, or the workers before and after a reload,
+// declare different schemas, the later configuration wins (service/store.h).
 uint64_t generation() { return uint64_t(now()); }
 
-// Which of the files brings this error: the last of the first ones that have it already.
+// Adds to the error message the file that causes it: the last one of the shortest sequence of files
+// with the same error.
 std::string blame(const std::vector<const SchemaConf *> &schemas, const std::string &detail) {
     std::vector<Definition> definitions;
     for (const SchemaConf *schema : schemas) {
@@ -204,8 +208,7 @@ std::string declare_stores(MainConf &mcf) {
         std::vector<const SchemaConf *> schemas;
         for (const SchemaConf &schema : mcf.schemas) {
             if (!schema.store.empty() && mcf.find(schema.store) == NULL)
-                return "\"scim_schema\": there is no \"scim_store " + schema.store + "\" in " +
-                       schema.where;
+                return "unknown store \"" + schema.store + "\" in " + schema.where;
             if (!schema.store.empty() && schema.store != store->name) continue;
             definitions.push_back(schema.definition);
             schemas.push_back(&schema);
@@ -214,14 +217,14 @@ std::string declare_stores(MainConf &mcf) {
         if (!declaration)
             return "\"scim_schema\" for store \"" + store->name +
                    "\": " + blame(schemas, declaration.error().detail);
-        // Declaring into an empty catalog finds what no catalog could hold.
+        // Declaring into an empty catalog finds the definitions that no catalog accepts.
         auto rows = scim::declare(CatalogRows(), *declaration);
         if (!rows)
             return "\"scim_schema\" for store \"" + store->name + "\": " + rows.error().detail;
         store->declaration = std::move(*declaration);
     }
     if (mcf.stores.empty() && !mcf.schemas.empty())
-        return "\"scim_schema\" needs a \"scim_store\" in " + mcf.schemas[0].where;
+        return "no \"scim_store\" is defined for \"scim_schema\" in " + mcf.schemas[0].where;
     return {};
 }
 

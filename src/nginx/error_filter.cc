@@ -1,4 +1,5 @@
 #include "nginx/error_filter.h"
+#include "scim/request/error_body.h"
 
 #include <string>
 
@@ -12,34 +13,33 @@ namespace {
 ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
-std::string sentence(ngx_http_request_t *r, const Ctx &ctx) {
+std::string detail_of(ngx_http_request_t *r, const Ctx &ctx) {
     if (ctx.reading_body && r->err_status == 503)
         return "the request body cannot be kept; the server's error log says why";
     auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
         ngx_http_get_module_loc_conf(r, ngx_http_core_module));
     switch (r->err_status) {
         case 400: return "the request is not valid HTTP";
-        case 401: return "nginx's own rules (auth_basic, auth_request) want other credentials";
-        case 403: return "access to this address is forbidden by nginx's own rules (allow, deny)";
-        case 404: return "nginx's own rules (try_files, return) find nothing at this address";
-        case 405: return "this method is not possible here";
+        case 401: return "nginx (auth_basic or auth_request) requires other credentials";
+        case 403: return "nginx (allow or deny) forbids access to this URL";
+        case 404: return "nginx (try_files or return) finds nothing at this URL";
+        case 405: return "nginx does not allow this method at this URL";
         case 408: return "the request took too long to arrive";
         case 411: return "the request has neither Content-Length nor chunked encoding";
         case 413:
             return "the request body is larger than client_max_body_size allows (" +
                    std::to_string(clcf->client_max_body_size) + " bytes)";
         case 414: return "the request line is longer than large_client_header_buffers allows";
-        case 421: return "the connection was made for another host name";
+        case 421: return "the connection was established for another host name";
         case 429: return "too many requests: a limit of nginx's configuration is exceeded";
         case 494: return "the request headers are larger than large_client_header_buffers allows";
         case 501:
-            return "nginx does not implement what was asked, such as another "
-                   "Transfer-Encoding than chunked";
+            return "nginx does not implement a feature that the request uses, such as a "
+                   "Transfer-Encoding other than chunked";
         case 503:
-            return "nginx is overloaded or a limit is exceeded: limit_req or limit_conn refuses "
-                   "the "
-                   "request (its error log names the zone), or what serves this address is down";
-        case 505: return "this version of HTTP is not served";
+            return "nginx is overloaded, or limit_req or limit_conn refused the request; the "
+                   "error log of nginx names the exceeded zone";
+        case 505: return "this version of HTTP is not supported";
         default:
             return r->err_status >= 500 ? "the request failed inside nginx; its error log says why"
                                         : "nginx refused the request; its error log says why";
@@ -54,15 +54,16 @@ bool replaces(ngx_http_request_t *r) {
 
 ngx_int_t replace_headers(ngx_http_request_t *r) {
     Ctx &ctx = *ctx_if_any(r);
-    // No descriptor, no memory or no disk space for the body: it may be sent again.
+    // nginx reports 500 if it lacks a descriptor, memory or disk space for the body. 503 tells the
+    // client that it may send the request again.
     if (ctx.reading_body && r->err_status == 500) r->err_status = r->headers_out.status = 503;
     uint16_t status = uint16_t(r->err_status == 494   ? 431
                                : r->err_status == 499 ? 400
                                                       : r->err_status);
-    Error error{status, ScimType::none, sentence(r, ctx),
+    Error error{status, ScimType::none, detail_of(r, ctx),
                 uint16_t(status == 429 || status == 503 ? 1 : 0)};
     ctx.error_body = error_body(error, service::request_text(request_id(r)));
-    ctx.facts.detail = error.detail;
+    ctx.log_fields.detail = error.detail;
     r->headers_out.content_length_n = off_t(ctx.error_body.size());
     if (r->headers_out.content_length != NULL) r->headers_out.content_length->hash = 0;
     r->headers_out.content_length = NULL;
@@ -76,7 +77,7 @@ ngx_int_t replace_headers(ngx_http_request_t *r) {
     if (error.retry_after == 0) return NGX_OK;
     auto *h = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
     if (h == NULL) return NGX_ERROR;
-    *h = {};  // its fields differ between versions of nginx
+    *h = {};  // clears the fields that only some versions of nginx have
     h->hash = 1;
     ngx_str_set(&h->key, "Retry-After");
     ngx_str_set(&h->value, "1");

@@ -1,7 +1,8 @@
 #pragma once
-// nginx's own error pages in a SCIM location become SCIM errors: 413, 408, a limit_req's 503, an
-// allow/deny's 403 and all others. What nginx refuses before it has chosen a location is out of
-// reach; conf-examples/ shows `error_page` for it.
+// Replaces the error pages that nginx itself generates in a SCIM location by SCIM errors
+// (RFC 7644 3.12): 413, 408, the 503 of limit_req, the 403 of allow and deny, and all others.
+// Requests that nginx refuses before it selects a location are not covered; conf-examples/ shows an
+// `error_page` for them.
 
 #include "nginx/ngx.h"
 

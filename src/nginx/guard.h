@@ -1,5 +1,6 @@
 #pragma once
-// Where C++ meets nginx: exceptions stop here, and C++ objects live in pools.
+// Adapters between C++ and nginx: exceptions become log messages and return codes, and C++ objects
+// live in nginx pools.
 
 #include <exception>
 #include <new>
@@ -10,8 +11,8 @@
 
 namespace scim::nginx {
 
-// Runs `f`; what it throws is logged, and `otherwise` is returned instead. Every function whose
-// address is given to nginx and that can throw is one call of this.
+// Runs `f` and returns its result. Logs an exception and returns `otherwise` instead. The body of
+// every function that nginx calls and that can throw is one call of guarded().
 template <class F, class R = std::invoke_result_t<F>>
 R guarded(ngx_log_t *log, R otherwise, F &&f) noexcept {
     try {
@@ -26,8 +27,8 @@ R guarded(ngx_log_t *log, R otherwise, F &&f) noexcept {
     return otherwise;
 }
 
-// What `f` throws is answered with 503, or 500 if it is not a lack of memory; headers that it has
-// set are taken back.
+// The same for request handlers: std::bad_alloc becomes 503, any other exception 500. Response
+// headers that `f` has set are removed. Returns NGX_ERROR if the header has already been sent.
 template <class F>
 ngx_int_t guarded(ngx_http_request_t *r, F &&f) noexcept {
     ngx_int_t rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -51,17 +52,18 @@ void guarded_void(ngx_log_t *log, F &&f) noexcept {
     (void)guarded(log, 0, [&] { return f(), 0; });
 }
 
-// The first exception on a thread allocates the thread's data, and ends the process if there is no
-// memory for it. Called on each thread before anything else: at that moment there mostly is.
-inline void prepare_thread() noexcept {
+// Makes the C++ runtime allocate the exception memory of the calling thread. The first exception on
+// a thread allocates it, and the process ends if that allocation fails. REQUIRES: called on each
+// thread before other work, when memory is most likely available.
+inline void allocate_exception_memory() noexcept {
     try {
-        throw 0;  // a call that only asks would be optimised away
+        throw 0;  // the compiler removes a mere call of __cxa_get_globals()
     } catch (int) {
     }
 }
 
-// An object that lives as long as its pool: the pool's cleanup runs the destructor. NULL if the
-// pool has no memory.
+// Creates an object in the pool. The pool's cleanup handler runs its destructor. Returns NULL if
+// the allocation fails.
 template <class T, class... Args>
 T *pool_new(ngx_pool_t *pool, Args &&...args) {
     static_assert(alignof(T) <= NGX_ALIGNMENT);

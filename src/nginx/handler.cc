@@ -21,13 +21,13 @@ service::Method method_of(ngx_http_request_t *r) {
     }
 }
 
-// Null data() if the request lacks the field, not if its value is empty.
+// data() is null if the request does not have the field, and not null if its value is empty.
 std::string_view header(ngx_table_elt_t *h) {
     if (h == NULL) return {};
     return h->value.len != 0 ? view(h->value) : std::string_view("");
 }
 
-// A header that nginx itself has no use for.
+// The value of a header that has no member in ngx_http_headers_in_t.
 std::string_view other_header(ngx_http_request_t *r, std::string_view name) {
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
         auto *h = static_cast<ngx_table_elt_t *>(part->elts);
@@ -39,7 +39,7 @@ std::string_view other_header(ngx_http_request_t *r, std::string_view name) {
     return {};
 }
 
-// A request that is answered on the spot: its views are nginx's own memory.
+// A request that is handled within this call: its views point into nginx's memory.
 service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const Ctx &ctx) {
     service::Request request;
     request.method = method_of(r);
@@ -57,7 +57,7 @@ service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const Ctx
     return request;
 }
 
-// A request that outlives this call: it gets bytes of its own.
+// A request that outlives this call: its views point into a copy of the bytes.
 std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx,
                                            Body body) {
     auto pending = std::make_unique<PendingRequest>(*lcf.temp_path, std::move(body));
@@ -86,36 +86,37 @@ std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf 
     return pending;
 }
 
-// Longer bodies and query strings are not parsed on the event loop.
+// Bodies and query strings of more bytes are not parsed on the event loop.
 constexpr size_t loop_bytes = 16u << 10;
 
 Error unserved() { return Error{503, ScimType::none, "the directory cannot be served now", 5}; }
 
 Error busy() { return Error{503, ScimType::none, "too many requests are waiting", 1}; }
 
-// A body that is in a file takes a descriptor.
+// For a body in a file, whose descriptor cannot be duplicated.
 Error no_descriptor() {
-    return Error{503, ScimType::none, "there are too many open files to keep the request body", 5};
+    return Error{503, ScimType::none, "the request body cannot be kept: too many files are open",
+                 5};
 }
 
-// NGX_DONE: the writer answers later.
+// Submits a write to the writer. NGX_DONE: the response is sent later.
 ngx_int_t take_write(ngx_http_request_t *r) {
     const LocConf &lcf = loc_conf(r);
     Ctx &ctx = *ctx_if_any(r);
     ctx.reading_body = false;
-    StoreSlot *slot = slot_of(*lcf.store);
-    // The store may have gone while the body came.
-    if (slot == NULL || slot->session() == NULL) return send_error(r, ctx, unserved());
+    WorkerStore *store = store_of(*lcf.store);
+    // The store may have been closed while nginx read the body.
+    if (store == NULL || store->session() == NULL) return send_error(r, ctx, unserved());
     Body body(r);
     if (body.error() != 0) return send_error(r, ctx, no_descriptor());
     auto pending = pending_of(r, lcf, ctx, std::move(body));
     if (!pending->client.hold(r, false)) return NGX_ERROR;
-    if (slot->submit_write(pending)) return NGX_DONE;
+    if (store->submit_write(pending)) return NGX_DONE;
     pending.reset();
     return send_error(r, ctx, busy());
 }
 
-// With NGX_DONE, too: nginx has taken a reference for the reading of the body.
+// Finalizes the request even with NGX_DONE, because nginx holds a reference for reading the body.
 void body_ready(ngx_http_request_t *r) {
     ngx_http_finalize_request(r, guarded(r, [&] { return take_write(r); }));
 }
@@ -127,28 +128,29 @@ ngx_int_t read_body(ngx_http_request_t *r, Ctx &ctx, ngx_http_client_body_handle
     return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
 }
 
-// The writer refuses what needs no body to be refused, and notes it;
-// here only the client is spared the sending.
-bool wants_body(ngx_http_request_t *r, const LocConf &lcf, const Ctx &ctx, StoreSlot &slot) {
-    if (slot.preparing()) return true;  // the catalog to come decides
-    service::Snapshot snapshot(*slot.session());
+// False if the request will be refused whatever its body is, so that the client need not send it.
+// The writer decides, and records the refusal.
+bool wants_body(ngx_http_request_t *r, const LocConf &lcf, const Ctx &ctx, WorkerStore &store) {
+    if (store.preparing()) return true;  // the new catalog is not known yet
+    service::Snapshot snapshot(*store.session());
     return !snapshot.usable() ||
            service::wants_body(*snapshot.catalog(), request_of(r, lcf, ctx), *ctx.actor);
 }
 
-ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
-    if (!lcf.write_allowed() || slot.read_only()) {
+ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, WorkerStore &store) {
+    if (!lcf.write_allowed() || store.read_only()) {
         ngx_int_t rc = refuse_body(r);
         if (rc != NGX_OK) return rc;
         return send_error(
             r, ctx,
-            slot.read_only()
+            store.read_only()
                 ? Error{503, ScimType::none,
-                        "the directory is read-only: a newer version has written it", 60}
+                        "the directory is read-only: a newer version of this server has written it",
+                        60}
                 : Error{403, ScimType::none,
-                        "this address is read-only: scim_scope of the location says so", 0});
+                        "this location is read-only: its scim_scope does not allow writes", 0});
     }
-    if (!wants_body(r, lcf, ctx, slot)) {
+    if (!wants_body(r, lcf, ctx, store)) {
         ngx_int_t rc = refuse_body(r);
         if (rc != NGX_OK) return rc;
         return take_write(r);
@@ -156,46 +158,46 @@ ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, Store
     return read_body(r, ctx, body_ready);
 }
 
-// NGX_DONE: the read pool answers later.
-ngx_int_t defer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot,
+// Submits a read to the read pool. NGX_DONE: the response is sent later.
+ngx_int_t defer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, WorkerStore &store,
                      Body body) {
     constexpr std::chrono::seconds most{30};
     auto pending = pending_of(r, lcf, ctx, std::move(body));
     pending->is_write = false;
     pending->job.request.deadline = std::chrono::steady_clock::now() + most;
-    // A read that nobody waits for any more is ended; a write is finished whatever happens.
+    // A read is cancelled when its client disconnects. A write always runs to its end.
     if (!pending->client.hold(r, true)) return NGX_ERROR;
-    if (slot.submit_read(pending)) return NGX_DONE;
+    if (store.submit_read(pending)) return NGX_DONE;
     pending.reset();
     return send_error(r, ctx, busy());
 }
 
-// Here and now, or NGX_DONE: later.
-ngx_int_t answer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot,
+// Handles a read on the event loop, or defers it to the read pool and returns NGX_DONE.
+ngx_int_t answer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, WorkerStore &store,
                       Body body) {
     if (body.in_file() || body.size() > loop_bytes || r->args.len > loop_bytes)
-        return defer_read(r, lcf, ctx, slot, std::move(body));
+        return defer_read(r, lcf, ctx, store, std::move(body));
     service::Request request = request_of(r, lcf, ctx);
     request.body = body.text();
-    // One answer at a time: its strings keep their capacity from request to request.
+    // Static, so that its strings keep their capacity. The event loop handles one at a time.
     static auto *response = new service::Response;
-    Result<service::Reading> reading = service::Reading::answered;
+    Result<service::ReadResult> reading = service::ReadResult::answered;
     {
-        service::Snapshot snapshot(*slot.session());
+        service::Snapshot snapshot(*store.session());
         reading =
-            service::read(snapshot, *ctx.actor, request, *response, service::Patience::event_loop);
+            service::read(snapshot, *ctx.actor, request, *response, service::RunOn::event_loop);
     }
     if (!reading)
         service::refuse(*response, reading.error(), request_id(r));
-    else if (*reading == service::Reading::deferred)
-        return defer_read(r, lcf, ctx, slot, std::move(body));
+    else if (*reading == service::ReadResult::deferred)
+        return defer_read(r, lcf, ctx, store, std::move(body));
     return send(r, ctx, *response);
 }
 
-ngx_int_t serve_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
+ngx_int_t serve_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, WorkerStore &store) {
     ngx_int_t rc = refuse_body(r);
     if (rc != NGX_OK) return rc;
-    return answer_read(r, lcf, ctx, slot, Body());
+    return answer_read(r, lcf, ctx, store, Body());
 }
 
 void search_ready(ngx_http_request_t *r) {
@@ -203,23 +205,23 @@ void search_ready(ngx_http_request_t *r) {
         const LocConf &lcf = loc_conf(r);
         Ctx &ctx = *ctx_if_any(r);
         ctx.reading_body = false;
-        StoreSlot *slot = slot_of(*lcf.store);
-        if (slot == NULL || slot->session() == NULL) return send_error(r, ctx, unserved());
+        WorkerStore *store = store_of(*lcf.store);
+        if (store == NULL || store->session() == NULL) return send_error(r, ctx, unserved());
         Body body(r);
         if (body.error() != 0) return send_error(r, ctx, no_descriptor());
-        return answer_read(r, lcf, ctx, *slot, std::move(body));
+        return answer_read(r, lcf, ctx, *store, std::move(body));
     });
     ngx_http_finalize_request(r, rc);
 }
 
-// A read whose query is in the body: it never waits for the writer.
-ngx_int_t serve_search(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, StoreSlot &slot) {
-    if (!wants_body(r, lcf, ctx, slot)) return serve_read(r, lcf, ctx, slot);
+// POST .search (RFC 7644 3.4.3): a read with its query in the body. Never waits for the writer.
+ngx_int_t serve_search(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, WorkerStore &store) {
+    if (!wants_body(r, lcf, ctx, store)) return serve_read(r, lcf, ctx, store);
     return read_body(r, ctx, search_ready);
 }
 
-// The response of a job that has one, else that of the error in its place. Without memory it is
-// an error without a body, but never of a write that has happened.
+// Completes the job's response: an error becomes an error response, without a body if memory is
+// short. A committed write is never reported as an error.
 void make_answer(PendingRequest &pending) noexcept {
     service::Job &job = pending.job;
     if (job.committed) {
@@ -245,8 +247,9 @@ ngx_int_t send_answer(ngx_http_request_t *r, PendingRequest &pending) noexcept {
 
 }  // namespace
 
-// nginx would send the 100 even for a body that it throws away. A client that has not sent it may
-// never do so: what comes next on the connection could be body or request.
+// nginx would send 100 (Continue) even for a body that it discards, so expect_tested is set. The
+// connection is then closed after the response, because the next bytes could be the body or another
+// request.
 ngx_int_t refuse_body(ngx_http_request_t *r) {
     if (r->headers_in.expect != NULL && !r->expect_tested) r->keepalive = 0;
     r->expect_tested = 1;
@@ -259,15 +262,15 @@ ngx_int_t content_handler(ngx_http_request_t *r) {
         Ctx *ctx = ctx_of(r);
         if (ctx == NULL) return NGX_ERROR;
         look_up_actor(r, *ctx);
-        StoreSlot *slot = slot_of(*lcf.store);
-        if (ctx->actor == nullptr || slot->session() == NULL) {
+        WorkerStore *store = store_of(*lcf.store);
+        if (ctx->actor == nullptr || store->session() == NULL) {
             ngx_int_t rc = refuse_body(r);
             if (rc != NGX_OK) return rc;
             return send_error(r, *ctx, ctx->actor == nullptr ? ctx->refusal : unserved());
         }
-        if (service::is_search(method_of(r), ctx->path)) return serve_search(r, lcf, *ctx, *slot);
-        if (service::is_write(method_of(r))) return serve_write(r, lcf, *ctx, *slot);
-        return serve_read(r, lcf, *ctx, *slot);
+        if (service::is_search(method_of(r), ctx->path)) return serve_search(r, lcf, *ctx, *store);
+        if (service::is_write(method_of(r))) return serve_write(r, lcf, *ctx, *store);
+        return serve_read(r, lcf, *ctx, *store);
     });
 }
 
@@ -278,7 +281,7 @@ void finish_request(std::unique_ptr<PendingRequest> pending, ngx_log_t *log) noe
     if (r == NULL) {
         guarded_void(log, [&] {
             ngx_log_error(NGX_LOG_INFO, log, 0,
-                          "scim: the client is gone; its request %s was answered with %ui",
+                          "scim: client disconnected before the response to request %s, status %ui",
                           service::request_text(pending->job.request.id).c_str(),
                           ngx_uint_t(response.status));
         });
@@ -288,10 +291,10 @@ void finish_request(std::unique_ptr<PendingRequest> pending, ngx_log_t *log) noe
     ngx_http_set_log_request(c->log, r);
     if (pending->body.error() != 0)
         ngx_log_error(NGX_LOG_CRIT, c->log, pending->body.error(),
-                      "scim: a request body's temporary file cannot be read");
+                      "scim: cannot read the temporary file of a request body");
     if (pending->file.error() != 0)
         ngx_log_error(NGX_LOG_CRIT, c->log, pending->file.error(),
-                      "scim: a long answer cannot be written into a file in \"%V\"",
+                      "scim: cannot write a long response to a file in \"%V\"",
                       &pending->file.directory());
     ngx_int_t rc = send_answer(r, *pending);
     pending.reset();

@@ -36,7 +36,7 @@ void MemoryTrim::later() noexcept {
     if (!ngx_exiting && !timer_.timer_set) ngx_add_timer(&timer_, delay);
 }
 
-// A pool that is full has other work: again in a second.
+// If a trim is running or the pool's queue is full, tries again in a second.
 void MemoryTrim::start() noexcept {
     if (task_.under_way() || !task_.post(pool_, step<&MemoryTrim::run>, step<&MemoryTrim::done>))
         later();

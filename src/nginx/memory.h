@@ -1,14 +1,14 @@
 #pragma once
-// Memory that large requests leave free in malloc's arenas, one of which each thread of a pool may
-// fill, goes back to the system a second after the last of them.
+// Returns memory that large requests have freed from malloc's arenas to the system, one second
+// after the first of them. Every thread of a pool may fill an arena.
 
 #include "nginx/ngx.h"
 #include "nginx/pool_task.h"
 
 namespace scim::nginx {
 
-// Few arenas, and blocks of 256 KiB and more are mapped: those go back as soon as they are free. For
-// the whole process, before threads allocate.
+// Limits malloc to 4 arenas and lets it map blocks of 256 KiB and more, which return to the system
+// as soon as they are freed. Applies to the whole process. REQUIRES: no other thread has allocated.
 void limit_arenas();
 
 class MemoryTrim {
@@ -18,9 +18,10 @@ class MemoryTrim {
     MemoryTrim(const MemoryTrim &) = delete;
     MemoryTrim &operator=(const MemoryTrim &) = delete;
 
-    // A large request has been answered.
+    // Schedules a trim in one second, unless one is scheduled. To be called after the response to a
+    // large request.
     void later() noexcept;
-    // For the end of the process: blocks until no thread runs it.
+    // Blocks until no thread runs the trim. For the end of the process.
     void wait() const { task_.wait(); }
 
   private:
@@ -30,7 +31,7 @@ class MemoryTrim {
 
     ngx_thread_pool_t *pool_;
     PoolTask task_;
-    ngx_connection_t nobody_{};  // nginx prints the connection of a timer at debug level
+    ngx_connection_t nobody_{};  // dummy, because nginx logs the connection of a timer's event
     ngx_event_t timer_{};
 };
 

@@ -87,7 +87,8 @@ ngx_module_t ngx_http_scim_module = {
     NGX_MODULE_V1_PADDING
 };
 
-// A module of its own, because its place in nginx's list of modules is its filters' place in the chain (see config).
+// The filters are a module of their own because the position in nginx's module list determines
+// the position in the filter chain (see config).
 ngx_module_t ngx_http_scim_filter_module = {
     NGX_MODULE_V1,
     &scim::nginx::filter_module_ctx,       /* module context */

@@ -1,5 +1,6 @@
 #pragma once
-// nginx's headers carry no C++ linkage guards; this is the only place that includes them.
+// nginx's headers, wrapped in extern "C" because they have no C++ linkage guards. No other file
+// includes them.
 
 extern "C" {
 #include <ngx_config.h>
@@ -9,7 +10,7 @@ extern "C" {
 #if (NGX_THREADS)
 #include <ngx_thread_pool.h>
 #else
-#error "ngx_http_scim_module needs nginx built --with-threads"
+#error "ngx_http_scim_module requires nginx built with --with-threads"
 #endif
 }
 
@@ -21,13 +22,13 @@ inline std::string_view view(const ngx_str_t &s) {
     return {reinterpret_cast<const char *>(s.data), s.len};
 }
 
-// Milliseconds since 1970, as nginx has read the clock last.
+// nginx's cached time in milliseconds since 1970.
 inline int64_t now() {
     ngx_time_t *time = ngx_timeofday();
     return int64_t(time->sec) * 1000 + int64_t(time->msec);
 }
 
-// A copy in a pool; an empty string with data == NULL if the pool has no memory.
+// Copies `s` into the pool. Returns an empty string with data == NULL if the allocation fails.
 inline ngx_str_t copy_to_pool(ngx_pool_t *pool, std::string_view s) {
     ngx_str_t out = ngx_null_string;
     out.data = static_cast<u_char *>(ngx_pnalloc(pool, s.empty() ? 1 : s.size()));
@@ -37,7 +38,7 @@ inline ngx_str_t copy_to_pool(ngx_pool_t *pool, std::string_view s) {
     return out;
 }
 
-// An argument for the %V of nginx's printf.
+// An argument for %V in ngx_log_error() and ngx_sprintf().
 class Printable {
   public:
     explicit Printable(std::string_view s)

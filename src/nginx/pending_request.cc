@@ -22,8 +22,9 @@ bool RequestHook::hold(ngx_http_request_t *r, bool watch_client) {
     r_ = r;
     r->main->count++;
     r->write_event_handler = ngx_http_request_empty_handler;
-    // Of a subrequest the post_subrequest handler decides what becomes of it, so it must not be
-    // finalized here. A body that is still being discarded has a handler that sees the end, too.
+    // ngx_http_test_reading() finalizes the request, which is not allowed for a subrequest: its
+    // post_subrequest handler decides. While a body is being discarded, nginx's own handler detects
+    // a closed connection.
     if (watch_client && r == r->main && !r->discard_body) {
         r->read_event_handler = ngx_http_test_reading;
         watching_ = true;
@@ -42,7 +43,7 @@ void PendingRequest::refuse(const char *why, uint16_t retry_after) noexcept {
     try {
         outcome = Error{503, ScimType::none, why, retry_after};
     } catch (const std::exception &) {
-        // The error that is there from the start stays, or this one, which fits into the string.
+        // Keeps the initial error. "out of memory" fits into a std::string without an allocation.
         if (outcome) outcome = Error{503, ScimType::none, "out of memory", retry_after};
     }
 }

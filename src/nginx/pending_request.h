@@ -1,5 +1,5 @@
 #pragma once
-// A request that has left the event loop: it owns its bytes and outlives its client.
+// A request that a thread works on. It owns its bytes and may outlive the nginx request.
 
 #include <atomic>
 #include <memory>
@@ -13,28 +13,29 @@
 
 namespace scim::nginx {
 
-// Holds a request of nginx, main or subrequest, until it is answered or nginx destroys it.
+// Refers to an nginx request (main or subrequest) until the response is sent or nginx destroys the
+// request.
 //
-// nginx keeps the cleanup handlers of a request and of all its subrequests in one list, that of the
-// main request, and runs them before it frees any of them.
+// nginx keeps the cleanup handlers of a request and of all its subrequests in the list of the main
+// request, and runs them before it frees any of these requests.
 class RequestHook {
   public:
     RequestHook() = default;
-    // Gives the reference back. REQUIRES: no request is held, or its caller has a reference of its
-    // own: the last one is given back by ngx_http_finalize_request() alone.
+    // Releases the reference. REQUIRES: no request is held, or the caller has another reference to
+    // it, because only ngx_http_finalize_request() may release the last one.
     ~RequestHook();
     RequestHook(const RequestHook &) = delete;
     RequestHook &operator=(const RequestHook &) = delete;
 
-    // Takes a reference of its own to the main request. `watch_client`: a client that closes its
-    // connection ends the request. False if the pool has no memory.
+    // Takes a reference to the main request. With `watch_client`, the request ends if the client
+    // closes its connection. Returns false if an allocation fails.
     bool hold(ngx_http_request_t *r, bool watch_client);
-    // What was held, with its reference, for ngx_http_finalize_request(). NULL if nginx has
-    // destroyed it.
+    // Returns the held request for ngx_http_finalize_request(), which takes over the reference.
+    // NULL if nginx has destroyed the request.
     ngx_http_request_t *release();
-    // True once nginx has destroyed the request; on any thread.
+    // True if nginx has destroyed the request or give_up() was called. May be read on any thread.
     const std::atomic<bool> &gone() const { return gone_; }
-    // The answer is no longer wanted.
+    // Cancels the request: its response is not needed any more.
     void give_up() { gone_ = true; }
 
   private:
@@ -50,26 +51,28 @@ struct PendingRequest {
     PendingRequest(const ngx_path_t &temp_path, Body sent)
         : body(std::move(sent)), file(temp_path) {}
 
-    // Before the job is run, on its thread. False: its body cannot be read.
+    // Reads the body into memory. To be called on the job's thread before the job runs. Returns
+    // false if the body cannot be read.
     bool load() {
         if (!body.load()) return false;
         job.request.body = body.text();
         return true;
     }
-    // Reads take memory for what they look at, writes for their body.
+    // True if the request may have used much memory: any read, or a write whose body is larger than
+    // 64 KiB.
     bool is_large() const { return !is_write || body.size() > 64u << 10; }
-    // 503, on the event loop; never throws.
+    // Sets the outcome to 503 with the detail `why`. `retry_after` is in seconds. Never throws.
     void refuse(const char *why, uint16_t retry_after) noexcept;
 
     RequestHook client;
-    std::string bytes;  // what the job's views point into
+    std::string bytes;  // the memory that the job's views point into
     Body body;
     service::Job job;
-    TempFile file;  // a long answer's body
+    TempFile file;  // the body of a long response
     bool is_write = true;
     ngx_msec_t since = 0;  // ngx_current_msec when a write was submitted
-    // An error takes the place of the job's answer. It is there from the start: whatever happens to
-    // the job, the client gets an answer.
+    // An error replaces the job's response. It is initially 503, so that the client gets a response
+    // even if the job never runs.
     Outcome outcome = Error{503, ScimType::none, "the directory cannot be served now", 5};
 
   private:
@@ -77,7 +80,7 @@ struct PendingRequest {
     std::unique_ptr<PendingRequest> next_;
 };
 
-// A queue of requests. Nothing here allocates or throws.
+// A queue of requests. No member function allocates or throws.
 class PendingList {
   public:
     PendingList() = default;
@@ -88,15 +91,15 @@ class PendingList {
     }
 
     void push(std::unique_ptr<PendingRequest> request) noexcept;
-    // The oldest. REQUIRES: !empty().
+    // Removes the oldest request. REQUIRES: !empty().
     std::unique_ptr<PendingRequest> pop() noexcept;
-    // One that is in the list. Walks to it.
+    // Removes `request`, in linear time. REQUIRES: it is in the list.
     std::unique_ptr<PendingRequest> take(const PendingRequest &request) noexcept;
-    // Takes all that `other` has.
+    // Moves all requests of `other` to the end of this list.
     void append(PendingList &&other) noexcept;
     bool empty() const { return size_ == 0; }
     size_t size() const { return size_; }
-    // The oldest, and the one behind another; NULL at the end.
+    // The oldest request, and the request after `request`; NULL at the end.
     PendingRequest *first() const { return first_.get(); }
     static PendingRequest *after(const PendingRequest &request) { return request.next_.get(); }
 
@@ -106,7 +109,7 @@ class PendingList {
     size_t size_ = 0;
 };
 
-// Sends what a PendingRequest has become, unless its client is gone. Never throws.
+// Sends the response of a PendingRequest, unless its client has disconnected. Never throws.
 void finish_request(std::unique_ptr<PendingRequest> request, ngx_log_t *log) noexcept;
 
 }  // namespace scim::nginx

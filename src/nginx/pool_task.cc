@@ -8,7 +8,7 @@ PoolTask::PoolTask(void *owner) : owner_(owner) {
     task_.ctx = this;
     task_.handler = [](void *data, ngx_log_t *log) {
         auto *self = static_cast<PoolTask *>(data);
-        prepare_thread();
+        allocate_exception_memory();
         guarded_void(log, [&] { self->run_(self->owner_); });
         self->running_ = false;
     };
@@ -16,7 +16,7 @@ PoolTask::PoolTask(void *owner) : owner_(owner) {
     task_.event.handler = [](ngx_event_t *ev) {
         auto *self = static_cast<PoolTask *>(ev->data);
         self->under_way_ = false;
-        // It may post again, or destroy the owner.
+        // Last, because `done_` may post the task again or destroy the owner.
         guarded_void(ev->log, [&] { self->done_(self->owner_); });
     };
 }
@@ -32,7 +32,7 @@ bool PoolTask::post(ngx_thread_pool_t *pool, Step run, Step done) {
     return under_way_;
 }
 
-// Only at the end of a process: nothing tells the loop of a thread any more.
+// Polls, because at the end of a process no event notifies the event loop of finished tasks.
 void PoolTask::wait() const {
     while (running_) ngx_msleep(1);
 }

@@ -1,5 +1,5 @@
 #pragma once
-// A piece of work on a thread pool of nginx.
+// A reusable task for an nginx thread pool.
 
 #include <atomic>
 
@@ -7,25 +7,25 @@
 
 namespace scim::nginx {
 
-// Runs one function on a thread of a pool, then another one on the event loop. One at a time.
-// Nothing here allocates or throws.
+// Runs one function on a thread of a pool, then another one on the event loop. At most one run is
+// under way. No member function allocates or throws.
 class PoolTask {
   public:
     using Step = void (*)(void *owner);
 
-    // `owner` is what the functions are called with.
+    // `owner` is the argument of both functions.
     explicit PoolTask(void *owner);
     PoolTask(const PoolTask &) = delete;
     PoolTask &operator=(const PoolTask &) = delete;
 
-    // False if the pool's queue is full: then nothing will run. What `run` or `done` throws is
-    // logged. REQUIRES: !under_way().
+    // Queues `run` for the pool and `done` for the event loop. Returns false, and runs neither, if
+    // the pool's queue is full. Exceptions of `run` and `done` are logged. REQUIRES: !under_way().
     bool post(ngx_thread_pool_t *pool, Step run, Step done);
-    // From post() until `done` is called.
+    // True from post() until `done` is called.
     bool under_way() const { return under_way_; }
-    // When it was posted, as ngx_current_msec. REQUIRES: under_way().
+    // The time of post(), in milliseconds as ngx_current_msec. REQUIRES: under_way().
     ngx_msec_t since() const { return since_; }
-    // Blocks until no thread runs it. For the end of the process: `done` is never called then.
+    // Blocks until `run` has ended. For the end of the process: `done` is not called afterwards.
     void wait() const;
 
   private:
@@ -34,7 +34,7 @@ class PoolTask {
     Step run_ = NULL, done_ = NULL;
     bool under_way_ = false;
     ngx_msec_t since_ = 0;
-    std::atomic<bool> running_{false};  // on the thread, or in the pool's queue
+    std::atomic<bool> running_{false};  // `run` is queued or runs on a thread
 };
 
 template <auto member>
@@ -43,7 +43,7 @@ template <class T, void (T::*member)()>
 struct StepOf<member> {
     static void call(void *owner) { (static_cast<T *>(owner)->*member)(); }
 };
-// A member function of the owner as a Step.
+// Converts a member function of the owner to a Step.
 template <auto member>
 constexpr PoolTask::Step step = StepOf<member>::call;
 

@@ -7,14 +7,14 @@
 
 #include "nginx/conf.h"
 #include "nginx/guard.h"
-#include "scim/version.h"
+#include "version.h"
 
 namespace scim::nginx {
 
 namespace {
 
-// The module's file as it was when nginx started. dlopen() of a reload finds the library by its name
-// among those that are loaded, and does not look at the file again.
+// The module file at the start of nginx. On reload dlopen() returns the library that is loaded
+// under this name and does not read the file again.
 struct ModuleFile {
     std::string path;
     struct stat st {};
@@ -39,8 +39,8 @@ void check_module(const ModuleFile &started, ngx_log_t *log) {
         return;
     ngx_log_error(
         NGX_LOG_ERR, log, 0,
-        "scim: \"%s\" has changed since nginx started; a reload does not load it, so "
-        "version %s goes on: restart nginx or do a binary upgrade (service nginx upgrade)",
+        "scim: \"%s\" has changed since nginx started; a reload does not load it and version %s "
+        "keeps running: restart nginx or do a binary upgrade (service nginx upgrade)",
         started.path.c_str(), version);
 }
 
@@ -49,9 +49,9 @@ void check_sizes(const MainConf &before, const MainConf &now, ngx_log_t *log) {
         for (const auto &old : before.stores)
             if (old->path == store->path && store->size < old->size)
                 ngx_log_error(NGX_LOG_WARN, log, 0,
-                              "scim: size= of store \"%s\" is %O bytes now and was %O: creates are "
-                              "refused once 95 %% of it are in use",
-                              store->name.c_str(), store->size, old->size);
+                              "scim: the size of store \"%s\" has been reduced from %O to %O "
+                              "bytes: creates are refused when 95%% of it is in use",
+                              store->name.c_str(), old->size, store->size);
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 #pragma once
-// What the master says in the error log at a start and at each reload.
+// Messages that the master writes to the error log at a start and at each reload.
 
 #include "nginx/ngx.h"
 
 namespace scim::nginx {
 
-// The module's version at a start. At a reload: that the module's file on disk is another one than
-// that whose code runs, and which stores have become smaller.
+// At a start, logs the version of the module. At a reload, logs an error if the module file on disk
+// differs from the loaded one, and a warning for each store whose `size` has been reduced.
 void report_startup(ngx_cycle_t *cycle);
 
 }  // namespace scim::nginx

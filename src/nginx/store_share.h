@@ -1,6 +1,6 @@
 #pragma once
-// What the workers of one configuration know of a store together. The master makes it before it starts
-// them, so that a worker that takes the place of a dead one knows what that one knew.
+// State of a store that the workers of one configuration share. The master creates it before it
+// starts the workers, so that a worker that replaces a crashed one has the same state.
 
 #include <atomic>
 #include <cstddef>
@@ -9,15 +9,16 @@
 namespace scim::nginx {
 
 struct StoreShare {
-    // The store was there when the configuration was loaded, or a worker has made it since: no worker
-    // makes it again.
+    // The store existed when the configuration was loaded, or a worker has created it since: no
+    // worker creates it again.
     std::atomic<bool> is_there{false};
-    // Of the configuration for this store (service/store.h); 0 until the first worker has opened it.
+    // The configuration's generation in this store (service/store.h); 0 until a worker has opened
+    // it.
     std::atomic<uint64_t> generation{0};
 };
 
-// StoreShares in memory that a process shares with those that it forks. For one cycle of nginx: an
-// object in its pool.
+// The StoreShare objects of one cycle of nginx, in memory that a process shares with its child
+// processes. Allocated in the pool of the cycle.
 class StoreShares {
   public:
     explicit StoreShares(size_t count);
@@ -25,7 +26,7 @@ class StoreShares {
     StoreShares(const StoreShares &) = delete;
     StoreShares &operator=(const StoreShares &) = delete;
 
-    // NULL if there is no memory.
+    // NULL if the memory could not be allocated.
     StoreShare *at(size_t i) { return shares_ != nullptr ? shares_ + i : nullptr; }
 
   private:

@@ -16,8 +16,8 @@ bool TempFile::fail() {
     return false;
 }
 
-// Not ngx_create_temp_file(): its counters and pools belong to the event loop. Levels of directories
-// are for files that stay; these are gone from the path's own directory at once.
+// Does not use ngx_create_temp_file(), whose counters and pools may only be used on the event loop.
+// The levels of the path are not used, because each file is unlinked at once.
 bool TempFile::open() {
     std::string name(view(path_.name));
     name += "/scim-XXXXXX";

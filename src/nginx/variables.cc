@@ -2,7 +2,7 @@
 
 #include "nginx/guard.h"
 #include "nginx/handler.h"
-#include "scim/version.h"
+#include "version.h"
 
 namespace scim::nginx {
 
@@ -37,27 +37,28 @@ Name names[] = {
     {ngx_string("scim_version"), module_version},
 };
 
-// The log names the owner of an expired or revoked token. Limits, which are looked at before there is
-// an answer, do not: they treat it as a stranger.
+// The actor for $scim_tenant and $scim_token_label. After the response, when the access log is
+// written, it is the owner of an expired or revoked token, too. Before, when limit_req and
+// limit_conn read the variables, such a request counts as unauthenticated.
 const service::Actor *known(const Ctx &ctx) {
     return ctx.actor ? ctx.actor.get() : ctx.answered ? ctx.refused.get() : nullptr;
 }
 
 std::string_view text_of(const Ctx &ctx, uintptr_t variable) {
     switch (variable) {
-        case operation: return ctx.facts.operation;
-        case resource_type: return ctx.facts.resource_type;
-        case resource_id: return ctx.facts.resource_id;
-        case error_type: return to_string(ctx.facts.scim_type);
-        case detail: return ctx.facts.detail;
-        case dialect: return ctx.facts.dialect;
+        case operation: return ctx.log_fields.operation;
+        case resource_type: return ctx.log_fields.resource_type;
+        case resource_id: return ctx.log_fields.resource_id;
+        case error_type: return to_string(ctx.log_fields.scim_type);
+        case detail: return ctx.log_fields.detail;
+        case dialect: return ctx.log_fields.dialect;
         case tenant: return known(ctx) != nullptr ? known(ctx)->tenant_name : std::string_view();
         case token_label: return known(ctx) != nullptr ? known(ctx)->label : std::string_view();
         default: return {};
     }
 }
 
-// The same in every location.
+// $scim_version, in every location.
 ngx_int_t get_version(ngx_http_request_t *, ngx_http_variable_value_t *v, uintptr_t) {
     v->data = reinterpret_cast<u_char *>(const_cast<char *>(version));
     v->len = unsigned(sizeof version - 1);
@@ -73,8 +74,8 @@ ngx_int_t get(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t var
         if (!loc_conf(r).enabled()) return NGX_OK;
         Ctx *ctx = ctx_of(r);
         if (ctx == NULL) return NGX_ERROR;
-        // Asked for before the access phase (limit_req) or after a refusal:
-        // authenticating twice costs nothing.
+        // limit_req reads these before the access phase. A second call with the same inputs is
+        // cheap.
         if (variable == tenant || variable == token_label) look_up_actor(r, *ctx);
         std::string_view text = text_of(*ctx, variable);
         if (text.empty()) return NGX_OK;

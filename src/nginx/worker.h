@@ -1,20 +1,22 @@
 #pragma once
-// What a worker process has of the stores, from init_process to exit_process. While anything is
-// under way a timer keeps the worker from exiting, so that a reload or quit drops no answer.
+// The stores of a worker process, from init_process to exit_process. While a request is under way,
+// a timer keeps the worker from exiting, so that a reload or quit does not drop a response.
 
 #include "nginx/conf.h"
 #include "nginx/ngx.h"
-#include "nginx/store_slot.h"
+#include "nginx/worker_store.h"
 
 namespace scim::nginx {
 
-// NULL in processes that serve no requests.
-StoreSlot *slot_of(const StoreConf &conf);
+// Returns NULL in processes that serve no requests, and before the store's WorkerStore exists.
+WorkerStore *store_of(const StoreConf &conf);
 
-// Called by a slot when its work begins and ends.
+// Sets or removes the timer that keeps the worker from exiting. Called by a WorkerStore when its
+// work begins and ends.
 void update_hold();
 
-// Called by a slot when a request that took much memory has been answered.
+// Schedules the return of freed memory to the system. Called by a WorkerStore after the response to
+// a request that used much memory.
 void note_large_request();
 
 ngx_int_t init_module(ngx_cycle_t *cycle);

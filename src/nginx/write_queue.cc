@@ -14,7 +14,7 @@ bool is_large(const PendingRequest &request) {
 
 }  // namespace
 
-// Of requests that wait for the writer.
+// count_in() and count_out() account for requests in waiting_.
 void WriteQueue::count_in(const PendingRequest &request) noexcept {
     requests_++;
     bytes_ += size_of(request);
@@ -82,7 +82,7 @@ std::unique_ptr<PendingRequest> WriteQueue::pop_large() noexcept {
     return large_.pop();
 }
 
-// The tenant with the next higher number, or the one with the lowest.
+// Selects the tenant with the next higher number than turn_, or else the one with the lowest.
 std::unique_ptr<PendingRequest> WriteQueue::take_large() noexcept {
     if (prepared_bytes_ >= batch_bytes) return nullptr;
     const PendingRequest *next = NULL;

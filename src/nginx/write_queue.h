@@ -1,6 +1,6 @@
 #pragma once
-// The writes of one worker for one store: those that wait for the writer, in order, and those with a
-// large body, which are prepared before.
+// The write requests of one worker for one store: those that wait for the writer, in order, and
+// those with a large body, which a thread prepares first.
 
 #include <memory>
 
@@ -10,30 +10,32 @@ namespace scim::nginx {
 
 class WriteQueue {
   public:
+    // Bounds of one batch.
     static constexpr size_t batch_requests = 128, batch_bytes = 4u << 20;
-    // Of all that is here or is being prepared.
+    // Bounds of the queue, including requests that are being prepared.
     static constexpr size_t queue_requests = 4096, queue_bytes = 64u << 20;
-    // Longer bodies are large.
+    // A body of more bytes is large.
     static constexpr size_t small_body = 16u << 10;
 
-    // Takes the request, or leaves it to the caller if one of the queue's bounds is reached.
+    // Takes the request and returns true. Returns false, and does not take it, if a bound of the
+    // queue is reached.
     bool push(std::unique_ptr<PendingRequest> &request);
 
-    // The next batch; a request larger than a batch goes alone.
+    // Removes the next batch. A request larger than batch_bytes is a batch of its own.
     PendingList take_batch();
-    // Those that have waited since `time` or longer, prepared or not. It looks at the heads of the two
-    // lists: of requests that were postponed or prepared, a younger one may be in front.
+    // Removes the requests that were submitted at `time` or before. Stops at the first younger
+    // request of each of the two lists: a postponed or prepared request may hide older ones.
     PendingList take_older(ngx_msec_t time) noexcept;
-    // Requests of the last batch that are postponed are the first again.
+    // Puts the postponed requests of the last batch back to the front of the queue.
     void put_back(PendingList &&requests) noexcept;
     bool empty() const { return waiting_.empty(); }
 
-    // All but what is being prepared.
+    // Removes all requests except the one that is being prepared.
     PendingList take_all() noexcept;
 
-    // The next large write to be prepared: tenants take turns. NULL if there is none, or if a batch of
-    // them waits for the writer already, because that takes memory. It counts as if it was here until
-    // it comes back.
+    // Removes the next large request for preparation; tenants take turns. NULL if there is none, or
+    // if prepared requests of batch_bytes wait for the writer, to bound their memory. The request
+    // counts towards the bounds of the queue until put_prepared().
     std::unique_ptr<PendingRequest> take_large() noexcept;
     void put_prepared(std::unique_ptr<PendingRequest> request) noexcept;
     bool has_large() const { return !large_.empty(); }
@@ -45,8 +47,8 @@ class WriteQueue {
 
     PendingList waiting_, large_;
     size_t requests_ = 0, bytes_ = 0;
-    size_t prepared_bytes_ = 0;     // of large writes that wait for the writer
-    store::TenantNumber turn_ = 0;  // of the last large write that was taken
+    size_t prepared_bytes_ = 0;     // bytes of large requests that wait for the writer
+    store::TenantNumber turn_ = 0;  // tenant of the last request that take_large() returned
 };
 
 }  // namespace scim::nginx

@@ -1,6 +1,6 @@
 #pragma once
-// The commands of scimctl. Each takes what was typed, does it, says what came of it, and returns
-// the exit code.
+// The commands of scimctl. Each takes its command-line arguments, prints the result to stdout or an
+// error to stderr, and returns the exit code (ExitCode).
 
 #include <string>
 
@@ -10,15 +10,15 @@ namespace scim::scimctl {
 
 int tenant_add(const Globals &globals, const std::string &name);
 int tenant_list(const Globals &globals);
-// `resume`: every tenant that is marked; `name` is not looked at.
+// `resume`: finish the removal of every tenant that is marked as being removed; `name` is ignored.
 int tenant_remove(const Globals &globals, const std::string &name, bool resume);
 
 struct TokenArguments {
     std::string tenant;
     std::string which;  // number or label of an existing token
     std::string label, scope = "write";
-    std::string not_before, expires, overlap = "24h";  // as they were typed
-    std::string sha256;                                // of a token made elsewhere; empty: make one
+    std::string not_before, expires, overlap = "24h";  // unparsed
+    std::string sha256;  // of a token generated elsewhere; empty: generate one
 };
 int token_create(const Globals &globals, const TokenArguments &arguments);
 int token_list(const Globals &globals, const TokenArguments &arguments);
@@ -37,13 +37,13 @@ struct FindArguments {
 int find(const Globals &globals, const FindArguments &arguments);
 
 struct LogArguments {
-    std::string tenant, since;  // `since` as it was typed
+    std::string tenant, since;  // `since` is unparsed
     bool failed = false, follow = false;
     size_t limit = 100;
 };
 int log(const Globals &globals, const LogArguments &arguments);
 
-// `one_snapshot`: all rows are read in one transaction.
+// `one_snapshot`: read all rows in one transaction.
 int verify(const Globals &globals, bool one_snapshot);
 
 // Ends the suspension of the store (store/fault_guard.h).

@@ -12,8 +12,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "scim/catalog.h"
-#include "scim/datetime.h"
+#include "scim/schema/catalog.h"
+#include "scim/text/datetime.h"
 
 namespace scim::scimctl {
 
@@ -26,8 +26,8 @@ std::string user_name(uid_t uid) {
     return user != nullptr ? user->pw_name : "#" + std::to_string(uid);
 }
 
-// Whose uid and gid the store's files have or will have: those of data.mdb, or else of the
-// directory, which may be another's whose group the workers are in.
+// The owner of the store: the uid and gid of data.mdb or, if there is none, of the directory. They
+// may differ: the workers may have access to the directory through its group.
 int find_owner(const Globals &globals, const struct stat &directory, struct stat &owner) {
     const std::string data = globals.store + "/data.mdb";
     bool exists = stat(data.c_str(), &owner) == 0;
@@ -41,7 +41,8 @@ int find_owner(const Globals &globals, const struct stat &directory, struct stat
     return exit_ok;
 }
 
-// A file that another than the store's owner made could not be opened by nginx's workers.
+// Takes the uid and gid of the store's owner: nginx's workers could not open a file that another
+// user has created.
 int become_owner(const Globals &globals, const struct stat &directory) {
     struct stat owner;
     if (int code = find_owner(globals, directory, owner); code != exit_ok) return code;
@@ -58,7 +59,7 @@ int become_owner(const Globals &globals, const struct stat &directory) {
     return exit_ok;
 }
 
-// True if nothing is in the directory that a store has not.
+// True if the directory contains no files other than those of a store.
 bool is_empty(const std::string &directory) {
     std::unique_ptr<DIR, int (*)(DIR *)> dir(opendir(directory.c_str()), closedir);
     if (dir == nullptr) return false;
@@ -71,8 +72,8 @@ bool is_empty(const std::string &directory) {
     return true;
 }
 
-// 0 lets LMDB take the size that the store was last written with: nginx's size=, which a tool must
-// not outgrow. A file of less than its two meta pages is being made at this moment.
+// 0 makes LMDB use the map size in the store, which is nginx's size= and which scimctl must not
+// change. A file shorter than its two meta pages is being created by another process.
 size_t map_size(const std::string &data) {
     struct stat st;
     return stat(data.c_str(), &st) == 0 && st.st_size >= 8192 ? 0 : new_map_size;
@@ -83,8 +84,8 @@ int check_directory(const Globals &globals, Access access) {
     if (stat(globals.store.c_str(), &st) != 0) {
         if (errno == ENOENT)
             return fail(globals, exit_store,
-                        "there is no directory \"" + globals.store +
-                            "\"; nginx makes it at its start (scim_store)");
+                        "the directory \"" + globals.store +
+                            "\" does not exist; nginx creates it when it starts (scim_store)");
         return fail(globals, exit_store,
                     "cannot open store \"" + globals.store + "\": " + std::strerror(errno));
     }
@@ -98,19 +99,21 @@ int check_directory(const Globals &globals, Access access) {
     if (access != Access::create)
         return fail(globals, exit_store,
                     "there is no store in \"" + globals.store +
-                        "\" yet; nginx or scimctl tenant add makes it");
+                        "\" yet; nginx or \"scimctl tenant add\" creates it");
     if (!is_empty(globals.store))
         return fail(
             globals, exit_store,
-            "\"" + globals.store + "\" has other files and no store; is it the right directory?");
-    // The workers' user is in nginx's configuration, which scimctl does not read.
+            "\"" + globals.store +
+                "\" contains other files and no store; check that it is the right directory");
+    // scimctl does not read nginx's configuration, so it does not know the workers' user.
     if (geteuid() == 0)
-        return fail(globals, exit_store,
-                    "\"" + globals.store +
-                        "\" belongs to root: nginx's workers could not open a store that root "
-                        "makes there; give the directory to their user, for example: chown "
-                        "www-data:www-data \"" +
-                        globals.store + "\"; or start nginx first, which makes the store");
+        return fail(
+            globals, exit_store,
+            "\"" + globals.store +
+                "\" belongs to root: nginx's workers could not open a store that is created "
+                "by root; give the directory to their user, for example: chown "
+                "www-data:www-data \"" +
+                globals.store + "\"; or start nginx first, which creates the store");
     return exit_ok;
 }
 
@@ -149,7 +152,7 @@ bool print(const Globals &globals, std::string_view text, const store::RowWriter
 
 std::unique_ptr<service::Store> open_store(const Globals &globals, Access access) {
     if (check_directory(globals, access) != exit_ok) return nullptr;
-    // Generation 0: whatever nginx's configuration declared is newer and stays.
+    // Generation 0: a declaration by nginx's configuration is always newer and is not changed.
     auto declaration = make_declaration(0, {});
     if (!declaration) {
         fail(globals, declaration.error());
@@ -183,9 +186,9 @@ std::unique_ptr<service::Store> open_store(const Globals &globals, Access access
 
 WaitNotice::WaitNotice(const Globals &globals, const store::Env &env)
     : thread_([this, &globals, &env] {
-          constexpr auto worth_saying = std::chrono::seconds(1);
+          constexpr auto notice_after = std::chrono::seconds(1);
           std::unique_lock<std::mutex> lock(mutex_);
-          if (ended_.wait_for(lock, worth_saying, [this] { return has_ended_; })) return;
+          if (ended_.wait_for(lock, notice_after, [this] { return has_ended_; })) return;
           auto holder = env.lock_holder();
           note(globals, "waiting for the write lock of store \"" + env.directory() + "\"" +
                             (holder ? ", which " + to_string(*holder) + " holds" : ""));

@@ -1,6 +1,6 @@
 #pragma once
-// What every command of scimctl shares: the store as its owner sees it, how results and failures
-// are said, and the clock.
+// Functions that all commands of scimctl share: opening the store as its owner, printing results
+// and errors, committing, and parsing times.
 
 #include <condition_variable>
 #include <memory>
@@ -10,8 +10,8 @@
 #include <string_view>
 #include <thread>
 
-#include "scim/datetime.h"
-#include "scim/result.h"
+#include "scim/text/datetime.h"
+#include "scim/text/result.h"
 #include "service/store.h"
 #include "store/row.h"
 #include "store/tenants.h"
@@ -20,7 +20,7 @@ namespace scim::scimctl {
 
 enum ExitCode : int {
     exit_ok = 0,
-    exit_refused = 1,  // refused, not found, problems found
+    exit_refused = 1,  // refused, not found, or verify found a problem
     exit_usage = 2,
     exit_store = 3,  // the store cannot be opened, read or written
 };
@@ -30,30 +30,31 @@ struct Globals {
     bool json = false;
 };
 
-// One line on stderr, {"error":…} with --json. Returns `code`.
+// Prints an error as one line on stderr, {"error":…} with --json. Returns `code`.
 int fail(const Globals &globals, ExitCode code, std::string_view text);
-// The exit code follows from the status: 503 is the store's fault.
+// The same; the exit code is exit_store for status 503 and exit_refused otherwise.
 int fail(const Globals &globals, const Error &error);
 
-// What is not the result, but worth knowing: one line on stderr, none with --json.
+// Prints a note as one line on stderr; nothing with --json.
 void note(const Globals &globals, std::string_view text);
 
-// A result on stdout: `text`, or with --json the row. False if it could not be written, which is
-// said on stderr.
+// Prints a result on stdout: `text`, or with --json the row. False if it could not be written; the
+// error is then printed.
 bool print(const Globals &globals, std::string_view text, const store::RowWriter &row);
 bool print(const Globals &globals, std::string_view text);
 
 enum class Access : uint8_t {
     read,
     write,   // refused if the store's format is newer than this build
-    create,  // as write, and an empty directory becomes a store
+    create,  // like write, but creates a store in an empty directory
 };
 
-// The store, opened with the uid of its directory's owner, which this process keeps. Nothing if
-// that cannot be; it has been said then.
+// Opens the store. As root, this process first takes the uid and gid of the store's owner and keeps
+// them. On failure prints the error and returns nullptr.
 std::unique_ptr<service::Store> open_store(const Globals &globals, Access access);
 
-// Says on stderr after a second, from a thread of its own, which process holds the write lock.
+// Prints on stderr which process holds the write lock if the wait for it lasts longer than one
+// second. Runs a thread until end() or the destructor.
 class WaitNotice {
   public:
     WaitNotice(const Globals &globals, const store::Env &env);
@@ -69,7 +70,7 @@ class WaitNotice {
     std::thread thread_;
 };
 
-// A write transaction: while the constructor waits for the lock, a WaitNotice says so.
+// A write transaction; a WaitNotice is active while the constructor waits for the write lock.
 class WriteTxn : WaitNotice, public store::WriteTxn {
   public:
     WriteTxn(const Globals &globals, service::Store &store)
@@ -78,17 +79,18 @@ class WriteTxn : WaitNotice, public store::WriteTxn {
     }
 };
 
-// Commits; exit_ok or what fail() returned.
+// Commits. Returns exit_ok; on failure prints the error and returns exit_store.
 int commit(const Globals &globals, store::WriteTxn &txn);
 
 int64_t now();  // milliseconds since 1970
 
-// A dateTime ("2026-11-21T10:00:00Z"), a date ("2026-11-21": its first moment, UTC) or a time from
-// now ("90d"): milliseconds since 1970. Nothing if it is none of them.
+// Parses a dateTime ("2026-11-21T10:00:00Z"), a date ("2026-11-21", which means 00:00 UTC) or a
+// duration from now ("90d") into milliseconds since 1970. Nothing if it is none of these.
 std::optional<int64_t> parse_time(std::string_view text, int64_t now);
-// The same, but a duration counts backwards from now ("90m").
+// The same, but a duration is counted backwards from now ("90m").
 std::optional<int64_t> parse_past(std::string_view text, int64_t now);
-// "90d", "24h", "30m", "10s", "2w", "1y" (365 days): milliseconds.
+// Parses a number with a unit, "10s", "30m", "24h", "90d", "2w" or "1y" (365 days), into
+// milliseconds.
 std::optional<int64_t> parse_duration(std::string_view text);
 
 }  // namespace scim::scimctl

@@ -1,8 +1,8 @@
-// scimctl find: the resources that a filter matches, as the server would list them.
+// scimctl find: lists the resources that a filter matches, as the server would.
 
 #include <cstring>
 
-#include "scim/json.h"
+#include "scim/text/json.h"
 #include "scimctl/commands.h"
 #include "scimctl/reading.h"
 
@@ -10,7 +10,7 @@ namespace scim::scimctl {
 
 namespace {
 
-// RFC 3986 2.3: everything but unreserved characters is escaped.
+// Appends a query parameter. Percent-encodes all but unreserved characters (RFC 3986, section 2.3).
 void append_parameter(std::string &args, std::string_view name, std::string_view value) {
     constexpr std::string_view unreserved =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
@@ -43,7 +43,7 @@ std::string name_of(const json_t *resource) {
     return {};
 }
 
-// One line a resource: its id and name, or with --attributes what was asked for.
+// One line per resource: its id and name, or with --attributes (`whole`) the resource in JSON.
 std::string as_text(const json_t *list, bool whole) {
     std::string text;
     size_t i;
@@ -60,8 +60,9 @@ std::string as_text(const json_t *list, bool whole) {
     return text;
 }
 
-// The server's sentence about what was typed here, where it has no query parameters and no directives.
-Error in_our_words(Error error) {
+// Replaces the names of query parameters and directives in an error message by those of the
+// command's arguments.
+Error with_argument_names(Error error) {
     for (auto [theirs, ours] : {std::pair("query parameter \"filter\"", "FILTER"),
                                 std::pair("query parameter \"attributes\"", "--attributes"),
                                 std::pair("scim_max_filter_depth", "the limit")})
@@ -70,7 +71,7 @@ Error in_our_words(Error error) {
     return error;
 }
 
-// The ListResponse; the snapshot it is read from is closed.
+// The ListResponse. Its snapshot is closed before it is printed.
 Result<std::string> list_of(service::Store &store, const FindArguments &arguments) {
     service::Session session(store);
     service::Snapshot snapshot(session);
@@ -88,11 +89,12 @@ int find(const Globals &globals, const FindArguments &arguments) {
     auto store = open_store(globals, Access::read);
     if (store == nullptr) return exit_store;
     auto body = list_of(*store, arguments);
-    if (!body) return fail(globals, in_our_words(body.error()));
+    if (!body) return fail(globals, with_argument_names(body.error()));
     if (globals.json) return print(globals, *body) ? exit_ok : exit_store;
-    // Our own writing: as large as it is.
+    // The body was written by this process: the limits must not refuse it.
     auto list = parse_json(*body, JsonLimits{64, body->size(), SIZE_MAX});
-    if (!list) return fail(globals, exit_store, "no list: " + list.error().detail);
+    if (!list)
+        return fail(globals, exit_store, "cannot parse the ListResponse: " + list.error().detail);
     std::string text = as_text(list->get(), !arguments.attributes.empty());
     if (!text.empty() && !print(globals, text)) return exit_store;
     size_t shown = json_array_size(json_object_get(list->get(), "Resources"));

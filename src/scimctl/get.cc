@@ -1,6 +1,6 @@
-// scimctl get: one resource as the server would show it.
+// scimctl get: shows one resource as the server would.
 
-#include "scim/id.h"
+#include "scim/text/id.h"
 #include "scimctl/commands.h"
 #include "scimctl/reading.h"
 
@@ -15,7 +15,7 @@ int get(const Globals &globals, const GetArguments &arguments) {
     if (!actor) return fail(globals, actor.error());
     auto type = type_named(*snapshot.catalog(), arguments.type);
     if (!type) return fail(globals, type.error());
-    // What is no id would be read as another address.
+    // The id becomes part of a path, so it must not contain "/" or "..".
     if (!parse_id(arguments.id))
         return fail(globals, exit_refused,
                     quoted(arguments.id) + " is not the id of a resource; scimctl find --tenant " +

@@ -1,7 +1,7 @@
-// scimctl log: what was changed in a tenant and what was refused, in order of time.
+// scimctl log: shows the changes and refusals of a tenant in order of time.
 //
-// Nothing is printed while a snapshot is open: who reads slowly must not keep pages from being used
-// again.
+// Nothing is printed while a snapshot is open: a slow reader of the output must not prevent the
+// reuse of free pages.
 
 #include <poll.h>
 #include <unistd.h>
@@ -21,13 +21,13 @@ namespace scim::scimctl {
 namespace {
 
 constexpr int poll_interval = 500;       // milliseconds
-constexpr size_t changes_a_look = 1000;  // of a snapshot, while following
+constexpr size_t changes_a_look = 1000;  // read in one snapshot with --follow
 
 volatile std::sig_atomic_t interrupted = 0;
 
 void interrupt(int) { interrupted = 1; }
 
-// A signal ends a write that nobody reads, too: no SA_RESTART.
+// Without SA_RESTART, a signal also interrupts a write that blocks because the output is not read.
 void catch_signals() {
     struct sigaction action = {};
     action.sa_handler = interrupt;
@@ -37,7 +37,8 @@ void catch_signals() {
     sigaction(SIGPIPE, &action, nullptr);
 }
 
-// False when it is time to end: a signal came, or nobody reads any more.
+// Waits for poll_interval. False if the command must end: a signal was received, or the reader of
+// the output has closed it.
 bool wait_for_more() {
     pollfd out{STDOUT_FILENO, 0, 0};
     if (!interrupted) poll(&out, 1, poll_interval);
@@ -49,8 +50,8 @@ RefusalKey key_of(const store::Refusal &refusal) { return {refusal.time, refusal
 
 struct Found {
     std::vector<std::string> lines;
-    bool more = false;  // there is more that was not looked at
-    // Set if changes that should stand before the first line have been trimmed.
+    bool more = false;  // there are more entries
+    // Set if changes before the first line have been trimmed.
     std::optional<store::LogStart> begin;
 };
 
@@ -60,9 +61,9 @@ class LogReader {
               int64_t since)
         : globals_(globals), arguments_(arguments), store_(store), session_(store), since_(since) {}
 
-    // The last of the log. `more`: there are older ones.
+    // The last entries of the log. `more`: there are older ones.
     Result<Found> last();
-    // What came since the call before. `more`: call again at once.
+    // The entries since the previous call. `more`: call again at once.
     Result<Found> next();
 
   private:
@@ -72,11 +73,13 @@ class LogReader {
         const store::Refusal *refusal;
     };
     Outcome check(service::Snapshot &snapshot) const;
-    // Where the log begins, if less of it is there than is asked for. `all`: what is there is shown.
+    // Where the log begins, if changes that should be shown have been trimmed. `all`: every entry
+    // of the log is shown.
     std::optional<store::LogStart> trimmed(store::Directory &directory, bool all) const;
-    // Refusals are stored later than they are answered, with a change that their worker commits: one may be older than
-    // what was shown before it.
-    std::vector<store::Refusal> unseen(service::Snapshot &snapshot);
+    // The refusals since the previous call. A refusal is stored after its response, with the next
+    // change that its worker commits, so its time may be earlier than that of an entry shown
+    // already.
+    std::vector<store::Refusal> new_refusals(service::Snapshot &snapshot);
     static std::vector<Entry> in_order(const std::vector<store::LoggedChange> &changes,
                                        const std::vector<store::Refusal> &refusals);
     Result<Found> shown(service::Snapshot &snapshot, const std::vector<Entry> &entries) const;
@@ -87,9 +90,9 @@ class LogReader {
     service::Session session_;
     int64_t since_;
     store::TenantNumber tenant_ = 0;
-    uint64_t txn_ = 0;  // the snapshot that was read to its end
-    store::LogPlace place_;
-    std::vector<RefusalKey> seen_;
+    uint64_t txn_ = 0;              // id of the last snapshot that was read to its end
+    store::LogPlace place_;         // of the last change that was read
+    std::vector<RefusalKey> seen_;  // sorted
 };
 
 Outcome LogReader::check(service::Snapshot &snapshot) const {
@@ -104,7 +107,7 @@ Outcome LogReader::check(service::Snapshot &snapshot) const {
                  0};
 }
 
-std::vector<store::Refusal> LogReader::unseen(service::Snapshot &snapshot) {
+std::vector<store::Refusal> LogReader::new_refusals(service::Snapshot &snapshot) {
     auto refusals = store::list_refusals(snapshot.txn, tenant_, store::refusals_per_tenant);
     std::vector<RefusalKey> keys;
     keys.reserve(refusals.size());
@@ -145,7 +148,8 @@ Result<Found> LogReader::shown(service::Snapshot &snapshot,
 std::optional<store::LogStart> LogReader::trimmed(store::Directory &directory, bool all) const {
     if (arguments_.failed) return std::nullopt;
     store::LogStart start = store::log_start(directory);
-    int64_t gone = start.time.value_or(directory.position().time);  // at the latest
+    // No trimmed change is later than this.
+    int64_t gone = start.time.value_or(directory.position().time);
     bool wanted = arguments_.since.empty() ? all : since_ <= gone;
     return start.trimmed() && wanted ? std::optional(start) : std::nullopt;
 }
@@ -156,15 +160,15 @@ Result<Found> LogReader::last() {
     if (!actor) return actor.error();
     tenant_ = (*actor)->tenant;
     store::Directory directory(snapshot.txn, tenant_);
-    // All of this position is seen.
+    // All parts of this position are read.
     place_ = {directory.position().position, UINT16_MAX};
     txn_ = snapshot.txn.id();
-    // One more than is shown tells that there are more.
+    // One more than is shown, to know whether there are more.
     size_t limit = arguments_.limit + 1;
     std::vector<store::LoggedChange> changes;
     if (!arguments_.failed) changes = store::last_changes(directory, limit, since_);
     std::reverse(changes.begin(), changes.end());
-    auto refusals = unseen(snapshot);
+    auto refusals = new_refusals(snapshot);
     auto old = [&](const store::Refusal &refusal) { return refusal.time < since_; };
     refusals.erase(std::remove_if(refusals.begin(), refusals.end(), old), refusals.end());
     auto entries = in_order(changes, refusals);
@@ -182,7 +186,7 @@ Result<Found> LogReader::next() {
     if (auto checked = check(snapshot); !checked) return checked.error();
     if (snapshot.txn.id() == txn_) return Found{};
     store::Directory directory(snapshot.txn, tenant_);
-    // Who is slower than the trimming misses something.
+    // Changes may have been trimmed before they were read.
     store::LogStart start = store::log_start(directory);
     bool missed = !arguments_.failed && start.position > place_.position + 1;
     if (missed) place_ = {start.position - 1, UINT16_MAX};
@@ -191,7 +195,7 @@ Result<Found> LogReader::next() {
     if (!changes.empty()) place_ = changes.back().place;
     bool more = changes.size() == changes_a_look;
     if (!more) txn_ = snapshot.txn.id();
-    auto found = shown(snapshot, in_order(changes, unseen(snapshot)));
+    auto found = shown(snapshot, in_order(changes, new_refusals(snapshot)));
     if (found) found->more = more;
     if (found && missed) found->begin = start;
     return found;
@@ -205,7 +209,7 @@ bool write_lines(const std::vector<std::string> &lines) {
     return std::fflush(stdout) == 0;
 }
 
-// That changes are missing is part of the log for who reads it by machine.
+// With --json, trimmed changes are reported as an object in the log, too.
 bool write_found(const Globals &globals, const Found &found) {
     if (found.begin) {
         store::RowWriter json;
@@ -214,12 +218,12 @@ bool write_found(const Globals &globals, const Found &found) {
         if (globals.json && !write_lines({json.done()})) return false;
         note(globals, (found.begin->time ? "the log begins at " + time_text(*found.begin->time)
                                          : std::string("the log is empty")) +
-                          ": what was before has been trimmed (scim_log_retention)");
+                          "; earlier changes have been trimmed (scim_log_retention)");
     }
     return write_lines(found.lines);
 }
 
-int unwritten(const Globals &globals, bool follow) {
+int write_failed(const Globals &globals, bool follow) {
     if (follow && (interrupted || errno == EPIPE)) return exit_ok;
     return fail(globals, exit_store,
                 std::string("cannot write the result: ") + std::strerror(errno));
@@ -234,7 +238,8 @@ int log(const Globals &globals, const LogArguments &arguments) {
         if (!parsed)
             return fail(globals, exit_usage,
                         "--since: " + quoted(arguments.since) +
-                            " is no time; write 90m, 2d, 2026-11-21 or 2026-11-21T10:00:00Z");
+                            " is not a time, expected 90m, 2d, 2026-11-21 or "
+                            "2026-11-21T10:00:00Z");
         since = *parsed;
     }
     auto store = open_store(globals, Access::read);
@@ -243,7 +248,7 @@ int log(const Globals &globals, const LogArguments &arguments) {
     LogReader reader(globals, arguments, *store, since);
     auto found = reader.last();
     if (!found) return fail(globals, found.error());
-    if (!write_found(globals, *found)) return unwritten(globals, arguments.follow);
+    if (!write_found(globals, *found)) return write_failed(globals, arguments.follow);
     if (found->more && !arguments.since.empty())
         note(globals,
              "only the last " + std::to_string(arguments.limit) + " are shown; --limit shows more");
@@ -251,7 +256,7 @@ int log(const Globals &globals, const LogArguments &arguments) {
     while (arguments.follow && (found->more || wait_for_more())) {
         found = reader.next();
         if (!found) return fail(globals, found.error());
-        if (!write_found(globals, *found)) return unwritten(globals, true);
+        if (!write_found(globals, *found)) return write_failed(globals, true);
     }
     return exit_ok;
 }

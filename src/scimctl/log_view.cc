@@ -1,16 +1,17 @@
 #include "scimctl/log_view.h"
 
-#include "scim/id.h"
+#include "scim/text/id.h"
 #include "scimctl/context.h"
 
 namespace scim::scimctl {
 
 namespace {
 
-constexpr uint64_t named_members = 5;  // more are counted
+constexpr uint64_t named_members = 5;  // of more members, only the number is shown
 
 bool is_group(const Catalog &catalog, TypeNumber type) {
-    return catalog.group_type() != nullptr && catalog.group_type()->number == type;
+    const TypeView *view = catalog.type_by_number(type);
+    return view != nullptr && view->members != nullptr;
 }
 
 std::string padded(std::string_view text, size_t width) {
@@ -25,7 +26,7 @@ void append_word(std::string &line, std::string_view word) {
     line.append(word);
 }
 
-// A write that succeeded, without the attributes that no schema declares.
+// True for a write that succeeded but ignored attributes that no schema declares.
 bool is_ignored(const store::Refusal &refusal) { return refusal.status < 400; }
 
 void add_text(store::RowWriter &row, std::string_view key, std::string_view value) {
@@ -37,7 +38,7 @@ void add_text(store::RowWriter &row, std::string_view key, std::string_view valu
 LogView::LogView(service::Snapshot &snapshot, store::TenantNumber tenant, bool json)
     : catalog_(*snapshot.catalog()), directory_(snapshot.txn, tenant), json_(json) {
     for (auto &entry : store::list_tokens(snapshot.txn, tenant))
-        labels_[entry.token.number] = entry.token.label;
+        tokens_[entry.token.actor] = entry.token;
 }
 
 std::string LogView::show(const store::LoggedChange &change) {
@@ -48,15 +49,22 @@ std::string LogView::show(const store::Refusal &refusal) {
     return json_ ? refusal_json(refusal) : refusal_line(refusal);
 }
 
-std::string LogView::label(uint32_t token) const {
-    auto found = labels_.find(token);
-    return found != labels_.end() ? found->second : std::string();
+std::string LogView::label(uint32_t actor) const {
+    auto found = tokens_.find(actor);
+    return found != tokens_.end() ? found->second.label : std::string();
+}
+
+void LogView::add_actor(store::RowWriter &row, uint32_t actor) const {
+    auto found = tokens_.find(actor);
+    if (found == tokens_.end()) return;
+    row.number("tokenNumber", found->second.number);
+    add_text(row, "token", found->second.label);
 }
 
 std::string LogView::attribute_name(TypeNumber type, AttrNumber attr) const {
     if (const TypeView *view = catalog_.type_by_number(type))
         if (const Attr *declared = view->by_number(attr)) return declared->path;
-    // It is not declared any more.
+    // The attribute is not declared any more.
     for (const auto &row : catalog_.rows().attrs)
         if (row.number == attr) return row.schema.empty() ? row.path : row.schema + ':' + row.path;
     return '#' + std::to_string(attr);
@@ -85,7 +93,7 @@ std::string LogView::name(const store::Refusal &refusal) {
     return type != nullptr && id ? name(*type, *id) : std::string();
 }
 
-// Few by their names, many by their number: ` +"ada" +"bob"`, ` -1500`.
+// Appends up to named_members members by name, more as a number: ` +"ada" +"bob"`, ` -1500`.
 void LogView::append_members(std::string &out, char sign, const std::vector<Id> &ids,
                              uint64_t count) {
     if (count > named_members) {
@@ -119,7 +127,7 @@ std::string LogView::change_line(const store::LoggedChange &logged) {
     if (type != nullptr)
         if (std::string text = name(*type, change.id); !text.empty())
             append_word(line, quoted(text));
-    // The members speak for themselves.
+    // "members" is not listed among the attributes if the members themselves are shown.
     std::string attributes, members = members_line(logged);
     for (AttrNumber attr : change.attrs)
         if (members.empty() || type == nullptr || type->members == nullptr ||
@@ -180,8 +188,7 @@ std::string LogView::change_json(const store::LoggedChange &logged) {
         append_members_json(row.member("added"), change.added);
         append_members_json(row.member("removed"), change.removed);
     }
-    if (change.actor != 0) row.number("tokenNumber", change.actor);
-    add_text(row, "token", label(change.actor));
+    add_actor(row, change.actor);
     row.text("requestId", service::request_text(change.request));
     return row.done();
 }
@@ -197,8 +204,7 @@ std::string LogView::refusal_json(const store::Refusal &refusal) {
     row.number("status", refusal.status);
     add_text(row, "scimType", refusal.scim_type);
     row.text("detail", refusal.detail);
-    if (refusal.actor != 0) row.number("tokenNumber", refusal.actor);
-    add_text(row, "token", label(refusal.actor));
+    add_actor(row, refusal.actor);
     row.text("requestId", service::request_text(refusal.request));
     return row.done();
 }

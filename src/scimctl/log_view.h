@@ -1,19 +1,21 @@
 #pragma once
-// How an entry of a tenant's log is told: a line for a human, or a JSON object (scimctl(8) names its
-// members). What a client sent stands in a line quoted only.
+// Formats an entry of a tenant's log as a line of text or as a JSON object, whose members
+// scimctl(8) describes. In a line, text that a client sent is quoted, so that it contains no
+// control characters.
 
 #include <map>
 #include <string>
 
 #include "service/store.h"
 #include "store/log.h"
+#include "store/row.h"
 #include "store/tenants.h"
 
 namespace scim::scimctl {
 
 class LogView {
   public:
-    // REQUIRES: snapshot.usable(). The snapshot must outlive this.
+    // REQUIRES: snapshot.usable(). The snapshot must outlive the view.
     LogView(service::Snapshot &snapshot, store::TenantNumber tenant, bool json);
 
     std::string show(const store::LoggedChange &change);
@@ -25,10 +27,12 @@ class LogView {
     std::string refusal_line(const store::Refusal &refusal);
     std::string refusal_json(const store::Refusal &refusal);
     std::string attribute_name(TypeNumber type, AttrNumber attr) const;
-    std::string label(uint32_t token) const;
-    // userName or displayName of what exists; empty otherwise.
+    // The label of the token that is the actor; empty if the actor is 0 or unknown.
+    std::string label(uint32_t actor) const;
+    void add_actor(store::RowWriter &row, uint32_t actor) const;
+    // The current userName or displayName of a resource; empty if it does not exist.
     std::string name(const TypeView &type, const Id &id);
-    std::string name(const Id &id);  // whatever its type
+    std::string name(const Id &id);  // of a resource of any type
     std::string name(const store::Refusal &refusal);
     std::string members_line(const store::LoggedChange &change);
     void append_members(std::string &out, char sign, const std::vector<Id> &ids, uint64_t count);
@@ -37,7 +41,7 @@ class LogView {
     const Catalog &catalog_;
     store::Directory directory_;
     bool json_;
-    std::map<uint32_t, std::string> labels_;
+    std::map<uint32_t, store::Token> tokens_;  // by actor
 };
 
 }  // namespace scim::scimctl

@@ -1,29 +1,33 @@
-// scimctl: the operator's tool. What can be typed is declared here; what it does stands in the file
-// of its group.
+// scimctl: the administration tool. This file declares the command line; the commands are in the
+// file of their group.
 
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "scim/result.h"
-#include "scim/text.h"
-#include "scim/version.h"
+#include "scim/text/result.h"
+#include "scim/text/text.h"
 #include "scimctl/commands.h"
+#include "version.h"
 
 namespace scim::scimctl {
 
 namespace {
 
+// clang-format off
 const char description[] =
-    "scimctl manages the tenants and tokens of an nginx-scim store, shows its resources and its "
-    "log, "
-    "and checks it. It may be used "
-    "while nginx runs. As root it takes the uid of the store's owner.";
+    "scimctl manages the tenants and tokens of an nginx-scim store, shows its resources and log, "
+    "and checks it. It may be used while nginx runs. As root it takes the uid and gid of the "
+    "store's owner.";
 const char footer[] =
-    "Exit status: 0 done; 1 refused, not found, or verify found a problem; 2 wrong usage; 3 the "
-    "store cannot be opened, "
-    "read or written. More: man 8 scimctl";
+    "Exit status: 0 success; 1 refused, not found, or verify found a problem; 2 wrong usage; "
+    "3 the store cannot be opened, read or written. See also: man 8 scimctl";
+// clang-format on
+
+constexpr char tenant_text[] = "the tenant's name";
+constexpr char type_text[] = "the resource type: User, Group, …";
+constexpr char base_url_text[] = "the URL that meta.location and $ref begin with";
 
 using Run = std::function<int()>;
 
@@ -39,158 +43,163 @@ void declare_tenant(CLI::App &app, const Globals &globals, Run &chosen) {
         bool yes = false, resume = false;
     };
     auto typed = std::make_shared<Typed>();
+    // clang-format off
+    constexpr char remove_text[] =
+        "remove a tenant with its users, groups, tokens and log. Its tokens stop working at once; "
+        "then its rows are deleted in small steps. To continue an interrupted removal, run the "
+        "same command again, or use --resume";
+    // clang-format on
     CLI::App *group =
-        app.add_subcommand("tenant", "Add, list and remove tenants")->require_subcommand(1);
-    command(*group, "add", "Add a tenant; that it exists already is no error", chosen,
+        app.add_subcommand("tenant", "add, list and remove tenants")->require_subcommand(1);
+    command(*group, "add", "add a tenant; succeeds if it exists already", chosen,
             [=, &globals] { return tenant_add(globals, typed->name); })
-        ->add_option(
-            "NAME", typed->name,
-            "1 to 255 letters, digits, \".\", \"-\" and \"_\"; the first is a letter or digit")
+        ->add_option("NAME", typed->name,
+                     "1 to 255 letters, digits, \".\", \"-\" and \"_\", beginning with a letter or "
+                     "digit")
         ->required();
-    command(*group, "list", "List the tenants, their live tokens and how many resources they have",
+    command(*group, "list", "list the tenants with their numbers of live tokens and resources",
             chosen, [=, &globals] { return tenant_list(globals); });
-    CLI::App *remove =
-        command(*group, "remove",
-                "Remove a tenant with all that it has. Nothing authenticates as it from the first "
-                "moment on; then its rows are "
-                "deleted in small steps. What was interrupted is continued by the same command, or "
-                "by --resume",
-                chosen, [=, &globals] {
-                    if (typed->resume == !typed->name.empty())
-                        return fail(globals, exit_usage, "tenant remove needs a NAME or --resume");
-                    if (!typed->resume && !typed->yes)
-                        return fail(globals, exit_usage,
-                                    "this deletes all users, groups and tokens of the tenant; say "
-                                    "--yes if that is meant");
-                    return tenant_remove(globals, typed->name, typed->resume);
-                });
-    remove->add_option("NAME", typed->name, "The tenant");
+    CLI::App *remove = command(*group, "remove", remove_text, chosen, [=, &globals] {
+        if (typed->resume == !typed->name.empty())
+            return fail(globals, exit_usage, "tenant remove needs a NAME or --resume");
+        if (!typed->resume && !typed->yes)
+            return fail(globals, exit_usage,
+                        "tenant remove deletes all users, groups and tokens of the tenant; confirm "
+                        "with --yes");
+        return tenant_remove(globals, typed->name, typed->resume);
+    });
+    remove->add_option("NAME", typed->name, tenant_text);
     remove->add_flag("--yes", typed->yes, "do not ask for confirmation");
-    remove->add_flag("--resume", typed->resume, "Finish every removal that was interrupted");
+    remove->add_flag("--resume", typed->resume, "finish all interrupted removals");
 }
 
 void declare_token(CLI::App &app, const Globals &globals, Run &chosen) {
     auto typed = std::make_shared<TokenArguments>();
-    CLI::App *group = app.add_subcommand("token", "Create, list, revoke and rotate tokens")
+    CLI::App *group = app.add_subcommand("token", "create, list, revoke and rotate tokens")
                           ->require_subcommand(1);
     auto token_command = [&](const char *name, const char *text,
                              int (*run)(const Globals &, const TokenArguments &)) {
         CLI::App *c =
             command(*group, name, text, chosen, [=, &globals] { return run(globals, *typed); });
-        c->add_option("--tenant", typed->tenant, "The tenant")->required();
+        c->add_option("--tenant", typed->tenant, tenant_text)->required();
         return c;
     };
     auto add_which = [&](CLI::App *c) {
-        c->add_option("TOKEN", typed->which, "The token's number or label")->required();
+        c->add_option("TOKEN", typed->which, "the token's number or label")->required();
     };
     auto add_new = [&](CLI::App *c) {
-        c->add_option("--expires", typed->expires, "2027-01-31T12:00:00Z, 2027-01-31, 90d or 1y");
+        c->add_option("--expires", typed->expires,
+                      "the time at which the new token expires: 2027-01-31T12:00:00Z, 2027-01-31, "
+                      "90d or 1y");
         c->add_option("--sha256", typed->sha256,
-                      "64 hexadecimal digits: of a token that was made elsewhere");
+                      "add a token that was generated elsewhere, by its SHA-256: 64 hexadecimal "
+                      "digits");
     };
     CLI::App *create =
-        token_command("create", "Create a token and show it, once, in the last line", token_create);
-    create->add_option("--label", typed->label, "Who will use it: 1 to 64 printable characters")
+        token_command("create", "create a token and show it once, as the last line", token_create);
+    create->add_option("--label", typed->label, "the token's user: 1 to 64 printable characters")
         ->required();
     create->add_option("--scope", typed->scope, "read, or write, which implies read")
         ->check(CLI::IsMember({"read", "write"}))
         ->capture_default_str();
-    create->add_option("--not-before", typed->not_before, "2027-01-31T12:00:00Z, 2027-01-31 or 2d");
+    create->add_option("--not-before", typed->not_before,
+                       "the time from which the token is valid: 2027-01-31T12:00:00Z, 2027-01-31 "
+                       "or 2d");
     add_new(create);
-    token_command("list", "List all tokens, revoked ones included", token_list);
-    add_which(token_command(
-        "revoke", "Revoke a token, or all with the label; at once, and for ever", token_revoke));
+    token_command("list", "list all tokens, revoked ones included", token_list);
+    add_which(token_command("revoke",
+                            "revoke a token, or all tokens with the label, at once and permanently",
+                            token_revoke));
     CLI::App *rotate = token_command("rotate",
-                                     "Create a successor with the same label and scopes; the old "
+                                     "create a successor with the same label and scopes; the old "
                                      "token expires after the overlap",
                                      token_rotate);
     add_which(rotate);
     rotate
         ->add_option("--overlap", typed->overlap,
-                     "How long the old token stays valid: 30m, 24h, 7d")
+                     "the time for which the old token stays valid: 30m, 24h, 7d")
         ->capture_default_str();
     add_new(rotate);
 }
 
-// It is written into the JSON as it is.
+// The URL is copied into the JSON without escapes.
 std::string check_url_text(const std::string &url) {
     if (is_url_text(url)) return {};
-    return scim::quoted(url) + " has a blank, a quote or another character that no URL has";
+    return scim::quoted(url) +
+           " contains a blank, a quote or another character that is invalid in a URL";
 }
 
 void declare_find(CLI::App &app, const Globals &globals, Run &chosen) {
     auto typed = std::make_shared<FindArguments>();
-    CLI::App *c =
-        command(app, "find", "List the resources that a filter matches, one line each: id and name",
-                chosen, [=, &globals] { return find(globals, *typed); });
-    c->add_option("--tenant", typed->tenant, "The tenant")->required();
-    c->add_option("--type", typed->type, "User, Group, …")->capture_default_str();
-    c->add_option("--count", typed->count, "How many at most")
+    CLI::App *c = command(app, "find",
+                          "list the resources that a filter matches: a line with id and name each",
+                          chosen, [=, &globals] { return find(globals, *typed); });
+    c->add_option("--tenant", typed->tenant, tenant_text)->required();
+    c->add_option("--type", typed->type, type_text)->capture_default_str();
+    c->add_option("--count", typed->count, "list at most this many resources")
         ->check(CLI::Range(uint64_t(1), uint64_t(100000)))
         ->capture_default_str();
     c->add_option("--attributes", typed->attributes,
-                  "Show these of each, as JSON: userName,emails.value");
-    c->add_option("--base-url", typed->base_url, "What meta.location and $ref begin with")
-        ->check(check_url_text);
-    c->add_option("FILTER", typed->filter, "As in RFC 7644: 'userName eq \"ada\"'")->required();
+                  "show these attributes of each resource, as JSON: userName,emails.value");
+    c->add_option("--base-url", typed->base_url, base_url_text)->check(check_url_text);
+    c->add_option("FILTER", typed->filter, "a filter of RFC 7644: 'userName eq \"ada\"'")
+        ->required();
 }
 
 void declare_log(CLI::App &app, const Globals &globals, Run &chosen) {
     auto typed = std::make_shared<LogArguments>();
     CLI::App *c =
-        command(app, "log", "Show what was changed and what was refused, the last at the end",
+        command(app, "log", "show changes, refused requests and ignored attributes, oldest first",
                 chosen, [=, &globals] { return log(globals, *typed); });
-    c->add_option("--tenant", typed->tenant, "The tenant")->required();
+    c->add_option("--tenant", typed->tenant, tenant_text)->required();
     c->add_option("--since", typed->since,
-                  "Nothing older: 90m, 2d, 2026-11-21 or 2026-11-21T10:00:00Z");
-    c->add_flag("--failed", typed->failed, "only what was refused or ignored");
-    c->add_flag("--follow", typed->follow, "Go on with what comes, until interrupted");
-    c->add_option("--limit", typed->limit, "At most the last so many")
+                  "show no older entries: 90m, 2d, 2026-11-21 or 2026-11-21T10:00:00Z");
+    c->add_flag("--failed", typed->failed, "show only refused requests and ignored attributes");
+    c->add_flag("--follow", typed->follow, "continue with new entries until interrupted");
+    c->add_option("--limit", typed->limit, "show at most this many entries, the last ones")
         ->check(CLI::Range(size_t(1), size_t(100000)))
         ->capture_default_str();
 }
 
 void declare_store(CLI::App &app, const Globals &globals, Run &chosen) {
     CLI::App *group =
-        app.add_subcommand("store", "Serve a suspended store again")->require_subcommand(1);
+        app.add_subcommand("store", "end the suspension of a store")->require_subcommand(1);
     command(*group, "resume",
-            "End the suspension of a store in which workers of nginx died; check it first with "
-            "verify",
-            chosen, [&globals] { return store_resume(globals); });
+            "end the suspension of a store in which nginx workers died; run verify first", chosen,
+            [&globals] { return store_resume(globals); });
 }
 
 void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
     auto typed = std::make_shared<GetArguments>();
-    CLI::App *get_command = command(app, "get", "Show a resource as the server would", chosen,
+    CLI::App *get_command = command(app, "get", "show a resource as the server would", chosen,
                                     [=, &globals] { return get(globals, *typed); });
-    get_command->add_option("--tenant", typed->tenant, "The tenant")->required();
-    get_command->add_option("--base-url", typed->base_url, "What meta.location and $ref begin with")
-        ->check(check_url_text);
-    get_command->add_option("TYPE", typed->type, "User, Group, …")->required();
-    get_command->add_option("ID", typed->id, "The resource's id")->required();
+    get_command->add_option("--tenant", typed->tenant, tenant_text)->required();
+    get_command->add_option("--base-url", typed->base_url, base_url_text)->check(check_url_text);
+    get_command->add_option("TYPE", typed->type, type_text)->required();
+    get_command->add_option("ID", typed->id, "the resource's id")->required();
     declare_find(app, globals, chosen);
     declare_log(app, globals, chosen);
     auto one_snapshot = std::make_shared<bool>(false);
     command(app, "verify",
-            "Check the pages of the store, and every record, index row, membership and counter "
-            "against each other",
+            "check the pages of the store and the consistency of every record, index row, "
+            "membership and counter",
             chosen, [=, &globals] { return verify(globals, *one_snapshot); })
         ->add_flag("--snapshot", *one_snapshot,
-                   "Read all rows in one transaction; while it runs, pages that nginx frees are "
+                   "read all rows in one transaction; while it runs, pages that nginx frees are "
                    "not reused, and the file grows");
 }
 
-// CLI11 says of an unknown command only that one is required.
+// The error message. For an unknown command CLI11 only reports that a subcommand is required.
 std::string sentence_of(const CLI::App &app, const CLI::ParseError &e) {
     auto rest = app.remaining(true);
-    std::string said = e.what();
-    if (said.find("subcommand is required") == std::string::npos || rest.empty() ||
+    std::string text = e.what();
+    if (text.find("subcommand is required") == std::string::npos || rest.empty() ||
         rest.front().empty() || rest.front().front() == '-')
-        return said;
+        return text;
     return "there is no command " + scim::quoted(rest.front());
 }
 
-// "help token create" is "token create --help", and no argument at all is "--help".
+// Rewrites "help token create" to "token create --help", and no arguments to "--help".
 std::vector<std::string> arguments_of(int argc, char **argv) {
     std::vector<std::string> typed(argv + 1, argv + argc);
     if (typed.empty()) return {"--help"};
@@ -200,7 +209,7 @@ std::vector<std::string> arguments_of(int argc, char **argv) {
     return typed;
 }
 
-// NOLINTNEXTLINE(bugprone-exception-escape): main() stops them
+// NOLINTNEXTLINE(bugprone-exception-escape): main() catches them
 int run(int argc, char **argv, Globals &globals) {
     CLI::App app(description, "scimctl");
     Run chosen;
@@ -219,14 +228,14 @@ int run(int argc, char **argv, Globals &globals) {
     declare_data(app, globals, chosen);
     declare_store(app, globals, chosen);
     try {
-        // In the order that CLI11 wants: the last argument first.
+        // CLI11 takes a vector of arguments in reverse order.
         std::vector<std::string> typed = arguments_of(argc, argv);
         std::reverse(typed.begin(), typed.end());
         app.parse(std::move(typed));
     } catch (const CLI::Success &e) {
         return app.exit(e);
     } catch (const CLI::ParseError &e) {
-        // What stands behind the mistake has not been looked at.
+        // CLI11 has not parsed the arguments after the error, which may include --json.
         for (int i = 1; i < argc; i++) globals.json |= std::string_view(argv[i]) == "--json";
         return fail(globals, exit_usage, sentence_of(app, e) + "; see scimctl --help");
     }

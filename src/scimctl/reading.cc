@@ -1,6 +1,6 @@
 #include "scimctl/reading.h"
 
-#include "scim/nearest.h"
+#include "scim/text/nearest.h"
 #include "scimctl/context.h"
 #include "service/admin.h"
 
@@ -36,7 +36,7 @@ Result<std::string> read_as_server(service::Snapshot &snapshot, const service::A
                                    std::string_view base_url) {
     service::Settings settings;
     settings.max_results = most_results;
-    settings.max_scan = INT64_MAX;  // whoever types it can interrupt it
+    settings.max_scan = INT64_MAX;  // no limit: the user can interrupt the command
     service::Request request;
     while (!base_url.empty() && base_url.back() == '/') base_url.remove_suffix(1);
     request.method = service::Method::get;

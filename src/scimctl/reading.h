@@ -1,5 +1,5 @@
 #pragma once
-// What the commands that show resources have in common.
+// Functions for the commands that show resources.
 
 #include <string>
 #include <string_view>
@@ -9,19 +9,20 @@
 
 namespace scim::scimctl {
 
-// The tenant of this name, as one who may read all of it.
+// An actor that may read all resources of this tenant.
 Result<service::ActorPtr> reader_of(service::Session &session, service::Snapshot &snapshot,
                                     const std::string &tenant);
 
-// By its name ("User") or its endpoint ("Users").
+// A resource type by its name ("User") or its endpoint ("Users").
 Result<const TypeView *> type_named(const Catalog &catalog, const std::string &name);
 
-// A GET of `path` and `args` (as in a URL) with this base URL: the body that a server would send.
+// The body that the server would send for a GET of `path` and `args` (as in a URL) with this base
+// URL.
 Result<std::string> read_as_server(service::Snapshot &snapshot, const service::Actor &actor,
                                    std::string_view path, std::string_view args,
                                    std::string_view base_url);
 
-// The most resources that one read may ask for: what scim_max_results may be at most.
+// The maximum number of resources of one read: the maximum of scim_max_results.
 constexpr uint64_t most_results = 100000;
 
 }  // namespace scim::scimctl

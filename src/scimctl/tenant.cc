@@ -1,4 +1,4 @@
-// scimctl tenant: add, list, remove.
+// scimctl tenant: adds, lists and removes tenants.
 
 #include <chrono>
 #include <thread>
@@ -17,8 +17,8 @@ int64_t microseconds_since(Clock::time_point start) {
     return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count();
 }
 
-// Deletes all rows of a tenant, in steps that let nginx's writers pass: the lock is free for as
-// long as it was held.
+// Deletes all rows of a tenant in steps. After each step the write lock is left free for nginx's
+// writers for as long as the step held it.
 int sweep(const Globals &globals, service::Store &store, const store::Tenant &tenant) {
     size_t rows = service::first_sweep_rows;
     for (bool done = false; !done;) {
@@ -26,7 +26,7 @@ int sweep(const Globals &globals, service::Store &store, const store::Tenant &te
         {
             WriteTxn txn(globals, store);
             start = Clock::now();  // the lock is held from here on
-            // Another scimctl may have finished it.
+            // Another scimctl may have completed the removal.
             if (!store::find_tenant(txn, tenant.number) && txn.good()) return exit_ok;
             done = store::sweep_tenant(txn, tenant, rows);
             if (int code = commit(globals, txn); code != exit_ok) return code;

@@ -1,4 +1,4 @@
-// scimctl token: create, list, revoke, rotate.
+// scimctl token: creates, lists, revokes and rotates tokens.
 
 #include "service/token.h"
 #include "scimctl/commands.h"
@@ -8,7 +8,8 @@ namespace scim::scimctl {
 
 namespace {
 
-// What is stored, and, if it was made here, the token itself: it is shown once and kept nowhere.
+// The digest, which is stored, and the token itself, which is shown once and never stored; `text`
+// is empty if the token was generated elsewhere.
 struct NewToken {
     std::string text;
     store::Digest digest;
@@ -54,19 +55,21 @@ std::string described(const store::Token &token, const std::string &tenant) {
     return text;
 }
 
-// A token that nobody has seen is of no use, and nobody can show it again.
-int unseen(const Globals &globals, const store::Token &token) {
-    return fail(globals, exit_store,
-                "token " + std::to_string(token.number) + " is made but was not shown: revoke it");
+// A token that could not be printed is useless, because it cannot be shown again.
+int not_shown(const Globals &globals, const store::Token &token) {
+    return fail(
+        globals, exit_store,
+        "token " + std::to_string(token.number) + " was created but could not be shown; revoke it");
 }
 
 int bad_time(const Globals &globals, const char *option, const std::string &value) {
     return fail(globals, exit_usage,
                 std::string(option) + ": " + quoted(value) +
-                    " is no time; write 2026-11-21T10:00:00Z, 2026-11-21 or 90d");
+                    " is not a time, expected 2026-11-21T10:00:00Z, 2026-11-21 or 90d");
 }
 
-// One write about a tenant's tokens: opens, decides, commits.
+// Opens the store and runs `decide` in a write transaction on the tenant of this name; commits if
+// it succeeds. Sets `code` to the exit code.
 template <class Decide>
 auto write_tokens(const Globals &globals, const std::string &name, int &code, Decide &&decide)
     -> decltype(decide(std::declval<store::WriteTxn &>(), std::declval<const store::Tenant &>())) {
@@ -118,8 +121,8 @@ int token_create(const Globals &globals, const TokenArguments &arguments) {
     else if (made->text.empty())
         text += " added.";
     else
-        text += ". It is shown this once:\n" + made->text;
-    return print(globals, text, row) ? exit_ok : unseen(globals, token);
+        text += ". It is shown only once:\n" + made->text;
+    return print(globals, text, row) ? exit_ok : not_shown(globals, token);
 }
 
 int token_list(const Globals &globals, const TokenArguments &arguments) {
@@ -187,7 +190,8 @@ int token_rotate(const Globals &globals, const TokenArguments &arguments) {
     auto overlap = parse_duration(arguments.overlap);
     if (!overlap)
         return fail(globals, exit_usage,
-                    "--overlap: " + quoted(arguments.overlap) + " is no duration; write 24h");
+                    "--overlap: " + quoted(arguments.overlap) +
+                        " is not a duration, expected a number with a unit, such as 24h");
     order.overlap = *overlap;
     if (!arguments.expires.empty()) {
         auto parsed = parse_time(arguments.expires, at);
@@ -210,8 +214,8 @@ int token_rotate(const Globals &globals, const TokenArguments &arguments) {
     row.member("old") += old.done();
     std::string text = described(result->old, arguments.tenant) + " is succeeded by\n" +
                        described(result->token, arguments.tenant) +
-                       (made->text.empty() ? "." : ". It is shown this once:\n" + made->text);
-    return print(globals, text, row) ? exit_ok : unseen(globals, result->token);
+                       (made->text.empty() ? "." : ". It is shown only once:\n" + made->text);
+    return print(globals, text, row) ? exit_ok : not_shown(globals, result->token);
 }
 
 }  // namespace scim::scimctl

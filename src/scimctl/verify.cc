@@ -1,5 +1,4 @@
-// scimctl verify: the store checked against itself, in a child process, because a damaged page may
-// end it.
+// scimctl verify: checks the store in a child process, because a damaged page may crash the check.
 
 #include "store/verify.h"
 
@@ -26,25 +25,25 @@ struct Result {
 
 struct Count {
     const char *name;   // in JSON
-    const char *words;  // in a sentence
+    const char *words;  // in text
     uint64_t value;
 };
 
 std::vector<Count> counts_of(const Result &result) {
     const store::VerifyReport &report = result.rows;
-    return {
-        {"tenants", "tenants", report.tenants},
-        {"removing", "tenants being removed", report.removing},
-        {"tokens", "tokens", report.tokens},
-        {"resources", "resources", report.resources},
-        {"indexRows", "index rows", report.index_rows},
-        {"memberships", "memberships", report.memberships},
-        {"changes", "changes", report.changes},
-        {"refusals", "refusals", report.refusals},
-        {"unsweptRows", "rows still to be removed", report.unswept_rows},
-        {"uncompared", "counters not compared, because they changed meanwhile", report.uncompared},
-        {"pages", "pages", result.pages.pages},
-        {"freePages", "free pages", result.pages.free_pages}};
+    return {{"tenants", "tenants", report.tenants},
+            {"removing", "tenants being removed", report.removing},
+            {"tokens", "tokens", report.tokens},
+            {"resources", "resources", report.resources},
+            {"indexRows", "index rows", report.index_rows},
+            {"memberships", "memberships", report.memberships},
+            {"changes", "changes", report.changes},
+            {"refusals", "refusals", report.refusals},
+            {"unsweptRows", "rows still to be removed", report.unswept_rows},
+            {"uncompared", "counters not compared, because they changed during the check",
+             report.uncompared},
+            {"pages", "pages", result.pages.pages},
+            {"freePages", "free pages", result.pages.free_pages}};
 }
 
 void add_problem(std::string &rows, std::string_view database, std::string_view key,
@@ -81,7 +80,8 @@ std::string as_text(const Result &result) {
             checked +=
                 (checked.empty() ? "" : ", ") + std::to_string(count.value) + " " + count.words;
     text += "Checked " + (checked.empty() ? "an empty store" : checked) + ".\n";
-    if (result.pages.unknown_format) text += "The pages are of a format that is not checked.\n";
+    if (result.pages.unknown_format)
+        text += "The pages were not checked, because their data format is unknown.\n";
     const uint64_t count = result.problem_count();
     const size_t shown = result.pages.problems.size() + result.rows.problems.size();
     if (count == 0) return text + "No problem found.";
@@ -91,8 +91,8 @@ std::string as_text(const Result &result) {
         text += ". Rows were not checked, because a page of a tree is damaged; restore a backup";
     else if (result.pages.problem_count != 0)
         text +=
-            ". The list of free pages is damaged: a write may destroy what is there; stop nginx "
-            "and restore a backup";
+            ". The list of free pages is damaged: a write may overwrite pages that are in use; "
+            "stop nginx and restore a backup";
     return text + ".";
 }
 
@@ -119,7 +119,7 @@ int verify_here(const Globals &globals, bool one_snapshot) {
     return result.problem_count() == 0 ? exit_ok : exit_refused;
 }
 
-// NOLINTNEXTLINE(bugprone-exception-escape): a child that fails ends here
+// NOLINTNEXTLINE(bugprone-exception-escape): an exception in the child must end it
 [[noreturn]] void run_child(const Globals &globals, bool one_snapshot) {
     int code = exit_store;
     try {

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
-#include "scim/datetime.h"
-#include "scim/nearest.h"
-#include "scim/text.h"
-#include "scim/unicode.h"
-#include "service/room.h"
+#include "scim/text/datetime.h"
+#include "scim/text/nearest.h"
+#include "scim/text/text.h"
+#include "scim/text/unicode.h"
+#include "service/map_space.h"
 
 namespace scim::service {
 
@@ -20,11 +20,11 @@ using store::TokenEntry;
 
 Error not_found(std::string detail) { return Error{404, ScimType::none, std::move(detail), 0}; }
 Error conflict(std::string detail) { return Error{409, ScimType::none, std::move(detail), 0}; }
-Error nonsense(std::string detail) {
+Error invalid(std::string detail) {
     return bad_request(ScimType::invalid_value, std::move(detail));
 }
 
-// What is not found in a transaction that has failed may well be there.
+// 503 if the transaction has failed: an item that was not found may exist.
 Outcome readable(const store::Txn &txn) {
     if (txn.good()) return Done{};
     return Error{503, ScimType::none,
@@ -49,27 +49,29 @@ bool is_printable(int32_t code_point) {
 }
 
 Outcome check_label(std::string_view label) {
-    if (!is_utf8(label)) return nonsense("the label is not UTF-8");
+    if (!is_utf8(label)) return invalid("the label is not UTF-8");
     CodePoints text = decode_utf8(label);
     if (text.empty() || text.size() > 64)
-        return nonsense("the label has " + std::to_string(text.size()) +
-                        " characters; it must have 1 to 64");
+        return invalid("the label has " + std::to_string(text.size()) +
+                       " characters; it must have 1 to 64");
     if (!std::all_of(text.begin(), text.end(), is_printable))
-        return nonsense("the label " + quoted(label) + " has a character that cannot be printed");
+        return invalid("the label " + quoted(label) +
+                       " contains a character that is not printable");
     if (label.front() == ' ' || label.back() == ' ')
-        return nonsense("the label " + quoted(label) + " begins or ends with a blank");
+        return invalid("the label " + quoted(label) + " begins or ends with a space");
     if (label.find_first_not_of("0123456789") == std::string_view::npos)
-        return nonsense("the label " + quoted(label) +
-                        " has digits alone, and would be taken for a token's number");
+        return invalid("the label " + quoted(label) +
+                       " consists of digits only and would be taken for the number of a token");
     return Done{};
 }
 
 Outcome check_times(int64_t not_before, int64_t expires, int64_t now) {
     if (expires != 0 && expires <= now)
-        return nonsense("the token would have expired at " + time_text(expires) +
-                        ", before it is made");
+        return invalid("the token would expire at " + time_text(expires) +
+                       ", which is not in the future");
     if (expires != 0 && not_before >= expires)
-        return nonsense("the token would expire at " + time_text(expires) + ", before it is valid");
+        return invalid("the token would expire at " + time_text(expires) +
+                       ", before it becomes valid");
     return Done{};
 }
 
@@ -78,19 +80,20 @@ bool is_usable(const Token &token, int64_t now) {
     return state == TokenState::live || state == TokenState::not_yet_valid;
 }
 
-Outcome check_room(const Tenant &tenant, const std::vector<TokenEntry> &tokens, int64_t now) {
+Outcome check_token_limit(const Tenant &tenant, const std::vector<TokenEntry> &tokens,
+                          int64_t now) {
     auto live = std::count_if(tokens.begin(), tokens.end(),
                               [&](const auto &e) { return is_usable(e.token, now); });
     if (size_t(live) < store::tokens_per_tenant) return Done{};
     return conflict("tenant " + quoted(tenant.name) + " has " + std::to_string(live) +
-                    " live tokens, which is the limit; revoke one first");
+                    " live tokens, which is the maximum; revoke one first");
 }
 
 Error known_elsewhere() {
-    return conflict("this token is known already; a token can be added once");
+    return conflict("this token already exists; a token can be added only once");
 }
 
-// The tokens that `which` names: one number, or all with the label.
+// The token whose number is `which`, or all tokens whose label is `which`. 404 if there is none.
 Result<std::vector<TokenEntry>> tokens_named(store::Txn &txn, const Tenant &tenant,
                                              std::string_view which) {
     auto tokens = store::list_tokens(txn, tenant.number);
@@ -109,7 +112,8 @@ Result<std::vector<TokenEntry>> tokens_named(store::Txn &txn, const Tenant &tena
     return tokens;
 }
 
-// The one token that can have a successor.
+// The token to rotate: the newest usable one that `which` selects. 409 if none is usable, or if it
+// has a usable successor.
 Result<TokenEntry> token_to_rotate(store::Txn &txn, const Tenant &tenant, std::string_view which,
                                    int64_t now) {
     auto named = tokens_named(txn, tenant, which);
@@ -122,12 +126,12 @@ Result<TokenEntry> token_to_rotate(store::Txn &txn, const Tenant &tenant, std::s
                         std::string(to_string(state_of(token, now))) + "; create a new one");
     }
     TokenEntry old = *usable;
-    // A script that runs again must not give the first successor's overlap to a second one.
+    // A script that runs twice must not create a second successor.
     for (const TokenEntry &other : store::list_tokens(txn, tenant.number))
         if (other.token.number > old.token.number && other.token.label == old.token.label &&
             is_usable(other.token, now))
             return conflict("token " + name_of(old.token) +
-                            " was rotated already: its successor is number " +
+                            " has already been rotated: its successor is number " +
                             std::to_string(other.token.number));
     return old;
 }
@@ -136,16 +140,16 @@ Result<TokenEntry> token_to_rotate(store::Txn &txn, const Tenant &tenant, std::s
 
 Result<TenantResult> create_tenant(store::WriteTxn &txn, std::string_view name, int64_t now,
                                    const std::array<uint8_t, 32> &random) {
-    // One that begins like an option could be named on a command line only behind "--".
+    // A name that begins with "-" would need "--" before it on a command line.
     bool begins = store::is_tenant_name(name) && name.find_first_of(".-_") != 0;
     if (!begins)
-        return nonsense("the name " + quoted(name) +
-                        " is not one of a tenant: it must have 1 to 255 letters, digits, \".\", "
-                        "\"-\" and \"_\", and begin with a letter or digit");
+        return invalid("the name " + quoted(name) +
+                       " is not a valid tenant name: it must consist of 1 to 255 letters, digits, "
+                       "\".\", \"-\" and \"_\", and begin with a letter or digit");
     auto known = store::find_tenant(txn, name);
     if (auto r = readable(txn); !r) return r.error();
     if (known) return TenantResult{std::move(*known), true};
-    if (room_of(txn) == Room::for_lockouts) return directory_full(txn.map_size());
+    if (map_space(txn) == MapSpace::for_lockouts) return directory_full(txn.map_size());
     return TenantResult{store::add_tenant(txn, name, now, random), false};
 }
 
@@ -156,11 +160,11 @@ Error unknown_tenant(store::Txn &txn, std::string_view name) {
     for (const Tenant &t : tenants)
         if (t.state == store::TenantState::active) names.push_back(t.name);
     std::string said = "there is no tenant " + quoted(name);
-    if (names.empty()) return not_found(said + ", nor any other; scimctl tenant add makes one");
+    if (names.empty())
+        return not_found(said + ", because no tenant exists; scimctl tenant add creates one");
     if (std::string meant = did_you_mean(name, names); !meant.empty())
         return not_found(said + meant);
-    if (names.size() > named)
-        return not_found(said + "; scimctl tenant list prints those there are");
+    if (names.size() > named) return not_found(said + "; scimctl tenant list prints all tenants");
     said += "; the tenants are ";
     for (size_t i = 0; i < names.size(); i++) said += (i > 0 ? ", " : "") + quoted(names[i]);
     return not_found(said);
@@ -196,8 +200,8 @@ Result<std::vector<Tenant>> begin_removal(store::WriteTxn &txn, std::string_view
 }
 
 size_t next_sweep_rows(size_t rows, int64_t held) {
-    // Half of what is allowed, because a step is as long as the disk makes it; and not more than
-    // doubled, because one fast step says little about the next.
+    // Aims at half of sweep_hold_max, because the disk makes the duration of a step vary. At most
+    // doubles the rows, because one fast step does not predict the next one.
     int64_t wanted = int64_t(rows) * (sweep_hold_max / 2) / std::max<int64_t>(held, 1);
     return size_t(std::clamp<int64_t>(wanted, 16, std::min<int64_t>(int64_t(rows) * 2, 10000)));
 }
@@ -239,13 +243,13 @@ Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant,
         if (!same || !is_usable(*known, now)) return known_elsewhere();
         return TokenResult{std::move(*known), true};
     }
-    if (room_of(txn) == Room::for_lockouts) return directory_full(txn.map_size());
+    if (map_space(txn) == MapSpace::for_lockouts) return directory_full(txn.map_size());
     if (auto r = check_times(order.not_before, order.expires, now); !r) return r.error();
     for (const TokenEntry &e : tokens)
         if (e.token.label == order.label && is_usable(e.token, now))
             return conflict("tenant " + quoted(tenant.name) + " has a live token " +
                             name_of(e.token) + "; rotate it, revoke it, or choose another label");
-    if (auto r = check_room(tenant, tokens, now); !r) return r.error();
+    if (auto r = check_token_limit(tenant, tokens, now); !r) return r.error();
     Token token;
     token.tenant = tenant.number;
     token.label = order.label;
@@ -278,9 +282,9 @@ Result<RotateResult> rotate_token(store::WriteTxn &txn, const Tenant &tenant,
                                   int64_t now) {
     auto old = token_to_rotate(txn, tenant, order.which, now);
     if (!old) return old.error();
-    if (room_of(txn) == Room::for_lockouts) return directory_full(txn.map_size());
+    if (map_space(txn) == MapSpace::for_lockouts) return directory_full(txn.map_size());
     auto tokens = store::list_tokens(txn, tenant.number);
-    if (auto r = check_room(tenant, tokens, now); !r) return r.error();
+    if (auto r = check_token_limit(tenant, tokens, now); !r) return r.error();
     RotateResult result;
     result.old = old->token;
     Token &token = result.token;
@@ -288,7 +292,7 @@ Result<RotateResult> rotate_token(store::WriteTxn &txn, const Tenant &tenant,
     token.label = result.old.label;
     token.scopes = result.old.scopes;
     token.created = now;
-    // A token that is to be valid later has no successor that is valid sooner.
+    // The successor of a token that is not yet valid becomes valid at the same time.
     if (result.old.not_before > now) token.not_before = result.old.not_before;
     int64_t life = result.old.expires - std::max(result.old.created, result.old.not_before);
     token.expires = order.expires != 0        ? order.expires
@@ -296,7 +300,7 @@ Result<RotateResult> rotate_token(store::WriteTxn &txn, const Tenant &tenant,
                                               : 0;
     if (auto r = check_times(token.not_before, token.expires, now); !r) return r.error();
     if (!store::add_token(txn, token, digest)) return known_elsewhere();
-    // Never later than it would have expired anyway.
+    // The rotation never extends the life of the old token.
     int64_t end = now + order.overlap;
     if (result.old.expires == 0 || end < result.old.expires) result.old.expires = end;
     store::put_token(txn, result.old, old->digest);

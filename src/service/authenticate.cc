@@ -6,7 +6,7 @@
 #include <functional>
 #include <iterator>
 
-#include "scim/datetime.h"
+#include "scim/text/datetime.h"
 #include "service/token.h"
 #include "store/format.h"
 
@@ -18,15 +18,15 @@ Error unauthorized(std::string detail) { return Error{401, ScimType::none, std::
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-// OWS around a field's value (RFC 9110 5.5).
+// Removes the OWS around a field value (RFC 9110 5.5).
 std::string_view trim(std::string_view s) {
     while (!s.empty() && is_blank(s.front())) s.remove_prefix(1);
     while (!s.empty() && is_blank(s.back())) s.remove_suffix(1);
     return s;
 }
 
-// IANA's HTTP Authentication Scheme Registry. Any other first word may be a misplaced token, and is
-// not repeated in an answer or a log.
+// True for a scheme of the IANA HTTP Authentication Scheme Registry. Any other word may be a
+// misplaced token and must not appear in a response or a log.
 bool is_registered_scheme(std::string_view word) {
     constexpr std::string_view schemes[] = {
         "Basic",        "Bearer",      "Concealed",     "Digest",    "DPoP",
@@ -36,16 +36,15 @@ bool is_registered_scheme(std::string_view word) {
                        [&](std::string_view scheme) { return ascii_iequals(scheme, word); });
 }
 
-// The words behind which the token is expected.
+// 401 for an Authorization header whose first word is not Bearer.
 Error wrong_scheme(std::string_view word) {
     const std::string name = is_registered_scheme(word) ? "uses the scheme " + quoted(word)
                                                         : "begins with no registered scheme";
-    return unauthorized("the Authorization header " + name +
-                        "; this server takes \"Bearer <token>\"");
+    return unauthorized("the Authorization header " + name + "; expected \"Bearer <token>\"");
 }
 
-// "Bearer x", "bearer  x" and, not in RFC 6750's form, "x" are the token x. Spaces separate the
-// scheme from the token, a tab does not (RFC 9110 11.4).
+// Extracts the token "x" from "Bearer x", "bearer  x" or, as a deviation from RFC 6750, "x". Spaces
+// separate the scheme from the token; a tab does not (RFC 9110 11.4).
 Result<std::string_view> bearer_token(std::string_view header, Dialect &dialect) {
     header = trim(header);
     if (header.empty())
@@ -57,8 +56,8 @@ Result<std::string_view> bearer_token(std::string_view header, Dialect &dialect)
     if (blank == std::string_view::npos) {
         if (is_bearer)
             return unauthorized(
-                "the Authorization header says Bearer but carries no token: the secret token field "
-                "of the identity provider is empty");
+                "the Authorization header has the scheme Bearer but no token: the secret token "
+                "field of the identity provider is empty");
         auto bare = dialect.deviation("bare-token",
                                       "the Authorization header has no scheme; send "
                                       "\"Authorization: Bearer <token>\"");
@@ -69,12 +68,12 @@ Result<std::string_view> bearer_token(std::string_view header, Dialect &dialect)
     const size_t token = header.find_first_not_of(' ', blank);
     if (header[token] == '\t')
         return unauthorized(
-            "the Authorization header has a tab behind Bearer; send one space: \"Authorization: "
+            "the Authorization header has a tab after Bearer; send a space: \"Authorization: "
             "Bearer <token>\"");
     return header.substr(token);
 }
 
-// What administrators paste into the field of a token beside the token.
+// 401 for text that administrators paste together with the token: "Bearer " or quotes.
 Outcome check_pasted(std::string_view token) {
     if (token.front() != 'B' && token.front() != 'b' && token.front() != '"' &&
         token.front() != '\'')
@@ -82,10 +81,10 @@ Outcome check_pasted(std::string_view token) {
     const std::string_view word = token.substr(0, token.find(' '));
     if (word.size() < token.size() && ascii_iequals(word, "Bearer"))
         return unauthorized(
-            "the token begins with the word Bearer, which the identity provider sends itself: put "
-            "the token alone into its field");
+            "the token begins with the word Bearer, which the identity provider adds itself: enter "
+            "only the token in its field");
     if (token.front() == '"' || token.front() == '\'')
-        return unauthorized("the token stands in quotes: put it without them into the field");
+        return unauthorized("the token is in quotes: enter it without them");
     return Done{};
 }
 
@@ -120,13 +119,12 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
     if (!tenant || tenant->state != store::TenantState::active) {
         if (token_form(token) == TokenForm::damaged)
             return unauthorized(
-                "the token is not complete: it begins like one of this server, but its checksum is "
-                "wrong; "
-                "copy it again");
+                "the token is not complete: it has the prefix of this server's tokens, but its "
+                "length or checksum is wrong; copy it again");
         return unauthorized(
-            "the token is unknown here: it was made for another server or store, or its tenant was "
-            "removed; scimctl token list names the tokens of this store, scimctl token create "
-            "makes one");
+            "the token is unknown here: it was created for another server or store, or its tenant "
+            "was removed; scimctl token list prints the tokens of this store, scimctl token create "
+            "creates one");
     }
     if (row->revoked != 0)
         return unauthorized("the token " + quoted(row->label) + " was revoked at " +
@@ -135,6 +133,7 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
     auto actor = std::make_shared<Actor>();
     actor->tenant = row->tenant;
     actor->token = row->number;
+    actor->number = row->actor;
     actor->scopes = row->scopes;
     actor->not_before = row->not_before;
     actor->expires = row->expires;
@@ -152,7 +151,7 @@ Result<ActorPtr> Authenticator::authenticate(store::Txn &txn, std::string_view a
     if (auto pasted = check_pasted(*token); !pasted) return pasted.error();
     uint64_t epoch = epoch_of(txn);
     if (!txn.good()) return unreadable(txn.error(), 1);
-    if (cache_.empty()) cache_.resize(slots);  // most sessions never ask
+    if (cache_.empty()) cache_.resize(slots);  // here, because most sessions never authenticate
     Entry &entry = cache_[std::hash<std::string_view>()(*token) % slots];
     if (entry.actor == nullptr || entry.actor->auth_epoch != epoch ||
         entry.token.size() != token->size() ||
@@ -180,7 +179,7 @@ Result<ActorPtr> Authenticator::anonymous(store::Txn &txn, std::string_view name
     if (!tenant || tenant->state != store::TenantState::active)
         return Error{
             403, ScimType::none,
-            "there is no tenant " + quoted(name) + " here; scim_tenant of this location names it",
+            "there is no tenant " + quoted(name) + ", the value of scim_tenant of this location",
             0};
     auto actor = std::make_shared<Actor>();
     actor->tenant = tenant->number;
@@ -197,10 +196,10 @@ ActorPtr Authenticator::nobody() {
 
 Outcome check_tenant(const Actor &actor, std::string_view tenant) {
     if (actor.tenant_name == tenant) return Done{};
-    return Error{
-        403, ScimType::none,
-        "the token is of another tenant than this address: it is for " + quoted(actor.tenant_name),
-        0};
+    return Error{403, ScimType::none,
+                 "the token belongs to another tenant than this URL: its tenant is " +
+                     quoted(actor.tenant_name),
+                 0};
 }
 
 }  // namespace scim::service

@@ -13,35 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "service/command.h"
+#include "service/job.h"
+#include "service/map_space.h"
 #include "service/once_a_minute.h"
-#include "service/room.h"
 #include "service/store.h"
 
 namespace scim::service {
-
-// One request on its way through a batch. The request's views must stay valid until the batch has
-// run.
-struct Job {
-    Request request;
-    ActorPtr actor;
-    Response response;
-
-    // After Writer::run(): what the job changes is on disk. Whatever happens afterwards, it must not
-    // be answered with an error.
-    bool committed = false;
-    bool unfinished = false;  // after Writer::run(): finish_answer() makes the answer
-    bool postponed =
-        false;        // after Writer::run(): the batch has ended before it; there is no answer
-    size_t work = 0;  // after Writer::run(): under the write lock, in units of scim/work.h
-
-    // The batch's own.
-    bool is_prepared = false;
-    Report prepare_report, report;  // a plan made again counts what it rewrites once
-    Result<Prepared> prepared = Error{};
-    Result<Plan> planned = Error{};
-    Id new_id{};
-};
 
 enum class BatchOutcome : uint8_t {
     ok,
@@ -50,15 +27,6 @@ enum class BatchOutcome : uint8_t {
     reopen,  // the environment must be reopened before anything else: LMDB's panic (outcome unknown),
     // or its file was replaced (nothing was written). 503 to all that were not written before
 };
-
-// Shows what an unfinished job has written; on any thread, from a snapshot after its commit.
-void finish_answer(Job &job, Snapshot &snapshot);
-// Instead: success without a body, and why in the facts. Never throws.
-void answer_without_body(Job &job, std::string_view why) noexcept;
-
-// Prepares the job as of the snapshot; on any thread. Writer::run() prepares jobs that are not
-// prepared, or whose catalog is not the current one.
-void prepare_job(Job &job, Snapshot &snapshot) noexcept;
 
 class Writer {
   public:
@@ -76,21 +44,21 @@ class Writer {
     BatchOutcome run(const std::vector<Job *> &jobs) noexcept;
 
     // Refusals of tokens that the store knows, to be written with the next commit that is made for
-    // something else: a stranger who has an old token causes none. Not while a batch or chores run.
+    // something else: a stranger who has an old token causes none. Not while a batch or maintenance run.
     void add_refused_tokens(std::vector<store::Refusal> refused);
 
-    // Uses of tokens, to be written like refusals. Not while a batch or chores run.
+    // Uses of tokens, to be written like refusals. Not while a batch or maintenance run.
     void add_uses(std::vector<store::TokenUse> uses);
 
     // What is left for a quiet moment: dead rows of groups (store/members.h), changes that are too
     // old (store/retention.h), and notes that no commit has taken along: refusals, uses of tokens.
-    // do_chores() does some of it and says whether there is more; if there is something to write it
+    // do_maintenance() does some of it and says whether there is more; if there is something to write it
     // waits for the write lock and holds it for some milliseconds. `now` in milliseconds.
-    enum class Chores : uint8_t { none, notes, rows };
-    Chores chores(int64_t now);
-    bool do_chores(int64_t now);
+    enum class Maintenance : uint8_t { none, notes, rows };
+    Maintenance maintenance(int64_t now);
+    bool do_maintenance(int64_t now);
 
-    // The wait of the first transaction of run(), or of do_chores(), for the write lock. Once
+    // The wait of the first transaction of run(), or of do_maintenance(), for the write lock. Once
     // give_up() has returned true run() does not touch its jobs any more.
     store::LockWait &lock_wait() { return lock_wait_; }
 
@@ -109,7 +77,8 @@ class Writer {
     };
     Attempt attempt(const std::vector<Job *> &jobs, store::LockWait *wait = nullptr);
     Attempt attempt_sound(std::vector<Job *> &jobs);
-    bool plan_one(store::WriteTxn &txn, Job &job, Room room, size_t most);
+    bool plan_job(store::WriteTxn &txn, Job &job, MapSpace room, size_t most);
+    void plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room, Work &work);
     void look_at_clock(const Job &job);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
     void answer_for_sure(Job &job) noexcept;
@@ -119,7 +88,7 @@ class Writer {
     bool has_notes() const { return !refusals_.empty() || !uses_.empty(); }
     void put_notes(store::WriteTxn &txn);
     void drop_notes();
-    bool look_for_chores(int64_t now);
+    bool look_for_maintenance(int64_t now);
 
     Store &store_;
     Session session_;

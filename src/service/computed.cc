@@ -1,6 +1,6 @@
 #include "service/computed.h"
 
-#include "scim/json.h"
+#include "scim/text/json.h"
 #include "service/render.h"
 
 namespace scim::service {
@@ -12,20 +12,20 @@ bool Computed::some_element(const Attr &top, uint32_t parts, const Id *only, con
 }
 
 bool Computed::some_group(const Attr &top, uint32_t parts, const Id *only, const Test &test) {
-    const TypeView *type = catalog_.group_type();
-    if (type == nullptr) return false;
     bool found = false;
-    auto is_wanted = [&](const Id &id, const store::RecordView &group) {
-        found = test_element(top, parts, {id, type, "direct", &group}, test);
-        return !found;
-    };
-    if (only == nullptr) {
-        members_.each_group(type->number, *id_, is_wanted);
-        return found;
+    for (const TypeView *type : catalog_.group_types()) {
+        auto is_wanted = [&](const Id &id, const store::RecordView &group) {
+            found = test_element(top, parts, {id, type, "direct", &group}, test);
+            return !found;
+        };
+        if (only == nullptr) {
+            members_.each_group(type->number, *id_, nullptr, is_wanted);
+        } else if (auto group = directory_.record(type->number, *only)) {
+            if (members_.contains(*only, group->header().member_epoch, *id_))
+                is_wanted(*only, *group);
+        }
+        if (found) break;
     }
-    auto group = directory_.record(type->number, *only);
-    if (group && members_.contains(*only, group->header().member_epoch, *id_))
-        is_wanted(*only, *group);
     return found;
 }
 
@@ -64,7 +64,7 @@ bool Computed::test_element(const Attr &top, uint32_t parts, const Other &other,
     leaves_.clear();
     if (parts == 0) return test(nullptr, nullptr);
     text_.clear();
-    // Texts first: they move while there are more of them.
+    // The views into text_ are set after it is complete, because appending may move it.
     size_t starts[32], n = 0;
     for (const Attr *part : top.subs) {
         if ((parts & part_bit(*part)) == 0 || n == 32) continue;
@@ -80,11 +80,11 @@ bool Computed::test_element(const Attr &top, uint32_t parts, const Other &other,
     return test(leaves_.data(), leaves_.data() + n);
 }
 
-// False if there is no such part; then nothing was appended.
+// Appends the value of the sub-attribute. Returns false, and appends nothing, if it has none.
 bool Computed::append_part(const Attr &part, const Other &other) {
     const std::string &name = part.def->name;
     if (name == "display" || name == "displayName") return append_display(other);
-    if (!part.computed) return false;  // a stored one, of manager
+    if (!part.computed) return false;  // a stored sub-attribute of manager
     if (name == "value") {
         text_ += '"';
         append_id(text_, other.id);

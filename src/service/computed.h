@@ -1,10 +1,10 @@
 #pragma once
-// What other resources say of one: the groups of a user, the members of a group, who a manager is.
-// For filters and sorting; nothing is looked up before it is asked for.
+// Attribute values that are computed from other resources: the groups of a user, the members of a
+// group, and the sub-attributes of a manager. Used by filters and sorting; looked up on demand.
 
 #include <string>
 
-#include "scim/filter.h"
+#include "scim/filter/filter.h"
 #include "store/directory.h"
 #include "store/members.h"
 
@@ -20,7 +20,7 @@ class Computed final : public ComputedValues {
           directory_(directory),
           members_(directory) {}
 
-    // The resource that is asked about from now on; `record` stays the caller's.
+    // Selects the resource that the following calls are about. `id` and `record` must outlive them.
     void look_at(const Id &id, const store::RecordView &record) {
         id_ = &id;
         record_ = &record;
@@ -29,12 +29,12 @@ class Computed final : public ComputedValues {
     bool some_element(const Attr &top, uint32_t parts, const Id *only, const Test &test) override;
 
   private:
-    // What an element is made of.
+    // The resource that an element refers to.
     struct Other {
         const Id &id;
         const TypeView *type;
-        std::string_view label;           // of the part `type`
-        const store::RecordView *record;  // nullptr: to be looked up
+        std::string_view label;           // value of the sub-attribute `type`
+        const store::RecordView *record;  // nullptr: looked up if needed
     };
 
     bool some_group(const Attr &top, uint32_t parts, const Id *only, const Test &test);
@@ -52,7 +52,7 @@ class Computed final : public ComputedValues {
     const Id *id_ = nullptr;
     const store::RecordView *record_ = nullptr;
     std::vector<Leaf> leaves_;
-    std::string text_;  // of the leaves
+    std::string text_;  // the JSON that leaves_ point into
 };
 
 }  // namespace scim::service

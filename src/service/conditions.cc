@@ -10,10 +10,10 @@ void skip_blanks(std::string_view &s) {
     while (!s.empty() && is_blank(s.front())) s.remove_prefix(1);
 }
 
-// RFC 9110 8.8.3: etagc, without the double quote.
+// etagc of RFC 9110 8.8.3, which does not include the double quote.
 bool is_etag_character(char c) { return uint8_t(c) > 0x20 && uint8_t(c) != 0x7f && c != '"'; }
 
-// The tags of a field, one after another, without "W/" and quotes.
+// Iterates over the tags of a field, without "W/" and quotes.
 class Tags {
   public:
     explicit Tags(std::string_view field) : rest_(field) {}
@@ -44,7 +44,7 @@ class Tags {
         if (rest_.substr(0, 2) == "W/") rest_.remove_prefix(2);
         return take(tag, false) && !tag.empty();
     }
-    // Up to a double quote; without quotes a comma ends the tag, too.
+    // Takes the characters up to a double quote or, outside quotes, up to a comma.
     bool take(std::string_view &tag, bool in_quotes) {
         size_t size = 0;
         while (size < rest_.size() && is_etag_character(rest_[size]) &&
@@ -93,15 +93,15 @@ Outcome check_unversioned(const Request &request) {
     if (request.if_match.empty() || is_any(request.if_match)) return Done{};
     return Error{412, ScimType::none,
                  "If-Match is " + quoted(request.if_match) +
-                     ", but this address has no version; only a single resource has one",
+                     ", but this endpoint has no ETag; only a single resource has one",
                  0};
 }
 
 Outcome check_if_match(std::string_view if_match, std::string_view etag) {
     if (etag_listed(if_match, etag)) return Done{};
     return Error{412, ScimType::none,
-                 "If-Match is " + quoted(if_match) + ", but the version is " + std::string(etag) +
-                     " now; read it again",
+                 "If-Match is " + quoted(if_match) + ", but the current ETag is " +
+                     std::string(etag) + "; read the resource again",
                  0};
 }
 

@@ -4,23 +4,23 @@
 //     field := OWS ( "*" / [ tag ] *( OWS "," OWS [ tag ] ) ) OWS
 //     tag   := [ "W/" ] DQUOTE *etagc DQUOTE / 1*etagc
 //
-// A tag without quotes is not in the RFC's grammar: clients copy tags by hand. At least one tag
-// must be there.
+// A tag without quotes deviates from the RFC's grammar; it is accepted because users copy tags by
+// hand. A field must have at least one tag.
 
 #include "service/request.h"
 
 namespace scim::service {
 
-// 400 if the request has one of the two fields and its value is empty or malformed: an If-Match that
-// cannot be read must not become an unconditional write.
+// 400 if the request has one of the two fields and its value is empty or malformed, so that a
+// malformed If-Match does not become an unconditional write.
 Outcome check_condition_fields(const Request &request);
 
 // For a request whose target has no ETag (a list, discovery, a search, a create): 412 if If-Match
-// lists tags, because none of them can match (RFC 9110 13.1.1). "*" holds. If-None-Match always
-// holds.
+// lists tags, because none of them can match (RFC 9110 13.1.1). If-Match: * and any If-None-Match
+// are true.
 Outcome check_unversioned(const Request &request);
 
-// 412 unless `if_match` is "*" or lists `etag`. `if_match` is not empty and well-formed.
+// 412 unless `if_match` is "*" or lists `etag`. REQUIRES: `if_match` is well-formed and not empty.
 Outcome check_if_match(std::string_view if_match, std::string_view etag);
 
 // True if `field` is "*" or lists `etag`; tags are compared weakly (RFC 9110 8.8.3.2), because the

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "scim/text.h"
+#include "scim/text/text.h"
 
 namespace scim::service {
 
@@ -15,7 +15,7 @@ std::string_view trim(std::string_view s) {
     return s;
 }
 
-// Removes and returns what stands before the first `separator`.
+// Removes and returns the trimmed text before the first `separator`, and removes the separator.
 std::string_view take(std::string_view &rest, char separator) {
     const size_t end = rest.find(separator);
     const std::string_view part = rest.substr(0, end);
@@ -23,7 +23,7 @@ std::string_view take(std::string_view &rest, char separator) {
     return trim(part);
 }
 
-// RFC 9110 12.4.2: "0.7" is 700 thousandths.
+// A qvalue of RFC 9110 12.4.2 in thousandths: "0.7" is 700.
 std::optional<int> parse_weight(std::string_view text) {
     if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return {};
     if (text.size() > 1 && text[1] != '.') return {};
@@ -36,7 +36,7 @@ std::optional<int> parse_weight(std::string_view text) {
     return weight;
 }
 
-// The weight among the parameters of a media range, 1000 without one.
+// The weight among the parameters of a media range, in thousandths; 1000 if there is none.
 std::optional<int> weight_of(std::string_view parameters) {
     while (!parameters.empty()) {
         std::string_view parameter = take(parameters, ';');

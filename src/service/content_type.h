@@ -1,26 +1,27 @@
 #pragma once
-// What a body may say it is, and what an answer is called.
+// Media types: Content-Type and Content-Encoding of requests, Content-Type of responses.
 
 #include "service/request.h"
 
 namespace scim::service {
 
-// 415 unless the type is SCIM's, plain JSON's, or missing: that is common on real requests and
-// harmless (RFC 7644 3.8). 415 for what is compressed, too: a small body could become any size.
+// 415 unless Content-Type is application/scim+json, application/json (RFC 7644 3.8) or missing,
+// which is common and harmless. 415 for any Content-Encoding but identity, because a small
+// compressed body could become arbitrarily large.
 Outcome check_content_type(const Request &request);
 
-// RFC 7644 3.8, RFC 9110 12.5.1: the Accept fields of a request. An answer is always JSON, under one of
-// two names.
+// The Accept fields of a request (RFC 7644 3.8, RFC 9110 12.5.1). They select one of the two media
+// types of JSON responses.
 class AcceptedTypes {
   public:
-    // One field; several count as one list. A member that is malformed is ignored.
+    // Adds one field; several fields count as one list. A malformed list member is ignored.
     void add(std::string_view field);
-    // "application/json" if the client prefers it to "application/scim+json", which is what else is
-    // sent: to a client that accepts neither, too.
+    // "application/json" if the client prefers it to "application/scim+json", otherwise
+    // "application/scim+json", even if the client accepts neither.
     std::string_view answer_type() const;
 
   private:
-    // The quality of the most specific range that covers the type.
+    // The weight of the most specific media range that matches the type.
     struct Quality {
         int specificity = 0;  // 1: */*, 2: application/*, 3: the type itself
         int weight = 0;       // thousandths

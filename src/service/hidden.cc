@@ -27,7 +27,7 @@ HiddenAttrs hidden_of(const TypeView &before, const TypeView *after) {
     return hidden;
 }
 
-// Each resource counts once for an attribute, however many values it has.
+// Counts the resource once for each hidden attribute, however many values it has.
 void count(store::Bytes bytes, HiddenAttrs &hidden) {
     auto record = store::RecordView::peek(bytes);
     std::vector<Leaf> leaves;
@@ -41,7 +41,8 @@ void count(store::Bytes bytes, HiddenAttrs &hidden) {
     }
 }
 
-// False if there are more than may be looked at.
+// Counts the resources of a type in all tenants. Returns false if `left`, the number of resources
+// that may still be read, reaches 0.
 bool count_all(store::Txn &txn, TypeNumber type, HiddenAttrs &hidden, uint64_t &left) {
     for (const store::Tenant &tenant : store::list_tenants(txn)) {
         store::Directory directory(txn, tenant.number);
@@ -77,9 +78,9 @@ std::string hidden_attributes(store::Txn &txn, const Catalog &before, const Cata
     if (found == 0) return {};
     if (found > named_attributes)
         named += " and " + std::to_string(found - named_attributes) + " more";
-    return "values are hidden since this configuration, because scim_schema declares their "
-           "attribute no more or otherwise: " +
-           named + "; they come back when it is declared as before";
+    return "this configuration hides stored values, because scim_schema no longer declares their "
+           "attribute or declares it differently: " +
+           named + "; they reappear when it is declared as before";
 }
 
 }  // namespace scim::service

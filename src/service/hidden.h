@@ -1,17 +1,17 @@
 #pragma once
-// What a change of the catalog hides: attributes that stored resources have and that are declared no
-// more, or with another definition.
+// Attributes that a change of the catalog hides: stored resources have values of them, but they are
+// no longer declared, or are declared with another definition.
 
 #include <string>
 
-#include "scim/catalog.h"
+#include "scim/schema/catalog.h"
 #include "store/lmdb.h"
 
 namespace scim::service {
 
-// A sentence that names the attributes of `before` that `after` does not show, and of how many
-// resources each has a value; empty if there are none. Reads at most `hidden_scan_max` resources and
-// says "at least" if there are more. For a thread that may block.
+// Returns a sentence that names each attribute of `before` that `after` hides, with the number of
+// resources that have a value of it; empty if there are none. Reads at most `hidden_scan_max`
+// resources, and says "at least" if there are more. May block.
 std::string hidden_attributes(store::Txn &txn, const Catalog &before, const Catalog &after);
 constexpr uint64_t hidden_scan_max = 200000;
 

@@ -14,7 +14,7 @@ std::string ignored_sentence(std::string_view summary) {
         summary.remove_prefix(std::min(end + 1, summary.size()));
         if (note.substr(0, mark.size()) != mark) continue;
         note.remove_prefix(mark.size());
-        note = note.substr(0, note.find('*'));  // how often
+        note = note.substr(0, note.find('*'));  // removes the count
         names += count++ > 0 ? ", \"" : "\"";
         names.append(note) += '"';
     }

@@ -1,5 +1,5 @@
 #pragma once
-// What repeats is said, or kept, once a minute.
+// Limits repeated log messages and log entries to one a minute.
 
 #include <array>
 #include <cstdint>
@@ -8,12 +8,13 @@
 
 namespace scim::service {
 
-// Remembers 256 sentences; two that share a place count as new each time they take turns. Of all, 60 a
-// minute are new at most: a client that finds ever other ones fills no log. For one thread.
+// Remembers up to 256 sentences by their hash. Two sentences with the same place replace each other
+// and count as new whenever they alternate. At most 60 sentences a minute are new, so that a client
+// that causes ever different messages cannot fill a log. Not thread-safe.
 class OnceAMinute {
   public:
-    // True if the sentence was not there in the last minute, and fewer than 60 others were new in it.
-    // `now` in milliseconds.
+    // True if the sentence was not new within the last minute, and fewer than 60 sentences were new
+    // in the current minute. `now` is in milliseconds.
     bool is_new(std::string_view sentence, int64_t now) {
         const size_t hash = std::hash<std::string_view>()(sentence);
         Place &place = places_[hash % places_.size()];
@@ -38,8 +39,8 @@ class OnceAMinute {
         bool used = false;
     };
     std::array<Place, 256> places_{};
-    int64_t begun_ = 0;  // of the minute that new_ counts
-    int new_ = 0;
+    int64_t begun_ = 0;  // start of the current minute
+    int new_ = 0;        // sentences that were new in the current minute
 };
 
 }  // namespace scim::service

@@ -4,7 +4,7 @@
 #include <string>
 #include <tuple>
 
-#include "scim/same_element.h"
+#include "scim/resource/same_element.h"
 #include "service/command.h"
 #include "service/conditions.h"
 #include "service/plan_parts.h"
@@ -243,7 +243,7 @@ size_t edit_work(const store::ResourceEdit &edit) {
     size_t work = record_work(edit.record.size());
     work += row_work * (rows_each_change + edit.before.size() + edit.after.size() +
                         rows_each_member * members + edit.groups.size());
-    for (const auto &[group, record] : edit.groups) work += record_work(record.size());
+    for (const store::LeftGroup &group : edit.groups) work += record_work(group.record.size());
     return work;
 }
 
@@ -339,15 +339,15 @@ constexpr size_t groups_left_max = 60000;
 
 // The groups that a deleted resource leaves show one member less from then on: another version.
 void leave_groups(const Command &command, store::Directory &directory, store::ResourceEdit &edit) {
-    const TypeView *groups = command.catalog->group_type();
-    if (groups == nullptr) return;
-    edit.group_type = groups->number;
-    store::Members(directory).each_group(
-        groups->number, command.id, [&](const Id &group, const store::RecordView &record) {
-            edit.groups.emplace_back(
-                group, store::restamp_record(record.bytes(), edit.position, edit.change.time));
-            return edit.groups.size() < groups_left_max;
-        });
+    for (const TypeView *groups : command.catalog->group_types())
+        store::Members(directory).each_group(
+            groups->number, command.id, nullptr,
+            [&](const Id &group, const store::RecordView &record) {
+                edit.groups.push_back(
+                    {groups->number, group,
+                     store::restamp_record(record.bytes(), edit.position, edit.change.time)});
+                return edit.groups.size() < groups_left_max;
+            });
 }
 
 Plan plan_remove(const Command &command, store::Directory &directory,
@@ -365,8 +365,8 @@ Plan plan_remove(const Command &command, store::Directory &directory,
     return plan;
 }
 
-Result<Plan> plan_existing(const Command &command, store::Directory &directory, Report &report,
-                           Work &work) {
+Result<Plan> plan_existing(const Command &command, store::Directory &directory,
+                           DeviationReport &report, Work &work) {
     const TypeView &type = *command.type;
     auto record = directory.record(type.number, command.id);
     if (!record) return no_such_resource(type, scim::to_string(command.id));
@@ -405,7 +405,8 @@ Result<Plan> plan_existing(const Command &command, store::Directory &directory, 
 
 }  // namespace
 
-Result<Plan> plan(const Command &command, store::Directory &directory, Report &report, Work &work) {
+Result<Plan> plan(const Command &command, store::Directory &directory, DeviationReport &report,
+                  Work &work) {
     note_request(command, work);
     Result<Plan> result = command.operation == store::Operation::create
                               ? plan_create(command, directory)

@@ -13,9 +13,7 @@ constexpr size_t named_max = 5;  // in one detail text
 // The resource types that may be members: what members.$ref may refer to.
 std::vector<const TypeView *> member_types(const Catalog &catalog, const TypeView &groups) {
     std::vector<const TypeView *> types;
-    const Attr *ref = TypeView::find_sub(*groups.members, "$ref");
-    if (ref == nullptr) return types;
-    for (const std::string &name : ref->def->reference_types)
+    for (const std::string &name : groups.member_types())
         if (const TypeView *type = catalog.type_by_name(name)) types.push_back(type);
     return types;
 }
@@ -27,15 +25,14 @@ std::string place_of(const Id &id, const MemberEdits &edits) {
     return "Operations[" + std::to_string(edits.operations[size_t(at)]) + "].value: members";
 }
 
-Error unknown_members(const std::vector<Id> &unknown, const MemberEdits &edits) {
+Error unknown_members(const TypeView &type, const std::vector<Id> &unknown,
+                      const MemberEdits &edits) {
     std::string names;
     for (size_t i = 0; i < unknown.size() && i < named_max; i++)
         names += (i == 0 ? "\"" : ", \"") + scim::to_string(unknown[i]) + '"';
     if (unknown.size() > named_max)
         names += " and " + std::to_string(unknown.size() - named_max) + " more";
-    return bad_request(
-        ScimType::invalid_value,
-        place_of(unknown[0], edits) + ": there is no User or Group with the id " + names);
+    return no_such_members(place_of(unknown[0], edits), type, names);
 }
 
 // Those of `ids` that join: they must exist, and their rows say what they are.
@@ -55,7 +52,7 @@ Outcome add_joined(const Command &command, store::Directory &directory, const st
         else
             change.joined.emplace_back(id, (*type)->number);
     }
-    if (!unknown.empty()) return unknown_members(unknown, edits);
+    if (!unknown.empty()) return unknown_members(*command.type, unknown, edits);
     return Done{};
 }
 

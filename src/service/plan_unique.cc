@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "scim/json.h"
+#include "scim/text/json.h"
 #include "service/plan_parts.h"
 
 namespace scim::service {
@@ -14,14 +14,12 @@ std::string unquoted(std::string_view json) {
 }
 
 // The record decides: two long values may share a digest, and a row of the index may be damaged.
-bool really_has(const TypeView &type, const store::RecordView &record, const IndexDef &index,
-                const Leaf &wanted) {
+bool really_has(const store::RecordView &record, const Attr &attr, const Leaf &wanted) {
     std::vector<Leaf> leaves;
-    const Attr *attr = type.by_number(index.attr);
     if (!record.leaves(leaves)) return true;
     return std::any_of(leaves.begin(), leaves.end(), [&](const Leaf &leaf) {
-        return leaf.attr == index.attr && key_of(attr->matching, unquoted(leaf.json)) ==
-                                              key_of(attr->matching, unquoted(wanted.json));
+        return leaf.attr == attr.number && key_of(attr.matching, unquoted(leaf.json)) ==
+                                               key_of(attr.matching, unquoted(wanted.json));
     });
 }
 
@@ -42,18 +40,18 @@ Error taken(const TypeView &type, const Attr &attr, const Leaf &leaf, const Id &
 Outcome check_unique(const Command &command, const std::vector<Leaf> &leaves,
                      const store::IndexValues &values, store::Directory &directory) {
     for (const auto &entry : values) {
-        const IndexDef *index = entry.first;
         const std::string &value = entry.second;
-        if (!index->unique) continue;
-        const Attr *attr = command.type->by_number(index->attr);
+        const Attr *attr = command.type->by_number(entry.first);
+        if (!attr->index->unique) continue;
         auto leaf = std::find_if(leaves.begin(), leaves.end(), [&](const Leaf &l) {
             return l.attr == attr->number && store::index_value(*attr, l.json) == value;
         });
-        for (const Id &owner : directory.find(*index, value, SIZE_MAX)) {
+        for (const Id &owner :
+             directory.find(command.type->number, attr->number, value, SIZE_MAX)) {
             if (owner == command.id) continue;
-            auto record = directory.record(index->type, owner);
+            auto record = directory.record(command.type->number, owner);
             if (!record) continue;
-            if (!really_has(*command.type, *record, *index, *leaf)) continue;
+            if (!really_has(*record, *attr, *leaf)) continue;
             return command.patch.in_last_operation(
                 *attr, taken(*command.type, *attr, *leaf, owner, *record));
         }

@@ -1,7 +1,4 @@
-#include "scim/json.h"
 #include "service/command.h"
-#include "service/conditions.h"
-#include "service/content_type.h"
 #include "service/routes.h"
 
 namespace scim::service {
@@ -11,27 +8,26 @@ namespace {
 // A resource that was never said to be inactive is active: Okta and Entra expect to read it back.
 void default_active(const TypeView &type, Resource &resource) {
     const Attr *active = type.find_core("active");
-    if (active == nullptr || active->def->type != Type::boolean ||
+    if (active == nullptr || active->def->type != AttrType::boolean ||
         resource.find(active->number) != nullptr)
         return;
     resource.leaves.push_back({active->number, 0, "true"});
     canonical_order(type, resource.leaves);
 }
 
-Outcome read_body(Command &command, const Request &request, Report &report) {
-    auto typed = check_content_type(request);
-    if (!typed) return typed;
-    auto body = parse_json(request.body, request.settings->json);
-    if (!body) return body.error();
-    if (command.operation == store::Operation::patch) {
-        auto patch = Patch::parse(*command.type, body->get(), request.settings->patch_limits(),
-                                  request.settings->strict, report);
-        if (!patch) return patch.error();
-        command.patch = std::move(*patch);
-        return Done{};
-    }
-    auto resource = read_resource(*command.type, body->get(), request.settings->strict, report,
-                                  ReadLimits{request.settings->max_members});
+Outcome read_patch(Command &command, const StepContext &context, const StepInput &input,
+                   DeviationReport &report) {
+    auto patch = Patch::parse(*command.type, input.data, context.settings.patch_limits(),
+                              context.settings.strict, report);
+    if (!patch) return patch.error();
+    command.patch = std::move(*patch);
+    return Done{};
+}
+
+Outcome read_data(Command &command, const StepContext &context, const StepInput &input,
+                  DeviationReport &report) {
+    auto resource = read_resource(*command.type, input.data, context.settings.strict, report,
+                                  ReadLimits{context.settings.max_members});
     if (!resource) return resource.error();
     command.resource = std::move(*resource);
     if (command.operation == store::Operation::create)
@@ -43,15 +39,6 @@ Outcome read_body(Command &command, const Request &request, Report &report) {
     if (!indexable) return indexable;
     command.index = store::index_values(*command.catalog, *command.type, command.resource.leaves);
     return Done{};
-}
-
-store::Operation operation_of(Method method) {
-    switch (method) {
-        case Method::post: return store::Operation::create;
-        case Method::put: return store::Operation::replace;
-        case Method::patch: return store::Operation::patch;
-        default: return store::Operation::remove;
-    }
 }
 
 }  // namespace
@@ -66,49 +53,41 @@ Outcome check_index_work(size_t work) {
                  0};
 }
 
-Result<Prepared> prepare(const std::shared_ptr<const Catalog> &catalog, const Request &request,
-                         const Actor &actor, const Id &new_id, Report &report) {
-    auto target = parse_target(*catalog, request.path);
-    if (!target) return target.error();
-    auto allowed = check_method(request.method, *target);
-    if (!allowed) return allowed.error();
-    if (auto r = check_condition_fields(request); !r) return r.error();
-    if (target->endpoint != Endpoint::resource)
-        if (auto r = check_unversioned(request); !r) return r.error();
-    Dialect dialect(request.settings->strict, report);
-    auto query = parse_query(request.args, dialect);
-    if (!query) return query.error();
-
+Result<Step> prepare_step(const StepContext &context, const StepInput &input, const Id &new_id,
+                          DeviationReport &report) {
+    const TypeView &type = *input.target.type;
     Command command;
-    command.operation = operation_of(request.method);
-    command.tenant = actor.tenant;
-    command.actor = actor.token;
-    command.request = request.id;
-    command.now = request.now;
-    command.catalog = catalog;
-    command.type = target->type;
-    command.if_match = request.if_match;
-    command.if_none_match = request.if_none_match;
-    if (command.operation == store::Operation::create) {
+    command.operation = input.operation;
+    command.tenant = context.tenant;
+    command.actor = context.actor;
+    command.request = context.request;
+    command.now = context.now;
+    command.catalog = context.catalog;
+    command.type = &type;
+    command.if_match = input.if_match;
+    command.if_none_match = input.if_none_match;
+    if (input.operation == store::Operation::create) {
         command.id = new_id;
-    } else if (target->id) {
-        command.id = *target->id;
+    } else if (input.target.id) {
+        command.id = *input.target.id;
     } else {
-        return no_such_resource(*target->type, target->name);
+        return no_such_resource(type, input.target.name);
     }
-    if (command.operation != store::Operation::remove) {
-        auto read = read_body(command, request, report);
+    const bool is_patch = input.operation == store::Operation::patch;
+    if (input.operation != store::Operation::remove) {
+        auto read = is_patch ? read_patch(command, context, input, report)
+                             : read_data(command, context, input, report);
         if (!read) return read.error();
     }
-    auto projection =
-        Projection::parse(*target->type, query->attributes, query->excluded_attributes, dialect,
-                          command.operation == store::Operation::patch ? command.patch.sent()
-                                                                       : command.resource.leaves);
+    const Query &query = input.query;
+    Dialect dialect(context.settings.strict, report);
+    auto projection = Projection::parse(type, query.attributes, query.excluded_attributes, dialect,
+                                        is_patch ? command.patch.sent() : command.resource.leaves);
     if (!projection) return projection.error();
     // RFC 7644 3.5.2: 200 with the resource, or 204 unless `attributes` asks for something.
-    bool quiet = request.method == Method::patch && target->type->members != nullptr &&
-                 !query->attributes && !query->excluded_attributes;
-    return Prepared{std::move(command), std::move(*projection), quiet};
+    const bool no_content =
+        is_patch && type.members != nullptr && !query.attributes && !query.excluded_attributes;
+    return Step{std::move(command), std::move(*projection), no_content, Error{}};
 }
 
 }  // namespace scim::service

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
-#include "scim/json.h"
-#include "scim/made_keys.h"
+#include "scim/filter/key_cache.h"
+#include "scim/text/json.h"
+#include "service/candidates.h"
 #include "service/render.h"
 
 namespace scim::service {
@@ -30,16 +31,16 @@ bool has_text(const std::optional<std::string> &text) { return text && !text->em
 
 }  // namespace
 
-class Search::Side {
+class Search::TypeQuery {
   public:
-    Side(const Search &search, const TypeView &type)
+    TypeQuery(const Search &search, const TypeView &type)
         : search_(search),
           type_(type),
           computed_(*search.snapshot_.catalog(), type, search.request_.base_url, search.directory_),
           prefix_(std::string(search.request_.base_url) + type.type.endpoint + '/') {}
 
     void sort_by(const Attr *attr) { keys_.emplace(type_, attr); }
-    void plan(Patience patience);
+    void plan(RunOn run_on);
     uint64_t resources() const { return search_.directory_.count(type_.number); }
     // Comparisons, at most.
     uint64_t work() const;
@@ -60,8 +61,8 @@ class Search::Side {
     bool append_key(std::string &key) { return keys_->append_key(subject_, key); }
 
     std::optional<Filter> filter;
-    Report report;  // of the filter's and sortBy's text, as this type reads them
-    const QueryPlan &plan() const { return *plan_; }
+    DeviationReport report;  // of the filter's and sortBy's text, as this type reads them
+    const AccessPath &plan() const { return *plan_; }
     const TypeView &type() const { return type_; }
 
   private:
@@ -71,7 +72,7 @@ class Search::Side {
     std::string prefix_;
     bool needs_version_ = false, needs_schemas_ = false;
     std::optional<SortKeys> keys_;
-    std::optional<QueryPlan> plan_;
+    std::optional<AccessPath> plan_;
     void note_behind();
 
     // Numbers: of what the leaves are needed, and, for a scan, of what stands behind it in a record
@@ -82,18 +83,18 @@ class Search::Side {
     FilterSubject subject_;
 };
 
-void Search::Side::plan(Patience patience) {
+void Search::TypeQuery::plan(RunOn run_on) {
     const uint64_t all = resources(), max_scan = search_.request_.settings->max_scan;
     RowBounds bounds{std::max(rows_min, all / rows_share), std::max(rows_min, all)};
     if (all > max_scan) bounds = {max_scan + 1, max_scan + 1};
-    if (patience == Patience::event_loop)
+    if (run_on == RunOn::event_loop)
         bounds = {std::min(bounds.verified, loop_rows), std::min(bounds.joined, loop_rows)};
     const Filter *asked = filter ? &*filter : nullptr;
     const Catalog &catalog = *search_.snapshot_.catalog();
     plan_.emplace(asked, catalog, type_, search_.directory_, bounds);
     bool is_bad = plan_->has_too_many_rows() && all <= max_scan;
-    if (is_bad && patience == Patience::thread)
-        plan_.emplace(QueryPlan::scan(catalog, type_, search_.directory_));
+    if (is_bad && run_on == RunOn::thread)
+        plan_.emplace(AccessPath::scan(catalog, type_, search_.directory_));
     wanted_ = filter ? filter->stored() : AttrSet(type_.numbers_end());
     if (keys_) keys_->note_attributes(wanted_);
     behind_ = AttrSet(type_.numbers_end());
@@ -103,7 +104,7 @@ void Search::Side::plan(Patience patience) {
 }
 
 // Canonical order is that of the top attributes first.
-void Search::Side::note_behind() {
+void Search::TypeQuery::note_behind() {
     auto top_rank = [](const Attr &attr) { return attr.parent ? attr.parent->rank : attr.rank; };
     uint16_t last = 0;
     for (const Attr &attr : type_.attrs)
@@ -112,12 +113,12 @@ void Search::Side::note_behind() {
         if (top_rank(attr) > last) behind_.add(attr.number);
 }
 
-uint64_t Search::Side::work() const {
+uint64_t Search::TypeQuery::work() const {
     uint64_t each = plan_->is_exact() || !filter ? 0 : 1 + filter->terms();
     return plan_->rows() * (each + (keys_ ? 2 : 0));
 }
 
-bool Search::Side::take(const Id &id, const store::RecordView &record) {
+bool Search::TypeQuery::take(const Id &id, const store::RecordView &record) {
     leaves_.clear();
     const store::RecordHeader &header = record.header();
     bool in_order = header.epoch == search_.snapshot_.catalog()->epoch();
@@ -146,7 +147,7 @@ bool Search::Side::take(const Id &id, const store::RecordView &record) {
 
 // A term looks at each byte; looking for a part takes up to 4 ns for one, and an escape as long
 // again. A key is made once for all terms, and once more for the order.
-size_t Search::Side::effort() const {
+size_t Search::TypeQuery::effort() const {
     size_t looked_at = 0, made = 0;
     for (const Leaf &leaf : leaves_) {
         looked_at += leaf.json.size() * (has_escape(leaf.json) ? 2 : 1);
@@ -160,7 +161,7 @@ size_t Search::Side::effort() const {
            made * made_byte * (filter && keys_ ? 2 : 1);
 }
 
-bool Search::Side::matches_first(const store::RecordView &record) const {
+bool Search::TypeQuery::matches_first(const store::RecordView &record) const {
     const FilterNode &node = filter->node(filter->root());
     if (node.kind != FilterNode::Kind::term || node.op != FilterOp::eq || node.attr == nullptr)
         return false;
@@ -180,19 +181,20 @@ Search::Search(Snapshot &snapshot, store::Directory &directory, const Request &r
       query_(query),
       types_(std::move(types)),
       page_(page_of(query, request.settings->max_results)) {
-    for (const TypeView *type : types_) sides_.push_back(std::make_unique<Side>(*this, *type));
+    for (const TypeView *type : types_)
+        type_queries_.push_back(std::make_unique<TypeQuery>(*this, *type));
 }
 
 Search::~Search() = default;
 
-Outcome Search::prepare(Patience patience, Report &report) {
+Outcome Search::prepare(RunOn run_on, DeviationReport &report) {
     if (auto r = parse_filters(); !r) return r.error();
     if (auto r = parse_sorting(); !r) return r.error();
-    for (auto &side : sides_) report.unite(side->report);
+    for (auto &side : type_queries_) report.unite(side->report);
     const uint64_t max_scan = request_.settings->max_scan;
     uint64_t looked_at = 0;
-    for (auto &side : sides_) {
-        side->plan(patience);
+    for (auto &side : type_queries_) {
+        side->plan(run_on);
         if (!is_plain()) looked_at += side->plan().rows();
         if (looked_at > max_scan) return too_many(*side);
     }
@@ -202,8 +204,8 @@ Outcome Search::prepare(Patience patience, Report &report) {
 Outcome Search::parse_filters() {
     if (!query_.filter) return Done{};
     const Settings &settings = *request_.settings;
-    auto unknown = sides_.size() > 1 ? UnknownNames::no_value : UnknownNames::refused;
-    for (auto &side : sides_) {
+    auto unknown = type_queries_.size() > 1 ? UnknownNames::no_value : UnknownNames::refused;
+    for (auto &side : type_queries_) {
         Dialect dialect(settings.strict, side->report);
         auto filter =
             Filter::parse(side->type(), *query_.filter, settings.filter, dialect, unknown);
@@ -215,13 +217,14 @@ Outcome Search::parse_filters() {
 
 // A name that none of the types has is a mistake all the same.
 Outcome Search::check_known() const {
-    for (const std::string &name : sides_[0]->filter->unknown()) {
-        bool everywhere = std::all_of(sides_.begin(), sides_.end(), [&](const auto &side) {
-            const auto &names = side->filter->unknown();
-            return std::any_of(names.begin(), names.end(), [&](const std::string &other) {
-                return ascii_iequals(other, name);
+    for (const std::string &name : type_queries_[0]->filter->unknown()) {
+        bool everywhere =
+            std::all_of(type_queries_.begin(), type_queries_.end(), [&](const auto &side) {
+                const auto &names = side->filter->unknown();
+                return std::any_of(names.begin(), names.end(), [&](const std::string &other) {
+                    return ascii_iequals(other, name);
+                });
             });
-        });
         if (everywhere)
             return bad_request(ScimType::invalid_filter,
                                "no resource type has an attribute " + quoted(name));
@@ -237,7 +240,7 @@ Outcome Search::parse_sorting() {
     sorted_ = has_text(query_.sort_by) && page_.count > 0;
     if (!has_text(query_.sort_by)) return Done{};
     bool known = false;
-    for (auto &side : sides_) {
+    for (auto &side : type_queries_) {
         Dialect dialect(request_.settings->strict, side->report);
         auto attr = sort_attribute(side->type(), *query_.sort_by, dialect);
         if (!attr) return attr.error();
@@ -251,10 +254,10 @@ Outcome Search::parse_sorting() {
                            " is called");
 }
 
-Error Search::too_many(const Side &side) const {
+Error Search::too_many(const TypeQuery &side) const {
     std::string help, indexed;
     if (side.filter) {
-        std::string missing = QueryPlan::missing_index(*side.filter);
+        std::string missing = AccessPath::missing_index(*side.filter);
         if (!missing.empty()) help = missing + " has no index; ";
     }
     for (const IndexDef *index : snapshot_.catalog()->indexes(side.type().number)) {
@@ -272,7 +275,7 @@ Error Search::too_many(const Side &side) const {
 
 bool Search::is_long() const {
     uint64_t work = 0, rows = 0;
-    for (const auto &side : sides_) {
+    for (const auto &side : type_queries_) {
         work += side->work();
         rows += side->plan().rows();
         bool asks = side->filter && !side->plan().is_exact();
@@ -292,7 +295,7 @@ bool Search::is_long() const {
 
 std::string Search::explain() const {
     std::string out;
-    for (const auto &side : sides_) {
+    for (const auto &side : type_queries_) {
         if (!out.empty()) out += "; ";
         out += side->type().type.name + ": " + side->plan().explain();
         if (sorted_) out += ", sorted";
@@ -300,23 +303,23 @@ std::string Search::explain() const {
     return out;
 }
 
-Hits Search::run(Watch &watch) {
+Hits Search::run(ReadBudget &budget) {
     Hits hits;
     std::optional<Sorter> sorter;
     const uint64_t start = page_.start - 1;
     if (sorted_) sorter.emplace(descending_, start + page_.count);
-    for (uint32_t i = 0; i < sides_.size() && !watch.stopped(); i++) {
+    for (uint32_t i = 0; i < type_queries_.size() && !budget.stopped(); i++) {
         if (is_plain())
             list_all(i, hits);
         else
-            run_side(i, hits, sorter ? &*sorter : nullptr, watch);
+            run_side(i, hits, sorter ? &*sorter : nullptr, budget);
     }
     if (sorter) hits.page = sorter->take(start, page_.count);
     return hits;
 }
 
 bool Search::confirms(const Hit &hit, const store::RecordView &record) {
-    Side &side = *sides_[hit.type];
+    TypeQuery &side = *type_queries_[hit.type];
     if (!side.filter || side.looks_at_records() || side.matches_first(record)) return true;
     return side.take(hit.id, record) && side.matches();
 }
@@ -328,7 +331,7 @@ void Search::note(const Hit &hit, Hits &hits) const {
 }
 
 void Search::list_all(uint32_t number, Hits &hits) {
-    const uint64_t all = sides_[number]->resources(), before = hits.total;
+    const uint64_t all = type_queries_[number]->resources(), before = hits.total;
     hits.total += all;
     const uint64_t start = page_.start - 1, wanted = page_.count - hits.page.size();
     if (wanted == 0 || start >= hits.total) return;
@@ -339,12 +342,12 @@ void Search::list_all(uint32_t number, Hits &hits) {
                     });
 }
 
-void Search::run_side(uint32_t number, Hits &hits, Sorter *sorter, Watch &watch) {
-    Side &side = *sides_[number];
+void Search::run_side(uint32_t number, Hits &hits, Sorter *sorter, ReadBudget &budget) {
+    TypeQuery &side = *type_queries_[number];
     std::string key;
     auto look_at = [&](const Id &id, const store::RecordView &record) {
         if (!side.take(id, record)) return;
-        if (watch.is_strict() && !watch.has_time(side.effort())) return;
+        if (budget.is_strict() && !budget.has_time(side.effort())) return;
         if (!side.matches()) return;
         if (sorter == nullptr) return note({number, id}, hits);
         hits.total++;
@@ -352,27 +355,23 @@ void Search::run_side(uint32_t number, Hits &hits, Sorter *sorter, Watch &watch)
         sorter->add({number, id}, side.append_key(key) ? &key : nullptr);
     };
     store::Txn &txn = directory_.txn();
-    if (side.plan().is_scan()) {
-        directory_.scan(side.type().number, 0, UINT64_MAX, [&](const Id &id, store::Bytes bytes) {
-            if (!watch.go_on(side.effort(bytes.size()))) return false;
-            auto record = store::RecordView::peek(bytes);
-            if (record)
+    Candidates candidates = side.plan().candidates();
+    while (txn.good() && candidates.next()) {
+        const Id &id = candidates.id();
+        if (!candidates.record().empty()) {
+            if (!budget.go_on(side.effort(candidates.record().size()))) return;
+            if (auto record = store::RecordView::peek(candidates.record()))
                 look_at(id, *record);
             else
                 txn.fail(store::Errc::damaged);
-            return txn.good();
-        });
-        return;
-    }
-    for (const Id &id : side.plan().candidates()) {
-        if (!side.looks_at_records()) {
-            if (!watch.go_on()) return;
+        } else if (!side.looks_at_records()) {
+            if (!budget.go_on()) return;
             note({number, id}, hits);
         } else if (auto record = directory_.record(side.type().number, id)) {
-            if (!watch.go_on(side.effort(record->bytes().size()))) return;
+            if (!budget.go_on(side.effort(record->bytes().size()))) return;
             look_at(id, *record);
         }
-        if (watch.stopped() || !txn.good()) return;
+        if (budget.stopped()) return;
     }
 }
 

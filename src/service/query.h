@@ -6,11 +6,11 @@
 #include <optional>
 #include <vector>
 
-#include "scim/list.h"
-#include "service/query_plan.h"
+#include "scim/request/list.h"
+#include "service/access_path.h"
+#include "service/read_budget.h"
 #include "service/sort.h"
 #include "service/store.h"
-#include "service/watch.h"
 
 namespace scim::service {
 
@@ -29,7 +29,7 @@ class Search {
 
     // Parses and plans. 400 invalidFilter, invalidPath and invalidValue; 400 tooMany if more than
     // scim_max_scan resources had to be looked at, with what would help.
-    Outcome prepare(Patience patience, Report &report);
+    Outcome prepare(RunOn run_on, DeviationReport &report);
 
     // True if run(), or making the page, holds the event loop too long.
     bool is_long() const;
@@ -39,7 +39,7 @@ class Search {
     bool is_plain() const { return !query_.filter && !sorted_; }
 
     // The hits are not all there if the watch was stopped. REQUIRES: prepared.
-    Hits run(Watch &watch);
+    Hits run(ReadBudget &budget);
 
     // False if the record does not have what the query asks for: an index row that led to it is
     // damaged. REQUIRES: a hit of run().
@@ -52,13 +52,13 @@ class Search {
     const std::vector<const TypeView *> &types() const { return types_; }
 
   private:
-    class Side;  // the query as one type sees it
+    class TypeQuery;  // the query as one type sees it
 
     Outcome parse_filters();
     Outcome parse_sorting();
     Outcome check_known() const;
-    Error too_many(const Side &side) const;
-    void run_side(uint32_t number, Hits &hits, Sorter *sorter, Watch &watch);
+    Error too_many(const TypeQuery &side) const;
+    void run_side(uint32_t number, Hits &hits, Sorter *sorter, ReadBudget &budget);
     void list_all(uint32_t number, Hits &hits);
     void note(const Hit &hit, Hits &hits) const;
 
@@ -69,7 +69,7 @@ class Search {
     std::vector<const TypeView *> types_;
     Page page_;
     bool sorted_ = false, descending_ = false;
-    std::vector<std::unique_ptr<Side>> sides_;
+    std::vector<std::unique_ptr<TypeQuery>> type_queries_;
 };
 
 }  // namespace scim::service

@@ -64,16 +64,16 @@ FilterOp widened(FilterOp op) {
 std::optional<IndexRange> index_range(const FilterNode &term) {
     if (term.value.kind == FilterValue::Kind::null) return std::nullopt;
     if (term.op == FilterOp::pr) return IndexRange{"", "", false, false};
-    switch (Type type = term.attr->def->type) {
-        case Type::boolean:
-        case Type::integer:
-        case Type::decimal:
-        case Type::date_time: {
-            if (type == Type::integer && term.value.kind != FilterValue::Kind::integer)
+    switch (AttrType type = term.attr->def->type) {
+        case AttrType::boolean:
+        case AttrType::integer:
+        case AttrType::decimal:
+        case AttrType::date_time: {
+            if (type == AttrType::integer && term.value.kind != FilterValue::Kind::integer)
                 return std::nullopt;
             auto value = store::index_value(*term.attr, term.value.json);
             if (!value) return std::nullopt;
-            bool is_rounded = type == Type::decimal;
+            bool is_rounded = type == AttrType::decimal;
             auto range = order_range(is_rounded ? widened(term.op) : term.op, *value);
             if (range && is_rounded) range->exact = false;
             return range;

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "scim/filter.h"
+#include "scim/filter/filter.h"
 
 namespace scim::service {
 

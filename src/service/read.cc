@@ -2,15 +2,15 @@
 
 #include <algorithm>
 
-#include "scim/discovery.h"
-#include "scim/search.h"
-#include "scim/secret.h"
+#include "scim/request/discovery.h"
+#include "scim/request/search.h"
+#include "scim/text/secret.h"
 #include "service/conditions.h"
 #include "service/content_type.h"
-#include "service/outlet.h"
 #include "service/query.h"
 #include "service/render.h"
 #include "service/routes.h"
+#include "service/spilling_body.h"
 
 namespace scim::service {
 
@@ -20,27 +20,27 @@ namespace {
 constexpr size_t loop_body = 16 * 1024;
 
 // What has become of an answer that was rendered.
-Result<Reading> ended(Snapshot &snapshot, const Watch &watch, Outlet &outlet) {
-    if (watch.deferred()) return Reading::deferred;
-    auto done = outlet.finish();
+Result<ReadResult> ended(Snapshot &snapshot, const ReadBudget &budget, SpillingBody &body) {
+    if (budget.deferred()) return ReadResult::deferred;
+    auto done = body.finish();
     if (!done) return done.error();
     if (!snapshot.txn.good()) return unreadable(snapshot.txn.error());
-    return Reading::answered;
+    return ReadResult::answered;
 }
 
-Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Request &request,
-                              const Target &target, const Query &query, Dialect &dialect,
-                              Response &response, Patience patience) {
+Result<ReadResult> read_resource(Snapshot &snapshot, const Actor &actor, const Request &request,
+                                 const Target &target, const Query &query, Dialect &dialect,
+                                 Response &response, RunOn run_on) {
     auto projection =
         Projection::parse(*target.type, query.attributes, query.excluded_attributes, dialect);
     if (!projection) return projection.error();
-    response.facts.dialect = dialect.report().summary();
+    response.log_fields.dialect = dialect.report().summary();
     if (!target.id) return no_such_resource(*target.type, target.name);
-    Watch watch(request, patience, &snapshot.txn);
-    Outlet outlet(request, response, watch);
-    store::Directory directory(snapshot.txn, actor.tenant, &watch);
+    ReadBudget budget(request, run_on, &snapshot.txn);
+    SpillingBody body(request, response, budget);
+    store::Directory directory(snapshot.txn, actor.tenant, &budget);
     auto record = directory.record(target.type->number, *target.id);
-    if (watch.stopped() || !snapshot.txn.good()) return ended(snapshot, watch, outlet);
+    if (budget.stopped() || !snapshot.txn.good()) return ended(snapshot, budget, body);
     if (!record) return no_such_resource(*target.type, target.name);
     uint64_t version =
         version_of(*snapshot.catalog(), *target.type, directory, *target.id, *record);
@@ -51,25 +51,25 @@ Result<Reading> read_resource(Snapshot &snapshot, const Actor &actor, const Requ
     append_location(response.location, *target.type, request.base_url, *target.id);
     if (!request.if_none_match.empty() && etag_listed(request.if_none_match, response.etag)) {
         response.status = 304;
-        return Reading::answered;
+        return ReadResult::answered;
     }
-    if (patience == Patience::event_loop &&
+    if (run_on == RunOn::event_loop &&
         shown_references(*target.type, *projection, directory, *target.id) > loop_references)
-        return Reading::deferred;
+        return ReadResult::deferred;
     response.status = 200;
     Rendering rendering{*snapshot.catalog(), *target.type, request.base_url,
-                        *projection,         directory,    outlet};
-    if (outlet.go_on(record->bytes().size()) &&
+                        *projection,         directory,    body};
+    if (body.go_on(record->bytes().size()) &&
         !render_resource(rendering, *target.id, *record, version))
         snapshot.txn.fail(store::Errc::damaged);
-    return ended(snapshot, watch, outlet);
+    return ended(snapshot, budget, body);
 }
 
 // The page of a query's answer.
 class PageWriter {
   public:
-    PageWriter(Snapshot &snapshot, store::Directory &directory, Outlet &outlet)
-        : snapshot_(snapshot), directory_(directory), outlet_(outlet) {}
+    PageWriter(Snapshot &snapshot, store::Directory &directory, SpillingBody &body)
+        : snapshot_(snapshot), directory_(directory), outlet_(body) {}
 
     // One for each type of the query. `projection` must outlive this.
     void add_type(const TypeView &type, const Projection &projection, std::string_view base_url) {
@@ -136,7 +136,7 @@ class PageWriter {
 
     Snapshot &snapshot_;
     store::Directory &directory_;
-    Outlet &outlet_;
+    SpillingBody &outlet_;
     std::vector<Rendering> renderings_;
     uint64_t left_ = 0;  // resources that are still to come
 };
@@ -161,7 +161,7 @@ Result<std::vector<Projection>> projections_of(const std::vector<const TypeView 
                                                const Query &query, Dialect &dialect) {
     std::vector<Projection> projections;
     for (const TypeView *type : types) {
-        Report report;
+        DeviationReport report;
         Dialect own(dialect.strict(), report);
         auto projection =
             Projection::parse(*type, query.attributes, query.excluded_attributes, own);
@@ -172,22 +172,22 @@ Result<std::vector<Projection>> projections_of(const std::vector<const TypeView 
     return projections;
 }
 
-Result<Reading> read_list(Snapshot &snapshot, const Actor &actor, const Request &request,
-                          const Target &target, const Query &query, Dialect &dialect,
-                          Response &response, Patience patience) {
-    Watch watch(request, patience, &snapshot.txn);
-    store::Directory directory(snapshot.txn, actor.tenant, &watch);
+Result<ReadResult> read_list(Snapshot &snapshot, const Actor &actor, const Request &request,
+                             const Target &target, const Query &query, Dialect &dialect,
+                             Response &response, RunOn run_on) {
+    ReadBudget budget(request, run_on, &snapshot.txn);
+    store::Directory directory(snapshot.txn, actor.tenant, &budget);
     Search search(snapshot, directory, request, query, types_of(*snapshot.catalog(), target));
     auto projections = projections_of(search.types(), query, dialect);
     if (!projections) return projections.error();
-    if (auto r = search.prepare(patience, dialect.report()); !r) return r.error();
-    response.facts.dialect = dialect.report().summary();
-    if (request.explains) response.facts.plan = search.explain();
-    const bool on_loop = patience == Patience::event_loop;
-    if (on_loop && search.is_long()) return Reading::deferred;
+    if (auto r = search.prepare(run_on, dialect.report()); !r) return r.error();
+    response.log_fields.dialect = dialect.report().summary();
+    if (request.explains) response.log_fields.plan = search.explain();
+    const bool on_loop = run_on == RunOn::event_loop;
+    if (on_loop && search.is_long()) return ReadResult::deferred;
 
-    Outlet outlet(request, response, watch);
-    PageWriter writer(snapshot, directory, outlet);
+    SpillingBody body(request, response, budget);
+    PageWriter writer(snapshot, directory, body);
     for (size_t i = 0; i < projections->size(); i++)
         writer.add_type(*search.types()[i], (*projections)[i], request.base_url);
     response.status = 200;
@@ -195,11 +195,11 @@ Result<Reading> read_list(Snapshot &snapshot, const Actor &actor, const Request 
     if (search.is_plain() && target.type != nullptr && !(on_loop && writer.shows_references())) {
         writer.write_range(directory.count(target.type->number), page.start - 1, page.count);
     } else {
-        Hits hits = search.run(watch);
-        if (on_loop && !writer.is_short(hits.page)) return Reading::deferred;
-        if (!watch.stopped()) writer.write_hits(search, hits, page.start);
+        Hits hits = search.run(budget);
+        if (on_loop && !writer.is_short(hits.page)) return ReadResult::deferred;
+        if (!budget.stopped()) writer.write_hits(search, hits, page.start);
     }
-    return ended(snapshot, watch, outlet);
+    return ended(snapshot, budget, body);
 }
 
 Outcome read_discovery(const Catalog &catalog, const Request &request, const Target &target,
@@ -207,11 +207,11 @@ Outcome read_discovery(const Catalog &catalog, const Request &request, const Tar
     response.status = 200;
     // RFC 7644 4: filters do not apply here, and a client that sends one expects something this is
     // not (S-169).
-    Report report;
+    DeviationReport report;
     Dialect dialect(request.settings->strict, report);
     auto query = parse_query(request.args, dialect);
     if (!query) return query.error();
-    response.facts.dialect = report.summary();
+    response.log_fields.dialect = report.summary();
     if (query->filter)
         return Error{403, ScimType::none, "a filter is not possible on this address", 0};
     switch (target.endpoint) {
@@ -234,16 +234,16 @@ Outcome read_discovery(const Catalog &catalog, const Request &request, const Tar
 
 }  // namespace
 
-Result<Reading> read(Snapshot &snapshot, const Actor &actor, const Request &request,
-                     Response &response, Patience patience) {
+Result<ReadResult> read(Snapshot &snapshot, const Actor &actor, const Request &request,
+                        Response &response, RunOn run_on) {
     response.clear();
     if (auto usable = snapshot.usable(); !usable) return usable.error();
     auto target = parse_target(*snapshot.catalog(), request.path);
-    response.facts.operation = operation_name(request.method, target ? &*target : nullptr);
+    response.log_fields.operation = operation_name(request.method, target ? &*target : nullptr);
     if (!target) return target.error();
-    if (target->type != nullptr) response.facts.resource_type = target->type->type.name;
+    if (target->type != nullptr) response.log_fields.resource_type = target->type->type.name;
     if (target->endpoint == Endpoint::resource)
-        response.facts.resource_id = without_tokens(target->name);
+        response.log_fields.resource_id = without_tokens(target->name);
     auto allowed = check_method(request.method, *target);
     if (!allowed) {
         if (allowed.error().status == 405) response.allow = allowed_methods(*target);
@@ -262,19 +262,17 @@ Result<Reading> read(Snapshot &snapshot, const Actor &actor, const Request &requ
     if (!of_resources) {
         auto done = read_discovery(*snapshot.catalog(), request, *target, response);
         if (!done) return done.error();
-        return Reading::answered;
+        return ReadResult::answered;
     }
     // To parse it may take a while.
-    if (patience == Patience::event_loop && request.body.size() > loop_body)
-        return Reading::deferred;
-    Report report;
+    if (run_on == RunOn::event_loop && request.body.size() > loop_body) return ReadResult::deferred;
+    DeviationReport report;
     Dialect dialect(request.settings->strict, report);
     auto query = query_of(request, *target, dialect);
     if (!query) return query.error();
     return target->endpoint == Endpoint::resource
-               ? read_resource(snapshot, actor, request, *target, *query, dialect, response,
-                               patience)
-               : read_list(snapshot, actor, request, *target, *query, dialect, response, patience);
+               ? read_resource(snapshot, actor, request, *target, *query, dialect, response, run_on)
+               : read_list(snapshot, actor, request, *target, *query, dialect, response, run_on);
 }
 
 }  // namespace scim::service

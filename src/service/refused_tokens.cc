@@ -16,6 +16,7 @@ ActorPtr find_refused(store::Txn &txn, std::string_view authorization) {
     auto actor = std::make_shared<Actor>();
     actor->tenant = row->tenant;
     actor->token = row->number;
+    actor->number = row->actor;
     actor->tenant_name = tenant->name;
     actor->label = row->label;
     return actor;
@@ -29,7 +30,7 @@ void RefusedTokens::add(const Actor &actor, const store::RequestId &request, con
     store::Refusal &refusal = refusals_.emplace_back();
     refusal.tenant = actor.tenant;
     refusal.time = now;
-    refusal.actor = actor.token;
+    refusal.actor = actor.number;
     refusal.request = request;
     refusal.operation = "authenticate";
     refusal.status = error.status;

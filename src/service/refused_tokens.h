@@ -1,6 +1,6 @@
 #pragma once
-// Tokens that are refused although the store knows them: expired, revoked or not yet valid. They have
-// a tenant, whose log keeps the refusal.
+// Refusals of tokens that the store knows: expired, revoked or not yet valid ones. They are written
+// to the log of the token's tenant (scimctl log --failed).
 
 #include <utility>
 #include <vector>
@@ -12,14 +12,16 @@
 
 namespace scim::service {
 
-// The token of an Authorization header that was refused with 401; nullptr if the store does not know
-// it. Only tenant, number and names are set.
+// The owner of the token in an Authorization header that was refused with 401; nullptr if the store
+// does not know the token. Only the tenant, the token's number and their names are set.
 ActorPtr find_refused(store::Txn &txn, std::string_view authorization);
 
 class RefusedTokens {
   public:
-    // Once a minute a token, at most 64 until they are taken. `now` in milliseconds.
+    // Adds a refusal, at most one a minute for each token, and at most 64 until take(). `now` is in
+    // milliseconds since 1970.
     void add(const Actor &actor, const store::RequestId &request, const Error &error, int64_t now);
+    // Returns the refusals and removes them.
     std::vector<store::Refusal> take() { return std::exchange(refusals_, {}); }
 
   private:

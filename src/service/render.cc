@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "scim/datetime.h"
-#include "scim/json.h"
+#include "scim/text/datetime.h"
+#include "scim/text/json.h"
 #include "store/members.h"
 
 namespace scim::service {
@@ -70,27 +70,28 @@ void append_meta(std::string &out, const Rendering &r, const Id &id,
     out += '}';
 }
 
-// True if all that was written can be shown as it was: by its body, and by what its header says of it.
+// True if the stored body and the header's extensions may be used unchanged: no leaf needs a
+// projection or is hidden, and no catalog change since the write affects the shape of resources.
 bool is_as_written(const Catalog &catalog, const store::RecordHeader &header) {
     constexpr uint8_t special = store::record_needs_projection | store::record_hidden;
     return (header.flags & special) == 0 && header.epoch >= catalog.shape_epoch();
 }
 
-// The computed attributes
+// Computed attributes
 
-// Appends `,"groups":[…]` or `,"members":[…]`, nothing without elements: what each refers to, by the
-// names of its parts.
+// Appends `,"groups":[…]` or `,"members":[…]` with the sub-attributes that the projection shows.
+// Appends nothing if there is no element.
 class ReferenceWriter {
   public:
     ReferenceWriter(const Rendering &r, const Attr &attr)
-        : out_(r.outlet.text()), base_url_(r.base_url), attr_(attr) {
+        : out_(r.body.text()), base_url_(r.base_url), attr_(attr) {
         for (const Attr *part : attr.subs)
             if (r.projection.shows(*part)) parts_.push_back(part->def->name);
     }
     bool shows_display() const {
         return std::find(parts_.begin(), parts_.end(), "display") != parts_.end();
     }
-    // `display` is JSON, or empty; `label` the part `type`.
+    // `display` is JSON, or empty; `label` is the value of the sub-attribute `type`.
     void add(const TypeView &type, const Id &id, store::Bytes display, std::string_view label) {
         open();
         out_ += '{';
@@ -134,14 +135,15 @@ class ReferenceWriter {
 
 void append_groups(const Rendering &r, const Id &id) {
     const Attr *groups = r.type.groups;
-    const TypeView *type = r.catalog.group_type();
-    if (groups == nullptr || type == nullptr || !r.projection.shows_any(*groups)) return;
+    if (groups == nullptr || !r.projection.shows_any(*groups)) return;
     ReferenceWriter array(r, *groups);
-    store::Members(r.directory)
-        .each_group(type->number, id, [&](const Id &group, const store::RecordView &record) {
-            array.add(*type, group, display_of(*type, record), "direct");
-            return r.outlet.go_on(record.bytes().size());
-        });
+    for (const TypeView *type : r.catalog.group_types())
+        store::Members(r.directory)
+            .each_group(type->number, id, nullptr,
+                        [&](const Id &group, const store::RecordView &record) {
+                            array.add(*type, group, display_of(*type, record), "direct");
+                            return r.body.go_on(record.bytes().size());
+                        });
     array.close();
 }
 
@@ -157,17 +159,18 @@ void append_members(const Rendering &r, const Id &id, uint32_t epoch) {
             if (type == nullptr) return true;
             if (!shows_display) {
                 array.add(*type, member, {}, type->type.name);
-                return r.outlet.go_on(0);
+                return r.body.go_on(0);
             }
             auto record = records.record(number, member);
             if (!record) return true;
             array.add(*type, member, display_of(*type, *record), type->type.name);
-            return r.outlet.go_on(record->bytes().size());
+            return r.body.go_on(record->bytes().size());
         });
     array.close();
 }
 
-// What is computed beside a manager's id, in order, as JSON. An id that leads nowhere is shown alone.
+// The computed sub-attributes of a manager as JSON, in the order of the schema. Empty if the
+// manager's id does not refer to a resource.
 using Parts = std::vector<std::pair<const Attr *, std::string>>;
 Parts manager_parts(const Rendering &r, store::Bytes value) {
     Parts parts;
@@ -194,7 +197,7 @@ const Attr *manager_value(const TypeView &type) {
     return type.manager != nullptr ? TypeView::find_sub(*type.manager, "value") : nullptr;
 }
 
-// The body as it is, with the manager's computed parts put in their place.
+// Copies the stored body and inserts the computed sub-attributes of the manager.
 void copy_body(std::string &out, const Rendering &r, const store::RecordView &record) {
     const Attr *value = manager_value(r.type);
     bool has_manager = (record.header().flags & store::record_computed_sibling) != 0;
@@ -212,7 +215,7 @@ void copy_body(std::string &out, const Rendering &r, const store::RecordView &re
     out += record.body().substr(end);
 }
 
-// The shown leaves, written anew. False if there are none.
+// Writes the leaves that the projection shows. Returns false if there are none.
 bool write_body(std::string &out, const Rendering &r, std::vector<Leaf> &leaves) {
     const Attr *value = manager_value(r.type);
     Parts parts;
@@ -245,7 +248,7 @@ std::optional<uint32_t> listed_extensions(const Catalog &catalog, const TypeView
 uint64_t version_of(const Catalog &catalog, const TypeView &type, store::Directory &directory,
                     const Id &id, const store::RecordView &record) {
     uint64_t version = record.header().version;
-    if (type.groups == nullptr || catalog.group_type() == nullptr) return version;
+    if (type.groups == nullptr || catalog.group_types().empty()) return version;
     return std::max(version, store::Members(directory).position(id));
 }
 
@@ -256,14 +259,14 @@ size_t shown_references(const TypeView &type, const Projection &projection,
     if (shown(type.members)) return members.rows(id, loop_references + 1);
     size_t count = 0;
     if (shown(type.groups))
-        members.each_membership(id,
+        members.each_membership(id, nullptr,
                                 [&](const Id &, uint32_t) { return ++count <= loop_references; });
     return count;
 }
 
 bool render_resource(const Rendering &r, const Id &id, const store::RecordView &record,
                      uint64_t version) {
-    std::string &out = r.outlet.text();
+    std::string &out = r.body.text();
     const auto &header = record.header();
     if (r.projection.whole() && is_as_written(r.catalog, header)) {
         append_schemas(out, r.type, header.extensions);

@@ -1,4 +1,5 @@
 #include "service/request.h"
+#include "scim/request/error_body.h"
 
 #include <exception>
 
@@ -24,13 +25,13 @@ void Response::clear() {
     location.clear();
     body.clear();
     in_sink = 0;
-    facts.operation = {};
-    facts.resource_type.clear();
-    facts.resource_id.clear();
-    facts.detail.clear();
-    facts.dialect.clear();
-    facts.plan.clear();
-    facts.scim_type = ScimType::none;
+    log_fields.operation = {};
+    log_fields.resource_type.clear();
+    log_fields.resource_id.clear();
+    log_fields.detail.clear();
+    log_fields.dialect.clear();
+    log_fields.plan.clear();
+    log_fields.scim_type = ScimType::none;
 }
 
 Error unreadable(store::Errc code, uint16_t retry_after) {
@@ -44,8 +45,8 @@ void refuse(Response &response, const Error &error, const store::RequestId &requ
     response.etag.clear();
     response.location.clear();
     response.in_sink = 0;
-    response.facts.detail = error.detail;
-    response.facts.scim_type = error.type;
+    response.log_fields.detail = error.detail;
+    response.log_fields.scim_type = error.type;
     response.body = error_body(error, request_text(request));
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// One SCIM request and its answer, as every layer below HTTP sees them.
+// One SCIM request and its response, independent of nginx.
 
 #include <atomic>
 #include <chrono>
@@ -10,12 +10,12 @@
 #include <string_view>
 #include <vector>
 
-#include "scim/filter.h"
-#include "scim/json.h"
-#include "scim/patch.h"
-#include "scim/projection.h"
-#include "scim/result.h"
-#include "scim/target.h"
+#include "scim/filter/filter.h"
+#include "scim/patch/patch.h"
+#include "scim/request/target.h"
+#include "scim/resource/projection.h"
+#include "scim/text/json.h"
+#include "scim/text/result.h"
 #include "store/directory.h"
 #include "store/tenants.h"
 
@@ -24,10 +24,10 @@ namespace scim::service {
 enum class Method : uint8_t { get, post, put, patch, del, other };
 std::string_view to_string(Method method);
 
-// What a location says about the requests it serves; const while it serves them.
+// The settings of a location. They do not change while it serves requests.
 struct Settings {
     uint64_t max_results = 1000;
-    uint64_t max_scan = 1000000;  // records that one query may look at
+    uint64_t max_scan = 1000000;  // records that one query may read
     size_t max_operations = 1000, max_members = 20000;
     JsonLimits json;
     FilterLimits filter;
@@ -43,75 +43,76 @@ struct Settings {
     }
 };
 
-class Sink;  // service/outlet.h
+class BodySink;  // service/spilling_body.h
 
-// Views into bytes that the caller keeps until the answer is made; null for a missing header.
+// The views point into memory of the caller, which must outlive the request. data() is null for a
+// missing header.
 struct Request {
     Method method = Method::get;
-    std::string_view path;      // percent-decoded, what follows the base URL
-    std::string_view args;      // the query string as it was sent
+    std::string_view path;      // the rest of the URI after the base URL, percent-decoded
+    std::string_view args;      // the query string, not decoded
     std::string_view base_url;  // without a trailing slash
     std::string_view content_type, content_encoding, if_match, if_none_match;
     std::string_view body;
     const Settings *settings = nullptr;
     store::RequestId id{};
     int64_t now = 0;  // milliseconds since 1970
-    // Of a long read: when it must have ended, and whether nobody waits for it any more.
+    // For a long read: when it must end, and a flag that is set when its client has disconnected.
     std::optional<std::chrono::steady_clock::time_point> deadline;
     const std::atomic<bool> *cancelled = nullptr;
-    Sink *sink = nullptr;   // takes an answer that is too long for memory
-    bool explains = false;  // facts.plan is wanted
+    BodySink *sink = nullptr;  // takes a response body that is too long for memory
+    bool explains = false;     // true: LogFields::plan is set
 };
 
-// Who asks. Shared by all requests that present the same token,
-// until anything about tokens or tenants changes.
+// The authenticated client. Shared by all requests with the same token until any token or tenant
+// changes.
 struct Actor {
     store::TenantNumber tenant = 0;
-    uint32_t token = 0;  // its number in the tenant; 0 without one (scim_auth off)
+    uint32_t number = 0;  // of the row in `actors`; 0: no token (scim_auth off)
+    uint32_t token = 0;   // number of the token in the tenant; 0: no token
     uint8_t scopes = 0;
-    int64_t not_before = 0, expires = 0;  // milliseconds, 0: no bound
+    int64_t not_before = 0, expires = 0;  // milliseconds since 1970; 0: no limit
     std::string tenant_name, label;
     store::Digest digest{};   // of the token
-    uint64_t auth_epoch = 0;  // at which all this was looked up
+    uint64_t auth_epoch = 0;  // of the snapshot that these values were read from
 
     bool may(store::Scope scope) const { return (scopes & scope) != 0; }
 };
 using ActorPtr = std::shared_ptr<const Actor>;
 
-// What happened, for the log and its variables.
-struct Facts {
+// Values for the error log and for the variables of the access log.
+struct LogFields {
     std::string_view operation;  // "create", "get", "list", …: a literal
     std::string resource_type, resource_id, detail, dialect;
-    std::string plan;  // how a query was answered
+    std::string plan;  // how the query was evaluated
     ScimType scim_type = ScimType::none;
 };
 
 struct Response {
     uint16_t status = 500;
-    uint16_t retry_after = 0;  // seconds
-    std::string_view allow;    // for 405: a literal
+    uint16_t retry_after = 0;  // seconds; 0: no Retry-After
+    std::string_view allow;    // value of Allow for 405, a literal
     std::string etag, location, body;
-    uint64_t in_sink =
-        0;  // bytes of a body that the request's sink has taken; `body` is empty then
-    Facts facts;
+    uint64_t in_sink = 0;  // bytes of the body that were written to the sink; then `body` is empty
+    LogFields log_fields;
 
     void clear();  // keeps the capacity of its strings
 };
 
-// Sets status, Retry-After, facts and an Error body that names the request.
+// Sets status, Retry-After, log fields and a SCIM error body with the id of the request.
 void refuse(Response &response, const Error &error, const store::RequestId &request);
 
-// The same; without memory for that the status and Retry-After alone. Never throws.
+// The same, but sets only status and Retry-After if memory is short. Never throws.
 void refuse_or_less(Response &response, const Error &error,
                     const store::RequestId &request) noexcept;
 
-// What is answered when memory runs out. Its text fits into a string that allocates nothing.
+// 503 for a lack of memory. The detail fits into a std::string without an allocation.
 inline Error out_of_memory() noexcept { return Error{503, ScimType::none, "out of memory", 5}; }
 
-// 503: why the store cannot be read, and after how many seconds it may be.
+// 503 for a store that cannot be read. `retry_after` is in seconds.
 Error unreadable(store::Errc code, uint16_t retry_after = 5);
 
-// 32 hexadecimal digits. Not a to_string(): a RequestId is the same type as an Id.
+// The id as 32 hexadecimal digits. Not named to_string(), because RequestId is the same type as Id.
 std::string request_text(const store::RequestId &id);
 
 }  // namespace scim::service

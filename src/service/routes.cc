@@ -41,7 +41,7 @@ Outcome check_method(Method method, const Target &target) {
             if (method == Method::get) return Done{};
     }
     return Error{405, ScimType::none,
-                 std::string(to_string(method)) + " is not possible here; this address takes " +
+                 std::string(to_string(method)) + " is not allowed; this endpoint supports " +
                      std::string(allowed_methods(target)),
                  0};
 }
@@ -57,7 +57,7 @@ bool is_search(Method method, std::string_view path) {
 
 bool is_public(Method method, std::string_view path) {
     while (!path.empty() && path.back() == '/') path.remove_suffix(1);
-    constexpr std::string_view version = "/v2/";  // parse_target() takes it, too
+    constexpr std::string_view version = "/v2/";  // parse_target() accepts it, too
     if (path.substr(0, version.size()) == version) path.remove_prefix(version.size() - 1);
     return method == Method::get && path == "/ServiceProviderConfig";
 }

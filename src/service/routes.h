@@ -1,5 +1,5 @@
 #pragma once
-// Which methods an endpoint has (RFC 7644 table 2), and what is said about those it has not.
+// The HTTP methods of each endpoint (RFC 7644 3.2), and the errors for other methods.
 
 #include <string_view>
 
@@ -7,23 +7,24 @@
 
 namespace scim::service {
 
-// 405 for a method that can never apply, 501 for an optional feature that is not there (S-46).
+// 405 for a method that the endpoint does not have, 501 for an optional SCIM feature that is not
+// supported (RFC 7644 3.12).
 Outcome check_method(Method method, const Target &target);
 
-// The methods of an endpoint for an Allow header: a literal.
+// The methods of an endpoint, as the value of an Allow header. A literal.
 std::string_view allowed_methods(const Target &target);
 
-// True if the request is for the writer.
+// True if the method writes. POST .search is an exception, see is_search().
 bool is_write(Method method);
 
-// True for a POST that only reads: /.search, /Users/.search.
+// True for a POST that only reads: /.search, /Users/.search (RFC 7644 3.4.3).
 bool is_search(Method method, std::string_view path);
 
-// True for a GET of ServiceProviderConfig: it is answered without authentication (RFC 7643 5), because
-// it says how to authenticate. It says nothing of a tenant.
+// True for GET of ServiceProviderConfig, which is served without authentication (RFC 7643 5),
+// because it tells how to authenticate. It contains no data of a tenant.
 bool is_public(Method method, std::string_view path);
 
-// False if a request is refused whatever its body says: then the client need not send it.
+// False if the request is refused whatever its body is, so that the client need not send the body.
 bool wants_body(const Catalog &catalog, const Request &request, const Actor &actor);
 
 // "create", "get", "list", "replace", "patch", "delete", "search", "discovery", "bulk", "me",

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "scim/json.h"
+#include "scim/text/json.h"
 #include "service/render.h"
 #include "store/bytes.h"
 
@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t key_max = store::index_digest_prefix;
 
-// An extension's attribute may lack its URN, unless strict.
+// Finds an attribute by its path. Unless strict, the URN of an extension may be missing.
 Result<const Attr *> find_attribute(const TypeView &type, std::string_view path, Dialect &dialect) {
     if (const Attr *attr = type.find(path)) return attr;
     auto [found, several] = type.find_unprefixed(path);
@@ -31,14 +31,15 @@ Result<const Attr *> find_attribute(const TypeView &type, std::string_view path,
 
 Error unsortable(const std::string &path, std::string_view why) {
     return bad_request(ScimType::invalid_path,
-                       "it cannot be sorted by \"" + path + "\", " + std::string(why));
+                       "\"sortBy\" is \"" + path + "\", " + std::string(why));
 }
 
 void append_ordered(std::string &out, int64_t value) {
     store::append_be(out, uint64_t(value) ^ uint64_t(1) << 63, 8);
 }
 
-// The first of a multi-valued part (E5607), whose leaf is an array of strings or numbers.
+// The first value of a multi-valued sub-attribute (RFC 7643 errata 5607), whose leaf is an array of
+// strings or numbers.
 std::string_view first_value(std::string_view json) {
     if (json.empty() || json[0] != '[') return json;
     bool quoted = false;
@@ -57,10 +58,10 @@ Result<const Attr *> sort_attribute(const TypeView &type, std::string_view path,
     if (!found || *found == nullptr) return found;
     const Attr *attr = *found;
     const std::string &name = attr->path;
-    if (attr->def->type == Type::complex) {
+    if (attr->def->type == AttrType::complex) {
         const Attr *value = TypeView::find_sub(*attr, "value");
         if (value == nullptr)
-            return unsortable(name, "which has parts; expected the name of one of them");
+            return unsortable(name, "which is complex; expected one of its sub-attributes");
         attr = value;
     }
     if (attr->never_returned() || attr->discarded)
@@ -97,7 +98,7 @@ bool SortKeys::append_key(const FilterSubject &subject, std::string &out) {
         return found;
     }
     if (attr_->computed) return append_computed(subject, out);
-    // S-89: the primary element, else the first.
+    // RFC 7644 3.4.2.3: the primary element, else the first.
     const std::vector<Leaf> &leaves = *subject.leaves;
     const Leaf *first = nullptr;
     for (const Leaf &leaf : leaves) {
@@ -169,7 +170,7 @@ void Sorter::add(const Hit &hit, const std::string *key) {
     if (key != nullptr) keys_ += *key;
 }
 
-// Forgets what cannot be among the first `wanted_` any more.
+// Removes the entries that cannot be among the first `wanted_`.
 void Sorter::shrink() {
     auto middle = entries_.begin() + std::ptrdiff_t(wanted_);
     std::nth_element(entries_.begin(), middle, entries_.end(),

@@ -1,38 +1,40 @@
 #pragma once
-// sortBy and sortOrder (RFC 7644 3.4.2.3, S-89…92). Strings are ordered by the keys that they are
-// matched by, as far as the first 336 bytes of a key; times and numbers by value; what has no value
-// comes last, in descending order first. Resources that are equal stay in the order of type and id,
-// whichever way.
+// sortBy and sortOrder (RFC 7644 3.4.2.3). Strings are ordered by the first 336 bytes of their
+// matching keys, dateTimes and numbers by value. Resources without a value come last in ascending
+// and first in descending order. Resources with equal keys are ordered by type and id, ascending in
+// both orders.
 
 #include <string>
 #include <vector>
 
-#include "scim/dialect.h"
-#include "scim/filter.h"
+#include "scim/filter/filter.h"
+#include "scim/resource/dialect.h"
 #include "service/computed.h"
 
 namespace scim::service {
 
 struct Hit {
-    uint32_t type = 0;  // its place among the types of the query
+    uint32_t type = 0;  // index in the types of the query
     Id id{};
 };
 
-// The attribute of this type that `path` sorts by: of a complex one its `value`; nullptr if the type
-// lacks it. Reports unprefixed-extension. 400 invalidPath for a name of several extensions, for what
-// has no order (a complex attribute without `value`) and for what nobody may see.
+// The attribute of this type that `path` selects for sorting; for a complex attribute its `value`.
+// nullptr if the type does not have it. Reports the deviation unprefixed-extension. 400 invalidPath
+// for a name that several extensions have, for a complex attribute without `value`, and for an
+// attribute that is never returned.
 Result<const Attr *> sort_attribute(const TypeView &type, std::string_view path, Dialect &dialect);
 
-// True for "descending", 400 invalidValue for what is neither that nor "ascending" (S-89).
+// True for "descending", false for "ascending" or an empty string, 400 invalidValue for any other
+// text (RFC 7644 3.4.2.3).
 Result<bool> is_descending(std::string_view sort_order);
 
-// The order of one type's resources.
+// Makes the sort keys of the resources of one type.
 class SortKeys {
   public:
-    // `attr` may be nullptr.
+    // `attr` may be nullptr: then no resource has a key.
     SortKeys(const TypeView &type, const Attr *attr);
 
-    // The stored attributes whose leaves key() has to see are added.
+    // Adds the stored attributes whose leaves append_key() needs.
     void note_attributes(AttrSet &numbers) const;
     bool needs_rows() const { return attr_ != nullptr && is_of_rows(type_, *attr_); }
 
@@ -40,7 +42,8 @@ class SortKeys {
         return attr_ != nullptr && attr_->parent == type_.meta && attr_->def->name == "version";
     }
 
-    // Appends the key. False if the resource has no value. `subject.leaves` are in canonical order.
+    // Appends the key. Returns false if the resource has no value. REQUIRES: `subject.leaves` are
+    // in canonical order.
     bool append_key(const FilterSubject &subject, std::string &out);
 
   private:
@@ -52,19 +55,19 @@ class SortKeys {
     std::string text_;
 };
 
-// Resources by key. Keeps no more of them than it takes to know the first `wanted`.
+// Sorts resources by key. Keeps only as many as the first `wanted` require.
 class Sorter {
   public:
     Sorter(bool descending, uint64_t wanted) : descending_(descending), wanted_(wanted) {}
 
-    // `key`: nullptr for no value.
+    // `key` is nullptr for a resource without a value.
     void add(const Hit &hit, const std::string *key);
-    // Those from `start` (0-based) on, `count` at most. To be called once.
+    // Returns at most `count` resources from index `start` (0-based). To be called once.
     std::vector<Hit> take(uint64_t start, uint64_t count);
 
   private:
     struct Entry {
-        uint64_t at;  // of the key in keys_
+        uint64_t at;  // offset of the key in keys_
         uint32_t size;
         bool has_value;
         Hit hit;

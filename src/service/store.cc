@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
-#include "scim/datetime.h"
-#include "scim/text.h"
+#include "scim/text/datetime.h"
+#include "scim/text/text.h"
 #include "service/hidden.h"
 
 namespace scim::service {
@@ -45,10 +45,12 @@ void Store::warn(const std::string &sentence) {
     warning_ += (warning_.empty() ? "store \"" + env_->directory() + "\" " : "; it ") + sentence;
 }
 
-// Of a configuration that was loaded after the one that declared last, it is the time when it was
-// loaded, but more than what is stored. Where the stored time is in the future the clock was set back,
-// and does not say which configuration is newer: the one that comes to the store later is. A
-// configuration that changes nothing has the stored generation, so that the next one is newer.
+// The generation of this configuration, determined when its first process opens the store. If the
+// configuration was loaded before the one that was declared last, it is the time of loading. If it
+// was loaded later, the same, but always greater than the stored generation. If the stored
+// generation is in the future, the clock was set back, and the configuration that opens the store
+// later counts as newer. A configuration that changes nothing has the stored generation, so that
+// the next one is newer.
 uint64_t Store::first_generation(const CatalogRows &rows) {
     using namespace std::chrono;
     const auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
@@ -66,8 +68,9 @@ uint64_t Store::first_generation(const CatalogRows &rows) {
     return declaration.generation;
 }
 
-// The same in all processes of a configuration: the first one that opens the store decides, so that
-// workers of an older configuration that are still running never undo what a newer one declares.
+// All processes of a configuration have the same generation: the first that opens the store
+// determines it. Therefore workers of an older configuration that still run never undo a newer
+// declaration.
 uint64_t Store::generation_over(const CatalogRows &rows) {
     if (options_.declaration.generation == 0) return 0;
     auto &generation = options_.generation != nullptr ? *options_.generation : generation_;
@@ -94,11 +97,11 @@ Result<std::optional<CatalogRows>> Store::declare_into(const CatalogRows &rows) 
 bool Store::examine(std::string &why) {
     store::Reader reader(*env_);
     store::ReadTxn txn(reader);
-    store::Gate gate = store::read_gate(txn);
-    if (gate.code == store::Errc::not_found)
-        return true;  // databases without a gate: the creator died in between
-    if (!gate.readable()) {
-        why = store::gate_problem(gate, env_->directory());
+    store::FormatCheck check = store::check_format(txn);
+    if (check.code == store::Errc::not_found)
+        return true;  // databases without a format: the process that created them died
+    if (!check.readable()) {
+        why = store::format_problem(check, env_->directory());
         return false;
     }
     auto rows = store::read_catalog(txn);
@@ -112,8 +115,8 @@ bool Store::examine(std::string &why) {
         warn("was made with Unicode " + rows->unicode + ", this build has " +
              std::string(unicode_version()) +
              ": names with letters that are new since may not be found");
-    if (!gate.writable()) {
-        warning_ = store::gate_problem(gate, env_->directory());
+    if (!check.writable()) {
+        warning_ = store::format_problem(check, env_->directory());
         state_ = State::read_only;
     } else {
         state_ = *wanted ? State::undeclared : State::ready;
@@ -144,8 +147,8 @@ bool Store::declare(std::string &why) {
     std::shared_ptr<const Catalog> before;
     {
         store::WriteTxn txn(*env_);
-        store::Gate gate = store::read_gate(txn);
-        if (gate.code == store::Errc::not_found) store::write_gate(txn);
+        store::FormatCheck check = store::check_format(txn);
+        if (check.code == store::Errc::not_found) store::mark_format(txn);
         auto rows = store::read_catalog(txn);
         if (!rows) return failed(rows.error().detail);
         auto wanted = declare_into(*rows);

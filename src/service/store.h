@@ -1,13 +1,13 @@
 #pragma once
-// An opened store of one process: environment, gate and catalog. Opening never waits and never
-// writes; what the configuration wants beyond what is there is declared later, on a thread that may
-// wait for the write lock.
+// An opened store of one process: environment, format check and catalog. Opening never waits and
+// never writes; what the configuration wants beyond what is there is declared later, on a thread
+// that may wait for the write lock.
 
 #include <atomic>
 #include <memory>
 #include <string>
 
-#include "scim/catalog.h"
+#include "scim/schema/catalog.h"
 #include "service/authenticate.h"
 #include "store/format.h"
 #include "store/lmdb.h"
@@ -30,11 +30,11 @@ class Store {
   public:
     struct Options {
         store::EnvOptions env;
-        // Its generation is the time when the configuration was loaded, in milliseconds since 1970;
-        // 0 of a tool, which takes nothing back.
+        // Its generation is the time when the configuration was loaded, in milliseconds since 1970,
+        // or 0 in a tool, which never undoes a declaration.
         Declaration declaration;
-        // Shared by all processes of one configuration, and 0 at first: the generation that this
-        // configuration has in this store. NULL of a process that has the configuration for itself.
+        // The generation of this configuration in this store, shared by all processes of the
+        // configuration; initially 0. NULL if only one process has the configuration.
         std::atomic<uint64_t> *generation = nullptr;
         store::Retention retention;
     };
@@ -60,9 +60,9 @@ class Store {
     // empty if there are none.
     const std::string &hidden() const { return hidden_; }
 
-    // Creates databases, gate and catalog rows as the declaration asks. Waits for the write lock.
-    // False, and a sentence in `why`, if it fails; the store stays undeclared. Others may read
-    // meanwhile if the store was readable(). REQUIRES: state() is undeclared.
+    // Creates databases, format numbers and catalog rows as the declaration asks. Waits for the
+    // write lock. False, and a sentence in `why`, if it fails; the store stays undeclared. Others
+    // may read meanwhile if the store was readable(). REQUIRES: state() is undeclared.
     bool declare(std::string &why);
 
   private:
@@ -76,7 +76,7 @@ class Store {
     Options options_;
     std::unique_ptr<store::Env> env_;
     std::atomic<State> state_{State::undeclared};  // declare() may run beside readers
-    std::atomic<uint64_t> generation_{0};          // where no other process shares it
+    std::atomic<uint64_t> generation_{0};          // used if options_.generation is NULL
     bool readable_ = false;
     std::string warning_, hidden_;
 };

@@ -2,11 +2,12 @@
 
 #include <openssl/sha.h>
 #include <sys/random.h>
+#include <zlib.h>
 
 #include <cerrno>
 #include <system_error>
 
-#include "scim/secret.h"
+#include "scim/text/secret.h"
 
 namespace scim::service {
 
@@ -15,7 +16,8 @@ namespace {
 constexpr size_t secret_size = 43, checksum_size = 6;
 constexpr char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-// Long division of a big-endian number by 62, again and again: `size` digits, leading zeros kept.
+// The base-62 digits of a big-endian number, by repeated long division. Returns exactly `size`
+// digits, with leading zeros.
 template <class Bytes>
 std::string base62(Bytes number, size_t size) {
     std::string out(size, '0');
@@ -31,17 +33,8 @@ std::string base62(Bytes number, size_t size) {
     return out;
 }
 
-uint32_t crc32(std::string_view bytes) {
-    uint32_t crc = 0xffffffff;
-    for (unsigned char byte : bytes) {
-        crc ^= byte;
-        for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (0xedb88320 & -(crc & 1));
-    }
-    return ~crc;
-}
-
 std::string checksum(std::string_view text) {
-    uint32_t crc = crc32(text);
+    const uLong crc = crc32(0, reinterpret_cast<const Bytef *>(text.data()), uInt(text.size()));
     return base62(std::array<uint8_t, 4>{uint8_t(crc >> 24), uint8_t(crc >> 16), uint8_t(crc >> 8),
                                          uint8_t(crc)},
                   checksum_size);

@@ -1,6 +1,6 @@
 #pragma once
-// How numbers stand on disk: big-endian in keys, so that LMDB's byte order is their order;
-// little-endian and variable-length in values.
+// Encoding of numbers on disk: big-endian in keys, so that LMDB's byte order is the numeric order;
+// little-endian or variable-length in values.
 
 #include <cstdint>
 #include <cstring>
@@ -34,7 +34,7 @@ inline uint64_t read_le(const char *in, int bytes) {
     return value;
 }
 
-// LEB128: seven bits a byte, the lowest first.
+// LEB128: seven bits per byte, least significant first.
 inline void append_varint(std::string &out, uint64_t value) {
     for (; value >= 0x80; value >>= 7) out += char(value | 0x80);
     out += char(value);
@@ -43,7 +43,8 @@ inline void append_varint(std::string &out, uint64_t value) {
 inline uint64_t zigzag(int64_t v) { return uint64_t(v) << 1 ^ (v < 0 ? ~uint64_t(0) : 0); }
 inline int64_t unzigzag(uint64_t v) { return int64_t(v >> 1) ^ -int64_t(v & 1); }
 
-// Reads what may be anything: once it has run past the end it stays failed and returns zeros.
+// Reads untrusted bytes. A read past the end, or a varint longer than 64 bits, returns zeros or an
+// empty string and sets failed(), which stays set.
 class ByteReader {
   public:
     explicit ByteReader(std::string_view in) : at_(in.data()), end_(in.data() + in.size()) {}

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "scim/work.h"
+#include "scim/text/work.h"
 #include "store/bytes.h"
 #include "store/members.h"
 
@@ -89,8 +89,8 @@ std::optional<Change> decode_change(Bytes bytes) {
 
 namespace {
 
-// `each(index, attr, leaf)`. An index that is being built is maintained like a ready one; one that is
-// being dropped is not.
+// Calls `each(attr, leaf)` for every leaf of an indexed attribute. An index that is being built is
+// maintained like a ready one; one that is being dropped is not.
 template <class Each>
 void each_indexed(const Catalog &catalog, const TypeView &type, const std::vector<Leaf> &leaves,
                   Each &&each) {
@@ -99,7 +99,7 @@ void each_indexed(const Catalog &catalog, const TypeView &type, const std::vecto
         const Attr *attr = type.by_number(index->attr);
         if (attr == nullptr) continue;
         for (const Leaf &leaf : leaves)
-            if (leaf.attr == index->attr) each(index, *attr, leaf);
+            if (leaf.attr == index->attr) each(*attr, leaf);
     }
 }
 
@@ -108,22 +108,18 @@ void each_indexed(const Catalog &catalog, const TypeView &type, const std::vecto
 IndexValues index_values(const Catalog &catalog, const TypeView &type,
                          const std::vector<Leaf> &leaves) {
     IndexValues values;
-    each_indexed(catalog, type, leaves,
-                 [&](const IndexDef *index, const Attr &attr, const Leaf &leaf) {
-                     if (auto value = index_value(attr, leaf.json))
-                         values.emplace_back(index, std::move(*value));
-                 });
-    std::sort(values.begin(), values.end(), [](const auto &a, const auto &b) {
-        return std::pair(a.first->number, std::string_view(a.second)) <
-               std::pair(b.first->number, std::string_view(b.second));
+    each_indexed(catalog, type, leaves, [&](const Attr &attr, const Leaf &leaf) {
+        if (auto value = index_value(attr, leaf.json))
+            values.emplace_back(attr.number, std::move(*value));
     });
+    std::sort(values.begin(), values.end());
     values.erase(std::unique(values.begin(), values.end()), values.end());
     return values;
 }
 
 size_t index_work(const Catalog &catalog, const TypeView &type, const std::vector<Leaf> &leaves) {
     size_t work = 0;
-    each_indexed(catalog, type, leaves, [&](const IndexDef *, const Attr &attr, const Leaf &leaf) {
+    each_indexed(catalog, type, leaves, [&](const Attr &attr, const Leaf &leaf) {
         work += key_work(attr.matching, leaf.json);
     });
     return work;
@@ -164,15 +160,15 @@ Position Directory::position() {
     return {read_le(bytes.data(), 8), int64_t(read_le(bytes.data() + 8, 8))};
 }
 
-std::vector<Id> Directory::find(const IndexDef &index, Bytes value, size_t limit) {
+std::vector<Id> Directory::find(TypeNumber type, AttrNumber attr, Bytes value, size_t limit) {
     std::vector<Id> ids;
-    std::string prefix = index_prefix(tenant_, index.type, index.attr);
+    std::string prefix = index_prefix(tenant_, type, attr);
     prefix.append(value);
     prefix += '\0';
     Cursor cursor(txn_, Db::index);
     for (bool more = cursor.seek(prefix); more && ids.size() < limit; more = cursor.next()) {
         if (!starts_with(cursor.key(), prefix)) break;
-        // A fixed-width value that holds 0x00 may begin another, longer key: width tells.
+        // A longer key belongs to a longer fixed-width value that contains 0x00.
         if (cursor.key().size() == prefix.size() + id_size)
             ids.push_back(id_at(cursor.key(), prefix.size()));
     }
@@ -180,27 +176,23 @@ std::vector<Id> Directory::find(const IndexDef &index, Bytes value, size_t limit
 }
 
 void DirectoryWriter::put_index(const ResourceEdit &edit) {
-    auto order = [](const auto &a, const auto &b) {
-        return std::pair(a.first->number, std::string_view(a.second)) <
-               std::pair(b.first->number, std::string_view(b.second));
-    };
-    IndexValues gone, come;
+    IndexValues removed, added;
     std::set_difference(edit.before.begin(), edit.before.end(), edit.after.begin(),
-                        edit.after.end(), std::back_inserter(gone), order);
+                        edit.after.end(), std::back_inserter(removed));
     std::set_difference(edit.after.begin(), edit.after.end(), edit.before.begin(),
-                        edit.before.end(), std::back_inserter(come), order);
-    for (const auto &[index, value] : gone)
-        write_.del(Db::index, index_key(tenant_, edit.type, index->attr, value, edit.id));
-    for (const auto &[index, value] : come)
-        write_.put(Db::index, index_key(tenant_, edit.type, index->attr, value, edit.id), {});
+                        edit.before.end(), std::back_inserter(added));
+    for (const auto &[attr, value] : removed)
+        write_.del(Db::index, index_key(tenant_, edit.type, attr, value, edit.id));
+    for (const auto &[attr, value] : added)
+        write_.put(Db::index, index_key(tenant_, edit.type, attr, value, edit.id), {});
 }
 
 void DirectoryWriter::add_count(TypeNumber type, int64_t delta) {
     put_counter(write_, count_key(tenant_, type), count(type) + uint64_t(delta));
 }
 
-// One part for the resource and its members, more if they are many, then one for each group that it
-// has left.
+// Writes a part for the resource and its members, further parts if there are more than
+// members_per_part, then a part for each group that a deleted resource was a member of.
 void DirectoryWriter::put_changes(const ResourceEdit &edit) {
     uint16_t part = 0;
     Change change = edit.change;
@@ -222,9 +214,9 @@ void DirectoryWriter::put_changes(const ResourceEdit &edit) {
     }
     if (part == 0 || !change.added.empty() || !change.removed.empty()) put();
     change.operation = Operation::patch;
-    change.type = edit.group_type;
-    for (const auto &[group, record] : edit.groups) {
-        change.id = group;
+    for (const LeftGroup &group : edit.groups) {
+        change.type = group.type;
+        change.id = group.id;
         change.removed.push_back(edit.id);
         put();
     }
@@ -232,8 +224,8 @@ void DirectoryWriter::put_changes(const ResourceEdit &edit) {
 
 void DirectoryWriter::apply(const ResourceEdit &edit) {
     apply_members(write_, tenant_, edit);
-    for (const auto &[group, record] : edit.groups)
-        write_.put(Db::resources, resource_key(tenant_, edit.group_type, group), record);
+    for (const LeftGroup &group : edit.groups)
+        write_.put(Db::resources, resource_key(tenant_, group.type, group.id), group.record);
     Key key = resource_key(tenant_, edit.type, edit.id);
     if (edit.record.empty()) {
         write_.del(Db::resources, key);

@@ -1,19 +1,19 @@
 #pragma once
 // One tenant's resources, index rows, changes and counters within one transaction.
 //
-// A handle is bound to a tenant: there is no call that reaches another one's rows. Every resource
-// is one record, one index row a distinct value of an indexed attribute, one count a resource type;
-// the last change of a resource has the position that its record carries as version.
-// DirectoryWriter keeps all of them together.
+// A Directory is bound to a tenant: no call reaches rows of another tenant. A resource is one
+// record, with one index row for each distinct value of an indexed attribute. Each resource type
+// has a counter of its resources. The version in a record is the position of the resource's last
+// change. DirectoryWriter keeps all of these consistent.
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "scim/catalog.h"
-#include "scim/id.h"
-#include "scim/resource.h"
+#include "scim/resource/resource.h"
+#include "scim/schema/catalog.h"
+#include "scim/text/id.h"
 #include "store/keys.h"
 #include "store/lmdb.h"
 #include "store/record.h"
@@ -30,7 +30,8 @@ using RequestId = std::array<uint8_t, 16>;
 //               names added removed
 //     names  := count:varint attr:varint*
 //     added, removed := count:varint member:16*
-// numbers little-endian; `time` in milliseconds; `actor` is a token's number.
+// Numbers are little-endian; `time` is in milliseconds since 1970; `actor` is the number of a row
+// in `actors`, 0 if there was no token.
 struct Change {
     int64_t time = 0;
     uint32_t actor = 0;
@@ -38,33 +39,34 @@ struct Change {
     Operation operation = Operation::create;
     TypeNumber type = 0;
     Id id{};
-    std::vector<AttrNumber> attrs;   // top attributes that changed
-    bool emptied = false;            // all members left, before those of `added` came
+    std::vector<AttrNumber> attrs;   // top-level attributes that changed
+    bool emptied = false;            // all members were removed before those of `added` were added
     std::vector<Id> added, removed;  // members
 };
-// A change of more members goes on in the next part.
+// A change of more members is continued in further parts.
 constexpr size_t members_per_part = 1000;
 std::string encode_change(const Change &change);
 std::optional<Change> decode_change(Bytes bytes);
 
 struct Position {
     uint64_t position = 0;  // of the tenant's last change
-    int64_t time = 0;       // milliseconds: no later change is older
+    int64_t time = 0;       // of that change, milliseconds; later changes have no earlier time
 };
 
-// The index rows a resource needs: (index, value), sorted, each once.
-using IndexValues = std::vector<std::pair<const IndexDef *, std::string>>;
+// The index rows of a resource: pairs of attribute number and value, sorted, without duplicates.
+using IndexValues = std::vector<std::pair<AttrNumber, std::string>>;
 IndexValues index_values(const Catalog &catalog, const TypeView &type,
                          const std::vector<Leaf> &leaves);
-// To normalise and fold their texts, in units of scim/work.h.
+// The cost of computing index_values() (normalisation and case folding), in the units of
+// scim/text/work.h.
 size_t index_work(const Catalog &catalog, const TypeView &type, const std::vector<Leaf> &leaves);
 
-// How much a reader may look at; once an answer is false no more is looked at.
+// Limits the work of a read. Once a call returns false, the read must end.
 class Allowance {
   public:
-    // With a record's size, before its checksum is computed: that takes a millisecond for 7 MiB.
+    // Called before the checksum of a record of this size is computed, which takes 1 ms for 7 MiB.
     virtual bool may_check(size_t bytes) = 0;
-    // Before each row of an index or a membership, a tenth of a microsecond.
+    // Called before each index or membership row that is read, which takes 0.1 µs.
     virtual bool may_walk() = 0;
 
   protected:
@@ -73,29 +75,29 @@ class Allowance {
 
 class Directory {
   public:
-    // `allowance`, if there is one, must outlive it.
+    // `allowance` may be nullptr (no limit); it must outlive the Directory.
     Directory(Txn &txn, TenantNumber tenant, Allowance *allowance = nullptr)
         : txn_(txn), tenant_(tenant), allowance_(allowance) {}
 
     TenantNumber tenant() const { return tenant_; }
     Txn &txn() { return txn_; }
-    // To be asked before each row that is walked: false if the walk must end.
+    // Call before each row of a walk: false if the walk must end.
     bool may_walk() { return allowance_ == nullptr || allowance_->may_walk(); }
 
-    // Nothing if there is no such resource, or if the allowance says so; a damaged record fails the
-    // transaction.
+    // Nothing if there is no such resource or the allowance refuses the read; a damaged record
+    // fails the transaction.
     std::optional<RecordView> record(TypeNumber type, const Id &id);
     bool exists(TypeNumber type, const Id &id);
     uint64_t count(TypeNumber type);
     Position position();
 
-    // The resources with an indexed value, in the order of their ids. A digest is verified by the
-    // caller.
-    std::vector<Id> find(const IndexDef &index, Bytes value, size_t limit);
+    // Up to `limit` resources with this value of an indexed attribute, in the order of their ids.
+    // If is_digest(value), the caller must compare the value in the record.
+    std::vector<Id> find(TypeNumber type, AttrNumber attr, Bytes value, size_t limit);
 
-    // `each(id)` for the rows of an index whose value and terminator lie at or after `from` and
-    // before `to` (empty: the end of the index), in the order of value and id. It returns false to
-    // stop; the allowance may end the walk, too.
+    // Calls `each(id)` for the rows of an index whose value with its terminator is at or after
+    // `from` and before `to` (empty: no upper bound), in the order of value and id. The walk ends
+    // when `each` returns false or the allowance refuses a row.
     template <class Each>
     void each_row(const IndexDef &index, Bytes from, Bytes to, Each &&each) {
         std::string prefix = index_prefix(tenant_, index.type, index.attr);
@@ -106,14 +108,14 @@ class Directory {
             if (!starts_with(cursor.key(), prefix)) return;
             Bytes tail = cursor.key().substr(prefix.size());
             if (!to.empty() && tail >= to) return;
-            // Behind a fixed-width value that holds 0x00 another, longer key may begin: width tells.
+            // A fixed-width value may contain 0x00: the byte before the id must be the terminator.
             if (tail.size() <= id_size || tail[tail.size() - id_size - 1] != 0) continue;
             if (!each(id_at(tail, tail.size() - id_size))) return;
         }
     }
 
-    // `each(id, record bytes)` for up to `count` resources of a type in the order of their ids,
-    // after skipping `skip`. It returns false to stop.
+    // Skips `skip` resources of a type, then calls `each(id, record bytes)` for up to `count` of
+    // them, in the order of their ids. The scan ends when `each` returns false.
     template <class Each>
     void scan(TypeNumber type, uint64_t skip, uint64_t count, Each &&each) {
         const Key prefix = resource_prefix(tenant_, type);
@@ -140,14 +142,15 @@ class Directory {
     Allowance *allowance_;
 };
 
-// Records that are asked for in the order of their ids. Each is often the neighbour of the last,
-// which a cursor finds without a way down from the root. One that is not costs what it would have.
+// Looks up records in the order of their ids. If the next record is adjacent to the last, a cursor
+// finds it without descending from the root of the B+tree; otherwise the cost is that of
+// Directory::record().
 class RecordCursor {
   public:
     explicit RecordCursor(Directory &directory)
         : directory_(directory), cursor_(directory.txn(), Db::resources) {}
 
-    // As Directory::record().
+    // Like Directory::record().
     std::optional<RecordView> record(TypeNumber type, const Id &id);
 
   private:
@@ -156,35 +159,40 @@ class RecordCursor {
     bool placed_ = false;
 };
 
-// What one write does to the members of a Group.
+// What one write changes in the members of a Group.
 struct MemberChange {
     std::vector<std::pair<Id, TypeNumber>> joined;
     std::vector<Id> left;
-    uint32_t epoch = 0;       // of the rows that come
-    uint32_t dead_epoch = 0;  // all rows of this epoch die, and are swept later; 0: none
+    uint32_t epoch = 0;       // member epoch of the rows of `joined`
+    uint32_t dead_epoch = 0;  // all rows of this epoch die; sweep() deletes them; 0: none
 };
 
-// What one write does to one resource, and to the groups that a deleted one was in.
+// A group that a deleted resource was a member of, with its new record.
+struct LeftGroup {
+    TypeNumber type = 0;
+    Id id{};
+    std::string record;
+};
+
+// What one write changes in one resource, and in the groups of a deleted resource.
 struct ResourceEdit {
     TypeNumber type = 0;
     Id id{};
-    std::string record;  // empty: the resource goes
+    std::string record;  // empty: the resource is deleted
     bool is_new = false;
     IndexValues before, after;
     uint64_t position = 0;
     Change change;  // without members
     MemberChange members;
-    // Groups that a deleted resource leaves, with their new records.
-    TypeNumber group_type = 0;
-    std::vector<std::pair<Id, std::string>> groups;
+    std::vector<LeftGroup> groups;
 };
 
 class DirectoryWriter : public Directory {
   public:
     DirectoryWriter(WriteTxn &txn, TenantNumber tenant) : Directory(txn, tenant), write_(txn) {}
 
-    // Record, index rows that differ, members, counter, change rows and position, together. Rows
-    // that stay are not rewritten.
+    // Writes the record, the index rows that differ, members, counter, change rows and position.
+    // Index rows that stay the same are not rewritten.
     void apply(const ResourceEdit &edit);
 
   private:
@@ -195,11 +203,12 @@ class DirectoryWriter : public Directory {
     WriteTxn &write_;
 };
 
-// A refused write, for `scimctl log`: a bounded ring a tenant.
+// A refused write, or a write with ignored attributes, for `scimctl log`. The last
+// refusals_per_tenant of each tenant are kept.
 struct Refusal {
     TenantNumber tenant = 0;
     int64_t time = 0;       // milliseconds
-    uint32_t sequence = 0;  // among those of this time; given by add_refusal()
+    uint32_t sequence = 0;  // number among the rows of the same time; set by add_refusal()
     uint32_t actor = 0;
     RequestId request{};
     std::string operation, resource_type, resource_id;
@@ -208,7 +217,7 @@ struct Refusal {
 };
 constexpr uint64_t refusals_per_tenant = 1000;
 void add_refusal(WriteTxn &txn, const Refusal &refusal);
-// The newest first, at most `limit`.
+// The newest `limit` refusals, newest first.
 std::vector<Refusal> list_refusals(Txn &txn, TenantNumber tenant, size_t limit);
 
 }  // namespace scim::store

@@ -14,20 +14,21 @@
 
 namespace scim::store {
 
-// In the machine's byte order: the file is of no use elsewhere. A file of zeros is an empty one.
+// The layout of the file `faults`, in the machine's byte order: the file is used on one machine
+// only. All zeros mean no deaths and no suspension.
 struct FaultFile {
     std::atomic<uint64_t> suspended;  // 0 or 1
-    std::atomic<uint64_t> data;       // identity of the data.mdb that was suspended
-    std::atomic<uint64_t> deaths;     // how many, modulo 2^64
-    std::atomic<uint64_t>
-        times[FaultGuard::deaths_max];  // of the last ones, milliseconds since 1970
+    std::atomic<uint64_t> data;       // identity of the suspended data.mdb
+    std::atomic<uint64_t> deaths;     // number of deaths, modulo 2^64
+    // Times of the last deaths, milliseconds since 1970; a ring indexed by `deaths`.
+    std::atomic<uint64_t> times[FaultGuard::deaths_max];
 };
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
 
-// The handlers of this process and the guards that they look at.
+// The signal handlers of this process and the list of guards that they notify.
 struct FaultSignals {
     static constexpr std::array<int, 5> signals = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
-    static std::mutex mutex;  // of what changes the list
+    static std::mutex mutex;  // held while the list is changed
     static std::atomic<FaultGuard *> first;
     static std::array<struct sigaction, signals.size()> before;
 
@@ -41,7 +42,8 @@ std::mutex FaultSignals::mutex;
 std::atomic<FaultGuard *> FaultSignals::first{nullptr};
 std::array<struct sigaction, FaultSignals::signals.size()> FaultSignals::before{};
 
-// Async-signal-safe. A fault happens again when this returns; a signal that was sent is sent again.
+// Async-signal-safe. With the previous action restored, a fault recurs when this returns; a signal
+// that was sent by kill() or raise() is raised again here.
 void FaultSignals::handler(int signal, siginfo_t *info, void *) {
     const int saved = errno;
     for (FaultGuard *guard = first.load(); guard != nullptr; guard = guard->next_.load())
@@ -60,7 +62,7 @@ void FaultSignals::install() {
     for (size_t i = 0; i < signals.size(); i++) sigaction(signals[i], &action, &before[i]);
 }
 
-// Another module's handler that came later stays.
+// Keeps a handler that another module has installed later.
 void FaultSignals::uninstall() {
     for (size_t i = 0; i < signals.size(); i++) {
         struct sigaction now {};
@@ -89,8 +91,8 @@ namespace {
 
 std::string file_of(const std::string &directory) { return directory + "/faults"; }
 
-// Tells a data.mdb that was restored from the one before: the inode's number may be the same. 0 if
-// there is none.
+// Distinguishes a restored data.mdb from the previous one. Includes the birth time, because the
+// inode number may be reused. 0 if there is no data.mdb.
 uint64_t identity_of(const std::string &directory) {
     struct statx st;
     if (statx(AT_FDCWD, (directory + "/data.mdb").c_str(), 0, STATX_INO | STATX_BTIME, &st) != 0)
@@ -101,14 +103,14 @@ uint64_t identity_of(const std::string &directory) {
     return (uint64_t(st.stx_ino) * 0x9E3779B97F4A7C15 ^ born) | 1;
 }
 
-// nullptr, and errno, if that fails.
+// On failure returns nullptr and sets errno.
 FaultFile *map_file(const std::string &directory, int flags) {
     const int fd = open(file_of(directory).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
     if (fd < 0) return nullptr;
     struct stat st;
     void *map = MAP_FAILED;
     int code = fstat(fd, &st) == 0 ? 0 : errno;
-    // Written to the end, or a full disk would be a SIGBUS.
+    // Allocated in full: in a sparse file, writing on a full disk would raise SIGBUS.
     if (code == 0 && st.st_size < off_t(sizeof(FaultFile)))
         code = posix_fallocate(fd, 0, sizeof(FaultFile));
     if (code == 0)
@@ -154,7 +156,7 @@ void FaultGuard::note_death() {
     const uint64_t now = uint64_t(clock.tv_sec) * 1000 + uint64_t(clock.tv_nsec) / 1000000;
     const uint64_t number = file_->deaths.fetch_add(1);
     file_->times[number % deaths_max] = now;
-    const uint64_t oldest = file_->times[(number + 1) % deaths_max];  // of the last three
+    const uint64_t oldest = file_->times[(number + 1) % deaths_max];  // of the last deaths_max
     if (number + 1 < deaths_max || oldest > now || now - oldest > within) return;
     file_->data = data_;
     file_->suspended = 1;

@@ -1,21 +1,22 @@
 #pragma once
-// Keeps a damaged store from killing the workers of an nginx again and again, and every other site
-// of that nginx with them: three deaths of workers inside one store within a minute suspend it.
+// Suspends a damaged store, so that it does not crash nginx's workers, which also serve other
+// sites, again and again. Three worker deaths inside a store within 60 seconds suspend it.
 //
-// A worker dies inside a store if it gets SIGSEGV, SIGBUS, SIGABRT, SIGFPE or SIGILL while it has a
-// transaction on it, on any thread, or while it opens it. The signal's handler writes the time into
-// the file `faults` in the store's directory, which every worker has mapped, restores the action
-// that was there before, and lets the signal happen again: core dumps and sanitizers see it as
-// ever. The third time suspends the store in the same file. From then on no worker opens it, and
-// those that have it open begin no transaction, until resume_store() or until data.mdb is another
-// file: one that was restored. The file survives reloads, upgrades and restarts.
+// A worker dies inside a store if it receives SIGSEGV, SIGBUS, SIGABRT, SIGFPE or SIGILL while any
+// of its threads has a transaction on the store or is opening it. The signal handler writes the
+// time into the file `faults` in the store's directory, which every worker has mapped. It then
+// restores the previous signal action and raises the signal again, so that core dumps and
+// sanitizers work as usual. The third death sets the suspension in the same file. From then on no
+// worker opens the store, and workers that have it open begin no transaction, until resume_store()
+// is called or data.mdb is a different file (a restored backup). The file survives reloads, binary
+// upgrades and restarts.
 //
-// The handler decides, and not a mark that a successor finds, because only the process itself knows
-// the signal: a worker that is killed (SIGKILL: an administrator, the kernel short of memory, a
-// machine that stops) is no sign of damage. Nothing is written while all goes well: the number of
-// transactions of a process is counted for other reasons already, and a new transaction looks at
-// one word of the mapped file. A death by the fault of another module or of another store counts,
-// too, if a transaction is open at that moment: that is why three within a minute are needed.
+// Deaths are recorded by a signal handler, not by a mark that the next worker finds, because only
+// the dying process knows the signal: SIGKILL (an administrator, the out-of-memory killer) or a
+// power failure is no sign of damage. Without deaths nothing is written: the number of transactions
+// of a process is counted anyway for map adoption, and a new transaction reads one word of the
+// mapped file. A death caused by another module or another store counts as well if a transaction is
+// open at that moment; therefore one death does not suspend the store.
 
 #include <atomic>
 #include <cstdint>
@@ -31,8 +32,8 @@ class FaultGuard {
     static constexpr unsigned deaths_max = 3;
     static constexpr uint64_t within = 60000;  // milliseconds
 
-    // `inside`: how many transactions this process has on the store; it must outlive the guard.
-    // Nothing if the file cannot be made or mapped: the store is served without a guard.
+    // `inside` counts this process's transactions on the store; it must outlive the guard. Returns
+    // nullptr if the file cannot be created or mapped: the store is then served without a guard.
     static std::unique_ptr<FaultGuard> open(const std::string &directory,
                                             const std::atomic<int> &inside);
     ~FaultGuard();
@@ -49,16 +50,16 @@ class FaultGuard {
     FaultFile *file_ = nullptr;
     const std::atomic<uint64_t> *suspended_ = nullptr;  // in the file
     const std::atomic<int> *inside_ = nullptr;
-    uint64_t data_ = 0;  // identity of data.mdb
+    uint64_t data_ = 0;  // identity of data.mdb when the guard was opened
     std::atomic<FaultGuard *> next_{nullptr};
 };
 
-// A sentence for the log that says what to do.
+// The log message for a suspended store; says how to end the suspension.
 std::string suspension_text(const std::string &directory);
-// False if nothing is suspended in this directory.
+// True if the store in this directory is suspended.
 bool is_suspended(const std::string &directory);
-// Ends the suspension and forgets the deaths. False, and a sentence in `why`, if that fails; no
-// error if the store is not suspended.
+// Ends the suspension and clears the recorded deaths; succeeds if the store is not suspended. On
+// failure returns false and sets `why` to a sentence.
 bool resume_store(const std::string &directory, std::string &why);
 
 }  // namespace scim::store

@@ -1,7 +1,7 @@
 #include "store/format.h"
 
-#include "scim/json.h"
-#include "scim/text.h"
+#include "scim/text/json.h"
+#include "scim/text/text.h"
 #include "store/bytes.h"
 #include "store/row.h"
 
@@ -74,9 +74,9 @@ Outcome read_attr_row(CatalogRows &rows, uint16_t number, const RowReader &row) 
     attr.multi_valued = row.boolean("multiValued");
     attr.case_exact = row.boolean("caseExact");
     std::string type = row.text("type");
-    for (int t = 0; t <= int(Type::complex); t++) {
-        if (to_string(Type(t)) != type) continue;
-        attr.type = Type(t);
+    for (int t = 0; t <= int(AttrType::complex); t++) {
+        if (to_string(AttrType(t)) != type) continue;
+        attr.type = AttrType(t);
         rows.attrs.push_back(std::move(attr));
         return Done{};
     }
@@ -106,50 +106,55 @@ Outcome read_row(CatalogRows &rows, uint8_t kind, uint16_t number, const RowRead
         case kind_type: return read_type_row(rows, number, row);
         case kind_attr: return read_attr_row(rows, number, row);
         case kind_index: return read_index_row(rows, number, row);
-        default: return Done{};  // a later build's own: min_reader says whether it matters
+        default: return Done{};  // of a later build; min_reader tells whether it may be ignored
     }
 }
 
 }  // namespace
 
-Gate read_gate(Txn &txn) {
-    Gate gate;
+FormatCheck check_format(Txn &txn) {
+    FormatCheck check;
     Bytes text;
     if (!txn.get(Db::meta, "min_reader", text)) {
-        gate.code = txn.good() ? Errc::not_found : txn.error();
-        return gate;
+        check.code = txn.good() ? Errc::not_found : txn.error();
+        return check;
     }
     auto reader = meta_number(txn, "min_reader"), writer = meta_number(txn, "min_writer"),
          format = meta_number(txn, "write_format");
     if (!reader || !writer || !format) {
-        gate.code = Errc::damaged;
-        return gate;
+        check.code = Errc::damaged;
+        return check;
     }
-    gate.min_reader = unsigned(*reader);
-    gate.min_writer = unsigned(*writer);
-    gate.write_format = unsigned(*format);
-    return gate;
+    check.min_reader = unsigned(*reader);
+    check.min_writer = unsigned(*writer);
+    check.write_format = unsigned(*format);
+    return check;
 }
 
-std::string gate_problem(const Gate &gate, const std::string &directory) {
+std::string format_problem(const FormatCheck &check, const std::string &directory) {
     std::string store = "store \"" + directory + "\" ";
-    if (gate.code == Errc::not_found) return store + "is empty";
-    if (gate.code != Errc::ok)
-        return store + "cannot be read: " + std::string(to_string(gate.code));
-    unsigned needed = gate.readable() ? gate.min_writer : gate.min_reader;
-    return store + "has format " + std::to_string(gate.write_format) +
+    if (check.code == Errc::not_found) return store + "is empty";
+    if (check.code != Errc::ok)
+        return store + "cannot be read: " + std::string(to_string(check.code));
+    if (check.is_old())
+        return store + "has format " + std::to_string(check.write_format) +
+               " of a version before 0.1.0, which this one does not read: remove the directory and "
+               "provision again";
+    unsigned needed = check.readable() ? check.min_writer : check.min_reader;
+    return store + "has format " + std::to_string(check.write_format) +
            ", which needs a version that knows format " + std::to_string(needed) +
            "; this one knows format " + std::to_string(format_version) +
-           (gate.readable() ? ": it is served read-only" : ": upgrade the module");
+           (check.readable() ? ": it is served read-only" : ": upgrade the module");
 }
 
-void write_gate(WriteTxn &txn) {
+void mark_format(WriteTxn &txn) {
     put_meta_number(txn, "min_reader", format_version);
     put_meta_number(txn, "min_writer", format_version);
     put_meta_number(txn, "write_format", format_version);
 }
 
-// The epoch stands in `meta` by itself, so that asking for it costs no parsing.
+// The epoch is stored in `meta` in addition to the catalog's header: reading it needs no JSON
+// parser.
 uint32_t catalog_epoch(Txn &txn) { return uint32_t(meta_number(txn, "catalog_epoch").value_or(0)); }
 
 Result<CatalogRows> read_catalog(Txn &txn) {
@@ -158,7 +163,8 @@ Result<CatalogRows> read_catalog(Txn &txn) {
     for (bool more = cursor.seek(""); more; more = cursor.next()) {
         Bytes key = cursor.key();
         if (key.size() != 3)
-            return damaged(0, 0, "a key of " + std::to_string(key.size()) + " bytes");
+            return damaged(0, 0,
+                           "the key has " + std::to_string(key.size()) + " bytes, expected 3");
         uint8_t kind = uint8_t(key[0]);
         uint16_t number = uint16_t(read_be(key.data() + 1, 2));
         RowReader row(cursor.value());

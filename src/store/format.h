@@ -1,46 +1,51 @@
 #pragma once
-// The gate in front of the data: who may read and write a store,
-// and the catalog it describes itself with.
+// The format check, which decides whether this build may read and write a store; the catalog, with
+// which the store describes itself; and the counters in the database `meta` (docs/format.md).
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "scim/catalog.h"
+#include "scim/schema/catalog.h"
 #include "store/lmdb.h"
 
 namespace scim::store {
 
-// This build writes format 1 and reads formats 1 to 1. A later format says in `min_reader` and
-// `min_writer` which builds may still come near it.
-constexpr unsigned format_version = 1;
+// The format that this build writes and the highest that it knows. A later format states in
+// `min_reader` and `min_writer` the format that a build must know to read or write the store. A
+// store of a format before `oldest_format` is refused: there are no migrations before version
+// 0.1.0.
+constexpr unsigned format_version = 2, oldest_format = 2;
 
-struct Gate {
-    Errc code = Errc::ok;  // not_found: an empty store; damaged: no number where one must be
+struct FormatCheck {
+    Errc code = Errc::ok;  // not_found: an empty store; damaged: a number is missing or malformed
     unsigned min_reader = 0, min_writer = 0, write_format = 0;
 
-    bool readable() const { return code == Errc::ok && min_reader <= format_version; }
+    bool readable() const { return code == Errc::ok && !is_old() && min_reader <= format_version; }
+    // Written by a build before 0.1.0 whose format is not read any more.
+    bool is_old() const { return code == Errc::ok && write_format < oldest_format; }
     bool writable() const { return readable() && min_writer <= format_version; }
 };
-Gate read_gate(Txn &txn);
-// A sentence for the log when readable() or writable() is false.
-std::string gate_problem(const Gate &gate, const std::string &directory);
-// Marks an empty store as one of this format.
-void write_gate(WriteTxn &txn);
+FormatCheck check_format(Txn &txn);
+// The log message for a store that is not readable() or not writable().
+std::string format_problem(const FormatCheck &check, const std::string &directory);
+// Writes this build's format numbers into an empty store.
+void mark_format(WriteTxn &txn);
 
-// The epoch of the catalog in this transaction: 0 if there is none. One look-up.
+// The catalog's epoch; 0 if there is no catalog. Costs one look-up.
 uint32_t catalog_epoch(Txn &txn);
-// All rows. Errors name the row.
+// Reads all catalog rows. An error names the row: 500 if it is damaged, 503 if the transaction has
+// failed.
 Result<CatalogRows> read_catalog(Txn &txn);
 void write_catalog(WriteTxn &txn, const CatalogRows &rows);
 
-// Grows with every change of a tenant or a token:
-// what was authenticated stays so while it stands. One look-up.
+// Increases with every change of a tenant or token: while it stays the same, an earlier
+// authentication is still valid. Costs one look-up.
 uint64_t auth_epoch(Txn &txn);
 void bump_auth_epoch(WriteTxn &txn);
 
-// A number in `meta` that only grows: tenant numbers are never given twice.
+// Increments a counter in `meta`: a tenant number is never reused.
 uint32_t next_tenant_number(WriteTxn &txn);
 
 }  // namespace scim::store

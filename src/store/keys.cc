@@ -4,8 +4,8 @@
 
 #include <cstring>
 
-#include "scim/datetime.h"
-#include "scim/json.h"
+#include "scim/text/datetime.h"
+#include "scim/text/json.h"
 #include "store/bytes.h"
 
 namespace scim::store {
@@ -23,14 +23,15 @@ std::string shortened(std::string key) {
     return key;
 }
 
-// Two's complement with the sign flipped: byte order is number order.
+// Two's complement with the sign bit flipped: byte order is numeric order.
 std::string ordered(int64_t value) {
     std::string out;
     append_be(out, uint64_t(value) ^ (uint64_t(1) << 63), 8);
     return out;
 }
 
-// IEEE 754: flip the sign of positive numbers, every bit of negative ones.
+// IEEE 754 with the sign bit of positive numbers and all bits of negative ones flipped: byte order
+// is numeric order.
 std::string ordered(double value) {
     uint64_t bits;
     if (value == 0) value = 0;  // -0.0 equals 0.0
@@ -61,12 +62,12 @@ std::optional<int64_t> integer_of(Bytes json) {
 
 std::optional<std::string> index_value(const Attr &attr, Bytes json) {
     switch (attr.def->type) {
-        case Type::boolean: return std::string(1, json == "true" ? '\x02' : '\x01');
-        case Type::integer: {
+        case AttrType::boolean: return std::string(1, json == "true" ? '\x02' : '\x01');
+        case AttrType::integer: {
             auto value = integer_of(json);
             return value ? std::optional(ordered(*value)) : std::nullopt;
         }
-        case Type::decimal: {
+        case AttrType::decimal: {
             auto value = number_of(json);
             return value ? std::optional(ordered(*value)) : std::nullopt;
         }
@@ -74,7 +75,7 @@ std::optional<std::string> index_value(const Attr &attr, Bytes json) {
     }
     std::string text;
     if (!read_string(json, text)) return std::nullopt;
-    if (attr.def->type == Type::date_time) {
+    if (attr.def->type == AttrType::date_time) {
         auto time = parse_datetime(text);
         return time ? std::optional(ordered(*time)) : std::nullopt;
     }
@@ -137,6 +138,10 @@ std::string tenant_name_key(Bytes name) {
 
 Key tenant_token_key(TenantNumber tenant, uint32_t token) {
     return tenant_prefix(tenant).number(token, 4);
+}
+
+Key actor_key(TenantNumber tenant, uint32_t actor) {
+    return tenant_prefix(tenant).number(actor, 4);
 }
 
 Key token_use_key(TenantNumber tenant, uint32_t token) {

@@ -1,12 +1,13 @@
 #pragma once
-// The keys of every database, in one place. Numbers are big-endian, so that a prefix is a range.
+// The keys of all databases. Numbers are big-endian, so that the rows with a common prefix form a
+// range in numeric order.
 //
 //     resources     := tenant:u32 type:u16 id:16
 //     index         := tenant:u32 type:u16 attr:u16 value 0x00 id:16
 //     value         := string | boolean | number | time
-//     string        := the key of text.h, if it is at most 400 bytes; otherwise its first 336
-//                      bytes and the 64 hexadecimal digits of its SHA-256: a value of 400 bytes
-//                      is verified on the record
+//     string        := the comparison key of scim/text/text.h, if it is shorter than 400 bytes;
+//                      otherwise its first 336 bytes and its SHA-256 in 64 hexadecimal digits (a
+//                      match of such a value must be verified against the record)
 //     boolean       := 0x01 | 0x02
 //     number        := 8 bytes, order-preserving    (integer: i64; decimal: IEEE 754 double)
 //     time          := 8 bytes, order-preserving    (dateTime: i64 microseconds)
@@ -19,13 +20,14 @@
 //     local         := 0x01 tenant:u32 token:u32
 //     tokens        := sha256:32
 //     tenant_tokens := tenant:u32 token:u32
+//     actors        := tenant:u32 actor:u32
 //     tenants       := 0x00 number:u32 | 0x01 name
 //     catalog       := kind:u8 number:u16
 //     meta          := a name | 0x01 tenant:u32 | 0x02 tenant:u32 type:u16 | 0x03 tenant:u32
 //
-// A string holds no 0x00 (JSON with U+0000 is refused), so value 0x00 ends it and uniqueness is one
-// seek. Fixed-width values may hold 0x00; they are told apart by their width, because the id behind
-// them is fixed, too.
+// A string contains no 0x00 (JSON with U+0000 is refused), so a 0x00 terminates it, and checking
+// uniqueness takes one seek. Fixed-width values may contain 0x00; the length of the key
+// distinguishes them, because the id after the terminator has a fixed width, too.
 
 #include <cstdint>
 #include <cstring>
@@ -33,20 +35,20 @@
 #include <string>
 #include <string_view>
 
-#include "scim/catalog.h"
-#include "scim/id.h"
+#include "scim/schema/catalog.h"
+#include "scim/text/id.h"
 #include "store/lmdb.h"
 
 namespace scim::store {
 
 using TenantNumber = uint32_t;
 
-constexpr size_t index_value_max = 400;
-constexpr size_t index_digest_prefix = index_value_max - 64;  // of the string itself, in a digest
+constexpr size_t index_value_max = 400;                       // bytes
+constexpr size_t index_digest_prefix = index_value_max - 64;  // bytes of the string in a digest
 constexpr size_t index_prefix_size = 8;                       // tenant, type, attr
 constexpr size_t id_size = 16;
 
-// A key of fixed size: nothing is allocated for what every request looks up.
+// A key of bounded size without memory allocation, for the look-ups of every request.
 class Key {
   public:
     operator Bytes() const { return {bytes_, size_}; }
@@ -71,33 +73,35 @@ Key resource_prefix(TenantNumber tenant, TypeNumber type);
 Key resource_key(TenantNumber tenant, TypeNumber type, const Id &id);
 
 // The value part of an index key for a leaf's canonical JSON text; nothing if the text is not a
-// value of the attribute's type (which only damage can bring about).
+// value of the attribute's type, which happens only in a damaged record.
 std::optional<std::string> index_value(const Attr &attr, Bytes json);
-// True if two different values may have this one index value.
+// True if two different strings may have this index value.
 inline bool is_digest(Bytes value) { return value.size() == index_value_max; }
 
 std::string index_prefix(TenantNumber tenant, TypeNumber type, AttrNumber attr);
 std::string index_key(TenantNumber tenant, TypeNumber type, AttrNumber attr, Bytes value,
                       const Id &id);
-// What an index key holds behind its prefix; nothing if it is too short or lacks the terminator.
+// The part of an index key after its prefix; nothing if the key is too short or lacks the
+// terminator.
 struct IndexTail {
     Bytes value;
     Id id;
 };
 std::optional<IndexTail> index_tail(Bytes key);
 
-// All rows of `members` of a group, or of `memberships` of a member.
+// Prefix of all rows of a group in `members`, or of a member in `memberships`.
 Key members_prefix(TenantNumber tenant, const Id &first);
 Key member_key(TenantNumber tenant, const Id &first, const Id &second);
 Key change_key(TenantNumber tenant, uint64_t position, uint16_t part);
 constexpr size_t change_key_size = 4 + 8 + 2;
 Key refusal_key(TenantNumber tenant, int64_t time, uint32_t sequence);
 Key tenant_prefix(TenantNumber tenant);
-// A tenant's rows of one kind, where a database has several: meta, local, jobs.
+// Prefix of a tenant's rows of one kind, in databases with several kinds: meta, local, jobs.
 Key kind_prefix(uint8_t kind, TenantNumber tenant);
 Key tenant_number_key(TenantNumber tenant);
 std::string tenant_name_key(Bytes name);
 Key tenant_token_key(TenantNumber tenant, uint32_t token);
+Key actor_key(TenantNumber tenant, uint32_t actor);
 Key token_use_key(TenantNumber tenant, uint32_t token);  // local
 Key position_key(TenantNumber tenant);                   // meta
 Key count_key(TenantNumber tenant, TypeNumber type);     // meta

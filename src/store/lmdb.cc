@@ -1,4 +1,4 @@
-// Longer than 500 lines because LMDB and its codes are known in this file alone.
+// Longer than 500 lines because all use of LMDB is in this file.
 
 #include "store/lmdb.h"
 
@@ -22,7 +22,6 @@ namespace scim::store {
 
 namespace {
 
-// The only place where LMDB's codes are known.
 Errc from_mdb(int rc) {
     switch (rc) {
         case MDB_SUCCESS: return Errc::ok;
@@ -52,18 +51,19 @@ Errc from_mdb(int rc) {
         case EIO: return Errc::io;
         default:
             return rc > 0 ? Errc(int(Errc::system_error) + rc)
-                          : Errc::unknown;  // LMDB's are negative
+                          : Errc::unknown;  // LMDB's own codes are negative
     }
 }
 
 const char *const db_names[db_count] = {
     "meta",    "catalog",     "tenants", "tokens",   "tenant_tokens", "resources", "index",
-    "members", "memberships", "changes", "refusals", "local",         "jobs"};
+    "members", "memberships", "changes", "refusals", "local",         "jobs",      "actors"};
 
 MDB_val to_val(Bytes b) { return {b.size(), const_cast<char *>(b.data())}; }
 Bytes to_bytes(const MDB_val &v) { return {static_cast<const char *>(v.mv_data), v.mv_size}; }
 
-// A death meanwhile is one inside the store.
+// Counts this process as inside the store: a worker death during its lifetime counts for the
+// FaultGuard.
 class Inside {
   public:
     explicit Inside(std::atomic<int> &active) : active_(active) { active_.fetch_add(1); }
@@ -75,8 +75,9 @@ class Inside {
     std::atomic<int> &active_;
 };
 
-// LMDB's locks belong to the process: the second close of one file would drop those of the first. A
-// function-local object without a destructor: it must outlive every Env.
+// The directories that are open in this process. LMDB's file locks belong to the process: closing
+// one of two environments on the same file would release the locks of both. Allocated and never
+// destroyed, because it must outlive every Env.
 struct OpenFiles {
     std::mutex mutex;
     std::set<std::pair<uint64_t, uint64_t>> set;
@@ -96,31 +97,31 @@ std::string_view to_string(Errc code) {
         case Errc::map_full: return "the map is full: raise size= of scim_store";
         case Errc::no_space: return "no space left on the device";
         case Errc::map_resized: return "the map was grown by another process";
-        case Errc::given_up: return "the write lock of the store was not free for too long";
+        case Errc::given_up: return "timed out waiting for the write lock of the store";
         case Errc::readers_full: return "no reader slot is free";
         case Errc::panic: return "LMDB must be reopened after a failed write";
-        case Errc::suspended: return "the store is suspended; the error log says why";
+        case Errc::suspended: return "the store is suspended; see the error log";
         case Errc::damaged: return "the store is damaged";
         case Errc::denied: return "permission denied or read-only";
         case Errc::replaced: return "a file of the store was replaced or removed";
         case Errc::txn_full: return "the transaction changes too many pages";
-        case Errc::invalid: return "an invalid argument for LMDB";
+        case Errc::invalid: return "invalid argument to an LMDB call";
         case Errc::io: return "input/output error";
-        case Errc::unknown: return "an error of LMDB that this build does not know";
+        case Errc::unknown: return "unknown LMDB error";
         case Errc::system_error: break;
     }
-    // Static texts: LMDB asks strerror() for codes of the system.
+    // A static text: for a system code mdb_strerror() returns that of strerror().
     return mdb_strerror(int(code) - int(Errc::system_error));
 }
 
-// `rc` is that of mdb_env_open().
+// The reason for an error code of mdb_env_open().
 static std::string why_not_opened(const EnvOptions &options, int rc) {
     std::string problem;
     if (rc == EACCES || rc == EPERM)
         problem = permission_problem(options.directory, geteuid(), getegid());
     if (!problem.empty()) return problem;
     if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
-        return std::string("its data.mdb is no LMDB file, or damaged in its first pages (") +
+        return std::string("its data.mdb is not an LMDB file, or its first pages are damaged (") +
                mdb_strerror(rc) + "); restore a backup: scim-backup restore";
     return mdb_strerror(rc);
 }
@@ -159,7 +160,8 @@ std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
     if (rc == 0) rc = mdb_env_set_maxreaders(env->env_, options.max_readers);
     if (rc == 0) rc = mdb_env_set_mapsize(env->env_, options.map_size);
     if (rc != 0) return failed("cannot set up LMDB for", rc);
-    // Opening beside a process that is closing may say EAGAIN (lmdb.h); it is over in microseconds.
+    // mdb_env_open() may return EAGAIN while another process closes the environment (lmdb.h); that
+    // lasts microseconds.
     for (int attempt = 0; attempt < 50; attempt++) {
         rc = mdb_env_open(env->env_, options.directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD, 0600);
         if (rc != EAGAIN && rc != EINTR) break;
@@ -172,20 +174,21 @@ std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
     mdb_filehandle_t fd;
     mdb_env_get_fd(env->env_, &fd);
     if (why = env->files_.opened(fd); !why.empty()) return nullptr;
-    if (Errc code = env->fill_up(); code != Errc::ok) {
+    if (Errc code = env->extend_file(); code != Errc::ok) {
         why = "data.mdb in \"" + options.directory +
-              "\" was cut off and cannot be filled up: " + std::string(to_string(code));
+              "\" was truncated and cannot be extended: " + std::string(to_string(code));
         return nullptr;
     }
     env->check_readers();
     return env;
 }
 
-// A file may end before its last page: pages at the end that were freed before they were written.
-// One that was cut off ends before pages that are needed, and to read them from the map would end
-// the process (SIGBUS). Filled up they are zero, which LMDB and the records' checksums tell.
-// fallocate() never shortens what another process has lengthened meanwhile.
-Errc Env::fill_up() {
+// Extends data.mdb with zeros up to its last page. A file may legitimately end earlier: pages at
+// the end that were freed before they were written. A truncated file lacks pages that are in use,
+// and reading these through the map would raise SIGBUS. Zeroed pages are detected instead, by LMDB
+// or by the records' checksums. fallocate() never shortens a file that another process has extended
+// in the meantime.
+Errc Env::extend_file() {
     struct stat st;
     mdb_filehandle_t fd;
     if (mdb_env_get_fd(env_, &fd) != 0 || fstat(fd, &st) != 0) return Errc::io;
@@ -211,7 +214,8 @@ Errc Env::open_handles(bool create) {
                       : from_mdb(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn));
     };
     Errc code = begin();
-    // A process that opens while another grows the map learns of it from its first transaction.
+    // If another process grows the map during the open, the first transaction fails with
+    // map_resized.
     for (int i = 0; code == Errc::map_resized && i < 16; i++) {
         code = from_mdb(mdb_env_set_mapsize(env_, 0));
         if (code == Errc::ok) code = begin();
@@ -222,7 +226,7 @@ Errc Env::open_handles(bool create) {
         rc = mdb_dbi_open(txn, db_names[i], create ? MDB_CREATE : 0, &handles_[i]);
         if (rc != 0) break;
     }
-    // Handles that a transaction opened stay only if it is committed, a reading one included.
+    // Database handles stay open only if the transaction is committed, even a read transaction.
     if (rc == 0)
         rc = mdb_txn_commit(txn);
     else
@@ -261,8 +265,8 @@ int Env::descriptor() const {
     return mdb_env_get_fd(env_, &fd) == 0 ? fd : -1;
 }
 
-// Who fails to write the meta page is told of an input/output error or a full disk; MDB_PANIC is for
-// those who come after.
+// The commit that fails to write the meta page returns EIO or ENOSPC; MDB_PANIC is returned only by
+// later calls.
 bool Env::has_panicked() {
     MDB_txn *txn = nullptr;
     int rc = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
@@ -270,7 +274,8 @@ bool Env::has_panicked() {
     return rc == MDB_PANIC;
 }
 
-// Waits for the write lock. With ok the caller must call files_.end_write() after the transaction.
+// Waits for the write lock. If it returns ok, the caller must call files_.end_write() after the
+// transaction.
 Errc Env::begin_write(MDB_txn **txn) {
     int rc = mdb_txn_begin(env_, nullptr, 0, txn);
     if (rc != 0) return from_mdb(rc);
@@ -282,7 +287,7 @@ Errc Env::begin_write(MDB_txn **txn) {
     return Errc::replaced;
 }
 
-// LMDB says EIO of a write that the disk took only in part, as a full disk does.
+// LMDB returns EIO for a partial write, which is what a full disk causes.
 Errc Env::error_of_commit(int rc) {
     if (rc == 0) return Errc::ok;
     if (has_panicked()) return Errc::panic;
@@ -304,9 +309,9 @@ bool Env::enter() {
 
 void Env::leave() { active_.fetch_sub(1); }
 
-// Called by a thread that has left the gate. Nobody waits: who finds the gate closed, or others
-// inside, says map_resized, which is 503 with Retry-After for a moment of an operator's `size=`
-// change. Long reads inside see must_end().
+// REQUIRES: the calling thread has called leave(). Does not wait: if another thread is adopting the
+// map or has a transaction, it returns map_resized, which clients see as 503 with Retry-After for a
+// moment after an operator has raised `size=`. Long reads end early because of must_end().
 Errc Env::adopt_map() {
     adoption_due_.store(true);
     bool expected = false;
@@ -414,8 +419,7 @@ void WriteTxn::begin() {
         env_.leave();
         entered_ = false;
         if (error_ != Errc::map_resized) return;
-        // A writer runs on a thread of its own and may wait for the readers of this process to
-        // pass.
+        // A writer has its own thread and may wait until this process has no other transaction.
         if (env_.adopt_map() != Errc::ok) usleep(500);
     }
 }
@@ -460,8 +464,7 @@ Errc WriteTxn::commit() {
         abort();
         return error_;
     }
-    // Whatever it says, commit frees the transaction: it must never be aborted after
-    // (PowerDNS#15175).
+    // mdb_txn_commit() frees the transaction even if it fails: it must not be aborted afterwards.
     int rc = mdb_txn_commit(txn_);
     txn_ = nullptr;
     env_.files_.end_write();
@@ -476,8 +479,8 @@ size_t WriteTxn::room(size_t enough) {
     EnvInfo info = env_.info();
     size_t unused = info.map_size - std::min(info.used, info.map_size);
     if (unused >= enough) return enough;
-    // Near the end the free list decides: a store from which much was deleted reuses its pages.
-    // LMDB shows the list to readers only.
+    // Freed pages count, too: a store from which much was deleted reuses them. Only a read
+    // transaction can open the database of free pages.
     MDB_txn *reader = nullptr;
     MDB_cursor *cursor = nullptr;
     if (mdb_txn_begin(env_.env_, nullptr, MDB_RDONLY, &reader) != 0) return unused;
@@ -486,7 +489,7 @@ size_t WriteTxn::room(size_t enough) {
     MDB_val k, v;
     if (mdb_cursor_open(reader, free_list, &cursor) == 0) {
         while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0) {
-            size_t pages = 0;  // an entry is a count and that many page numbers
+            size_t pages = 0;  // an entry is a count, then that many page numbers
             if (v.mv_size >= sizeof pages) std::memcpy(&pages, v.mv_data, sizeof pages);
             free_pages += pages;
         }
@@ -503,8 +506,7 @@ Cursor::Cursor(Txn &txn, Db db) : txn_(txn) {
 }
 
 Cursor::~Cursor() {
-    // In a write transaction that has ended LMDB has freed the cursor with it: a Cursor must not
-    // outlive its Txn.
+    // The end of a write transaction frees its cursors: a Cursor must not outlive its Txn.
     if (cursor_ != nullptr) mdb_cursor_close(cursor_);
 }
 
@@ -521,7 +523,7 @@ bool Cursor::move(Bytes key, int operation) {
     return false;
 }
 
-// LMDB takes no empty keys: everything is at or after the empty one.
+// LMDB rejects an empty key; every entry is at or after it.
 bool Cursor::seek(Bytes key) { return move(key, key.empty() ? MDB_FIRST : MDB_SET_RANGE); }
 bool Cursor::next() { return move({}, MDB_NEXT); }
 bool Cursor::prev() { return move({}, MDB_PREV); }

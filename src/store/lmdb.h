@@ -1,17 +1,17 @@
 #pragma once
-// LMDB, typed: an environment, its transactions and cursors. LMDB's own header and codes are known
-// in lmdb.cc and nowhere else.
+// A typed interface to LMDB: environment, transactions and cursors. Only lmdb.cc includes <lmdb.h>
+// and knows LMDB's error codes.
 //
-// An Env is opened once a process and inode; a second open of the same file in one process is
-// refused, because LMDB's locks would be dropped by the first close. It is used by any number of
-// threads, each with a transaction of its own.
+// A process opens each store directory at most once: a second open of the same directory fails,
+// because the first close would release the locks of both. Any number of threads may use one Env,
+// each with its own transaction.
 //
-// Errors that a caller decides about (not found, exists) are return values. Everything else (a full
-// map, a full disk, a damaged page) sticks to the transaction: later calls do nothing, and commit()
-// or error() says what happened first. So a series of calls is checked once.
+// "Not found" and "exists already" are return values. Every other error (full map, full disk,
+// damaged page) is kept in the transaction: later calls do nothing, and error() and commit() return
+// the first error. A caller therefore checks once after a series of calls.
 //
-// Bytes that a transaction returns point into the map; they are valid until the transaction ends,
-// in a write transaction until its next put or del.
+// Bytes that a transaction returns point into the map. They are valid until the transaction ends;
+// in a write transaction, until its next put or del.
 
 #include <atomic>
 #include <cstddef>
@@ -31,26 +31,27 @@ namespace scim::store {
 
 using Bytes = std::string_view;
 
-// A system error without a name here has the value system_error + errno: its text is the system's.
+// A system error that has no name here is system_error + errno; to_string() returns strerror()'s
+// text for it.
 enum class Errc : uint16_t {
     ok,
     not_found,
     exists,
-    map_full,      // the map (size=) is full
+    map_full,      // the map (size= of scim_store) is full
     no_space,      // the disk is full
-    map_resized,   // another process has a larger map,
-                   // and this one is too busy to adopt it: try again
+    map_resized,   // another process has grown the map, and other transactions of this process
+                   // prevent map adoption: try again
     given_up,      // LockWait::give_up() ended the wait for the write lock
     readers_full,  // every reader slot is taken by a live process
-    panic,         // a failed meta page write: only reopening heals
-    suspended,     // workers died inside the store: fault_guard.h
-    damaged,       // bytes that no version of this code wrote
+    panic,         // writing a meta page failed: the environment must be reopened
+    suspended,     // the store is suspended after worker deaths (fault_guard.h)
+    damaged,       // the store is damaged: bytes that no version of this code wrote
     denied,        // permissions, or a read-only file system
     replaced,      // a file of the store was replaced or removed: Env::displaced() says which
-    txn_full,      // more pages than one transaction can change
-    invalid,       // a key or value that LMDB cannot hold: a mistake of ours
-    io,            // the device failed
-    unknown,       // a code of LMDB without a name here
+    txn_full,      // the transaction changes more pages than LMDB allows
+    invalid,       // an argument that LMDB rejects: a programming error
+    io,            // input/output error of the device
+    unknown,       // an LMDB code that has no name here
     system_error = 1000,
 };
 std::string_view to_string(Errc code);
@@ -70,20 +71,22 @@ enum class Db : uint8_t {
     refusals,
     local,
     jobs,
+    actors,
 };
-constexpr size_t db_count = 13;
+constexpr size_t db_count = 14;
 
 struct EnvOptions {
     std::string directory;
     size_t map_size = size_t(1) << 30;  // bytes
-    // Two a worker, and up to six while long reads run, of two generations of workers, and tools.
-    // Whoever makes the lock file decides for as long as it is open anywhere.
+    // A worker takes two reader slots, up to six while long reads run. During a reload two
+    // generations of workers run, and tools take slots, too. The process that creates lock.mdb sets
+    // the number; it holds while any process has the file open.
     unsigned max_readers = 4096;
-    // A worker of nginx: its deaths inside the store are counted, and a store that they have
-    // suspended is not opened (fault_guard.h).
+    // True in an nginx worker: its deaths inside the store are counted, and a suspended store is
+    // not opened (fault_guard.h).
     bool is_worker = false;
-    // False: an open of a store that is not there fails. True: it makes one, unless lock.mdb says
-    // that there was one (store/store_files.h).
+    // False: opening fails if there is no store. True: a missing store is created, unless lock.mdb
+    // shows that there was one (store_files.h).
     bool may_create = true;
 };
 
@@ -97,31 +100,32 @@ struct EnvInfo {
 
 class Env {
   public:
-    // Creates lock.mdb, and data.mdb if that is allowed, (0600) in an existing directory if they are
-    // not there. Nothing, and a sentence in `why`, if that fails. Databases are opened separately.
+    // Opens the store in an existing directory. Creates a missing lock.mdb, and a missing data.mdb
+    // if `may_create` is set, with mode 0600. On failure returns nullptr and sets `why` to a
+    // sentence. Does not open the databases.
     static std::unique_ptr<Env> open(const EnvOptions &options, std::string &why);
     ~Env();
     Env(const Env &) = delete;
     Env &operator=(const Env &) = delete;
 
-    // Opens the handles of all databases: not_found if any is missing. create_databases() makes
-    // them, in a write transaction of its own; it may wait for the write lock. REQUIRES: no other
-    // transaction in this process.
+    // open_databases() opens the handles of all databases; not_found if one is missing.
+    // create_databases() creates missing ones in its own write transaction and may wait for the
+    // write lock. REQUIRES: no other transaction in this process.
     Errc open_databases();
     Errc create_databases();
     bool has_databases() const { return has_databases_; }
 
     EnvInfo info() const;
-    // Frees the reader slots of dead processes; the number freed.
+    // Frees the reader slots of dead processes and returns their number.
     int check_readers();
-    // True while data.mdb and lock.mdb are the files that were opened. Two calls of stat().
+    // True while data.mdb and lock.mdb are the files that were opened. Costs two stat() calls.
     bool in_place() const noexcept { return files_.in_place(); }
-    // Why they are not: "its data.mdb was removed". Empty while they are.
+    // What happened to the files, for example "its data.mdb was removed"; empty if in_place().
     std::string displaced() const { return files_.displaced(); }
-    // The process that holds the write lock, if one does.
+    // The process that holds the write lock, if known.
     std::optional<LockHolder> lock_holder() const { return files_.lock_holder(); }
     const std::string &directory() const { return directory_; }
-    // data.mdb, to be read only. Never closed by the caller.
+    // The descriptor of data.mdb, for reading only. The caller must not close it.
     int descriptor() const;
 
   private:
@@ -132,11 +136,11 @@ class Env {
     friend class Reader;
 
     Env() = default;
-    Errc fill_up();
+    Errc extend_file();
     Errc open_handles(bool create);
     bool has_panicked();
     bool is_suspended() const { return guard_ != nullptr && guard_->suspended(); }
-    bool enter();  // false while the map is being adopted
+    bool enter();  // false during map adoption
     void leave();
     Errc adopt_map();
 
@@ -150,22 +154,23 @@ class Env {
     bool registered_ = false;
     unsigned handles_[db_count] = {};
     bool has_databases_ = false;
-    // The gate: adopting a map that another process has grown needs a moment without any
-    // transaction in this process.
-    std::atomic<int> active_{0};
+    // Map adoption: after another process has grown the map, this process must set its own map size
+    // at a moment when it has no transaction.
+    std::atomic<int> active_{0};  // transactions and opens of this process
     std::atomic<bool> adopting_{false};
-    std::unique_ptr<FaultGuard> guard_;      // reads active_
-    std::atomic<bool> adoption_due_{false};  // another process has grown the map
+    std::unique_ptr<FaultGuard> guard_;  // reads active_
+    std::atomic<bool> adoption_due_{false};
 };
 
-// The wait of one thread for the write lock, which LMDB cannot end, as another thread sees it.
-// Either the waiting thread gets the lock and claims the work, or the other one gives the work up
-// and answers for it: never both.
+// A writer thread's wait for the write lock, visible to a second thread. LMDB cannot interrupt the
+// wait, so the second thread gives up the work instead: either the writer gets the lock and claims
+// the work, or the second thread gives up and reports the failure; never both.
 class LockWait {
   public:
     bool is_waiting() const { return state_ == State::waiting; }
-    // True if the thread waits: its transaction will fail with given_up, and write nothing, whenever
-    // it gets the lock. It does not touch the work any more. False: the thread answers for it.
+    // True if the writer was waiting: when it gets the lock, its transaction fails with given_up
+    // and writes nothing, and the writer no longer uses the work. False if the writer was not
+    // waiting: it completes the work.
     bool give_up() {
         State waiting = State::waiting;
         return state_.compare_exchange_strong(waiting, State::given_up);
@@ -175,7 +180,7 @@ class LockWait {
     friend class WriteTxn;
     enum class State : uint8_t { idle, waiting, given_up };
     void begin() { state_ = State::waiting; }
-    // The end of the wait: false if it was given up.
+    // Ends the wait; false if it was given up.
     bool claim() { return state_.exchange(State::idle) == State::waiting; }
     std::atomic<State> state_{State::idle};
 };
@@ -187,14 +192,14 @@ class Txn {
 
     Errc error() const { return error_; }
     bool good() const { return error_ == Errc::ok; }
-    uint64_t id() const;  // of the snapshot, or of the commit to be
+    uint64_t id() const;  // LMDB's transaction id; of a write transaction, the id it will commit
 
     // False if there is no such key, or if the transaction has failed.
     bool get(Db db, Bytes key, Bytes &value);
     uint64_t entries(Db db);
-    uint64_t bytes(Db db);  // what its pages take
-    // True if this process must adopt a larger map, which it can do without transactions only: a long
-    // read should end.
+    uint64_t bytes(Db db);  // size of the database's pages in bytes
+    // True if map adoption is due. It requires that this process has no transaction, so a long read
+    // should end.
     bool must_end() const;
     void fail(Errc code) {
         if (good()) error_ = code;
@@ -210,8 +215,7 @@ class Txn {
     Errc error_ = Errc::ok;
 };
 
-// A reader slot that is used again and again by one thread:
-// renewing a transaction costs a tenth of beginning one.
+// A reader slot that one thread reuses: renewing a transaction costs a tenth of beginning one.
 class Reader {
   public:
     explicit Reader(Env &env) : env_(env) {}
@@ -225,7 +229,7 @@ class Reader {
     MDB_txn *txn_ = nullptr;
 };
 
-// One committed state of the store. A Reader carries one ReadTxn at a time.
+// A snapshot: one committed state of the store. A Reader has at most one ReadTxn at a time.
 class ReadTxn : public Txn {
   public:
     explicit ReadTxn(Reader &reader);
@@ -235,23 +239,24 @@ class ReadTxn : public Txn {
     bool entered_ = false;
 };
 
-// The one writer of all processes: the constructor waits for the lock. Aborts unless committed.
+// A write transaction. There is one at a time over all processes: the constructor waits for the
+// write lock. The destructor aborts an uncommitted transaction.
 class WriteTxn : public Txn {
   public:
-    // `wait` lets another thread see the wait and give it up; it must outlive the constructor.
+    // `wait` lets another thread observe the wait and give it up; it must outlive the constructor.
     explicit WriteTxn(Env &env, LockWait *wait = nullptr);
     ~WriteTxn();
 
     void put(Db db, Bytes key, Bytes value);
-    // False if the key is there already.
+    // False if the key exists already; its value is not changed.
     bool insert(Db db, Bytes key, Bytes value);
-    // True if the key was there.
+    // True if the key existed.
     bool del(Db db, Bytes key);
-    // Durable when it returns ok. Anything else is final:
-    // nothing was written (after `panic`: unknown).
+    // ok: the changes are on disk. Another code: nothing was written, except that after `panic` the
+    // outcome is unknown. The transaction has ended in either case.
     [[nodiscard]] Errc commit();
     void abort();
-    // Bytes of the map that are unused or reusable, counted up to `enough`.
+    // Bytes of the map that are unused or free for reuse; counting stops at `enough`.
     size_t room(size_t enough);
     size_t map_size() const { return env_.info().map_size; }
 
@@ -267,7 +272,7 @@ class Cursor {
     Cursor(const Cursor &) = delete;
     Cursor &operator=(const Cursor &) = delete;
 
-    // Each moves and says whether there is an entry to look at.
+    // Each moves the cursor; true if it is at an entry, which key() and value() return.
     bool seek(Bytes key);         // the first entry at or after `key`
     bool seek_before(Bytes key);  // the last entry before `key`
     bool next();
@@ -275,9 +280,8 @@ class Cursor {
 
     Bytes key() const { return key_; }
     Bytes value() const { return value_; }
-    // Deletes the entry looked at; next() then goes to the one after it.
-    // REQUIRES: the cursor's transaction is a WriteTxn,
-    // and no other cursor is open on this database.
+    // Deletes the current entry; next() then moves to the entry after it. REQUIRES: the transaction
+    // is a WriteTxn, and no other cursor is open on this database.
     void del();
 
   private:

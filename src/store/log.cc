@@ -8,8 +8,8 @@ namespace scim::store {
 
 namespace {
 
-// The change that the cursor is at. False at the end of the tenant's rows; a damaged row fails the
-// transaction.
+// Reads the change row at the cursor. False after the last row of the tenant. A damaged row fails
+// the transaction and returns false.
 bool read_part(Directory &directory, const Cursor &cursor, LoggedChange &part) {
     if (!starts_with(cursor.key(), tenant_prefix(directory.tenant()))) return false;
     auto change = decode_change(cursor.value());
@@ -25,7 +25,8 @@ bool read_part(Directory &directory, const Cursor &cursor, LoggedChange &part) {
     return true;
 }
 
-bool belongs(const LoggedChange &a, const LoggedChange &b) {
+// True if both are parts of one change.
+bool same_change(const LoggedChange &a, const LoggedChange &b) {
     return a.place.position == b.place.position && a.change.operation == b.change.operation &&
            a.change.type == b.change.type && a.change.id == b.change.id;
 }
@@ -45,6 +46,7 @@ void append_part(LoggedChange &change, LoggedChange &&later) {
     change.removed += later.removed;
 }
 
+// Drops the ids beyond members_kept.
 void trim(LoggedChange &change) {
     append_kept(change.change.added, {});
     append_kept(change.change.removed, {});
@@ -58,7 +60,7 @@ std::vector<LoggedChange> last_changes(Directory &directory, size_t limit, int64
     bool more = cursor.seek_before(tenant_prefix(directory.tenant() + 1));
     for (LoggedChange part; more && read_part(directory, cursor, part); more = cursor.prev()) {
         trim(part);
-        if (!changes.empty() && belongs(part, changes.back())) {
+        if (!changes.empty() && same_change(part, changes.back())) {
             append_part(part, std::move(changes.back()));
             changes.back() = std::move(part);
             continue;
@@ -77,7 +79,7 @@ std::vector<LoggedChange> changes_after(Directory &directory, LogPlace place, si
     if (more && cursor.key() == after) more = cursor.next();
     for (LoggedChange part; more && read_part(directory, cursor, part); more = cursor.next()) {
         trim(part);
-        if (!changes.empty() && belongs(changes.back(), part)) {
+        if (!changes.empty() && same_change(changes.back(), part)) {
             append_part(changes.back(), std::move(part));
             continue;
         }

@@ -1,6 +1,7 @@
 #pragma once
-// A tenant's log read back: changes with their parts put together. Reading costs what is read, not
-// what the log holds: backwards from the end, or forwards from a place that was seen before.
+// Reads a tenant's change log, with the parts of a change joined. A read goes backwards from the
+// end, or forwards from a given place; its cost depends on the rows read, not on the size of the
+// log.
 
 #include <cstdint>
 #include <optional>
@@ -10,7 +11,7 @@
 
 namespace scim::store {
 
-// Of each of `added` and `removed`, a LoggedChange keeps the first of this many; all are counted.
+// A LoggedChange keeps this many ids of `added` and of `removed`, the first ones; it counts all.
 constexpr size_t members_kept = 100;
 
 struct LogPlace {
@@ -18,24 +19,24 @@ struct LogPlace {
     uint16_t part = 0;
 };
 
-// What one position says about one resource.
+// The change of one resource at one position.
 struct LoggedChange {
-    LogPlace place;  // of its last part
-    Change change;
-    uint64_t added = 0, removed = 0;
+    LogPlace place;                   // of its last part
+    Change change;                    // with at most members_kept ids in `added` and in `removed`
+    uint64_t added = 0, removed = 0;  // numbers of members
 };
 
-// The newest first: at most `limit` that are not older than `since` (milliseconds).
+// The newest `limit` changes that are not older than `since` (milliseconds), newest first.
 std::vector<LoggedChange> last_changes(Directory &directory, size_t limit, int64_t since);
 
-// The oldest first: at most `limit` behind `place`.
+// The first `limit` changes after `place`, oldest first.
 std::vector<LoggedChange> changes_after(Directory &directory, LogPlace place, size_t limit);
 
-// Where a tenant's log begins. What was before it has been trimmed (store/retention.h): who has seen
-// no position up to the one before `position` has missed something.
+// Where a tenant's log begins; earlier changes have been trimmed (store/retention.h). A reader
+// whose last position is below `position - 1` has missed changes.
 struct LogStart {
-    uint64_t position = 1;        // of its first change; in an empty log, of the one to come
-    std::optional<int64_t> time;  // of that change, milliseconds; nothing if the log is empty
+    uint64_t position = 1;        // of the first change; if the log is empty, of the next one
+    std::optional<int64_t> time;  // of the first change, milliseconds; nothing if the log is empty
 
     bool trimmed() const { return position > 1; }
 };

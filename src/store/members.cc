@@ -24,11 +24,11 @@ void put_position(WriteTxn &txn, TenantNumber tenant, const Id &member, uint64_t
     txn.put(Db::memberships, member_key(tenant, member, Id{}), position_text(position));
 }
 
-// A resource that is deleted is nobody's member any more.
+// Deletes all memberships of a deleted resource.
 void leave_all(WriteTxn &txn, TenantNumber tenant, const Id &member) {
     Directory directory(txn, tenant);
     std::vector<Id> groups;
-    Members(directory).each_membership(member, [&](const Id &group, uint32_t) {
+    Members(directory).each_membership(member, nullptr, [&](const Id &group, uint32_t) {
         groups.push_back(group);
         return true;
     });
@@ -44,7 +44,7 @@ struct Job {
     Id group{};
     uint32_t epoch = 0;
     uint64_t position = 0;
-    std::optional<Id> swept;  // the last member whose row was looked at
+    std::optional<Id> swept;  // the last member whose row was processed
 };
 
 std::optional<Job> job_at(Txn &txn, const Cursor &cursor) {
@@ -101,7 +101,7 @@ uint64_t Members::position(const Id &member) {
     if (txn.get(Db::memberships, member_key(tenant, member, Id{}), bytes))
         position = position_of(bytes);
     if (position == 0 || !has_dead_rows(txn)) return position;
-    // A row that has died since says so by its job alone. Jobs are few.
+    // The death of a row that sweep() has not reached is recorded only in its job. Jobs are few.
     const Key prefix = kind_prefix(sweep_kind, tenant);
     Cursor jobs(txn, Db::jobs);
     for (bool more = jobs.seek(prefix); more && starts_with(jobs.key(), prefix);

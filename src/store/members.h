@@ -1,16 +1,16 @@
 #pragma once
-// Who belongs to which group: rows, one in each direction, within one tenant and transaction.
+// Memberships of groups within one tenant and transaction: a row in each direction.
 //
-//     members     tenant group member            -> type:u16 epoch:u32      (of the member, of the row)
-//     memberships tenant member group            -> epoch:u32
-//     memberships tenant member 0…0              -> position:u64 of the member's last change
-//     jobs        0x01 tenant group epoch:u32    -> position:u64 at which the rows of this epoch died,
-//                                                   member: the last one that sweep() has looked at
+//     members     tenant group member          -> type:u16 of the member, epoch:u32 of the row
+//     memberships tenant member group          -> epoch:u32 of the row
+//     memberships tenant member 0…0            -> position:u64 of the last change of its groups
+//     jobs        0x01 tenant group epoch:u32  -> position:u64 at which the rows of this epoch died
+//                                                 [member:16 that sweep() has processed last]
 //
-// A membership is alive iff its group exists and the row's member epoch is that of the group's
-// record: deleting or emptying a large group changes one record. The dead rows are nobody's members
-// from then on, and sweep() takes them away in small steps. A member's rows go at once when the
-// member itself is deleted.
+// A row is alive if and only if its group exists and the row's epoch equals the member epoch of the
+// group's record. Emptying or deleting a large group therefore changes one record. Dead rows are
+// not memberships any more; sweep() deletes them in small steps. When a member is deleted, its rows
+// are deleted in the same transaction.
 
 #include <cstdint>
 #include <optional>
@@ -22,7 +22,8 @@
 
 namespace scim::store {
 
-// Up to this many rows are deleted with their group; more are left to sweep().
+// Up to this many rows are deleted in the transaction that empties or deletes their group; more are
+// left to sweep().
 constexpr size_t members_deleted_at_once = 1000;
 
 struct MemberRow {
@@ -32,32 +33,33 @@ struct MemberRow {
 std::string encode_member(const MemberRow &row);
 std::optional<MemberRow> decode_member(Bytes bytes);
 
-// What a row leads to is the caller's to ask for; the directory's allowance is asked before each row,
-// living or dead, and may end a walk.
+// The walks ask the directory's allowance before each row, alive or dead, and end when it refuses.
+// They do not read the members' records.
 class Members {
   public:
-    // `directory` must outlive this.
+    // `directory` must outlive the object.
     explicit Members(Directory &directory) : directory_(directory) {}
 
-    // `epoch`: the member epoch of the group's record.
+    // True if `member` is a living member. `epoch` is the member epoch of the group's record.
     bool contains(const Id &group, uint32_t epoch, const Id &member);
 
-    // Position of the last change of a member's groups, 0 if it never had any: with the version it
-    // makes a User's ETag.
+    // The position of the last change of a member's groups; 0 if it never was in a group. A User's
+    // ETag shows the larger of this position and the record's version.
     uint64_t position(const Id &member);
 
-    // `each(group, record)` for the living groups of a member, by id; false stops.
+    // Calls `each(group, record)` for the groups of a member, in the order of their ids and after
+    // `*after` if it is given, until it returns false.
     template <class Each>
-    void each_group(TypeNumber group_type, const Id &member, Each &&each) {
-        each_membership(member, [&](const Id &group, uint32_t epoch) {
+    void each_group(TypeNumber group_type, const Id &member, const Id *after, Each &&each) {
+        each_membership(member, after, [&](const Id &group, uint32_t epoch) {
             auto record = directory_.record(group_type, group);
             if (!record || record->header().member_epoch != epoch) return true;
             return each(group, *record);
         });
     }
 
-    // `each(member, type)` for the living members of a group, by id, those after `*after` if it is
-    // given; false stops.
+    // Calls `each(member, type)` for the living members of a group, in the order of their ids,
+    // until it returns false. If `after` is not nullptr, the walk begins after that id.
     template <class Each>
     void each_member(const Id &group, uint32_t epoch, const Id *after, Each &&each) {
         each_row(group, after, [&](const Id &member, const MemberRow &row) {
@@ -65,7 +67,7 @@ class Members {
         });
     }
 
-    // `each(member, row)` for every row of a group, living or dead, likewise.
+    // Like each_member(), but calls `each(member, row)` for every row, alive or dead.
     template <class Each>
     void each_row(const Id &group, const Id *after, Each &&each) {
         const Key prefix = members_prefix(directory_.tenant(), group);
@@ -82,39 +84,42 @@ class Members {
         }
     }
 
-    // `each(group, epoch)` for every row of a member, living or dead; false stops.
+    // Calls `each(group, epoch)` for every row of a member, alive or dead, after `*after` if it is
+    // given, until it returns false.
     template <class Each>
-    void each_membership(const Id &member, Each &&each) {
+    void each_membership(const Id &member, const Id *after, Each &&each) {
         const Key prefix = members_prefix(directory_.tenant(), member);
         Cursor cursor(directory_.txn(), Db::memberships);
-        bool more = cursor.seek(prefix);
+        bool more = cursor.seek(after != nullptr ? member_key(directory_.tenant(), member, *after)
+                                                 : prefix);
         for (; more && starts_with(cursor.key(), prefix) && directory_.may_walk();
              more = cursor.next()) {
             Id group = id_at(cursor.key(), prefix.size());
-            if (group == Id{}) continue;
+            if (group == Id{} || (after != nullptr && group == *after)) continue;
             if (cursor.value().size() != 4) return directory_.txn().fail(Errc::damaged);
             if (!each(group, uint32_t(read_le(cursor.value().data(), 4)))) return;
         }
     }
 
-    // The position at which a group's rows of this epoch died; 0 if no job says so.
+    // The position at which a group's rows of this epoch died; 0 if there is no job for them.
     uint64_t died_at(const Id &group, uint32_t epoch);
 
-    // The rows of a group, dead ones included, counted up to `limit`: what it takes to list its
-    // members.
+    // The number of rows of a group, dead ones included, which is the cost of listing its members.
+    // Counting stops at `limit`.
     size_t rows(const Id &group, size_t limit);
 
   private:
     Directory &directory_;
 };
 
-// Writes what an edit says of members: rows that come and go, the rows of a resource that is
-// deleted, the job for those that die. REQUIRES: called by DirectoryWriter::apply() before the
-// record is written.
+// Applies the member changes of an edit: adds and deletes rows, deletes the rows of a deleted
+// resource, and adds the job for rows that die. REQUIRES: called by DirectoryWriter::apply() before
+// the record is written.
 void apply_members(WriteTxn &txn, TenantNumber tenant, const ResourceEdit &edit);
 
-// Takes away up to `rows` dead rows, looking at no more than sweep_looks times as many rows, which
-// `allowance` is told of, and goes on where the last step has ended. True if there are more.
+// One step of deleting dead rows; continues where the last step ended. Deletes at most `rows` rows
+// and reads at most sweep_looks times as many; `allowance` may end the step earlier. True if dead
+// rows are left.
 constexpr size_t sweep_looks = 20;
 bool sweep(WriteTxn &txn, size_t rows, Allowance *allowance = nullptr);
 bool has_dead_rows(Txn &txn);

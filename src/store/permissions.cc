@@ -38,7 +38,7 @@ User user_of(uid_t uid, gid_t gid) {
     return user;
 }
 
-// `wanted` of 4 (read), 2 (write) and 1 (search).
+// `wanted`: sum of 4 (read), 2 (write) and 1 (search).
 bool may(const User &user, const struct stat &st, mode_t wanted) {
     if (user.uid == 0) return true;
     mode_t bits = st.st_mode;

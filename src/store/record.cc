@@ -18,7 +18,8 @@ uint32_t checksum_of(Bytes record) {
                                          record.size() - record_header_size, seed));
 }
 
-// Leaves that write_members() left out are put behind the body, where they are kept and not sent.
+// Appends the leaves that write_members() left out, because they are not declared, to a text that
+// is stored after the body and not sent. Sets their extents.
 std::string hide_undeclared(const std::vector<Leaf> &leaves, std::vector<Extent> &extents,
                             size_t body_size) {
     std::string hidden;
@@ -50,7 +51,8 @@ std::string encode_table(const std::vector<Leaf> &leaves, const std::vector<Exte
     return table;
 }
 
-// Walks a leaf table. next() is false at the end and at the first leaf that does not fit.
+// Reads a leaf table. next() returns false at the end, and at the first damaged leaf; good() tells
+// which.
 class TableReader {
   public:
     TableReader(Bytes table, Bytes data)
@@ -61,7 +63,8 @@ class TableReader {
     [[gnu::always_inline]] bool next(Leaf &leaf) {
         if (at_ == end_) return false;
         uint64_t head, gap, length;
-        // As a rule each is one byte: a search through all resources spends its time here.
+        // Fast path: nearly all leaves have three single-byte values, and a full scan spends most
+        // of its time here.
         if (end_ - at_ >= 3 && ((at_[0] | at_[1] | at_[2]) & 0x80) == 0) {
             head = at_[0];
             gap = at_[1];

@@ -1,6 +1,6 @@
 #pragma once
-// A resource as it lies in the store:
-// a header, a table of its leaves, and its body, ready to be sent.
+// The stored form of a resource: a header, a table of its leaves, and its JSON body, which can be
+// sent as it is.
 //
 //     record := header table body [hidden hidden_size:u32]          numbers little-endian
 //     header := format:u8 flags:u8 reserved:u16 table_size:u32 epoch:u32 extensions:u32
@@ -9,31 +9,31 @@
 //     leaf   := head:varint gap:varint length:varint
 //     head   := (zigzag(attr_step) * 3 + element_step) * 2 + escaped
 //     body   := the members of the resource's JSON object, canonical, without braces
-//     hidden := the texts of leaves whose attributes are not declared now
-//               (flag 4 says that it is there)
+//     hidden := the texts of leaves whose attributes are no longer declared; present if flag 4 is
+//               set
 //
-// `attr_step` is the attribute number less that of the leaf before (the first leaf counts from 0).
-// `element_step` is 0 for the element of the leaf before, 1 for the one after it, 2 for element 0.
-// `gap` counts the bytes between the end of the leaf before (the start of the body for the first)
-// and this leaf's text. `escaped`: the text is a string with an escape. A typical leaf takes three
-// bytes, and the table can be read without the catalog: leaves of attributes that are no longer
-// declared have their place like any other.
+// `attr_step` is the attribute number minus that of the previous leaf (0 before the first leaf).
+// `element_step` is 0 for the same element as the previous leaf, 1 for the next element, 2 for
+// element 0. `gap` is the number of bytes between the end of the previous leaf's text (for the
+// first leaf, the start of the body) and this leaf's text. `escaped` is 1 if the text is a string
+// with an escape. A typical leaf takes three bytes. The table can be read without the catalog:
+// leaves of attributes that are no longer declared are included.
 //
-// `epoch` is the catalog's when the record was written. `extensions` has a bit for each extension
-// with a leaf. `version` is the position of the resource's last change; `created` and `modified`
-// are milliseconds since 1970. `checksum` is the low half of XXH3-64 over table and body, seeded
-// with XXH3-64 over the 44 bytes before it.
+// `epoch` is the catalog's epoch when the record was written. `extensions` has a bit for each
+// extension with a leaf. `version` is the position of the resource's last change. `created` and
+// `modified` are milliseconds since 1970. `checksum` is the low half of XXH3-64 over everything
+// after the header, seeded with XXH3-64 over the header's first 44 bytes.
 //
-// `schemas`, `id`, `meta`, `groups` and `members` are not stored:
-// they are made when the resource is sent.
+// `schemas`, `id`, `meta`, `groups` and `members` are not stored; they are generated when the
+// resource is sent.
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "scim/catalog.h"
-#include "scim/resource.h"
+#include "scim/resource/resource.h"
+#include "scim/schema/catalog.h"
 #include "store/lmdb.h"
 
 namespace scim::store {
@@ -42,9 +42,10 @@ constexpr uint8_t record_format = 1;
 constexpr size_t record_header_size = 48;
 
 enum RecordFlag : uint8_t {
-    record_needs_projection = 1,  // a leaf is not returned by default: the body must not be copied
+    record_needs_projection =
+        1,  // a leaf is not returned by default: do not send the body as it is
     record_computed_sibling = 2,  // a leaf has a computed sibling (manager.displayName)
-    record_hidden = 4,            // there are leaves that are kept but not shown
+    record_hidden = 4,            // the record has hidden leaves
 };
 
 struct RecordHeader {
@@ -57,38 +58,37 @@ struct RecordHeader {
     uint32_t member_epoch = 0;
 };
 
-// `flags`, `epoch` and `extensions` are set from the catalog and the leaves;
-// the rest is the caller's. Leaves that `type` does not declare are kept as hidden ones.
-// REQUIRES: leaves in canonical order.
+// Sets `flags`, `epoch` and `extensions` from the catalog and the leaves; takes the rest of the
+// header from `header`. Leaves that `type` does not declare are kept as hidden leaves. REQUIRES:
+// the leaves are in canonical order.
 std::string encode_record(RecordHeader header, const Catalog &catalog, const TypeView &type,
                           const Resource &resource);
 
-// The same resource after a change that is not in its record: a Group that a member has left.
+// A copy of the record with another version and modification time, for a change that the record
+// does not contain: a member of the Group was deleted.
 std::string restamp_record(Bytes record, uint64_t version, int64_t modified);
 
-// Sets the checksum of a record whose other bytes are final.
-// REQUIRES: at least a header.
+// Sets the checksum of a record whose other bytes are final. REQUIRES: the record has a header.
 void seal_record(std::string &record);
 
-// A record in the map. Every bound is checked:
-// bytes that no encode_record() wrote are refused, never followed.
+// A record in the map. Every bound is checked: a damaged record never causes a read outside it.
 class RecordView {
   public:
     // Nothing if the record is damaged: wrong format, bounds or checksum.
     static std::optional<RecordView> parse(Bytes bytes);
-    // The same without a look at the checksum, for who looks at a million records and shows what it
-    // finds by parse().
+    // Like parse(), but does not verify the checksum: for scans of many records, which parse() the
+    // records that match.
     static std::optional<RecordView> peek(Bytes bytes);
 
     const RecordHeader &header() const { return header_; }
     Bytes body() const { return body_; }
     Bytes bytes() const { return bytes_; }  // the whole record
-    // The leaves in stored order, hidden ones last, appended; false if the table is damaged.
+    // Appends the leaves in stored order, hidden ones last; false if the table is damaged.
     bool leaves(std::vector<Leaf> &out) const;
-    // Only those of `wanted` attributes. An attribute of `behind` ends the walk: it stands behind
-    // all that are wanted. Both are sets of numbers.
+    // Appends only the leaves of the attributes in `wanted`. The first leaf of an attribute in
+    // `behind` ends the walk. REQUIRES: attributes in `behind` come after those in `wanted`.
     bool leaves(std::vector<Leaf> &out, const AttrSet &wanted, const AttrSet &behind) const;
-    // The text of an attribute's first leaf, empty if there is none.
+    // The JSON text of an attribute's first leaf; empty if there is none.
     Bytes first(AttrNumber attr) const;
 
   private:

@@ -26,7 +26,7 @@ uint64_t counted(Txn &txn, TenantNumber tenant) {
     return read_le(bytes.data(), 8);
 }
 
-// The ring: the oldest row makes room for the newest.
+// Deletes the oldest rows until a new one fits into refusals_per_tenant; returns the rows left.
 uint64_t drop_oldest(WriteTxn &txn, TenantNumber tenant, uint64_t count) {
     Cursor cursor(txn, Db::refusals);
     const Key prefix = tenant_prefix(tenant);

@@ -8,10 +8,10 @@ namespace scim::store {
 
 namespace {
 
-constexpr size_t tenants_a_look = 250;  // each may be a page that must be read from disk
-// A tenant has pages of its own, which cost as much as so many rows that stand beside each other.
+constexpr size_t tenants_a_look = 250;  // each may need a page to be read from disk
+// The cost of changing to another tenant's pages, in adjacent rows that could be deleted instead.
 constexpr size_t rows_a_tenant = 4;
-// An idle worker asks once a minute, and shall not be told that it is a moment early.
+// Less than a minute, because an idle worker asks once a minute and may be slightly early.
 constexpr int64_t look_interval = 50000;  // milliseconds
 
 TenantNumber tenant_at(const Cursor &cursor) {
@@ -20,7 +20,8 @@ TenantNumber tenant_at(const Cursor &cursor) {
 
 uint64_t position_at(const Cursor &cursor) { return read_be(cursor.key().data() + 4, 8); }
 
-// A row that no version of this code wrote is left alone, and all behind it: nobody knows its age.
+// The time of a change row; nothing if the row is damaged. Its age is unknown, so the row and all
+// later ones of the tenant are kept.
 std::optional<int64_t> time_at(const Cursor &cursor) {
     if (cursor.key().size() != change_key_size || cursor.value().size() < 8) return std::nullopt;
     return int64_t(read_le(cursor.value().data(), 8));
@@ -42,7 +43,7 @@ void LogTrimmer::make_room(bool short_of_room) {
     if (short_of_room == short_of_room_) return;
     short_of_room_ = short_of_room;
     stop();
-    if (short_of_room) looked_ = INT64_MIN;  // look at once
+    if (short_of_room) looked_ = INT64_MIN;  // a look is due at once
 }
 
 void LogTrimmer::begin(Txn &txn, int64_t now) {
@@ -74,7 +75,8 @@ bool LogTrimmer::must_go(Txn &txn, int64_t time) const {
     return any_ && (heads_.empty() || time <= heads_.top().time) && is_too_large(txn);
 }
 
-// Deletes the tenant's first rows while they must go, and puts it back with what is then its first.
+// Deletes the tenant's first rows while must_go(), then puts the tenant back into heads_ with its
+// new first row. Returns the number of rows deleted.
 size_t LogTrimmer::trim_tenant(WriteTxn &txn, TenantNumber tenant, size_t rows) {
     const Key prefix = tenant_prefix(tenant);
     Cursor cursor(txn, Db::changes);
@@ -98,7 +100,7 @@ void LogTrimmer::trim(WriteTxn &txn, size_t rows) {
     while (has_found() && done < rows && txn.good()) {
         Head head = heads_.top();
         heads_.pop();
-        if (!must_go(txn, head.time)) return stop();  // nor must any other
+        if (!must_go(txn, head.time)) return stop();  // all other heads are younger
         done += trim_tenant(txn, head.tenant, rows - done) + rows_a_tenant;
     }
 }

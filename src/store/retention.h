@@ -1,16 +1,16 @@
 #pragma once
-// How much of the change log is kept: the oldest rows of `changes` go when they are too old, or when
-// the database takes too much room, whatever tenant they are of.
+// Trims the change log: deletes the oldest rows of `changes`, of all tenants, when they exceed the
+// maximum age or the database exceeds its maximum size (scim_log_retention).
 //
-// Only rows of `changes` go, always all parts of a position together and the oldest positions of a
-// tenant first: what is left is the end of its log without a gap. The tenant's last position and
-// time, versions and the positions of memberships stand elsewhere and stay, so that no position is
-// ever given twice.
+// Only rows of `changes` are deleted, always all parts of a position, and the oldest positions of a
+// tenant first: the rest of a tenant's log has no gap. The tenant's last position and time, the
+// versions of resources and the positions of memberships are stored elsewhere and kept, so that a
+// position is never reused.
 //
-// Nothing says where the oldest row of all tenants is, so that writing a change costs no more. A
-// trimmer therefore looks now and then at the first row of each tenant, in steps that read only, and
-// then takes rows away in steps of a write transaction. It remembers nothing on disk: several may be
-// at work in several processes; each looks again at what it is about to delete.
+// There is no index of the oldest rows over all tenants, which would make every write slower. The
+// trimmer periodically reads the first row of each tenant, in read-only steps, and then deletes
+// rows in steps of one write transaction each. It keeps no state on disk. Several trimmers may run
+// in several processes: each checks a row again before it deletes it.
 
 #include <cstdint>
 #include <queue>
@@ -23,34 +23,37 @@ namespace scim::store {
 
 struct Retention {
     int64_t age = int64_t(90) * 24 * 3600 * 1000;  // milliseconds
-    uint64_t size = uint64_t(4) << 30;             // bytes that `changes` takes, of all tenants
+    uint64_t size = uint64_t(4) << 30;             // bytes of `changes`, all tenants together
 };
 
 class LogTrimmer {
   public:
     explicit LogTrimmer(const Retention &retention) : retention_(retention) {}
 
-    // True if look() or trim() should be called: it is time to look (`now` in milliseconds), or what
-    // was begun is not done. Costs nothing.
+    // True if look() or trim() should be called: a look is due (`now` in milliseconds), or a look
+    // or a trim has not finished. Reads no data.
     bool due(int64_t now) const;
-    // A step of looking, at some hundred tenants. Does nothing while there is something to trim.
+    // One step of reading first rows, of up to 250 tenants. Does nothing while has_found().
     void look(Txn &txn, int64_t now);
     // True if trim() has something to do.
     bool has_found() const { return !looking_ && !heads_.empty(); }
-    // Deletes up to `rows` rows, fewer if they are of many tenants, more only to end what belongs to
-    // one position.
+    // Deletes about `rows` rows: fewer if they belong to many tenants, more only to complete a
+    // position.
     void trim(WriteTxn &txn, size_t rows);
-    // While `short_of_room` is set changes of any age go, the oldest first.
+    // While `short_of_room` is set (the map is nearly full), changes of any age are deleted, the
+    // oldest first.
     void make_room(bool short_of_room);
-    // Ends what was begun, until it is time to look again: the store cannot be read or written.
+    // Cancels the current look or trim until the next look is due: the store cannot be read or
+    // written.
     void stop();
 
   private:
-    // The first row of a tenant, when it was looked at.
+    // The first row of a tenant's log, as look() read it.
     struct Head {
         int64_t time;
         TenantNumber tenant;
-        bool operator<(const Head &other) const { return time > other.time; }  // the oldest on top
+        // Puts the oldest row on top of the queue.
+        bool operator<(const Head &other) const { return time > other.time; }
     };
     void begin(Txn &txn, int64_t now);
     bool is_too_large(Txn &txn) const {
@@ -60,13 +63,13 @@ class LogTrimmer {
     bool must_go(Txn &txn, int64_t time) const;
 
     Retention retention_;
-    int64_t looked_ = INT64_MIN;  // when the last look began
-    int64_t oldest_ = 0;          // time of the oldest change that is kept, as far as age goes
+    int64_t looked_ = INT64_MIN;  // when the last look began, milliseconds
+    int64_t oldest_ = 0;  // changes before this time are deleted for their age, milliseconds
     bool short_of_room_ = false;
     bool looking_ = false;
-    bool any_ = false;   // of this look: `changes` is too large, any head may be the oldest
-    uint64_t next_ = 0;  // the tenant to look at next
-    std::priority_queue<Head> heads_;  // 16 bytes a tenant of which something may have to go
+    bool any_ = false;   // collect every head: `changes` was too large when the look began
+    uint64_t next_ = 0;  // the tenant to read next
+    std::priority_queue<Head> heads_;  // tenants with rows to delete, perhaps; 16 bytes each
 };
 
 }  // namespace scim::store

@@ -1,12 +1,13 @@
 #pragma once
-// Rows that are few and read seldom (catalog, tenants, tokens, refusals) are JSON objects: they can
-// grow members, and an operator can read them with mdb_dump.
+// JSON rows, for databases with few and rarely read rows (catalog, tenants, tokens, refusals): they
+// can be extended with members, and an operator can read them with mdb_dump. scimctl uses RowWriter
+// for its JSON output, too.
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "scim/json.h"
+#include "scim/text/json.h"
 #include "store/lmdb.h"
 
 namespace scim::store {
@@ -35,14 +36,14 @@ class RowWriter {
         out += ']';
         return *this;
     }
-    // For a writer of a member's value.
+    // Begins a member; the caller appends its JSON value to the returned string.
     std::string &member(std::string_view key) {
         if (out_.size() > 1) out_ += ',';
         write_string(out_, key);
         out_ += ':';
         return out_;
     }
-    // Ends an object that a member's writer left open.
+    // Appends the closing brace of an object that the caller has begun in a member.
     RowWriter &close() {
         out_ += '}';
         return *this;
@@ -53,7 +54,8 @@ class RowWriter {
     std::string out_ = "{";
 };
 
-// Reads what may be anything: a member that is missing or of another type is empty, zero or false.
+// Reads a JSON row. A missing member, or one of another type, reads as empty, 0 or false. Converts
+// to false if the row is not a JSON object; why() is then the reason.
 class RowReader {
   public:
     explicit RowReader(Bytes bytes) : row_(parse_json(bytes, JsonLimits{16, 100000})) {}

@@ -15,8 +15,7 @@ namespace scim::store {
 
 namespace {
 
-// The head of lock.mdb as LMDB 0.9 lays it out (MDB_txninfo in its mdb.c), where its mutexes are
-// POSIX ones.
+// The header of lock.mdb in LMDB 0.9 (MDB_txninfo in mdb.c), built with POSIX mutexes.
 struct LockHead {
     uint32_t magic, format;
     pthread_mutex_t reader_mutex;
@@ -26,13 +25,13 @@ struct LockHead {
 constexpr size_t cache_line = 64;
 constexpr size_t write_mutex_at = (sizeof(LockHead) + cache_line - 1) / cache_line * cache_line;
 constexpr uint32_t lock_magic = 0xBEEFC0DE;
-constexpr uint32_t lock_format = 0x10001;  // version 1, with locks of processes
-// In a robust mutex the kernel's futex word comes first: the thread that holds it, and two flags
-// (see set_robust_list(2)).
+constexpr uint32_t lock_format = 0x10001;  // version 1, with process-shared mutexes
+// A robust mutex begins with the kernel's futex word: the id of the holding thread and two flag
+// bits (set_robust_list(2)).
 constexpr uint32_t futex_tid_mask = 0x3fffffff;
 
 constexpr int lock_attempts = 50;
-constexpr useconds_t lock_pause = 2000;
+constexpr useconds_t lock_pause = 2000;  // microseconds between attempts
 
 bool read_head(int fd, LockHead &head) {
     return pread(fd, &head, sizeof head, 0) == ssize_t(sizeof head) && head.magic == lock_magic &&
@@ -50,7 +49,7 @@ std::string not_regular(const std::string &path) {
     return "\"" + path + "\" is not a regular file";
 }
 
-// The process of a thread; 0 if there is no such thread here.
+// The process that a thread belongs to; 0 if this pid namespace has no such thread.
 pid_t process_of(pid_t thread) {
     const std::string path = "/proc/" + std::to_string(thread) + "/status";
     FILE *status = std::fopen(path.c_str(), "re");
@@ -82,7 +81,7 @@ StoreFiles::~StoreFiles() {
     if (lock_fd_ >= 0) ::close(lock_fd_);
 }
 
-// Without a data.mdb LMDB makes one, and a FIFO would block it for ever.
+// LMDB would create a missing data.mdb, and would block for ever on a FIFO.
 std::string StoreFiles::check_data(bool may_create) {
     struct stat st;
     const bool exists = stat(data_path_.c_str(), &st) == 0;
@@ -93,14 +92,14 @@ std::string StoreFiles::check_data(bool may_create) {
     const std::string gone = "store \"" + directory_ + "\" is gone: its data.mdb " +
                              (exists ? "is empty" : "was removed") + "; ";
     if (!may_create) return gone + "put it back, or restore a backup";
-    // Nobody in this process has lock.mdb open yet, so it may be closed again.
+    // This process does not have lock.mdb open yet, so closing it releases no lock.
     int fd = ::open(lock_path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return {};
     LockHead head{};
     const bool had_store = read_head(fd, head) && head.txn > 0;
     ::close(fd);
     if (!had_store) return {};
-    return gone + "put it back, or restore a backup; to begin with an empty store remove lock.mdb";
+    return gone + "put it back, or restore a backup; to begin with an empty store, remove lock.mdb";
 }
 
 std::string StoreFiles::open_lock_file() {
@@ -116,7 +115,8 @@ std::string StoreFiles::open_lock_file() {
         if (errno != EWOULDBLOCK && errno != EINTR) break;  // a file system without flock()
         if (attempt == lock_attempts)
             return "store \"" + directory_ +
-                   "\" is written by a process whose lock.mdb was removed; wait until it is done";
+                   "\" is being written by a process that uses a removed lock.mdb; wait until its "
+                   "write ends and try again";
         usleep(lock_pause);
     }
     return {};
@@ -141,44 +141,44 @@ std::string StoreFiles::opened(int data) {
     return why.empty() ? why : "cannot open store \"" + directory_ + "\": " + why;
 }
 
-// `missing`: errno says why.
-StoreFiles::Found StoreFiles::look(const std::string &path, const File &file,
-                                   struct stat &st) noexcept {
+// Compares the file of this name with the opened one. With Found::missing, errno is set.
+StoreFiles::Found StoreFiles::check(const std::string &path, const File &file,
+                                    struct stat &st) noexcept {
     if (stat(path.c_str(), &st) != 0) return Found::missing;
     return st.st_dev == file.device && st.st_ino == file.inode ? Found::in_place : Found::replaced;
 }
 
-StoreFiles::Found StoreFiles::look_at_data() const noexcept {
+StoreFiles::Found StoreFiles::check_open_data() const noexcept {
     struct stat st;
-    const off_t size = data_size_;  // before the look: another thread may see the file grow
-    const Found found = look(data_path_, data_, st);
+    const off_t size = data_size_;  // read before stat(): another thread may see the file grow
+    const Found found = check(data_path_, data_, st);
     if (found != Found::in_place) return found;
-    if (st.st_size < size) return Found::cut_off;
+    if (st.st_size < size) return Found::truncated;
     if (st.st_size > size) data_size_ = st.st_size;
     return found;
 }
 
 bool StoreFiles::in_place() const noexcept {
     struct stat st;
-    return look_at_data() == Found::in_place && look(lock_path_, lock_, st) == Found::in_place;
+    return check_open_data() == Found::in_place && check(lock_path_, lock_, st) == Found::in_place;
 }
 
 std::string StoreFiles::displaced() const {
     struct stat st;
     std::string name = "its data.mdb ";
-    Found found = look_at_data();
+    Found found = check_open_data();
     if (found == Found::in_place) {
         name = "its lock.mdb ";
-        found = look(lock_path_, lock_, st);
+        found = check(lock_path_, lock_, st);
     }
     switch (found) {
         case Found::in_place: return {};
-        case Found::cut_off: return name + "was cut off";
+        case Found::truncated: return name + "was truncated";
         case Found::replaced: return name + "was replaced";
         case Found::missing: break;
     }
     return errno == ENOENT ? name + "was removed"
-                           : name + "cannot be looked at: " + std::strerror(errno);
+                           : name + "cannot be checked: " + std::strerror(errno);
 }
 
 void StoreFiles::begin_write() const {

@@ -1,16 +1,18 @@
 #pragma once
-// The two files of a store, data.mdb and lock.mdb, as the file system has them.
+// Detects replaced or removed files of a store, data.mdb and lock.mdb, before a write uses them.
 //
-// LMDB opens files by name and never looks at the names again. A process that goes on with a
-// data.mdb that was replaced writes into a file that is lost; one that goes on with a lock.mdb that
-// was replaced has a write lock of its own, and two writers destroy the store. So:
+// LMDB opens files by name and never checks the names again. A process that continues with a
+// replaced data.mdb writes into a file that is lost. A process that continues with a replaced
+// lock.mdb has a different write lock than other processes, and two concurrent writers destroy the
+// store. Therefore:
 //
 // * Each write transaction takes a shared flock() on data.mdb and then checks both names.
-// * A process that makes a new lock.mdb for an existing data.mdb takes the exclusive one: no writer
-//   that uses another lock.mdb is within a transaction, and none begins one afterwards.
+// * A process that creates lock.mdb for an existing data.mdb takes an exclusive flock() on
+//   data.mdb: no writer that uses another lock.mdb has a transaction open, and none begins one
+//   afterwards.
 //
-// A store that is gone is not made anew: lock.mdb counts the transactions of its store, and a
-// data.mdb that is missing or empty beside a count above 0 was taken away.
+// A removed store is not created again: lock.mdb records the last transaction id of its store. If
+// that is above 0 and data.mdb is missing or empty, data.mdb was removed.
 
 #include <sys/stat.h>
 
@@ -23,42 +25,44 @@ namespace scim::store {
 
 // The process that holds the write lock.
 struct LockHolder {
-    pid_t process = 0;  // 0 if it cannot be found: it is in another pid namespace
+    pid_t process = 0;  // 0 if unknown: it is in another pid namespace
     pid_t thread = 0;
 };
 
-// "process 17"
+// For example "process 17".
 std::string to_string(const LockHolder &holder);
 
-// True if there is a store in the directory: its data.mdb is there and not empty, or cannot be looked
-// at.
+// True if the directory contains a store: its data.mdb exists and is not empty, or cannot be
+// checked.
 bool is_there(const std::string &directory);
 
 class StoreFiles {
   public:
     StoreFiles() = default;
-    // LMDB's locks on lock.mdb belong to the process and end when any descriptor of the file is
-    // closed. REQUIRES: LMDB has closed the file.
+    // REQUIRES: LMDB has closed lock.mdb. Its locks on that file belong to the process and are
+    // released when any descriptor of the file is closed.
     ~StoreFiles();
     StoreFiles(const StoreFiles &) = delete;
     StoreFiles &operator=(const StoreFiles &) = delete;
 
-    // Before LMDB opens the files. A sentence if it must not: there is no store and none may be
-    // made, one of the names is not a regular file, or a permission is missing.
+    // Called before LMDB opens the files. Returns an empty string, or a sentence if LMDB must not
+    // open them: there is no store and `may_create` is false, a name is not a regular file, or a
+    // permission is missing.
     std::string prepare(const std::string &directory, bool may_create);
-    // After LMDB has opened them; `data` is its descriptor. A sentence if they have changed since.
+    // Called after LMDB has opened the files; `data` is LMDB's descriptor of data.mdb. Returns an
+    // empty string, or a sentence if a file was replaced since prepare().
     std::string opened(int data);
 
-    // True if both names still mean the files that were opened, and data.mdb was not cut off.
+    // True if both names still refer to the opened files, and data.mdb was not truncated.
     bool in_place() const noexcept;
-    // What is wrong with them: "its data.mdb was removed". Empty if they are in place.
+    // What happened to the files, for example "its data.mdb was removed"; empty if in_place().
     std::string displaced() const;
 
-    // For the time of a write transaction.
+    // Take and release the shared flock() of a write transaction.
     void begin_write() const;
     void end_write() const;
 
-    // Nothing if the write lock is free, or if lock.mdb is not of a known layout.
+    // Nothing if the write lock is free, or if the layout of lock.mdb is unknown.
     std::optional<LockHolder> lock_holder() const;
 
   private:
@@ -66,19 +70,19 @@ class StoreFiles {
         dev_t device = 0;
         ino_t inode = 0;
     };
-    enum class Found : uint8_t { in_place, cut_off, replaced, missing };
-    static Found look(const std::string &path, const File &file, struct stat &st) noexcept;
-    Found look_at_data() const noexcept;
+    enum class Found : uint8_t { in_place, truncated, replaced, missing };
+    static Found check(const std::string &path, const File &file, struct stat &st) noexcept;
+    Found check_open_data() const noexcept;
     std::string check_data(bool may_create);
     std::string open_lock_file();
 
     std::string directory_, data_path_, lock_path_;
     File data_, lock_;
-    int data_fd_ = -1;   // LMDB's
-    int lock_fd_ = -1;   // of this object
-    int guard_fd_ = -1;  // of data.mdb while a new lock.mdb is made: holds the exclusive flock()
+    int data_fd_ = -1;   // of data.mdb; owned by LMDB
+    int lock_fd_ = -1;   // of lock.mdb; owned by this object
+    int guard_fd_ = -1;  // of data.mdb; holds the exclusive flock() while lock.mdb is created
     bool has_data_ = false;
-    mutable std::atomic<off_t> data_size_{0};  // the largest that was seen: the file never shrinks
+    mutable std::atomic<off_t> data_size_{0};  // largest size seen, bytes: data.mdb never shrinks
 };
 
 }  // namespace scim::store

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "scim/json.h"
+#include "scim/text/json.h"
+#include "store/actors.h"
 #include "store/bytes.h"
 #include "store/format.h"
 #include "store/row.h"
@@ -36,7 +37,8 @@ std::optional<Tenant> decode_tenant(TenantNumber number, Bytes bytes) {
 
 std::string encode(const Token &token) {
     RowWriter row;
-    row.number("tenant", token.tenant).number("number", token.number).text("label", token.label);
+    row.number("tenant", token.tenant).number("number", token.number);
+    row.number("actor", token.actor).text("label", token.label);
     row.number("scopes", token.scopes).number("created", token.created);
     row.number("notBefore", token.not_before).number("expires", token.expires);
     return row.number("revoked", token.revoked).done();
@@ -48,6 +50,7 @@ std::optional<Token> decode_token(Bytes bytes) {
     Token token;
     token.tenant = TenantNumber(row.number("tenant"));
     token.number = uint32_t(row.number("number"));
+    token.actor = uint32_t(row.number("actor"));
     token.label = row.text("label");
     token.scopes = uint8_t(row.number("scopes"));
     token.created = row.number("created");
@@ -57,7 +60,7 @@ std::optional<Token> decode_token(Bytes bytes) {
     return token;
 }
 
-// Deletes rows whose key begins with `prefix`; the number deleted.
+// Deletes up to `limit` rows whose keys begin with `prefix`; returns the number deleted.
 size_t delete_range(WriteTxn &txn, Db db, Bytes prefix, size_t limit) {
     size_t deleted = 0;
     Cursor cursor(txn, db);
@@ -131,17 +134,18 @@ void mark_tenant_removed(WriteTxn &txn, Tenant tenant) {
 bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows) {
     for (const TokenEntry &entry : list_tokens(txn, tenant.number))
         txn.del(Db::tokens, bytes_of(entry.digest));
-    // Derived rows go first: what a crash leaves behind is never an index row without its record.
+    // Derived rows are deleted first, so that no index row is left without its record between
+    // steps.
     const Key prefix = tenant_prefix(tenant.number);
     for (Db db : {Db::tenant_tokens, Db::index, Db::members, Db::memberships, Db::resources,
-                  Db::changes, Db::refusals}) {
+                  Db::changes, Db::refusals, Db::actors}) {
         rows -= std::min(rows, delete_range(txn, db, prefix, rows));
         if (rows == 0) return false;
     }
-    // Of tokens that have gone by now, so that put_use() adds none behind this.
+    // The tokens are deleted by now, so put_use() adds no more rows.
     rows -= std::min(rows, delete_range(txn, Db::local, kind_prefix(1, tenant.number), rows));
     if (rows == 0) return false;
-    // A handful: whatever is left of `rows`, none may stay when the tenant goes.
+    // These rows are few; all must be deleted with the tenant, even beyond `rows`.
     for (uint8_t kind : {1, 2, 3})
         delete_range(txn, Db::meta, kind_prefix(kind, tenant.number), SIZE_MAX);
     txn.del(Db::tenants, tenant_number_key(tenant.number));
@@ -182,6 +186,7 @@ bool add_token(WriteTxn &txn, Token &token, const Digest &digest) {
             starts_with(cursor.key(), prefix) && cursor.key().size() == 8)
             token.number = uint32_t(read_be(cursor.key().data() + 4, 4)) + 1;
     }
+    token.actor = add_actor(txn, token.tenant, {token.number});
     txn.put(Db::tenant_tokens, tenant_token_key(token.tenant, token.number), bytes_of(digest));
     put_token(txn, token, digest);
     return true;

@@ -1,10 +1,10 @@
 #pragma once
-// Tenants and their tokens. These are the only rows that are found without knowing a tenant first,
-// and only the authenticator and scimctl look at them.
+// Tenants and their tokens. These are the only rows that are looked up without a tenant number;
+// only authentication and scimctl read them.
 //
-// A token is 256 random bits behind a recognisable prefix; the store knows its SHA-256 and nothing
-// else. A revoked token stays, so that its user is told so; a removed tenant takes its tokens
-// along. Tenant and token numbers are never given twice.
+// A token is 256 random bits with a recognisable prefix; the store contains only its SHA-256. A
+// revoked token is kept, so that the error can say that it was revoked. Removing a tenant deletes
+// its tokens. Tenant and token numbers are never reused.
 
 #include <array>
 #include <cstdint>
@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "scim/result.h"
+#include "scim/text/result.h"
 #include "store/keys.h"
 #include "store/lmdb.h"
 
@@ -26,11 +26,11 @@ struct Tenant {
     std::string name;
     TenantState state = TenantState::active;
     int64_t created = 0;     // milliseconds
-    std::string cursor_key;  // 32 random bytes, hexadecimal: seals the cursors of its lists
+    std::string cursor_key;  // 32 random bytes in hexadecimal; reserved for pagination cursors
 };
 
-// 1 to 255 characters of letters, digits, '.', '-', '_': it is a word in logs, file names and URLs,
-// and must be able to be a host name ($host as scim_tenant).
+// True for 1 to 255 letters, digits, '.', '-' and '_'. A tenant name appears in logs, file names
+// and URLs, and may be a host name (scim_tenant $host).
 bool is_tenant_name(std::string_view name);
 
 std::optional<Tenant> find_tenant(Txn &txn, std::string_view name);
@@ -39,10 +39,11 @@ std::vector<Tenant> list_tenants(Txn &txn);
 // REQUIRES: no tenant of this name.
 Tenant add_tenant(WriteTxn &txn, std::string_view name, int64_t now,
                   const std::array<uint8_t, 32> &random);
-// From here on nothing authenticates as this tenant, and its name is free.
+// Marks a tenant as being removed: after the commit no request authenticates as this tenant, and
+// its name may be used again.
 void mark_tenant_removed(WriteTxn &txn, Tenant tenant);
-// Deletes up to `rows` rows of a tenant that is marked; true when nothing is left and the tenant's
-// own row is gone.
+// Deletes about `rows` rows of a tenant that is marked as being removed. True when all its rows,
+// including its own row in `tenants`, are deleted.
 bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows);
 
 using Digest = std::array<uint8_t, 32>;  // SHA-256
@@ -52,12 +53,13 @@ enum Scope : uint8_t { scope_read = 1, scope_write = 2 };
 struct Token {
     TenantNumber tenant = 0;
     uint32_t number = 0;
+    uint32_t actor = 0;  // its number in `actors`
     std::string label;
     uint8_t scopes = 0;
     int64_t created = 0;     // milliseconds
-    int64_t not_before = 0;  // milliseconds, 0: at once
-    int64_t expires = 0;     // milliseconds, 0: never
-    int64_t revoked = 0;     // milliseconds, 0: not
+    int64_t not_before = 0;  // milliseconds; 0: valid at once
+    int64_t expires = 0;     // milliseconds; 0: never
+    int64_t revoked = 0;     // milliseconds; 0: not revoked
 };
 
 std::optional<Token> find_token(Txn &txn, const Digest &digest);
@@ -67,24 +69,24 @@ struct TokenEntry {
 };
 // In the order of their numbers.
 std::vector<TokenEntry> list_tokens(Txn &txn, TenantNumber tenant);
-// Gives the token the tenant's next number.
-// False if the digest is known already, of whichever tenant.
+// Adds a token, sets its number to the tenant's next one, and makes it an actor. False, without a
+// change, if any tenant has a token with this digest.
 bool add_token(WriteTxn &txn, Token &token, const Digest &digest);
 void put_token(WriteTxn &txn, const Token &token, const Digest &digest);
 
-// When a token was last used on this machine: a note of this store's own (`local`), no part of what
-// another machine would be told.
+// When a token was last used on this machine. Stored in `local`, which is not part of the
+// directory.
 struct TokenUse {
     TenantNumber tenant = 0;
     uint32_t token = 0;  // its number
     int64_t time = 0;    // milliseconds
 };
-// Milliseconds, 0: never.
+// Milliseconds; 0: never used.
 int64_t last_use(Txn &txn, TenantNumber tenant, uint32_t token);
-// Of two times the later one stays. Nothing is written about a token that has gone meanwhile.
+// Records a use unless a later one is recorded, or the token does not exist any more.
 void put_use(WriteTxn &txn, const TokenUse &use);
 
-// How many tokens of one tenant may be live at once.
+// The maximum number of live tokens per tenant.
 constexpr size_t tokens_per_tenant = 64;
 
 }  // namespace scim::store

@@ -1,14 +1,14 @@
 #pragma once
-// What the parts of verify() share: the snapshots, the report in the making, the catalog, and which
-// tenants there are.
+// State that the parts of verify() share: the snapshots, the report, the catalog and the state of
+// tenants.
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "scim/catalog.h"
-#include "scim/id.h"
+#include "scim/schema/catalog.h"
+#include "scim/text/id.h"
 #include "store/bytes.h"
 #include "store/format.h"
 #include "store/keys.h"
@@ -17,7 +17,7 @@
 
 namespace scim::store {
 
-// The first 32 bytes, for a reader.
+// The first 32 bytes in hexadecimal, for a message.
 std::string hex_text(Bytes bytes);
 
 class Verification {
@@ -25,19 +25,19 @@ class Verification {
     Verification(Snapshots &snapshots, size_t limit) : snapshots_(snapshots), limit_(limit) {}
 
     Txn &txn() { return snapshots_.txn(); }
-    // Another number for another snapshot.
+    // The number of the current snapshot: it changes when the snapshot is renewed.
     uint64_t snapshot() const { return snapshot_; }
 
     VerifyReport report;
-    std::shared_ptr<const Catalog> catalog;  // of this snapshot; nullptr if it cannot be read
+    std::shared_ptr<const Catalog> catalog;  // of the snapshot; nullptr if it cannot be read
 
     void problem(Db db, std::string key, std::string text) {
         report.problem_count++;
         if (report.problems.size() < limit_)
             report.problems.push_back({db, std::move(key), std::move(text)});
     }
-    // `each(key, value)` for the rows of a database in their order. The snapshot may be another one
-    // for each.
+    // Calls `each(key, value)` for the rows of a database in key order. The snapshot may be renewed
+    // between two calls.
     template <class Each>
     void each_row(Db db, Each &&each) {
         std::optional<Cursor> cursor;
@@ -56,9 +56,9 @@ class Verification {
             }
             more = cursor->next();
         }
-        end_of_strangers();
+        report_unknown_tenant();
     }
-    // `each` for the rows of active tenants whose keys are of the right size.
+    // Calls `each(key, value)` for the rows of active tenants. A key of a wrong size is a problem.
     template <class Each>
     void each_tenant_row(Db db, size_t min_size, size_t max_size, Each &&each) {
         each_row(db, [&](Bytes key, Bytes value) {
@@ -69,20 +69,20 @@ class Verification {
         });
     }
 
-    // False for a row that is not to be looked at: counted if its tenant is being removed, a
-    // problem if there is none.
+    // True if the tenant of a row is active. Otherwise the row must be skipped: it is counted if
+    // the tenant is being removed, and a problem if the tenant does not exist.
     bool is_active(Db db, TenantNumber tenant) {
         Known state = known(tenant);
         if (state == Known::removing) report.unswept_rows++;
         if (state != Known::unknown) return state == Known::active;
-        if (strangers_ != 0 && stranger_ != tenant) end_of_strangers();
-        stranger_ = tenant;
-        stranger_db_ = db;
-        strangers_++;
+        if (unknown_rows_ != 0 && unknown_ != tenant) report_unknown_tenant();
+        unknown_ = tenant;
+        unknown_db_ = db;
+        unknown_rows_++;
         return false;
     }
     bool exists(TenantNumber tenant) { return known(tenant) == Known::active; }
-    // Declared or not; nullptr if there is none.
+    // The row of a resource type, declared or not; nullptr if there is none.
     const CatalogRows::TypeRow *type_row(TypeNumber number) const {
         if (catalog == nullptr) return nullptr;
         for (const auto &row : catalog->rows().types)
@@ -120,29 +120,29 @@ class Verification {
         auto changed = Catalog::build(std::move(*rows));
         if (changed) catalog = std::move(*changed);
     }
-    // Rows of one unknown tenant are one problem.
-    void end_of_strangers() {
-        if (strangers_ == 0) return;
-        problem(stranger_db_, "tenant " + std::to_string(stranger_),
-                std::to_string(strangers_) + (strangers_ == 1 ? " row is" : " rows are") +
+    // Reports the rows of an unknown tenant in one database as one problem.
+    void report_unknown_tenant() {
+        if (unknown_rows_ == 0) return;
+        problem(unknown_db_, "tenant " + std::to_string(unknown_),
+                std::to_string(unknown_rows_) + (unknown_rows_ == 1 ? " row is" : " rows are") +
                     " of a tenant that does not exist");
-        strangers_ = 0;
+        unknown_rows_ = 0;
     }
 
     Snapshots &snapshots_;
     size_t limit_;
     uint64_t snapshot_ = 0;
-    TenantNumber asked_ = 0, stranger_ = 0;
+    TenantNumber asked_ = 0;  // the tenant of the last known(), and its answer
     Known answer_ = Known::unknown;
-    Db stranger_db_ = Db::meta;
-    uint64_t strangers_ = 0;
+    TenantNumber unknown_ = 0;  // the unknown tenant whose rows are being counted
+    Db unknown_db_ = Db::meta;
+    uint64_t unknown_rows_ = 0;
 };
 
-// Every record, its index rows, and the counters of resources.
-// REQUIRES: a catalog.
+// Checks every record, its index rows, and the counters of resources. REQUIRES: v.catalog is set.
 void verify_resources(Verification &v);
-// Every membership in both directions, who the members are, and the jobs of dead rows.
-// REQUIRES: a catalog.
+// Checks every membership in both directions, that the members exist, and the jobs of dead rows.
+// REQUIRES: v.catalog is set.
 void verify_members(Verification &v);
 
 }  // namespace scim::store

@@ -1,7 +1,8 @@
 #include "store/verify.h"
 
-#include "scim/json.h"
-#include "scim/text.h"
+#include "scim/text/json.h"
+#include "scim/text/text.h"
+#include "store/actors.h"
 #include "store/directory.h"
 #include "store/format.h"
 #include "store/row.h"
@@ -29,12 +30,13 @@ class Verifier {
     void check_tenant_name(Bytes key, Bytes value);
     void check_tokens();
     void check_tenant_tokens();
+    void check_actors();
     void check_local();
     void check_changes();
     void check_change(Bytes key, Bytes value);
-    void end_of_changes();
+    void check_last_position();
     void check_refusals();
-    void end_of_refusals(TenantNumber tenant);
+    void check_refusal_counter(TenantNumber tenant);
 
     void problem(Db db, std::string key, std::string text) {
         v_.problem(db, std::move(key), std::move(text));
@@ -42,7 +44,7 @@ class Verifier {
 
     Verification v_;
 
-    // The change before the one being looked at.
+    // The previous change row.
     TenantNumber change_tenant_ = 0;
     uint64_t change_position_ = 0, change_part_ = 0, change_snapshot_ = 0;
     int64_t change_time_ = 0;
@@ -54,6 +56,7 @@ VerifyReport Verifier::run() {
     check_tenants();
     check_tokens();
     check_tenant_tokens();
+    check_actors();
     check_local();
     if (v_.catalog != nullptr) {
         verify_resources(v_);
@@ -62,7 +65,8 @@ VerifyReport Verifier::run() {
     check_changes();
     check_refusals();
     if (!v_.txn().good())
-        problem(Db::meta, "", "the check ended early: " + std::string(to_string(v_.txn().error())));
+        problem(Db::meta, "",
+                "the check could not be completed: " + std::string(to_string(v_.txn().error())));
     return std::move(v_.report);
 }
 
@@ -79,10 +83,11 @@ void Verifier::check_catalog() {
 }
 
 void Verifier::check_meta() {
-    Gate gate = read_gate(v_.txn());
-    if (!gate.readable())
+    FormatCheck check = check_format(v_.txn());
+    if (!check.readable())
         problem(Db::meta, "min_reader",
-                gate.code == Errc::ok ? "this build cannot read the format" : "there is no format");
+                check.code == Errc::ok ? "this build cannot read the format"
+                                       : "the format numbers are missing or malformed");
     v_.each_row(Db::meta, [&](Bytes key, Bytes value) { check_meta_row(key, value); });
 }
 
@@ -90,10 +95,10 @@ void Verifier::check_meta_row(Bytes key, Bytes value) {
     if (key[0] > 3) {
         if (key != "min_reader" && key != "min_writer" && key != "write_format" &&
             key != "catalog_epoch" && key != "auth_epoch" && key != "tenant_number")
-            return;  // a later build's own
+            return;  // written by a later build
         uint64_t number = 0;
         if (!read_number(value, number))
-            problem(Db::meta, std::string(key), quoted(value) + " is no number");
+            problem(Db::meta, std::string(key), quoted(value) + " is not a number");
         return;
     }
     bool is_position = key[0] == 1, is_count = key[0] == 2;
@@ -104,7 +109,7 @@ void Verifier::check_meta_row(Bytes key, Bytes value) {
                            std::to_string(value.size()) + " bytes");
     TenantNumber tenant = TenantNumber(read_be(key.data() + 1, 4));
     if (!v_.is_active(Db::meta, tenant) || is_position) return;
-    // A counter with rows to count is compared where they are counted.
+    // A counter that has rows is compared where they are counted; here only that it has rows.
     std::string prefix(key.substr(1));
     Cursor rows(v_.txn(), is_count ? Db::resources : Db::refusals);
     if (read_le(value.data(), 8) != 0 && !(rows.seek(prefix) && starts_with(rows.key(), prefix)))
@@ -139,41 +144,42 @@ void Verifier::check_tenant_number(Bytes key, Bytes value) {
     if (!is_tenant_name(row.text("name")))
         problem(Db::tenants, name, "the name is " + quoted(row.text("name")));
     if (row.text("cursorKey").size() != 64 || !is_hex(row.text("cursorKey")))
-        problem(Db::tenants, name, "the cursor key is not one of 32 bytes");
+        problem(Db::tenants, name, "the cursor key is not 64 hexadecimal digits");
     uint64_t last = 0;
     Bytes given;
     if (v_.txn().get(Db::meta, "tenant_number", given)) read_number(given, last);
     if (number == 0 || number > last)
         problem(Db::tenants, name,
-                "the number was never given: the last one is " + std::to_string(last) +
-                    ", and may be given again");
+                "the number is above the last assigned one, " + std::to_string(last) +
+                    ", and may be assigned again");
     if (state != "active") return;
     auto named = find_tenant(v_.txn(), row.text("name"));
     if (!named || named->number != number)
-        problem(Db::tenants, name, "the name " + quoted(row.text("name")) + " does not lead to it");
+        problem(Db::tenants, name,
+                "the name " + quoted(row.text("name")) + " does not refer to this tenant");
 }
 
 void Verifier::check_tenant_name(Bytes key, Bytes value) {
     std::string name = "name " + quoted(key.substr(1));
-    if (value.size() != 4) return problem(Db::tenants, name, "the value is no number");
+    if (value.size() != 4) return problem(Db::tenants, name, "the value is not a number");
     TenantNumber number = TenantNumber(read_be(value.data(), 4));
     auto tenant = find_tenant(v_.txn(), number);
     if (!tenant)
         problem(Db::tenants, name,
-                "it leads to tenant " + std::to_string(number) + ", which does not exist");
+                "it refers to tenant " + std::to_string(number) + ", which does not exist");
     else if (tenant->name != key.substr(1))
         problem(Db::tenants, name,
-                "it leads to tenant " + std::to_string(number) + ", which has another name");
+                "it refers to tenant " + std::to_string(number) + ", which has another name");
     else if (tenant->state != TenantState::active)
         problem(Db::tenants, name,
-                "it leads to tenant " + std::to_string(number) + ", which is being removed");
+                "it refers to tenant " + std::to_string(number) + ", which is being removed");
 }
 
 void Verifier::check_tokens() {
     v_.each_row(Db::tokens, [&](Bytes key, Bytes value) {
         std::string name = "sha256 " + hex_text(key.substr(0, 4)) + "…";
         if (key.size() != Digest().size())
-            return problem(Db::tokens, hex_text(key), "the key is no SHA-256");
+            return problem(Db::tokens, hex_text(key), "the key is not a SHA-256");
         RowReader row(value);
         if (!row) return problem(Db::tokens, name, "the row cannot be read: " + row.why());
         TenantNumber tenant = TenantNumber(row.number("tenant"));
@@ -186,7 +192,12 @@ void Verifier::check_tokens() {
         Bytes listed;
         if (!v_.txn().get(Db::tenant_tokens, tenant_token_key(tenant, number), listed) ||
             listed != key)
-            problem(Db::tokens, name, "it is not in the tenant's list, where it could be revoked");
+            problem(Db::tokens, name, "it is missing in tenant_tokens, so it cannot be revoked");
+        auto actor = find_actor(v_.txn(), tenant, uint32_t(row.number("actor")));
+        if (!actor || actor->token != number)
+            problem(Db::tokens, name,
+                    "its actor " + std::to_string(row.number("actor")) +
+                        (actor ? " is another token" : " is missing"));
     });
 }
 
@@ -197,21 +208,32 @@ void Verifier::check_tenant_tokens() {
         std::string name = "tenant " + std::to_string(tenant) + " token " + std::to_string(number);
         Digest digest;
         if (value.size() != digest.size())
-            return problem(Db::tenant_tokens, name, "the value is no SHA-256");
+            return problem(Db::tenant_tokens, name, "the value is not a SHA-256");
         value.copy(reinterpret_cast<char *>(digest.data()), digest.size());
         auto token = find_token(v_.txn(), digest);
         if (!token)
-            problem(Db::tenant_tokens, name, "it leads to no token");
+            problem(Db::tenant_tokens, name, "it refers to a token that does not exist");
         else if (token->tenant != tenant || token->number != number)
             problem(Db::tenant_tokens, name,
-                    "it leads to token " + std::to_string(token->number) + " of tenant " +
+                    "it refers to token " + std::to_string(token->number) + " of tenant " +
                         std::to_string(token->tenant));
+    });
+}
+
+void Verifier::check_actors() {
+    v_.each_tenant_row(Db::actors, 8, 8, [&](Bytes key, Bytes) {
+        TenantNumber tenant = TenantNumber(read_be(key.data(), 4));
+        uint32_t number = uint32_t(read_be(key.data() + 4, 4));
+        if (!find_actor(v_.txn(), tenant, number))
+            problem(Db::actors,
+                    "tenant " + std::to_string(tenant) + " actor " + std::to_string(number),
+                    "the row cannot be read");
     });
 }
 
 void Verifier::check_local() {
     v_.each_row(Db::local, [&](Bytes key, Bytes value) {
-        if (key[0] != 1) return;  // a later build's own
+        if (key[0] != 1) return;  // written by a later build
         if (key.size() != 9 || value.size() != 8)
             return problem(Db::local, hex_text(key), "the row cannot be read");
         TenantNumber tenant = TenantNumber(read_be(key.data() + 1, 4));
@@ -221,7 +243,7 @@ void Verifier::check_local() {
         if (!v_.txn().get(Db::tenant_tokens, tenant_token_key(tenant, number), digest))
             problem(Db::local,
                     "tenant " + std::to_string(tenant) + " token " + std::to_string(number),
-                    "it was used, but does not exist");
+                    "a use is recorded, but the token does not exist");
     });
 }
 
@@ -230,7 +252,7 @@ void Verifier::check_local() {
 void Verifier::check_changes() {
     v_.each_tenant_row(Db::changes, change_key_size, change_key_size,
                        [&](Bytes key, Bytes value) { check_change(key, value); });
-    end_of_changes();
+    check_last_position();
 }
 
 void Verifier::check_change(Bytes key, Bytes value) {
@@ -242,11 +264,11 @@ void Verifier::check_change(Bytes key, Bytes value) {
     v_.report.changes++;
     bool first = tenant != change_tenant_;
     if (first) {
-        end_of_changes();
+        check_last_position();
         change_tenant_ = tenant;
         change_time_ = INT64_MIN;
     } else if (v_.snapshot() != change_snapshot_) {
-        // The log may have been trimmed up to here meanwhile.
+        // The log may have been trimmed up to this row since the last snapshot.
         Bytes before;
         first = !v_.txn().get(Db::changes,
                               change_key(tenant, change_position_, uint16_t(change_part_)), before);
@@ -267,8 +289,9 @@ void Verifier::check_change(Bytes key, Bytes value) {
     change_time_ = change->time;
 }
 
-// Both are read anew: changes may have come since the last one that was looked at.
-void Verifier::end_of_changes() {
+// Compares the tenant's position in `meta` with its last change. Reads both in the current
+// snapshot, because changes may have been added since the last row was read.
+void Verifier::check_last_position() {
     const TenantNumber tenant = change_tenant_;
     change_tenant_ = 0;
     if (tenant == 0 || !v_.exists(tenant)) return;
@@ -276,7 +299,7 @@ void Verifier::end_of_changes() {
     bool found = last.seek_before(tenant_prefix(tenant + 1)) &&
                  starts_with(last.key(), tenant_prefix(tenant)) &&
                  last.key().size() == change_key_size;
-    if (!found) return;  // trimmed since
+    if (!found) return;  // the log has been trimmed in the meantime
     uint64_t last_position = read_be(last.key().data() + 4, 8);
     auto change = decode_change(last.value());
     Position position = Directory(v_.txn(), tenant).position();
@@ -286,24 +309,24 @@ void Verifier::end_of_changes() {
                 "the counter is " + std::to_string(position.position) +
                     ", but the last change is " + std::to_string(last_position));
     else if (change && position.time < change->time)
-        problem(Db::meta, name, "the last change is younger than the counter's time");
+        problem(Db::meta, name, "the last change is later than the time beside the counter");
 }
 
 void Verifier::check_refusals() {
     TenantNumber tenant = 0;
     v_.each_tenant_row(Db::refusals, 16, 16, [&](Bytes key, Bytes value) {
         TenantNumber next = TenantNumber(read_be(key.data(), 4));
-        if (next != tenant) end_of_refusals(tenant);
+        if (next != tenant) check_refusal_counter(tenant);
         tenant = next;
         v_.report.refusals++;
         RowReader row(value);
         if (!row) problem(Db::refusals, hex_text(key), "the row cannot be read: " + row.why());
     });
-    end_of_refusals(tenant);
+    check_refusal_counter(tenant);
 }
 
-// The rows are few; they are counted in the snapshot of their counter.
-void Verifier::end_of_refusals(TenantNumber tenant) {
+// Counts a tenant's refusals in the snapshot in which it reads their counter; the rows are few.
+void Verifier::check_refusal_counter(TenantNumber tenant) {
     if (tenant == 0 || !v_.exists(tenant)) return;
     const Key prefix = tenant_prefix(tenant);
     uint64_t count = 0;
@@ -319,9 +342,8 @@ void Verifier::end_of_refusals(TenantNumber tenant) {
             Db::meta, name,
             "the counter is " + std::to_string(said) + ", but there are " + std::to_string(count));
     if (count > refusals_per_tenant)
-        problem(
-            Db::refusals, name,
-            "there are more than the " + std::to_string(refusals_per_tenant) + " that are kept");
+        problem(Db::refusals, name,
+                "there are more than the maximum of " + std::to_string(refusals_per_tenant));
 }
 
 }  // namespace
@@ -349,7 +371,7 @@ VerifyReport verify(Snapshots &snapshots, size_t limit) { return Verifier(snapsh
 std::string_view database_name(Db db) {
     constexpr std::string_view names[db_count] = {
         "meta",    "catalog",     "tenants", "tokens",   "tenant_tokens", "resources", "index",
-        "members", "memberships", "changes", "refusals", "local",         "jobs"};
+        "members", "memberships", "changes", "refusals", "local",         "jobs",      "actors"};
     return names[size_t(db)];
 }
 

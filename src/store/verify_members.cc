@@ -26,11 +26,12 @@ class MemberVerifier {
                " member " + scim::to_string(member);
     }
 
-    // The member epoch of a group's record: nothing if it is damaged, UINT32_MAX if there is none.
+    // The member epoch of a group's record: nothing if the record is damaged, UINT32_MAX if there
+    // is no such group.
     std::optional<uint32_t> epoch_of(TenantNumber tenant, const Id &group);
 
     Verification &v_;
-    // The rows of a group stand together: its record is read once a snapshot.
+    // The rows of a group are adjacent: its record is read once per group and snapshot.
     TenantNumber tenant_ = 0;
     Id group_{};
     uint64_t snapshot_ = 0;
@@ -63,17 +64,18 @@ std::optional<uint32_t> MemberVerifier::epoch_of(TenantNumber tenant, const Id &
     group_ = group;
     snapshot_ = v_.snapshot();
     epoch_ = UINT32_MAX;
-    const TypeView *groups = v_.catalog->group_type();
-    Bytes bytes;
-    if (groups == nullptr ||
-        !v_.txn().get(Db::resources, resource_key(tenant, groups->number, group), bytes))
-        return epoch_;
-    auto record = RecordView::parse(bytes);
-    epoch_ = record ? std::optional(record->header().member_epoch) : std::nullopt;
+    for (const TypeView *groups : v_.catalog->group_types()) {
+        Bytes bytes;
+        if (!v_.txn().get(Db::resources, resource_key(tenant, groups->number, group), bytes))
+            continue;
+        auto record = RecordView::parse(bytes);
+        epoch_ = record ? std::optional(record->header().member_epoch) : std::nullopt;
+        break;
+    }
     return epoch_;
 }
 
-// Alive, and then its member exists; or dead, and then a job will take it away.
+// A living row must have an existing member, a dead one a job that will delete it.
 void MemberVerifier::check_member(TenantNumber tenant, const Id &group, const Id &member,
                                   const MemberRow &row) {
     auto wrong = [&](std::string text) {
@@ -81,12 +83,12 @@ void MemberVerifier::check_member(TenantNumber tenant, const Id &group, const Id
     };
     Directory directory(v_.txn(), tenant);
     auto found = epoch_of(tenant, group);
-    if (!found) return;  // is said of the record
+    if (!found) return;  // reported by verify_resources()
     uint32_t epoch = *found;
     if (row.epoch > epoch) return wrong("its epoch is later than the group's");
     if (row.epoch < epoch) {
         if (Members(directory).died_at(group, row.epoch) == 0)
-            wrong("the row is dead, and no job will take it away");
+            wrong("the row is dead, but there is no job to delete it");
         return;
     }
     if (v_.type_row(row.type) == nullptr)
@@ -115,7 +117,8 @@ void MemberVerifier::check_position(TenantNumber tenant, const Id &member, Bytes
     if (position == 0 || position > last)
         v_.problem(Db::memberships,
                    "tenant " + std::to_string(tenant) + " member " + scim::to_string(member),
-                   "its last change is not one of the tenant's positions, which go to " +
+                   "the position of its last change is not between 1 and the tenant's last "
+                   "position, " +
                        std::to_string(last));
 }
 

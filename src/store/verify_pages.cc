@@ -1,4 +1,4 @@
-// The data format of LMDB 0.9 (version 1), 64 bits, in the machine's byte order:
+// The data format of LMDB 0.9 (version 1) on 64-bit machines, in the machine's byte order:
 //
 //     meta     := header magic:u32 version:u32 address:8 mapsize:8 free:db main:db last:u64 txn:u64
 //     header   := page:u64 pad:u16 flags:u16 (lower:u16 upper:u16 | pages:u32)
@@ -6,11 +6,11 @@
 //     branch,
 //     leaf     := header pointers:u16* … node*      pointers end at `lower`, nodes begin at `upper`
 //     node     := low:u16 high:u16 flags:u16 key_size:u16 key data
-//                 branch: low, high, flags are the child's page; leaf: low, high are the data's size
-//     free     := count:u64 page:u64*               data of a leaf of the free database, by transaction
+//                 branch: low, high, flags are the child's page; leaf: low, high are the data size
+//     free     := count:u64 page:u64*      data of a leaf of the free database; keys are txn ids
 //
-// A leaf's data is a page number if it stands in overflow pages (flag 1), and a db if it is a
-// database's root (flag 2).
+// The data of a leaf node is the number of the first overflow page if flag 1 is set, and a db if
+// flag 2 is set.
 
 #include "store/verify_pages.h"
 
@@ -72,7 +72,7 @@ class PageWalk {
     Env &env_;
     size_t limit_, page_size_ = 0;
     PageReport report_;
-    uint64_t last_ = 0;  // page of the snapshot
+    uint64_t last_ = 0;  // last page of the snapshot
     Tree free_, main_;
     std::vector<bool> used_;
 
@@ -99,7 +99,8 @@ bool PageWalk::read_page(uint64_t page, std::string &bytes) {
            ssize_t(page_size_);
 }
 
-// The meta page of a snapshot is overwritten by the second commit after it.
+// Reads the meta page of this transaction. False if there is none: the second commit after a
+// transaction overwrites its meta page.
 bool PageWalk::read_meta(uint64_t txn) {
     std::string page;
     for (uint64_t number : {0, 1}) {
@@ -141,21 +142,23 @@ PageReport PageWalk::run() {
         trees_done_ = true;
         walk("the list of free pages", free_, false, true);
         for (uint64_t page = first_data_page; page <= last_ && report_.problem_count == 0; page++)
-            if (!used_[page]) problem(page, "it is neither in a tree nor free");
+            if (!used_[page])
+                problem(page, "it is neither in a tree nor in the list of free pages");
         return std::move(report_);
     }
-    damage(0, "no meta page is of a committed transaction");
+    damage(0, "neither meta page belongs to the snapshot");
     return std::move(report_);
 }
 
-// False, and said, if the page cannot be there or has another use.
+// Marks a page as used by `user`. Reports a problem and returns false if it is not a data page or
+// is used already.
 bool PageWalk::take(uint64_t page, const std::string &user) {
     if (page < first_data_page || page > last_) {
-        problem(page, "the number is none of a data page, and " + user + " names it");
+        problem(page, user + " refers to it, but it is not a data page");
         return false;
     }
     if (used_[page]) {
-        problem(page, user + " names it, and it has another use");
+        problem(page, user + " refers to it, but it is already in use");
         return false;
     }
     used_[page] = true;
@@ -176,7 +179,7 @@ void PageWalk::walk(const std::string &name, const Tree &tree, bool is_main, boo
     if (report_.problem_count != problems) return;
     if (pages_ != tree.pages || entries_ != tree.entries)
         problem(tree.root, name_ + " has " + std::to_string(pages_) + " pages and " +
-                               std::to_string(entries_) + " entries, but its root says " +
+                               std::to_string(entries_) + " entries, but its database record has " +
                                std::to_string(tree.pages) + " and " + std::to_string(tree.entries));
 }
 
@@ -184,7 +187,7 @@ void PageWalk::walk_page(uint64_t page, int depth) {
     if (!take(page, name_)) return;
     pages_++;
     std::string bytes;
-    if (!read_page(page, bytes)) return problem(page, "it cannot be read, and is in " + name_);
+    if (!read_page(page, bytes)) return problem(page, "it cannot be read; it is in " + name_);
     if (!check_page(page, bytes, depth)) return;
     const size_t count = (at<uint16_t>(bytes, 12) - header_size) / 2;
     for (size_t i = 0; i < count; i++) {
@@ -198,7 +201,7 @@ void PageWalk::walk_page(uint64_t page, int depth) {
     }
 }
 
-// The header, and that every node lies within the page, its key in order.
+// Checks the page header, that every node lies within the page, and the order of the keys.
 bool PageWalk::check_page(uint64_t page, Bytes bytes, int depth) {
     auto wrong = [&](const char *what) {
         problem(page, std::string(what) + "; it is in " + name_);
@@ -206,9 +209,9 @@ bool PageWalk::check_page(uint64_t page, Bytes bytes, int depth) {
     };
     const bool leaf = depth == depth_;
     const size_t lower = at<uint16_t>(bytes, 12), upper = at<uint16_t>(bytes, 14);
-    if (at<uint64_t>(bytes, 0) != page) return wrong("it has another page's number");
+    if (at<uint64_t>(bytes, 0) != page) return wrong("its header has another page number");
     if ((at<uint16_t>(bytes, 10) & 0xff) != (leaf ? leaf_page : branch_page))
-        return wrong(leaf ? "it is no leaf page" : "it is no branch page");
+        return wrong(leaf ? "it is not a leaf page" : "it is not a branch page");
     if (lower < header_size || lower % 2 != 0 || lower > upper || upper > page_size_)
         return wrong("its free space is out of bounds");
     Bytes before;
@@ -225,8 +228,8 @@ bool PageWalk::check_page(uint64_t page, Bytes bytes, int depth) {
         }
         if (size > page_size_ - key) return wrong("a node is longer than the page");
         Bytes name = bytes.substr(key, key_size);
-        // Keys of the free database are numbers in the machine's order; the first key of a branch
-        // page is not looked at.
+        // Keys of the free database are numbers in the machine's byte order. LMDB does not use the
+        // first key of a branch page.
         if (!is_free_ && i > (leaf ? 0 : 1) && name <= before)
             return wrong("its keys are out of order");
         before = name;
@@ -243,40 +246,41 @@ void PageWalk::walk_leaf(uint64_t page, Bytes bytes, size_t node) {
     if (is_free_) return note_free(page, bytes.substr(data, size));
     if (!is_main_) return;
     if ((flags & sub_database) == 0 || size != db_size)
-        return problem(page, "an entry of the list of databases is no database");
+        return problem(page, "an entry in the list of databases is not a database");
     databases_.emplace_back(bytes.substr(node + node_size, key_size), tree_at(bytes.substr(data)));
 }
 
-// A value of `size` bytes in consecutive pages; only the first has a header.
+// Checks a value of `size` bytes in consecutive overflow pages; only the first has a header.
 void PageWalk::walk_overflow(uint64_t page, uint64_t first, size_t size) {
     const uint64_t count = (header_size - 1 + size) / page_size_ + 1;
     if (first < first_data_page || first > last_ || count > last_ - first + 1)
-        return problem(page, "a long value is out of bounds; it is in " + name_);
+        return problem(page, "the overflow pages of a value are out of bounds; it is in " + name_);
     std::string bytes;
-    if (!read_page(first, bytes)) return problem(first, "it cannot be read, and is in " + name_);
+    if (!read_page(first, bytes)) return problem(first, "it cannot be read; it is in " + name_);
     if (at<uint64_t>(bytes, 0) != first || (at<uint16_t>(bytes, 10) & 0xff) != overflow_page ||
         at<uint32_t>(bytes, 12) != count)
-        return problem(
-            first, "it is no long value of " + std::to_string(size) + " bytes; it is in " + name_);
+        return problem(first, "it is not the first overflow page of a value of " +
+                                  std::to_string(size) + " bytes; it is in " + name_);
     for (uint64_t i = 0; i < count; i++) take(first + i, name_);
     pages_ += count;
     if (!is_free_) return;
     std::string data(count * page_size_, '\0');
     if (pread(env_.descriptor(), data.data(), data.size(), off_t(first * page_size_)) !=
         ssize_t(data.size()))
-        return problem(first, "it cannot be read, and is in " + name_);
+        return problem(first, "it cannot be read; it is in " + name_);
     note_free(first, Bytes(data).substr(header_size, size));
 }
 
-// The numbers descend. There may be room for more than are counted.
+// Marks the pages of an entry of the list of free pages. The page numbers are in descending order;
+// the entry may be longer than its count needs.
 void PageWalk::note_free(uint64_t page, Bytes data) {
     const uint64_t count = data.size() >= 8 ? at<uint64_t>(data, 0) : no_page;
     if (count > data.size() / 8 || data.size() < 8 || count + 1 > data.size() / 8)
-        return problem(page, "an entry of " + name_ + " has no room for what it counts");
+        return problem(page, "an entry in " + name_ + " is too short for its count");
     for (uint64_t i = 1; i <= count; i++) {
         const uint64_t free = at<uint64_t>(data, 8 * i);
         if (i > 1 && free >= at<uint64_t>(data, 8 * (i - 1)))
-            return problem(page, "the numbers in an entry of " + name_ + " are out of order");
+            return problem(page, "the numbers in an entry in " + name_ + " are out of order");
         if (take(free, name_)) report_.free_pages++;
     }
 }

@@ -1,6 +1,6 @@
 #include "store/verify_record.h"
 
-#include "scim/json.h"
+#include "scim/text/json.h"
 
 namespace scim::store {
 
@@ -17,7 +17,7 @@ void collect_value(const json_t *value, std::vector<std::string> &out) {
     }
 }
 
-// The leaf texts of a body in their order. Only an extension's name has a colon.
+// Collects the leaf texts of a body in their order. Only the name of an extension contains a colon.
 void collect(const json_t *object, std::vector<std::string> &out) {
     const char *key;
     json_t *value;
@@ -33,7 +33,8 @@ void collect(const json_t *object, std::vector<std::string> &out) {
     }
 }
 
-// Without the catalog: for bodies that were written under another one.
+// True if the body contains exactly the texts of the leaves that are not hidden. Does not need the
+// catalog: for a body that was written under an earlier one.
 bool body_has(const RecordView &record, const std::vector<Leaf> &leaves) {
     auto body =
         parse_json("{" + std::string(record.body()) + "}", JsonLimits{64, SIZE_MAX >> 1, SIZE_MAX});
@@ -55,12 +56,12 @@ std::string check_record(const Catalog &catalog, const TypeView *type, const Rec
                          const std::vector<Leaf> &leaves) {
     const RecordHeader &header = record.header();
     if (header.epoch > catalog.epoch())
-        return "it was written under epoch " + std::to_string(header.epoch) +
-               " of the catalog, which has come to " + std::to_string(catalog.epoch());
+        return "its catalog epoch is " + std::to_string(header.epoch) +
+               ", but the catalog is at epoch " + std::to_string(catalog.epoch());
     if (header.modified < header.created) return "it was modified before it was created";
     const char *differs = "its leaf table does not describe its body";
     if (type != nullptr && header.epoch == catalog.epoch()) {
-        // There is one way to write a record: it must come out again byte by byte.
+        // The encoding is canonical: encoding the leaves again must yield the same bytes.
         Resource resource;
         resource.leaves = leaves;
         return encode_record(header, catalog, *type, resource) == record.bytes() ? "" : differs;

@@ -1,16 +1,16 @@
 #pragma once
-// One record checked against itself and the catalog: part of verify.h.
+// Checks the consistency of one record and its consistency with the catalog: part of verify.h.
 
 #include <string>
 #include <vector>
 
-#include "scim/catalog.h"
+#include "scim/schema/catalog.h"
 #include "store/record.h"
 
 namespace scim::store {
 
-// Empty, or a sentence about how header, leaf table and body contradict each other. `type` is
-// nullptr for a resource type that is not declared now. `leaves` are the record's.
+// A sentence about a contradiction between header, leaf table, body and catalog; empty if there is
+// none. `type` is nullptr if the resource type is not declared any more. `leaves` are the record's.
 std::string check_record(const Catalog &catalog, const TypeView *type, const RecordView &record,
                          const std::vector<Leaf> &leaves);
 

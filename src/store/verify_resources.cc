@@ -15,11 +15,13 @@ namespace {
 
 uint64_t hash_of(Bytes bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
-// Hashes of the index rows that a resource must have, for a resource with many of them: its rows
-// stand far apart in the index, and each would compute all values again. Bounded.
+// A bounded cache of the index rows that a resource must have, as hashes. The rows of a resource
+// are not adjacent in the index; without the cache all its index values would be computed for each
+// row.
 class ExpectedRows {
   public:
-    // True if `key` is an index row of this record. REQUIRES: the record is one of `view`.
+    // True if `key` is an index row of this record; nothing if the record is damaged. REQUIRES: the
+    // record is of the type `view`.
     std::optional<bool> has(const Catalog &catalog, const TypeView &view, TenantNumber tenant,
                             const Id &id, Bytes bytes, Bytes key);
 
@@ -37,7 +39,7 @@ class ExpectedRows {
 
 std::optional<bool> ExpectedRows::has(const Catalog &catalog, const TypeView &view,
                                       TenantNumber tenant, const Id &id, Bytes bytes, Bytes key) {
-    // Without the checksum: that takes as long as the record is large, for each row.
+    // Not parse(): that would compute the checksum of the whole record for each row.
     auto seen = RecordView::peek(bytes);
     if (!seen) return std::nullopt;
     if (catalog.epoch() != epoch_ || rows_ > rows_max) {
@@ -58,20 +60,22 @@ std::optional<bool> ExpectedRows::has(const Catalog &catalog, const TypeView &vi
         found.version = record->header().version;
         rows_ -= found.rows.size();
         found.rows.clear();
-        for (const auto &[index, value] : index_values(catalog, view, leaves))
-            found.rows.push_back(hash_of(index_key(tenant, view.number, index->attr, value, id)));
+        for (const auto &[attr, value] : index_values(catalog, view, leaves))
+            found.rows.push_back(hash_of(index_key(tenant, view.number, attr, value, id)));
         std::sort(found.rows.begin(), found.rows.end());
-        rows_ += found.rows.size() + 16;  // an entry takes memory without rows, too
+        rows_ += found.rows.size() + 16;  // an entry itself takes about as much memory as 16 rows
     }
     return std::binary_search(found.rows.begin(), found.rows.end(), hash_of(key));
 }
 
-// Records and index rows in both directions, in time that grows with the rows alone. The first walk
-// computes the rows of each record and looks each of them up. A row of the index that follows from
-// no record is found by sums: the first walk adds a hash of each row that it finds to the sum of
-// the resource, the second one, over the index, takes it away again. (Resources share a fixed
-// number of sums.) Where a sum is not 0, rows are left over, or the store was written between the
-// walks: a third walk compares the rows of these resources with their records, one by one.
+// Checks records against index rows in both directions, in time linear in the number of rows.
+//
+// The first walk computes the index rows of each record and looks up each of them. Index rows
+// without a record are found by sums: the first walk adds the hash of each row that it finds to the
+// sum of the resource, and the second walk, over the index, subtracts the hash of each row.
+// Resources share a fixed number of sums. If a sum is not 0, there are surplus rows, or the store
+// was written between the walks: a third walk compares each index row of these resources with its
+// record.
 class ResourceVerifier {
   public:
     explicit ResourceVerifier(Verification &v) : v_(v) {}
@@ -80,7 +84,7 @@ class ResourceVerifier {
     void check_suspects();
 
   private:
-    // What a row of the index says.
+    // A parsed index row.
     struct Row {
         TenantNumber tenant;
         TypeNumber type;
@@ -101,30 +105,30 @@ class ResourceVerifier {
     std::optional<bool> is_expected(const Row &row, Bytes key);
     void check_unique(const Row &row, Bytes key);
 
-    std::string name_of(TenantNumber tenant, const TypeView &type, const IndexDef &index,
-                        Bytes value, const Id &id) const {
-        const Attr *attr = type.by_number(index.attr);
-        bool text = attr->def->type == Type::string || attr->def->type == Type::reference ||
-                    attr->def->type == Type::binary;
+    std::string name_of(TenantNumber tenant, const TypeView &type, AttrNumber number, Bytes value,
+                        const Id &id) const {
+        const Attr *attr = type.by_number(number);
+        bool text = attr->def->type == AttrType::string || attr->def->type == AttrType::reference ||
+                    attr->def->type == AttrType::binary;
         return "tenant " + std::to_string(tenant) + " " + type.type.name + " " + attr->path + " " +
                (text ? quoted(value) : hex_text(value)) + " " + scim::to_string(id);
     }
 
     std::string name_of(const Row &row) const {
-        return name_of(row.tenant, *row.view, *row.index, row.tail.value, row.tail.id);
+        return name_of(row.tenant, *row.view, row.index->attr, row.tail.value, row.tail.id);
     }
     uint64_t &sum_of(const Id &id) { return sums_[hash_of(bytes_of(id)) % sums_.size()]; }
 
     Verification &v_;
     std::vector<Leaf> leaves_;
-    // Of the tenant and type being looked at.
+    // The current tenant and type.
     TenantNumber tenant_ = 0;
     TypeNumber type_ = 0;
-    uint64_t count_ = 0, count_begun_ = 0;  // resources; the tenant's position when they began
+    uint64_t count_ = 0, count_begun_ = 0;  // resources; the tenant's position at the first of them
     uint64_t snapshot_ = 0, log_start_ = 0, position_ = 0;
 
     std::vector<uint64_t> sums_ = std::vector<uint64_t>(1 << 16);
-    std::string last_unique_;  // the row before, of a unique index
+    std::string last_unique_;  // the previous row of a unique index
     ExpectedRows expected_;
 };
 
@@ -143,7 +147,7 @@ void ResourceVerifier::begin_type(TenantNumber tenant, TypeNumber type) {
     snapshot_ = v_.snapshot();
 }
 
-// The counter of the type whose resources have all been looked at.
+// Compares the counter of the current type after its last resource.
 void ResourceVerifier::end_type() {
     const uint64_t count = count_;
     count_ = 0;
@@ -194,19 +198,21 @@ void ResourceVerifier::check_version(TenantNumber tenant, TypeNumber type, const
                    "its version " + std::to_string(version) + text);
     };
     if (version == 0 || version > position_)
-        return wrong(" is not one of the tenant's positions, which go to " +
+        return wrong(" is not between 1 and the tenant's last position, " +
                      std::to_string(position_));
     if (version < log_start_) return;
     std::optional<Change> first;
     if (is_in_change(tenant, type, id, version, first)) return;
     if (!first) return wrong(" has no row in the change log");
-    wrong(" is " + std::string(to_string(first->operation)) + " of " + v_.type_name(first->type) +
-          " " + scim::to_string(first->id) + " in the change log");
+    wrong(" belongs to another change: " + std::string(to_string(first->operation)) + " of " +
+          v_.type_name(first->type) + " " + scim::to_string(first->id));
 }
 
-// True if a change is one of this resource, or if that cannot be known. A change has several parts
-// if it is of many members, or of a deleted member: those of its groups follow in the order of
-// their ids. There may be many, and each group asks: so they are searched by halves.
+// True if the change at position `version` is of this resource, or if that cannot be determined.
+// Sets `first` to its first part if the position exists. A change has several parts if it has many
+// members or if a member was deleted; in the latter case the parts of its groups follow in the
+// order of their ids. Since this function runs for each of these groups, it finds the part by
+// binary search.
 bool ResourceVerifier::is_in_change(TenantNumber tenant, TypeNumber type, const Id &id,
                                     uint64_t version, std::optional<Change> &first) {
     std::optional<Change> change;
@@ -220,7 +226,7 @@ bool ResourceVerifier::is_in_change(TenantNumber tenant, TypeNumber type, const 
         return change->type == type && change->id == id && change->operation != Operation::remove;
     };
     if (!read(0)) return false;
-    if (!change) return true;  // is said of the change
+    if (!change) return true;  // the damaged row is reported by check_change()
     if (is_it()) return true;
     first = change;
     Cursor last(v_.txn(), Db::changes);
@@ -230,7 +236,7 @@ bool ResourceVerifier::is_in_change(TenantNumber tenant, TypeNumber type, const 
     uint32_t low = 1, high = 1 + uint32_t(read_be(last.key().data() + 12, 2));
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (!read(uint16_t(middle)) || !change) return true;  // is said of the change
+        if (!read(uint16_t(middle)) || !change) return true;  // reported by check_change()
         if (is_it()) return true;
         if (change->id == first->id || change->id < id)
             low = middle + 1;
@@ -244,13 +250,13 @@ void ResourceVerifier::check_index_rows_of(TenantNumber tenant, TypeNumber type,
                                            const std::vector<Leaf> &leaves) {
     const TypeView *view = v_.catalog->type_by_number(type);
     if (view == nullptr) return;
-    for (const auto &[index, value] : index_values(*v_.catalog, *view, leaves)) {
-        const std::string key = index_key(tenant, type, index->attr, value, id);
+    for (const auto &[attr, value] : index_values(*v_.catalog, *view, leaves)) {
+        const std::string key = index_key(tenant, type, attr, value, id);
         Bytes bytes;
-        if (v_.txn().get(Db::index, key, bytes))
-            sum_of(id) += hash_of(key);
-        else if (index->state == IndexState::ready)  // or the builder has not come to it yet
-            v_.problem(Db::index, name_of(tenant, *view, *index, value, id),
+        if (v_.txn().get(Db::index, key, bytes)) sum_of(id) += hash_of(key);
+        // A building index may lack the row.
+        else if (view->by_number(attr)->index->state == IndexState::ready)
+            v_.problem(Db::index, name_of(tenant, *view, attr, value, id),
                        "the row is missing: the resource has this value");
     }
 }
@@ -268,7 +274,8 @@ void ResourceVerifier::check_index() {
                        });
 }
 
-// Nothing if there is no index that the row belongs to, or none that is maintained.
+// Nothing if the row belongs to no index or to one that is not maintained. `reports`: report a row
+// that belongs to no index.
 std::optional<ResourceVerifier::Row> ResourceVerifier::parse_row(Bytes key, bool reports) {
     auto wrong = [&](const std::string &text) {
         if (reports) v_.problem(Db::index, hex_text(key), text);
@@ -278,7 +285,7 @@ std::optional<ResourceVerifier::Row> ResourceVerifier::parse_row(Bytes key, bool
     TypeNumber type = TypeNumber(read_be(key.data() + 4, 2));
     AttrNumber attr = AttrNumber(read_be(key.data() + 6, 2));
     auto tail = index_tail(key);
-    if (!tail) return wrong("the key has no end of its value");
+    if (!tail) return wrong("the key has no terminator after its value");
     const IndexDef *index = nullptr;
     for (const IndexDef &def : v_.catalog->rows().indexes)
         if (def.type == type && def.attr == attr) index = &def;
@@ -286,13 +293,14 @@ std::optional<ResourceVerifier::Row> ResourceVerifier::parse_row(Bytes key, bool
         return wrong("there is no index on attribute " + std::to_string(attr) + " of " +
                      v_.type_name(type));
     const TypeView *view = v_.catalog->type_by_number(type);
-    // What is dropped or not declared now is not maintained either.
+    // An index that is being dropped, or whose attribute is not declared, is not maintained.
     if (index->state == IndexState::dropping || view == nullptr || view->by_number(attr) == nullptr)
         return std::nullopt;
     return Row{tenant, type, index, view, *tail};
 }
 
-// Nothing if there is no such resource, or if its record is damaged, which is said elsewhere.
+// True if the row follows from its resource's record. Nothing if there is no such resource, or if
+// its record is damaged, which check_resource() reports.
 std::optional<bool> ResourceVerifier::is_expected(const Row &row, Bytes key) {
     Bytes bytes;
     if (!v_.txn().get(Db::resources, resource_key(row.tenant, row.type, row.tail.id), bytes))
@@ -300,7 +308,8 @@ std::optional<bool> ResourceVerifier::is_expected(const Row &row, Bytes key) {
     return expected_.has(*v_.catalog, *row.view, row.tenant, row.tail.id, bytes, key);
 }
 
-// Rows of one value stand together. Two long values may share a digest.
+// Reports a value of a unique index that two resources have. Rows of one value are adjacent.
+// Digests are skipped, because two long values may have the same one.
 void ResourceVerifier::check_unique(const Row &row, Bytes key) {
     if (!row.index->unique || row.index->state != IndexState::ready) return;
     const Bytes before = last_unique_;
@@ -311,7 +320,7 @@ void ResourceVerifier::check_unique(const Row &row, Bytes key) {
         other.tail.id = id_at(before, before.size() - id_size);
         if (is_expected(row, key).value_or(false) && is_expected(other, before).value_or(false))
             v_.problem(Db::index, name_of(row),
-                       "another resource has this value, too, and it must be unique");
+                       "another resource has this value, which must be unique");
     }
     last_unique_ = key;
 }

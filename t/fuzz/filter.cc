@@ -1,4 +1,5 @@
-// Any text as a filter: it is refused with a position inside of it, or can be asked about a user.
+// Parses any text as a filter. Either it is refused with 400 invalidFilter, or it can be evaluated
+// for a user.
 
 #include "unit/filter_fixture.h"
 

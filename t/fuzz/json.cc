@@ -1,6 +1,8 @@
-// Any bytes: what parse_json() accepts is written in a form that it accepts again, as the same tree.
+// Parses any bytes as JSON. What parse_json() accepts is written in a form that parses to an equal
+// tree.
 
-#include "scim/json.h"
+#include "scim/text/json.h"
+#include "scim/request/error_body.h"
 
 #include <cstdlib>
 

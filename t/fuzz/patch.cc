@@ -1,7 +1,8 @@
-// Any JSON object as a PATCH, and as a body: a resource that was patched is in canonical order and
-// reads as itself, and one whose PATCH was refused is as it was.
+// Parses any JSON object as a PATCH and as the body of a PUT. A patched resource is in canonical
+// order and is unchanged by writing and reading it; a resource whose PATCH fails is unchanged.
 
-#include "scim/patch.h"
+#include "scim/patch/patch.h"
+#include "scim/request/error_body.h"
 
 #include "unit/patch_fixture.h"
 
@@ -18,7 +19,7 @@ const char user_before[] = R"({
         "seat": [{"value": "s", "floor": 3, "tags": ["x", "y"]}, {"value": "t"}]}})";
 
 Resource read(const TypeView &type, const json_t *body) {
-    Report report;
+    DeviationReport report;
     return must(read_resource(type, body, false, report));
 }
 
@@ -46,7 +47,7 @@ void check_members(const MemberEdits &edits) {
 }
 
 void patch(const TypeView &type, const json_t *before, const json_t *body, bool strict) {
-    Report report;
+    DeviationReport report;
     auto patch = Patch::parse(type, body, PatchLimits(), strict, report);
     if (!patch) {
         error_body(patch.error(), "");
@@ -72,7 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (bool strict : {false, true}) {
         patch(user(), user_tree.get(), body->get(), strict);
         patch(group(), group_tree.get(), body->get(), strict);
-        Report report;
+        DeviationReport report;
         auto resource = read_resource(user(), body->get(), strict, report);
         if (resource) check_reads_as_itself(user(), *resource);
     }

@@ -1,6 +1,7 @@
-// Any text as a PATCH path: it is refused as a path or as a filter, ignored, or leads to an attribute.
+// Parses any text as a PATCH path. Either it is refused with invalidPath or invalidFilter, or it is
+// ignored, or it names an attribute or an extension.
 
-#include "scim/path.h"
+#include "scim/filter/path.h"
 
 #include "unit/patch_fixture.h"
 
@@ -8,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const std::string_view text(reinterpret_cast<const char *>(data), size);
     for (const scim::TypeView *type : {&fixture::user(), &fixture::group()}) {
         for (bool strict : {false, true}) {
-            scim::Report report;
+            scim::DeviationReport report;
             scim::Dialect dialect(strict, report);
             auto path = scim::parse_path(*type, text, scim::PathLimits(), dialect);
             if (!path) {

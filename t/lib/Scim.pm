@@ -1,15 +1,15 @@
 package Scim;
 
-# A real nginx in a scratch directory, and clients for it.
+# Runs nginx in a temporary directory, and clients for it.
 #
 #     my $t = Scim->new(server => 'location /scim/v2/ { scim main; }')->start;
 #     my $token = $t->token($t->tenant('acme'));
 #     my $r = $t->request(POST => '/scim/v2/Users', token => $token, json => { ... });
-#     is $r->{status}, 201, 'created';
-#     $t->finish;      # fails if nginx logged what it should not have; then done_testing
+#     is $r->{status}, 201, 'POST creates a user';
+#     $t->finish;      # fails if nginx logged an unexpected alert or crashed; calls done_testing
 #
-# Everything waits for something to happen, until a deadline; nothing sleeps in hope. Environment: TEST_NGINX_BINARY,
-# TEST_NGINX_MODULE (none: the module is a part of the binary), TEST_NGINX_PRELOAD (a sanitizer's runtime), TEST_SCIMCTL,
+# Every wait is for an event, with a deadline; there are no fixed delays. Environment: TEST_NGINX_BINARY,
+# TEST_NGINX_MODULE (unset: the module is linked into the binary), TEST_NGINX_PRELOAD (a sanitizer's runtime), TEST_SCIMCTL,
 # TEST_POKE, TEST_FAULTS, TEST_LEAVE (keep the directory).
 
 use strict;
@@ -26,22 +26,22 @@ use Time::HiRes qw(sleep time);
 
 use Scim::Client;
 
-our $deadline = 60;    # seconds; only ever reached by what is broken
+our $deadline = 60;    # seconds; reached only if something is broken
 our $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
 $SIG{PIPE} = 'IGNORE';
 delete $ENV{NGINX};    # nginx would look for inherited sockets in it
 
-# nginx leaves us when it becomes a daemon (it must: with `daemon off` it refuses a binary upgrade). This makes the kernel
-# give it back to us (prctl PR_SET_CHILD_SUBREAPER), so that its exit status can be had. Elsewhere there is none.
+# nginx becomes a daemon and so leaves its parent (it must: with `daemon off` it refuses a binary upgrade). On Linux, prctl
+# PR_SET_CHILD_SUBREAPER makes this process its parent again, so that its exit status is known; elsewhere it is not.
 my $prctl = { x86_64 => 157, aarch64 => 167 }->{ (POSIX::uname())[4] };
 syscall $prctl, 36, 1, 0, 0, 0 if $^O eq 'linux' && $prctl;
 
-# conf        a whole configuration; or: main, events, http, server as parts of the usual one. %%PORT%%, %%PORT1%%, …
-#             (free ports), %%DIR%% (the scratch directory), %%HTTP2%% (the last parameter of `listen`, and what follows it
-#             until ";", in this nginx's form), and in a whole one %%MAIN%% and %%HTTP%% are filled in
-# workers     how many (default 1)
-# expect_log  patterns of log lines that finish() shall not mind
+# conf        a whole configuration; or: main, events, http, server as parts of the default one. Replaced are %%PORT%%,
+#             %%PORT1%%, … (free ports), %%DIR%% (the temporary directory), %%HTTP2%% (the http2 parameter of `listen` or
+#             the http2 directive after it, as this nginx needs it), and in a whole configuration %%MAIN%% and %%HTTP%%
+# workers     the number of workers (default 1)
+# expect_log  patterns of log lines that finish() ignores
 sub new {
     my ($class, %o) = @_;
     my $dir = File::Temp->newdir('scim-test-XXXXXX', TMPDIR => 1, CLEANUP => !$ENV{TEST_LEAVE});
@@ -57,7 +57,7 @@ sub new {
     return $self->conf($self->{conf});
 }
 
-# Writes the configuration anew; for a reload with another one.
+# Writes another configuration, for a reload.
 sub conf {
     my ($self, $text, %part) = @_;
     @$self{keys %part} = values %part;
@@ -88,8 +88,8 @@ sub write_file {
     return "$self->{dir}/$name";
 }
 
-# A free port, for number $n always the same. Below the ports the kernel gives to clients, or one of those could take it
-# before nginx does; a UDP socket on the same number keeps other tests off.
+# A free port, the same for the same $n. It is below the ephemeral ports, one of which another process could get before nginx
+# starts; a UDP socket on the same port keeps other tests from choosing it.
 sub port {
     my ($self, $n) = @_;
     return $self->{ports}{ $n // 0 } //= do {
@@ -105,7 +105,7 @@ sub port {
     };
 }
 
-# Polls until the code returns something true, and returns that; nothing after the deadline.
+# Calls the code until it returns a true value, and returns that; returns nothing after the deadline.
 sub wait_for {
     my ($self, $code, $seconds) = @_;
     my $end = time + ($seconds // $deadline);
@@ -119,7 +119,7 @@ sub wait_for {
 
 sub _nginx { $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx' }
 
-# nginx's version, to be compared with v1.25.1 and the like.
+# The version of nginx, comparable with v1.25.1.
 my $version;
 
 sub _version {
@@ -130,7 +130,7 @@ sub _version {
     };
 }
 
-# Sanitizers of nginx and scimctl write into files, one a process.
+# Sanitizers in nginx and scimctl write one report file per process.
 sub _environment {
     my ($self, $preload) = @_;
     $ENV{LD_PRELOAD} = $preload if $preload;
@@ -138,7 +138,7 @@ sub _environment {
     $ENV{$_} = join ':', grep(length, $ENV{$_} // ''), "log_path=$self->{dir}/san/report" for qw(ASAN_OPTIONS UBSAN_OPTIONS);
 }
 
-# Runs a program to its end, with $input on its stdin: (exit code or 128 + signal, stdout, stderr)
+# Runs a program to its end with $input on its stdin: (exit code or 128 + signal, stdout, stderr).
 sub run {
     my ($self, $input, @command) = @_;
     my ($in, $out, $err) = map File::Temp->new, 1 .. 3;
@@ -160,8 +160,8 @@ sub run {
     return ($status & 127 ? 128 + ($status & 127) : $status >> 8, map { seek $_, 0, 0; local $/; <$_> // '' } $out, $err);
 }
 
-# nginx -t: (exit code, what it said). Leaks are not looked for: nginx loses its first pool when it refuses a configuration,
-# with or without the module.
+# nginx -t: (exit code, output). Leaks are not reported: nginx leaks its first pool when it refuses a configuration, with and
+# without the module.
 sub check {
     my ($self) = @_;
     local $ENV{ASAN_OPTIONS} = join ':', grep length, $ENV{ASAN_OPTIONS} // '', 'detect_leaks=0';
@@ -170,7 +170,7 @@ sub check {
     return ($exit, $out . $err);
 }
 
-# The tool on this server's store: (exit code, stdout, stderr). A leading { stdin => … } is fed to it.
+# Runs scimctl on the store: (exit code, stdout, stderr). A leading { stdin => … } is its stdin.
 sub scimctl {
     my ($self, @args) = @_;
     my $o = ref $args[0] ? shift @args : {};
@@ -178,7 +178,7 @@ sub scimctl {
     return $self->run($o->{stdin}, $tool, '--store', $self->{store}, @args);
 }
 
-# Makes a tenant and returns its name.
+# Adds a tenant and returns its name.
 sub tenant {
     my ($self, $name) = @_;
     $self->own_by_root;
@@ -187,7 +187,7 @@ sub tenant {
     return $name;
 }
 
-# Makes a token and returns it. Options are scimctl's: scope, label, …
+# Creates a token and returns it. The options are those of scimctl: scope, label, …
 sub token {
     my ($self, $tenant, %o) = @_;
     %o = (tenant => $tenant, label => 'test', scope => 'write', %o);
@@ -196,33 +196,33 @@ sub token {
     return $json->decode($out)->{token} // croak "no token in: $out";
 }
 
-# Before the start: a store with one tenant in it, so that no worker has to prepare it; a token of that tenant.
+# Makes a store with one tenant before nginx starts, so that no worker has to make it; returns a token of the tenant.
 sub seed {
     my ($self, $tenant, %o) = @_;
     -d $self->{store} or mkdir $self->{store}, 0700 or croak "$self->{store}: $!";
     return $self->token($self->tenant($tenant), %o);
 }
 
-# The workers of these tests run as root, which scimctl cannot know: in an empty directory of root's it makes no store,
+# Workers run as root in these tests, which scimctl cannot know: in an empty directory of root it refuses to make a store
 # unless there is a data.mdb.
 sub own_by_root {
     my ($self) = @_;
-    # nginx may make it at the same moment.
+    # nginx may make data.mdb at the same time.
     sysopen my $f, "$self->{store}/data.mdb", POSIX::O_WRONLY | POSIX::O_CREAT, 0600 if $> == 0 && -d $self->{store};
     return;
 }
 
-# What t/tools/poke.cc does to this server's store: (exit code, stdout, stderr)
+# Runs t/tools/poke.cc on the store: (exit code, stdout, stderr).
 sub poke {
     my ($self, @args) = @_;
     return $self->run('', $ENV{TEST_POKE} // croak('TEST_POKE is not set'), $self->{store}, @args);
 }
 
-# Takes the store's write lock, in a process of its own: no write commits until release() is called with what is returned.
+# Takes the write lock of the store in another process: no write commits until release() is called with the returned value.
 sub hold_lock {
     my ($self) = @_;
     my $pid = IPC::Open2::open2(my $out, my $in, $ENV{TEST_POKE} // croak('TEST_POKE is not set'), $self->{store}, 'hold');
-    (<$out> // '') eq "held\n" or croak 'the write lock cannot be had';
+    (<$out> // '') eq "held\n" or croak 'poke hold did not take the write lock';
     return { pid => $pid, in => $in, out => $out };
 }
 
@@ -256,7 +256,7 @@ sub start {
     croak "nginx did not start ($up):\n$log";
 }
 
-# True once the process has ended; reaps it if it is our child. A zombie that another does not reap has ended too.
+# True if the process has ended; reaps a child. A zombie that another process does not reap counts as ended.
 sub _gone {
     my ($self, $pid) = @_;
     $pid //= $self->{pid};
@@ -283,14 +283,15 @@ sub _children {
         map m{/proc/(\d+)$}, glob '/proc/[0-9]*';
 }
 
-# Process ids of the workers that take requests: no cache managers, and none on its way out. In scalar context how many.
+# The process ids of the workers that accept requests, without cache managers and exiting workers. In scalar context their
+# number.
 sub workers {
     my ($self) = @_;
     my @pids = grep { _title($_) =~ /worker process(?! is shutting down)/ } _children($self->{pid});
     return @pids;
 }
 
-# Waits until every thread of the process sleeps: a pool's thread does so a moment after the event loop has sent its answer.
+# Waits until every thread of the process sleeps: a pool thread does so a moment after the event loop has sent its answer.
 sub threads_sleep {
     my ($self, $pid) = @_;
     return $self->wait_for(sub { !grep _slurp($_) !~ /\) S /, glob "/proc/$pid/task/*/stat" });
@@ -298,8 +299,8 @@ sub threads_sleep {
 
 sub signal { my ($self, $signal, $pid) = @_; kill $signal => $pid // $self->{pid}; return $self }
 
-# Waits until the store of a location is served, by each worker: of those that meet a new store one prepares it, so that a
-# request might still find another one waiting. Those of a reload find it prepared.
+# Waits until every worker serves the store of a location. Of the workers that open a new store one prepares it, so that a
+# request to another one may still get 503; workers of a reload find it prepared.
 sub served {
     my ($self, $path, %o) = @_;
     $self->wait_for(sub { $self->request(GET => $path, %o)->{status} !~ /^(?:0|503)$/ }) or croak "$path is not served";
@@ -307,8 +308,8 @@ sub served {
     return $self;
 }
 
-# HUP, then waits until new workers have taken over (and, with gone => 1, the old ones have ended). False if nginx
-# refused the new configuration.
+# Sends HUP and waits until new workers have taken over (with gone => 1: and the old ones have ended). Returns false if nginx
+# refuses the new configuration.
 sub reload {
     my ($self, %o) = @_;
     my %old = map { $_ => 1 } $self->workers;
@@ -324,8 +325,8 @@ sub reload {
     return $done ne 'refused';
 }
 
-# Ends one worker the hard way and waits for its successor, whose process id is returned. finish() does not mind the one
-# [alert] about it: "worker process N exited on signal" with just this process and signal.
+# Kills one worker with a signal and waits for the worker that replaces it, whose process id is returned. finish() ignores
+# the [alert] "worker process N exited on signal" of this process and signal.
 sub kill_worker {
     my ($self, $pid, $signal) = @_;
     my %old = map { $_ => 1 } $self->workers;
@@ -338,7 +339,7 @@ sub kill_worker {
     return $new;
 }
 
-# Binary upgrade: USR2, then WINCH (its workers leave) and QUIT for the old master once the new one's workers are there.
+# Binary upgrade: sends USR2, and once the new master has workers, WINCH (the old workers end) and QUIT to the old master.
 sub upgrade {
     my ($self) = @_;
     my ($old, $file) = ($self->{pid}, "$self->{dir}/nginx.pid");
@@ -358,7 +359,7 @@ sub upgrade {
     return $self;
 }
 
-# Graceful and fast shutdown; true if nginx ended in time and with status 0.
+# Graceful and fast shutdown; true if nginx ended before the deadline and with status 0.
 sub quit { return $_[0]->_end('QUIT') }
 sub stop { return $_[0]->_end('TERM') }
 
@@ -374,7 +375,7 @@ sub _end {
     return $ended && !$status;
 }
 
-# The hard way, masters first, or they would start workers anew.
+# Kills all processes, masters first, as they would start new workers.
 sub _kill {
     my ($self) = @_;
     my @pids = grep defined, delete @$self{qw(pid old)};
@@ -384,13 +385,14 @@ sub _kill {
     return;
 }
 
-# How many requests have arrived with their body and have no answer yet, in locations with client_body_in_file_only clean.
+# The number of requests whose body has arrived and that have no answer yet, in locations with client_body_in_file_only
+# clean.
 sub bodies {
     my ($self) = @_;
     return scalar(() = glob "$self->{dir}/client_body/*");
 }
 
-# --- judgement
+# --- checks of the logs
 
 sub _slurp {
     open my $f, '<', $_[0] or return '';
@@ -400,13 +402,13 @@ sub _slurp {
 
 sub log { return _slurp("$_[0]{dir}/error.log") }
 
-# Waits for a line in the error log; returns what matched, nothing after the deadline.
+# Waits for a line in the error log; returns the match, or nothing after the deadline.
 sub wait_log {
     my ($self, $pattern, $seconds) = @_;
     return $self->wait_for(sub { $self->log =~ $pattern ? $& || 1 : 0 }, $seconds);
 }
 
-# What must not be in a log, line by line.
+# Log lines and sanitizer reports that mean a fault, line by line.
 sub complaints {
     my ($self) = @_;
     my @bad = @{ $self->{problems} };
@@ -422,15 +424,15 @@ sub complaints {
         my @report = split /^/, _slurp($file);
         push @bad, @report > 40 ? (@report[0 .. 39], "…\n") : @report;
     }
-    if (!$self->{pid}) {    # each worker must be known to have ended well
+    if (!$self->{pid}) {    # the error log must have the end of each worker
         my %left = map { $_ => 1 } $log =~ /start worker process (\d+)/g;
         delete @left{ keys %{ $self->{killed} }, $log =~ /process (\d+) exited (?:with code|on signal)/g };
-        push @bad, map "worker $_ was never seen to end\n", sort keys %left;
+        push @bad, map "the error log has no end of worker $_\n", sort keys %left;
     }
     return @bad;
 }
 
-# The end of every test: a graceful shutdown, and nothing in the logs that should not be there.
+# Ends a test: a graceful shutdown, and no fault in the logs.
 sub finish {
     my ($self) = @_;
     my $ended = Test::More::ok($self->quit, 'nginx ended when it was asked to');
@@ -453,33 +455,33 @@ sub DESTROY {
 
 # --- requests
 
-# A user as clients send it.
+# A user with its schema.
 sub user {
     my ($name, %more) = @_;
     return { schemas => ['urn:ietf:params:scim:schemas:core:2.0:User'], userName => $name, %more };
 }
 
-# A client that keeps its connection: see Scim::Client. port => n for %%PORTn%%.
+# A client that keeps its connection, see Scim::Client; port => n is %%PORTn%%.
 sub client {
     my ($self, %o) = @_;
     return Scim::Client->new(%o, port => $self->port($o{port} // 0));
 }
 
-# One request on a connection of its own.
+# Sends one request on a connection of its own.
 sub request {
     my ($self, $method, $path, %o) = @_;
     my $client = $self->client(map { exists $o{$_} ? ($_ => delete $o{$_}) : () } qw(port tls));
     return $client->request($method, $path, %o, close => 1);
 }
 
-# Calls $code->($i, $client) for $i from 0 to $count - 1 in that many processes at once, each with a client of its own;
-# returns the results in the order of $i. They start together, and must be plain data.
+# Calls $code->($i, $client) for $i from 0 to $count - 1, distributed over that many processes with a client each, and
+# returns the results in the order of $i. The processes start together; a result must be plain data.
 sub concurrently {
     my ($self, @how) = @_;
     return $self->collect($self->launch(@how));
 }
 
-# The same in two steps: what runs meanwhile is the test's own.
+# The same in two steps, so that the test can do something else meanwhile.
 sub launch {
     my ($self, $processes, $count, $code, %o) = @_;
     pipe my $gate, my $open or die "pipe: $!";

@@ -1,6 +1,7 @@
-// Preloaded into nginx: allocations fail when a test says so. The file $TEST_ALLOCATIONS_FILE is shared with the test and
-// holds four numbers of 64 bits: 1 if allocations are counted; how many there are until the first one that fails; how many
-// fail from that one on; and how many have failed.
+// Preloaded into nginx: makes allocations fail on demand. The file $TEST_ALLOCATIONS_FILE is
+// shared with the test and holds four 64-bit numbers: 1 if allocations are counted; the number of
+// the first allocation that fails, counted down; how many fail from that one on; how many have
+// failed.
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -21,25 +22,25 @@ void *__libc_memalign(size_t alignment, size_t size);
 
 namespace {
 
-struct Order {
+struct Control {
     std::atomic<int64_t> armed, left, times, failed;
 };
-Order *order;
+Control *control;
 
-__attribute__((constructor)) void open_order() {
+__attribute__((constructor)) void open_control() {
     const char *path = getenv("TEST_ALLOCATIONS_FILE");
     int fd = path != nullptr ? open(path, O_RDWR | O_CLOEXEC) : -1;
     if (fd < 0) return;
-    void *map = mmap(nullptr, sizeof(Order), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *map = mmap(nullptr, sizeof(Control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
-    if (map != MAP_FAILED) order = static_cast<Order *>(map);
+    if (map != MAP_FAILED) control = static_cast<Control *>(map);
 }
 
 bool fails() {
-    if (order == nullptr || order->armed == 0) return false;
-    int64_t left = order->left--;
-    if (left > 1 || left <= 1 - order->times) return false;
-    order->failed++;
+    if (control == nullptr || control->armed == 0) return false;
+    int64_t left = control->left--;
+    if (left > 1 || left <= 1 - control->times) return false;
+    control->failed++;
     errno = ENOMEM;
     return true;
 }

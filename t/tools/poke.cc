@@ -1,16 +1,16 @@
-// What a test does to a store behind everybody's back:
+// Changes a store while nginx runs, without the module:
 //
-//     poke DIR meta NAME          prints a value of `meta`
-//     poke DIR meta NAME VALUE    sets it
-//     poke DIR count DATABASE     prints how many rows members, jobs, changes or local has
-//     poke DIR commit             prints the number of the last commit
-//     poke DIR log TENANT N AGE   puts N changes of 1,000 members each, 16 KB, behind a tenant's last;
-//                                 they are AGE seconds old
-//     poke DIR ahead SECONDS      makes the last declaration one of the future
-//     poke DIR hold               takes the write lock, prints "held", and lets it go when a byte
-//                                 or the end comes from stdin
+//     poke DIR meta NAME          print a value of the database "meta"
+//     poke DIR meta NAME VALUE    set it
+//     poke DIR count DATABASE     print the number of rows of members, jobs, changes or local
+//     poke DIR commit             print the number of the last transaction
+//     poke DIR log TENANT N AGE   append N changes to the log of a tenant, each of 1,000 members
+//                                 (16 KB) and AGE seconds old
+//     poke DIR ahead SECONDS      set the time of the last declaration to SECONDS from now
+//     poke DIR hold               take the write lock, print "held", and release the lock at a
+//                                 byte or the end of stdin
 //
-// Exit code 1 and a sentence on stderr if that fails.
+// On failure the exit code is 1 and stderr has a sentence.
 
 #include <unistd.h>
 
@@ -101,7 +101,7 @@ int main(int argc, char **argv) {
     if (argc < 3) return fail("usage: poke DIR meta|count|commit|log|ahead|hold [ARGUMENTS]");
     EnvOptions options;
     options.directory = argv[1];
-    options.map_size = 0;  // whatever the store has
+    options.map_size = 0;  // the size of the store
     std::string why;
     auto env = Env::open(options, why);
     if (!env) return fail(why);
@@ -117,5 +117,5 @@ int main(int argc, char **argv) {
         return put_log(*env, argv[3], std::atoi(argv[4]), std::atoi(argv[5]));
     return argc > 4   ? set_meta(*env, argv[3], argv[4])
            : argc > 3 ? print_meta(*env, argv[3])
-                      : fail("which value?");
+                      : fail("usage: poke DIR meta NAME [VALUE]");
 }

@@ -1,5 +1,5 @@
-// Tenants come and go, tokens are made, listed, revoked and rotated as the operator says, and
-// nothing that an authenticator looks at contradicts it afterwards.
+// Tests the creation, removal and sweep of tenants and the creation, revocation and rotation of
+// tokens, and that the Authenticator and verify() agree with the result.
 
 #include "service/admin.h"
 
@@ -16,7 +16,7 @@ namespace {
 
 constexpr int64_t noon = 1795262400000, hour = 3600000, day = 24 * hour;
 
-// One write transaction; what `decide` returned, after the commit.
+// Runs `decide` in one write transaction, commits, and returns the result of `decide`.
 template <class Decide>
 auto write(store::Env &env, Decide &&decide) {
     store::WriteTxn txn(env);
@@ -26,23 +26,22 @@ auto write(store::Env &env, Decide &&decide) {
 }
 
 template <class T>
-std::string why(const Result<T> &result) {
-    return result ? "it was done"
-                  : std::to_string(result.error().status) + " " + result.error().detail;
+std::string error_text(const Result<T> &result) {
+    return result ? "success" : std::to_string(result.error().status) + " " + result.error().detail;
 }
 
 template <class T>
 void refused(const Result<T> &result, const std::string &want, const std::string &name) {
-    std::string got = why(result);
+    std::string got = error_text(result);
     if (!ok(got.find(want) != std::string::npos, name)) diag(got);
 }
 
-// "" or why a token does not authenticate.
+// Returns "" if the token authenticates, or the detail of the error.
 std::string authenticated(store::Env &env, std::string_view token, int64_t now) {
     store::Reader reader(env);
     store::ReadTxn txn(reader);
     Authenticator authenticator;
-    Report report;
+    DeviationReport report;
     Dialect dialect(true, report);
     auto actor = authenticator.authenticate(txn, "Bearer " + std::string(token), now, dialect);
     return actor ? "" : actor.error().detail;
@@ -73,68 +72,88 @@ void test_tenants(store::Env &env) {
         return write(env, [&](auto &txn) { return create_tenant(txn, name, noon, {1, 2, 3}); });
     };
     auto acme = add("acme");
-    ok(acme && !acme->existed && acme->tenant.number == 1, "a tenant");
+    ok(acme && !acme->existed && acme->tenant.number == 1,
+       "the first tenant is created with number 1");
     auto again = add("acme");
-    ok(again && again->existed && again->tenant.number == 1, "once more is the same");
+    ok(again && again->existed && again->tenant.number == 1,
+       "creating a tenant that exists returns the existing one");
     is(write(env, [](auto &txn) { return store::list_tenants(txn); }).size(), 1u,
-       "and no second one");
+       "creating a tenant that exists adds no second one");
     for (const char *bad : {"", "a b", "a/b", "ä", "a\n"})
-        refused(add(bad), "400 the name", std::string("not a name: ") + bad);
-    ok(add("Acme") && add(std::string(255, 'x')), "names differ by case, and may be long");
-    refused(add(std::string(256, 'x')), "400 the name", "but not longer");
+        refused(add(bad), "400 the name",
+                "tenant name '" + std::string(bad) + "' is refused with 400");
+    ok(add("Acme") && add(std::string(255, 'x')),
+       "a tenant name that differs only by case and one of 255 characters are accepted");
+    refused(add(std::string(256, 'x')), "400 the name",
+            "a tenant name of 256 characters is refused with 400");
     refused(write(env, [](auto &txn) { return tenant_named(txn, "nobody"); }),
-            "404 there is no tenant \"nobody\"", "nobody");
+            "404 there is no tenant \"nobody\"",
+            "looking up a tenant name that does not exist is refused with 404");
 }
 
 void test_labels(store::Env &env, const store::Tenant &tenant) {
     auto label = [&](const std::string &text) {
         return create(env, tenant, labelled(text), text + "?");
     };
-    refused(label(""), "has 0 characters", "no label");
-    refused(label(std::string(65, 'a')), "has 65 characters", "65 characters");
-    refused(label("a\tb"), "cannot be printed", "a tabulator");
-    refused(label("a\u202eb"), "cannot be printed", "a change of direction");
-    refused(label("\xff"), "not UTF-8", "a byte of no character");
-    refused(label(" a"), "begins or ends with a blank", "a blank first");
-    refused(label("a "), "begins or ends with a blank", "a blank last");
-    refused(label("42"), "taken for a token's number", "digits alone");
-    ok(bool(label(std::string(62, 'a') + "ü1")), "64 characters, one of two bytes");
-    ok(bool(label("Entra ID, Straße 4")), "blanks inside");
+    refused(label(""), "has 0 characters", "an empty token label is refused");
+    refused(label(std::string(65, 'a')), "has 65 characters",
+            "a token label of 65 characters is refused");
+    refused(label("a\tb"), "not printable", "a tab in a token label is refused");
+    refused(label("a\u202eb"), "not printable",
+            "a right-to-left override (U+202E) in a token label is refused");
+    refused(label("\xff"), "not UTF-8", "a token label that is not UTF-8 is refused");
+    refused(label(" a"), "begins or ends with a space",
+            "a token label that begins with a blank is refused");
+    refused(label("a "), "begins or ends with a space",
+            "a token label that ends with a blank is refused");
+    refused(label("42"), "taken for the number of a token",
+            "a token label of digits only is refused");
+    ok(bool(label(std::string(62, 'a') + "ü1")),
+       "a token label of 64 characters, one of them of two bytes, is accepted");
+    ok(bool(label("Entra ID, Straße 4")),
+       "a token label with inner blanks and a non-ASCII letter is accepted");
 }
 
 void test_create(store::Env &env, const store::Tenant &tenant) {
     auto first = create(env, tenant, labelled("okta"), "one");
-    ok(first && !first->existed && first->token.created == noon, "a token");
-    is(authenticated(env, "one", noon), "", "authenticates");
+    ok(first && !first->existed && first->token.created == noon,
+       "a token is created with the current time");
+    is(authenticated(env, "one", noon), "", "a token authenticates once it is created");
     auto again = create(env, tenant, labelled("okta"), "one", noon + 1);
     ok(again && again->existed && again->token.created == noon,
-       "the same digest and label again: it exists");
-    refused(create(env, tenant, labelled("other"), "one"), "409 this token is known already",
-            "the digest under another label");
+       "creating a token with the digest and label of an existing one returns the existing token");
+    refused(create(env, tenant, labelled("other"), "one"), "409 this token already exists",
+            "a token with a known digest and another label is refused with 409");
     refused(create(env, tenant, labelled("okta"), "two"), "409 tenant \"acme\" has a live token",
-            "the label of a live token");
+            "a token with the label of a live token is refused with 409");
 
     TokenOrder order = labelled("timed");
     order.not_before = noon + hour;
     order.expires = noon + hour;
-    refused(create(env, tenant, order, "three"), "before it is valid",
-            "expires before it is valid");
+    refused(create(env, tenant, order, "three"), "before it becomes valid",
+            "a token that expires at its not-before time is refused");
     order.expires = noon;
-    refused(create(env, tenant, order, "three"), "before it is made", "expired when it is made");
+    refused(create(env, tenant, order, "three"), "not in the future",
+            "a token that expires at its creation time is refused");
     order.expires = noon + 2 * hour;
     order.scopes = store::scope_read;
     auto timed = create(env, tenant, order, "three");
-    ok(timed && timed->token.scopes == store::scope_read, "a token with bounds");
-    ok(state_of(timed->token, noon) == TokenState::not_yet_valid, "not yet valid");
-    ok(state_of(timed->token, noon + hour) == TokenState::live, "live from the first moment");
-    ok(state_of(timed->token, noon + 2 * hour) == TokenState::expired, "expired at the last");
+    ok(timed && timed->token.scopes == store::scope_read,
+       "a token with not-before, expiry and scopes is created");
+    ok(state_of(timed->token, noon) == TokenState::not_yet_valid,
+       "a token is not yet valid before its not-before time");
+    ok(state_of(timed->token, noon + hour) == TokenState::live,
+       "a token is live at its not-before time");
+    ok(state_of(timed->token, noon + 2 * hour) == TokenState::expired,
+       "a token is expired at its expiry time");
     ok(authenticated(env, "three", noon).find("not valid before") != std::string::npos,
-       "refused before");
-    is(authenticated(env, "three", noon + 2 * hour - 1), "", "good in its time");
+       "a token is refused before its not-before time");
+    is(authenticated(env, "three", noon + 2 * hour - 1), "",
+       "a token authenticates one millisecond before its expiry time");
     ok(authenticated(env, "three", noon + 2 * hour).find("expired") != std::string::npos,
-       "refused after");
+       "a token is refused at its expiry time");
     ok(bool(create(env, tenant, labelled("timed"), "four", noon + 2 * hour)),
-       "the label of an expired token is free");
+       "a new token can take the label of an expired one");
 }
 
 void test_revoke(store::Env &env, const store::Tenant &tenant) {
@@ -142,22 +161,26 @@ void test_revoke(store::Env &env, const store::Tenant &tenant) {
         return write(env, [&](auto &txn) { return revoke_tokens(txn, tenant, which, now); });
     };
     auto token = create(env, tenant, labelled("leaked"), "leaked");
-    is(authenticated(env, "leaked", noon), "", "good before");
+    is(authenticated(env, "leaked", noon), "", "a token authenticates before it is revoked");
     auto done = revoke("leaked");
-    ok(done && done->revoked == 1 && done->tokens.size() == 1, "revoked by its label");
+    ok(done && done->revoked == 1 && done->tokens.size() == 1, "a token is revoked by its label");
     ok(authenticated(env, "leaked", noon).find("was revoked") != std::string::npos,
-       "and refused, whatever the clock says");
+       "a revoked token is refused even if the clock is before the revocation");
     done = revoke(std::to_string(token->token.number), noon + 5);
     ok(done && done->revoked == 0 && done->tokens[0].revoked == noon + 1,
-       "again, by its number: nothing changes");
-    ok(bool(create(env, tenant, labelled("leaked"), "leaked 2")), "its label is free");
+       "revoking a revoked token, by its number, keeps the first revocation time");
+    ok(bool(create(env, tenant, labelled("leaked"), "leaked 2")),
+       "a new token can take the label of a revoked one");
     done = revoke("leaked");
-    ok(done && done->revoked == 1 && done->tokens.size() == 2, "by the label: the live one, too");
-    refused(create(env, tenant, labelled("leaked"), "leaked"), "409 this token is known",
-            "a revoked one never comes back");
-    refused(revoke("nobody"), "404 tenant \"acme\" has no token \"nobody\"", "no such label");
-    refused(revoke("4711"), "404 tenant \"acme\" has no token number 4711", "no such number");
-    refused(revoke(""), "404", "no word");
+    ok(done && done->revoked == 1 && done->tokens.size() == 2,
+       "revoking by a label that two tokens have revokes the live one and lists both");
+    refused(create(env, tenant, labelled("leaked"), "leaked"), "409 this token already exists",
+            "creating a token with the digest of a revoked one is refused with 409");
+    refused(revoke("nobody"), "404 tenant \"acme\" has no token \"nobody\"",
+            "revoking by an unknown label is refused with 404");
+    refused(revoke("4711"), "404 tenant \"acme\" has no token number 4711",
+            "revoking by an unknown number is refused with 404");
+    refused(revoke(""), "404", "revoking by an empty label is refused with 404");
 }
 
 void test_rotate(store::Env &env, const store::Tenant &tenant) {
@@ -173,26 +196,31 @@ void test_rotate(store::Env &env, const store::Tenant &tenant) {
     auto first = create(env, tenant, order, "first");
     auto second = rotate("entra", "second", noon + hour);
     ok(second && second->token.label == "entra" && second->token.scopes == store::scope_read,
-       "same label, same scopes");
-    is(second->token.expires, 0, "a successor of an eternal token is eternal");
-    is(second->old.expires, noon + hour + day, "the old one has the overlap");
+       "the successor of a rotated token has its label and scopes");
+    is(second->token.expires, 0, "the successor of a token without expiry has no expiry");
+    is(second->old.expires, noon + hour + day, "the rotated token expires after the overlap");
     is(authenticated(env, "first", noon + day) + authenticated(env, "second", noon + day), "",
-       "both are good within it");
+       "the rotated token and its successor authenticate during the overlap");
     ok(authenticated(env, "first", noon + hour + day).find("expired") != std::string::npos,
-       "the old one not after");
-    is(authenticated(env, "second", noon + 999 * day), "", "the new one is");
-    refused(rotate(std::to_string(first->token.number), "third", noon + hour),
-            "was rotated already: its successor is number " + std::to_string(second->token.number),
-            "once only");
+       "the rotated token is refused after the overlap");
+    is(authenticated(env, "second", noon + 999 * day), "",
+       "the successor authenticates after the overlap");
+    refused(
+        rotate(std::to_string(first->token.number), "third", noon + hour),
+        "has already been rotated: its successor is number " + std::to_string(second->token.number),
+        "rotating a token that was rotated is refused, and its successor is named");
     auto third = rotate("entra", "third", noon + 2 * hour, 0, noon + 3 * day);
-    ok(third && third->old.number == second->token.number, "by the label: the newest");
+    ok(third && third->old.number == second->token.number,
+       "rotating by a label rotates the newest token with it");
     ok(authenticated(env, "second", noon + 2 * hour).find("expired") != std::string::npos,
-       "no overlap: at once");
-    is(third->token.expires, noon + 3 * day, "an expiry of its own");
+       "a token rotated without an overlap is expired at once");
+    is(third->token.expires, noon + 3 * day,
+       "the successor has the expiry that the rotation asks for");
     auto fourth = rotate("entra", "fourth", noon + 2 * day + 12 * hour);
-    is(fourth->old.expires, noon + 3 * day, "the overlap prolongs nothing");
+    is(fourth->old.expires, noon + 3 * day,
+       "an overlap does not extend the expiry of the rotated token");
     is(fourth->token.expires, noon + 2 * day + 12 * hour + (3 * day - 2 * hour),
-       "as long a life as the old one had");
+       "without an expiry in the rotation the successor lives as long as the rotated token was to");
     TokenOrder later = labelled("later");
     later.not_before = noon + 2 * day;
     later.expires = noon + 5 * day;
@@ -200,16 +228,16 @@ void test_rotate(store::Env &env, const store::Tenant &tenant) {
     auto successor = rotate("later", "later still", noon + hour);
     ok(successor && successor->token.not_before == noon + 2 * day &&
            successor->token.expires == noon + 5 * day,
-       "a successor is not valid before the old one would have been");
-    refused(rotate("later", "too short", noon + hour, day, noon + day), "before it is valid",
-            "nor does it end before that");
+       "the successor of a token that is not yet valid keeps its not-before and expiry times");
+    refused(rotate("later", "too short", noon + hour, day, noon + day), "before it becomes valid",
+            "a rotation with an expiry before the inherited not-before time is refused");
     refused(rotate("entra", "fifth", noon + 999 * day), "is expired; create a new one",
-            "not an expired one");
-    refused(rotate("entra", "first", noon + 2 * day + 12 * hour), "409 this token is known",
-            "not to a known one");
-    refused(rotate("nobody", "x", noon), "404", "not what is not there");
-    refused(rotate("entra", "x", noon + 2 * day + 12 * hour, day, noon), "before it is made",
-            "not into the past");
+            "rotating an expired token is refused");
+    refused(rotate("entra", "first", noon + 2 * day + 12 * hour), "409 this token already exists",
+            "rotating to a known digest is refused with 409");
+    refused(rotate("nobody", "x", noon), "404", "rotating an unknown token is refused with 404");
+    refused(rotate("entra", "x", noon + 2 * day + 12 * hour, day, noon), "not in the future",
+            "a rotation with an expiry in the past is refused");
 }
 
 void test_limit(store::Env &env) {
@@ -218,18 +246,20 @@ void test_limit(store::Env &env) {
         if (!create(env, tenant, labelled("t" + std::to_string(i)), "full" + std::to_string(i)))
             diag("refused too early");
     refused(create(env, tenant, labelled("more"), "more"), "409 tenant \"full\" has 64 live tokens",
-            "one too many");
+            "one live token more than a tenant may have is refused with 409");
     refused(write(env,
                   [&](auto &txn) {
                       return rotate_token(txn, tenant, {"t0"}, digest_of("more"), noon);
                   }),
-            "has 64 live tokens", "nor by rotating");
+            "has 64 live tokens",
+            "rotating a token of a tenant that has the maximum of live tokens is refused");
     ok(bool(write(env, [&](auto &txn) { return revoke_tokens(txn, tenant, "t7", noon); })),
-       "one is revoked");
-    ok(bool(create(env, tenant, labelled("more"), "more")), "a revoked one makes room");
+       "a token of a full tenant can be revoked");
+    ok(bool(create(env, tenant, labelled("more"), "more")),
+       "after a revocation a full tenant can have a new token");
 }
 
-// Sweeps in steps of `rows`; how many it took.
+// Sweeps in steps of `rows`. Returns the number of steps, or 0 after 999 unfinished ones.
 size_t sweep(store::Env &env, const store::Tenant &tenant, size_t rows) {
     for (size_t steps = 1; steps < 1000; steps++)
         if (write(env, [&](auto &txn) { return store::sweep_tenant(txn, tenant, rows); }))
@@ -239,7 +269,7 @@ size_t sweep(store::Env &env, const store::Tenant &tenant, size_t rows) {
 
 void test_removal(store::Env &env) {
     auto tenant = fixture::add_tenant(env, "gone");
-    ok(bool(create(env, tenant, labelled("a"), "gone a")), "a tenant with a token");
+    ok(bool(create(env, tenant, labelled("a"), "gone a")), "the tenant to be removed has a token");
     write(env, [&](auto &txn) {
         store::DirectoryWriter directory(txn, tenant.number);
         for (uint8_t i = 1; i <= 20; i++) {
@@ -260,28 +290,30 @@ void test_removal(store::Env &env) {
         return write(env, [&](auto &txn) { return begin_removal(txn, name); });
     };
     refused(remove("nobody"), "404 there is no tenant \"nobody\"",
-            "what is not there cannot be removed");
+            "removing an unknown tenant is refused with 404");
     auto marked = remove("gone");
-    ok(marked && marked->size() == 1, "marked");
+    ok(marked && marked->size() == 1, "removing a tenant marks it");
     ok(authenticated(env, "gone a", noon).find("unknown") != std::string::npos,
-       "at once its token is unknown");
+       "the token of a removed tenant is unknown before the sweep");
     refused(write(env, [](auto &txn) { return tenant_named(txn, "gone"); }), "404",
-            "and its name names nobody");
-    is_sound(env, "a marked tenant is no problem");
+            "the name of a removed tenant is not found");
+    is_sound(env, "verify finds no problem with a tenant marked as removed");
     ok(!write(env, [&](auto &txn) { return store::sweep_tenant(txn, tenant, 5); }),
-       "a step of its sweep");
-    is_sound(env, "nor is one that is half swept");
+       "a sweep step of 5 rows does not finish the tenant");
+    is_sound(env, "verify finds no problem with a partly swept tenant");
     auto heir = fixture::add_tenant(env, "gone");
-    ok(heir.number > tenant.number, "the name is free, the number is not");
+    ok(heir.number > tenant.number,
+       "a new tenant takes the name of a removed one and gets a higher number");
     is(write(env, [](auto &txn) { return unswept_tenants(txn); }).size(), 1u,
-       "one is left to be swept");
+       "one tenant is unswept before its sweep ends");
     marked = remove("gone");
-    is(marked ? marked->size() : 0, 2u, "removing the heir, too, finds both");
-    ok(sweep(env, tenant, 1) > 20, "swept, a row at a time");
-    ok(sweep(env, heir, 100) == 1, "the heir has nothing");
+    is(marked ? marked->size() : 0, 2u,
+       "removing a second tenant of the same name returns both unswept ones");
+    ok(sweep(env, tenant, 1) > 20, "sweeping one row a step takes more than 20 steps");
+    ok(sweep(env, heir, 100) == 1, "the second tenant, which has no rows, is swept in one step");
     is(write(env, [](auto &txn) { return unswept_tenants(txn); }).size(), 0u,
-       "nothing is left to be swept");
-    is_sound(env, "and no row without a tenant");
+       "no tenant is unswept after the sweeps");
+    is_sound(env, "verify finds no problem after the sweeps");
 }
 
 void test_pace() {
@@ -292,11 +324,14 @@ void test_pace() {
         longest = std::max(longest, held);
         rows = next_sweep_rows(rows, held);
     }
-    ok(longest < sweep_hold_max, "the lock is never held as long as it may be");
-    ok(longest > sweep_hold_max / 4, "but the time is used");
-    ok(next_sweep_rows(64, 0) <= 128, "no leap after a step that took no time");
-    is(next_sweep_rows(1000, 10 * sweep_hold_max), 50u, "a slow step is followed by a short one");
-    ok(next_sweep_rows(16, INT64_C(60000000)) >= 16, "that still comes to an end");
+    ok(longest < sweep_hold_max, "sweep steps of 30 microseconds a row stay below sweep_hold_max");
+    ok(longest > sweep_hold_max / 4, "sweep steps use more than a quarter of sweep_hold_max");
+    ok(next_sweep_rows(64, 0) <= 128,
+       "a sweep step at most doubles after a step of 0 microseconds");
+    is(next_sweep_rows(1000, 10 * sweep_hold_max), 50u,
+       "a step ten times too slow is followed by a much shorter one");
+    ok(next_sweep_rows(16, INT64_C(60000000)) >= 16,
+       "a sweep step has at least 16 rows after a step of a minute");
 }
 
 }  // namespace
@@ -312,10 +347,12 @@ int main() {
     test_revoke(env, acme);
     test_rotate(env, acme);
     test_limit(env);
-    is_sound(env, "the store is sound");
+    is_sound(env, "verify finds no problem after the token operations");
     test_removal(env);
     test_pace();
-    is(std::string(to_string(TokenState::not_yet_valid)), "not yet valid", "a state's name");
-    is(scope_names(store::scope_read | store::scope_write).size(), 2u, "scopes' names");
+    is(std::string(to_string(TokenState::not_yet_valid)), "not yet valid",
+       "the name of TokenState::not_yet_valid is 'not yet valid'");
+    is(scope_names(store::scope_read | store::scope_write).size(), 2u,
+       "scope_names names each of two scopes");
     return tap::done();
 }

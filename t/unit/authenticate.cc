@@ -1,5 +1,5 @@
-// Who a request is from: the header's forms, each way of failing told apart, and a cache that never
-// outlives what it was made from.
+// Tests the Authenticator: the forms of the Authorization header, a distinct error for each
+// failure, the recording of token uses, and that its cache follows changes in the store.
 
 #include "service/authenticate.h"
 
@@ -15,19 +15,19 @@ namespace {
 
 constexpr int64_t noon = 1795262400000;
 
-class Door {
+class Requester {
   public:
-    explicit Door(Store &store) : env_(store.env()), reader_(env_) {}
+    explicit Requester(Store &store) : env_(store.env()), reader_(env_) {}
 
-    // "tenant/label", or the status and detail of the refusal.
+    // Returns "tenant/label", or the status and detail of the error; then the deviations.
     std::string ask(std::string_view header, int64_t now = noon, bool strict = false) {
         store::ReadTxn txn(reader_);
-        Report report;
+        DeviationReport report;
         Dialect dialect(strict, report);
-        std::string answer = said(authenticator_.authenticate(txn, header, now, dialect));
+        std::string answer = text_of(authenticator_.authenticate(txn, header, now, dialect));
         return report.summary().empty() ? answer : answer + " " + report.summary();
     }
-    // "token@milliseconds after noon …": what is to be recorded.
+    // Takes the uses to record, as "token@milliseconds after noon", separated by blanks.
     std::string uses() {
         std::string out;
         for (const store::TokenUse &use : authenticator_.take_uses())
@@ -38,7 +38,7 @@ class Door {
     bool has_uses() const { return authenticator_.has_uses(); }
     std::string anonymous(std::string_view tenant) {
         store::ReadTxn txn(reader_);
-        return said(authenticator_.anonymous(txn, tenant, store::scope_read));
+        return text_of(authenticator_.anonymous(txn, tenant, store::scope_read));
     }
     template <class Change>
     void write(Change &&change) {
@@ -55,7 +55,7 @@ class Door {
     }
 
   private:
-    static std::string said(const Result<ActorPtr> &actor) {
+    static std::string text_of(const Result<ActorPtr> &actor) {
         if (!actor) return std::to_string(actor.error().status) + " " + actor.error().detail;
         return (*actor)->tenant_name + "/" + (*actor)->label;
     }
@@ -69,107 +69,132 @@ void says(const std::string &got, std::string_view want, std::string_view name) 
     if (!ok(got.find(want) != std::string::npos, name)) diag(got);
 }
 
-void test_header(Door &door) {
-    is(door.ask("Bearer secret"), "acme/okta", "Bearer");
-    is(door.ask("  bEARER   secret "), "acme/okta", "in any case, with blanks");
-    is(door.ask("secret"), "acme/okta bare-token", "the bare token, as Okta sends it");
-    says(door.ask("secret", noon, true), "401 the Authorization header has no scheme",
-         "not under scim_profile rfc");
-    is(door.ask("Bearer secret", noon, true), "acme/okta", "which takes the RFC's form");
-    says(door.ask(""), "401 the request has no Authorization header", "no header");
-    says(door.ask("   "), "401 the request has no Authorization header", "an empty one");
-    says(door.ask("Bearer"), "401 the Authorization header says Bearer but carries no token",
-         "no token");
-    says(door.ask("Bearer  "), "carries no token", "no token but blanks");
-    says(door.ask("Basic secret"), "401 the Authorization header uses the scheme \"Basic\"",
-         "another scheme");
-    says(door.ask("Bearer secreT"), "401 the token is unknown here", "an unknown token");
+void test_header(Requester &requester) {
+    is(requester.ask("Bearer secret"), "acme/okta",
+       "a known token with the Bearer scheme authenticates");
+    is(requester.ask("  bEARER   secret "), "acme/okta",
+       "the scheme matches in any case, with blanks around it");
+    is(requester.ask("secret"), "acme/okta bare-token",
+       "a token without a scheme, as Okta sends it, is accepted and reported as bare-token");
+    says(requester.ask("secret", noon, true), "401 the Authorization header has no scheme",
+         "a token without a scheme is refused under scim_profile rfc");
+    is(requester.ask("Bearer secret", noon, true), "acme/okta",
+       "a Bearer token is accepted under scim_profile rfc");
+    says(requester.ask(""), "401 the request has no Authorization header",
+         "a request without an Authorization header is refused with 401");
+    says(requester.ask("   "), "401 the request has no Authorization header",
+         "a blank Authorization header is refused as a missing one");
+    says(requester.ask("Bearer"), "401 the Authorization header has the scheme Bearer but no token",
+         "a Bearer header without a token is refused with 401");
+    says(requester.ask("Bearer  "), "but no token",
+         "a Bearer header with blanks for the token is refused");
+    says(requester.ask("Basic secret"), "401 the Authorization header uses the scheme \"Basic\"",
+         "the Basic scheme is refused with 401");
+    says(requester.ask("Bearer secreT"), "401 the token is unknown here",
+         "an unknown token is refused with 401");
     std::string ours = format_token({1});
-    says(door.ask("Bearer " + ours), "401 the token is unknown here", "one that we never issued");
+    says(requester.ask("Bearer " + ours), "401 the token is unknown here",
+         "a well-formed token that was never issued is refused as unknown");
     ours.back() = ours.back() == 'a' ? 'b' : 'a';
-    says(door.ask("Bearer " + ours), "401 the token is not complete", "a mistyped one of ours");
+    says(requester.ask("Bearer " + ours), "401 the token is not complete",
+         "a token whose last character is wrong is refused as incomplete");
 }
 
-void test_changes(Door &door, const store::Tenant &acme) {
-    door.add(acme, "late", "late");
-    is(door.ask("Bearer late"), "acme/late", "a token that came later");
+void test_changes(Requester &requester, const store::Tenant &acme) {
+    requester.add(acme, "late", "late");
+    is(requester.ask("Bearer late"), "acme/late",
+       "a token added after the first requests authenticates");
     auto change = [&](auto &&how) {
-        door.write([&](auto &txn) {
+        requester.write([&](auto &txn) {
             auto token = store::find_token(txn, digest_of("late"));
             how(*token);
             store::put_token(txn, *token, digest_of("late"));
         });
     };
     change([](auto &token) { token.not_before = noon; });
-    is(door.ask("Bearer late", noon), "acme/late", "from its first moment");
-    says(door.ask("Bearer late", noon - 1), "401 the token \"late\" is not valid before 2026-",
-         "not before");
+    is(requester.ask("Bearer late", noon), "acme/late",
+       "a token authenticates at its not-before time");
+    says(requester.ask("Bearer late", noon - 1), "401 the token \"late\" is not valid before 2026-",
+         "a token is refused one millisecond before its not-before time");
     change([](auto &token) { token.expires = noon + 1; });
-    is(door.ask("Bearer late", noon), "acme/late", "to its last");
-    says(door.ask("Bearer late", noon + 1), "401 the token \"late\" expired at 2026-", "not after");
+    is(requester.ask("Bearer late", noon), "acme/late",
+       "a token authenticates one millisecond before its expiry time");
+    says(requester.ask("Bearer late", noon + 1), "401 the token \"late\" expired at 2026-",
+         "a token is refused at its expiry time");
     change([](auto &token) { token.revoked = noon; });
-    says(door.ask("Bearer late", noon), "401 the token \"late\" was revoked at 2026-",
-         "a cached token that was revoked");
-    is(door.ask("Bearer secret"), "acme/okta", "the others are as they were");
+    says(requester.ask("Bearer late", noon), "401 the token \"late\" was revoked at 2026-",
+         "a cached token is refused once it is revoked");
+    is(requester.ask("Bearer secret"), "acme/okta",
+       "another token authenticates after a token was revoked");
 }
 
-void test_tenants(Door &door, const store::Tenant &acme) {
-    is(door.anonymous("acme"), "acme/", "the tenant of an open location");
-    says(door.anonymous("nobody"), "403 there is no tenant \"nobody\" here", "a name of nobody");
-    says(door.anonymous(""), "403 there is no tenant \"\" here", "no name");
+void test_tenants(Requester &requester, const store::Tenant &acme) {
+    is(requester.anonymous("acme"), "acme/", "an anonymous request gets the tenant that it names");
+    says(requester.anonymous("nobody"), "403 there is no tenant \"nobody\"",
+         "an anonymous request for an unknown tenant is refused with 403");
+    says(requester.anonymous(""), "403 there is no tenant \"\"",
+         "an anonymous request without a tenant name is refused with 403");
     Actor actor;
     actor.tenant_name = "acme";
-    ok(bool(check_tenant(actor, "acme")), "an address of its tenant");
+    ok(bool(check_tenant(actor, "acme")),
+       "a token of a tenant is accepted at the address of the tenant");
     auto other = check_tenant(actor, "Acme");
-    ok(!other && other.error().status == 403, "of another");
-    says(other.error().detail, "it is for \"acme\"", "which is not named");
+    ok(!other && other.error().status == 403,
+       "a token is refused with 403 at an address whose tenant name differs by case");
+    says(other.error().detail, "its tenant is \"acme\"",
+         "the error at another tenant's address names the tenant of the token");
 
-    door.write([&](auto &txn) { store::mark_tenant_removed(txn, acme); });
-    says(door.ask("Bearer secret"), "401 the token is unknown here",
-         "a cached token whose tenant is removed");
-    says(door.anonymous("acme"), "403 there is no tenant \"acme\" here", "nor without a token");
+    requester.write([&](auto &txn) { store::mark_tenant_removed(txn, acme); });
+    says(requester.ask("Bearer secret"), "401 the token is unknown here",
+         "a cached token is refused once its tenant is removed");
+    says(requester.anonymous("acme"), "403 there is no tenant \"acme\"",
+         "an anonymous request for a removed tenant is refused with 403");
 }
 
 void test_uses(Store &store, const store::Tenant &acme) {
     constexpr int64_t hour = 3600 * 1000;
-    Door door(store);
-    ok(!door.has_uses(), "nobody came");
-    for (const char *stranger : {"", "Basic secret", "nobody", "late"}) door.ask(stranger);
-    door.anonymous("acme");
-    ok(!door.has_uses(), "strangers and who is turned away are not noted");
-    door.ask("secret");
-    door.ask("Bearer secret", noon + 1);
-    ok(door.has_uses(), "a token that was let in is");
-    is(door.uses(), "1@0", "once");
-    ok(!door.has_uses(), "and handed over once");
-    door.ask("secret", noon + hour - 1);
-    is(door.uses(), "", "not again within an hour");
-    door.ask("secret", noon + hour);
-    is(door.uses(), "1@3600000", "but then");
-    door.write([&](auto &txn) { store::put_use(txn, {acme.number, 1, noon + hour}); });
-    Door other(store);
+    Requester requester(store);
+    ok(!requester.has_uses(), "a new Authenticator has no uses to record");
+    for (const char *header : {"", "Basic secret", "nobody", "late"}) requester.ask(header);
+    requester.anonymous("acme");
+    ok(!requester.has_uses(), "refused and anonymous requests record no use");
+    requester.ask("secret");
+    requester.ask("Bearer secret", noon + 1);
+    ok(requester.has_uses(), "an accepted token has a use to record");
+    is(requester.uses(), "1@0",
+       "two uses of a token are recorded once, with the time of the first");
+    ok(!requester.has_uses(), "taking the uses empties the list");
+    requester.ask("secret", noon + hour - 1);
+    is(requester.uses(), "", "a use within an hour of the recorded one is not recorded");
+    requester.ask("secret", noon + hour);
+    is(requester.uses(), "1@3600000", "a use an hour after the recorded one is recorded");
+    requester.write([&](auto &txn) { store::put_use(txn, {acme.number, 1, noon + hour}); });
+    Requester other(store);
     other.ask("secret", noon + 2 * hour - 1);
-    is(other.uses(), "", "what another has recorded counts");
+    is(other.uses(), "",
+       "a use within an hour of one that another worker has recorded is not recorded");
     other.ask("secret", noon + 2 * hour);
-    is(other.uses(), "1@7200000", "as long");
+    is(other.uses(), "1@7200000",
+       "a use an hour after one that another worker has recorded is recorded");
     other.ask("secret", noon);
-    is(other.uses(), "", "a clock that went back notes nothing");
+    is(other.uses(), "", "a use earlier than the recorded one is not recorded");
 }
 
 void test_many_uses(Store &store, size_t tokens) {
-    Door door(store);
-    for (size_t i = 0; i < tokens; i++) door.ask("Bearer crowd" + std::to_string(i));
-    std::string uses = door.uses();
+    Requester requester(store);
+    for (size_t i = 0; i < tokens; i++) requester.ask("Bearer crowd" + std::to_string(i));
+    std::string uses = requester.uses();
     is(size_t(std::count(uses.begin(), uses.end(), '@')), Authenticator::uses_pending_max,
-       "no more are remembered than there is room for");
-    door.ask("Bearer crowd" + std::to_string(tokens - 1), noon + 1);
-    ok(door.has_uses(), "what was not is noted when it comes again");
+       "at most uses_pending_max uses are pending");
+    requester.ask("Bearer crowd" + std::to_string(tokens - 1), noon + 1);
+    ok(requester.has_uses(),
+       "a use that found the list full is recorded at the next request of the token");
 }
 
-// A token that shares a cache slot with another is found all the same.
-void test_crowd(Door &door, const store::Tenant &acme) {
+// Tokens that share a cache slot authenticate.
+void test_crowd(Requester &requester, const store::Tenant &acme) {
     constexpr int many = 3000;
-    door.write([&](auto &txn) {
+    requester.write([&](auto &txn) {
         for (int i = 0; i < many; i++) {
             store::Token token;
             token.tenant = acme.number;
@@ -181,9 +206,9 @@ void test_crowd(Door &door, const store::Tenant &acme) {
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < many; i++) {
             std::string number = std::to_string(i);
-            right += door.ask("Bearer crowd" + number) == "acme/t" + number;
+            right += requester.ask("Bearer crowd" + number) == "acme/t" + number;
         }
-    is(right, 2 * many, "more tokens than the cache has slots");
+    is(right, 2 * many, "3000 tokens, more than the cache has slots, authenticate twice each");
 }
 
 }  // namespace
@@ -192,13 +217,13 @@ int main() {
     fixture::TempDir dir;
     auto store = fixture::open_store(dir.path);
     auto acme = fixture::add_tenant(store->env(), "acme");
-    Door door(*store);
-    door.add(acme, "okta", "secret");
-    test_header(door);
-    test_changes(door, acme);
-    test_crowd(door, acme);
+    Requester requester(*store);
+    requester.add(acme, "okta", "secret");
+    test_header(requester);
+    test_changes(requester, acme);
+    test_crowd(requester, acme);
     test_uses(*store, acme);
     test_many_uses(*store, 3000);
-    test_tenants(door, acme);
+    test_tenants(requester, acme);
     return tap::done();
 }

@@ -1,6 +1,6 @@
-// Requests in a batch see each other's writes in order, every answer is final only with the commit,
-// a full map refuses what does not fit and nothing else, and conditions and uniqueness are decided
-// inside the transaction.
+// Tests the Writer: requests of a batch see the writes of earlier ones, an answer is final only
+// after the commit, a full map refuses only what does not fit, and conditions and uniqueness are
+// decided inside the transaction.
 
 #include "service/batch.h"
 
@@ -20,12 +20,14 @@ std::string user(std::string_view name, std::string_view more = "") {
            std::string(name) + "\"" + std::string(more) + "}";
 }
 
-std::string path_of(const Response &response) { return "/Users/" + response.facts.resource_id; }
+std::string path_of(const Response &response) {
+    return "/Users/" + response.log_fields.resource_id;
+}
 
-// What a quiet moment is for, to the end; how many steps it took.
-int do_chores(Writer &writer, int64_t now) {
+// Does the maintenance of a moment without requests to its end. Returns the number of steps.
+int do_maintenance(Writer &writer, int64_t now) {
     int steps = 1;
-    while (writer.do_chores(now) && steps < 100) steps++;
+    while (writer.do_maintenance(now) && steps < 100) steps++;
     return steps;
 }
 
@@ -33,19 +35,23 @@ void test_order(Client &client) {
     Job *a = client.job(Method::post, "/Users", user("order"));
     Job *b = client.job(Method::post, "/Users", user("ORDER"));
     Job *c = client.job(Method::post, "/Users", user("other"));
-    ok(client.run({a, b, c}) == BatchOutcome::ok, "a batch");
-    is(a->response.status, 201, "the first has the name");
-    is(b->response.status, 409, "its neighbour does not");
-    ok(b->response.body.find(a->response.facts.resource_id) != std::string::npos,
-       "and is told who has");
-    is(c->response.status, 201, "the third is not concerned");
-    ok(a->response.etag != c->response.etag, "each has a version of its own");
+    ok(client.run({a, b, c}) == BatchOutcome::ok, "a batch of three creates is committed");
+    is(a->response.status, 201, "the first create of a userName in a batch is answered with 201");
+    is(b->response.status, 409,
+       "a create with the same userName in the same batch is refused with 409");
+    ok(b->response.body.find(a->response.log_fields.resource_id) != std::string::npos,
+       "the 409 of a taken userName contains the id of its owner");
+    is(c->response.status, 201,
+       "a create behind a refused one in the same batch is answered with 201");
+    ok(a->response.etag != c->response.etag,
+       "two resources created in one batch have different versions");
 
     Job *d = client.job(Method::del, path_of(a->response));
     Job *e = client.job(Method::post, "/Users", user("order"));
     client.run({d, e});
-    is(d->response.status, 204, "deleted");
-    is(e->response.status, 201, "and free for the next in the same batch");
+    is(d->response.status, 204, "DELETE in a batch is answered with 204");
+    is(e->response.status, 201,
+       "the userName of a deleted user is free for a later request of the same batch");
 }
 
 void test_conditions(Client &client) {
@@ -53,16 +59,18 @@ void test_conditions(Client &client) {
     Job *stale = client.job(Method::put, path_of(created), user("cond", R"(,"title":"x")"));
     stale->request.if_match = "W/\"0\"";
     client.run({stale});
-    is(stale->response.status, 412, "If-Match with another version");
+    is(stale->response.status, 412, "PUT with a stale If-Match is refused with 412");
     Job *fresh = client.job(Method::put, path_of(created), user("cond", R"(,"title":"x")"));
     fresh->request.if_match = created.etag;
     client.run({fresh});
-    is(fresh->response.status, 200, "If-Match with this version");
+    is(fresh->response.status, 200,
+       "PUT with the current version in If-Match is answered with 200");
     Response same = client.send(Method::put, path_of(created), user("cond", R"(,"title":"x")"));
-    is(same.etag, fresh->response.etag, "a PUT that changes nothing moves no version");
+    is(same.etag, fresh->response.etag, "a PUT that changes nothing keeps the version");
     is(client.send(Method::put, "/Users/01234567-0123-7123-8123-012345678901", user("x")).status,
-       404, "PUT never creates");
-    is(client.send(Method::put, "/Users/nobody", user("x")).status, 404, "whatever the id");
+       404, "PUT of an unknown id is refused with 404");
+    is(client.send(Method::put, "/Users/nobody", user("x")).status, 404,
+       "PUT of an id that is not a UUID is refused with 404");
 }
 
 void test_put_keeps(Client &client) {
@@ -70,14 +78,15 @@ void test_put_keeps(Client &client) {
         client.send(Method::post, "/Users", user("leaver", R"(,"active":false,"title":"t")"));
     Response put = client.send(Method::put, path_of(created), user("leaver"));
     ok(put.body.find("\"active\":false") != std::string::npos,
-       "a PUT without active does not bring a leaver back");
-    ok(put.body.find("title") == std::string::npos, "but clears the rest");
+       "PUT without active keeps active false");
+    ok(put.body.find("title") == std::string::npos, "PUT without title removes title");
     Response taken = client.send(Method::post, "/Users", user("leaver"));
-    ok(taken.facts.detail.find("inactive User") != std::string::npos,
-       "409 says that the owner is inactive");
+    ok(taken.log_fields.detail.find("inactive User") != std::string::npos,
+       "the 409 of a userName whose owner is inactive says so");
     Response renamed = client.send(Method::put, path_of(created), user("order"));
-    is(renamed.status, 409, "a rename to a taken name is refused");
-    ok(renamed.facts.scim_type == ScimType::uniqueness, "as uniqueness");
+    is(renamed.status, 409, "PUT with a taken userName is refused with 409");
+    ok(renamed.log_fields.scim_type == ScimType::uniqueness,
+       "PUT with a taken userName has scimType uniqueness");
 }
 
 void test_time_never_goes_back(Client &client) {
@@ -87,19 +96,20 @@ void test_time_never_goes_back(Client &client) {
     auto created = [](const Response &r) {
         return r.body.substr(r.body.find("\"created\":\"") + 11, 24);
     };
-    ok(created(b) >= created(a), "whatever the clock does");
+    ok(created(b) >= created(a), "meta.created does not decrease when the clock goes back");
     client.now += 500000;
 }
 
 void test_scopes(Client &client) {
     client.actor().scopes = store::scope_read;
-    is(client.send(Method::post, "/Users", user("scope")).status, 403, "a reader does not write");
+    is(client.send(Method::post, "/Users", user("scope")).status, 403,
+       "POST of an actor with scope_read only is refused with 403");
     client.actor().scopes = 0;
-    is(client.get("/Users").status, 403, "and one without scopes does not read");
+    is(client.get("/Users").status, 403, "GET of an actor without scopes is refused with 403");
     client.actor().scopes = store::scope_read | store::scope_write;
 }
 
-void test_revoked_on_the_way(Client &client, Store &store) {
+void test_revoked_while_waiting(Client &client, Store &store) {
     store::Token token;
     token.tenant = client.actor().tenant;
     token.scopes = 3;
@@ -111,7 +121,8 @@ void test_revoked_on_the_way(Client &client, Store &store) {
     }
     client.actor().token = token.number;
     client.actor().digest = digest;
-    is(client.send(Method::post, "/Users", user("revoked1")).status, 201, "a live token writes");
+    is(client.send(Method::post, "/Users", user("revoked1")).status, 201,
+       "POST with a live token is answered with 201");
     {
         store::WriteTxn txn(store.env());
         token.revoked = 1;
@@ -119,7 +130,7 @@ void test_revoked_on_the_way(Client &client, Store &store) {
         (void)txn.commit();
     }
     is(client.send(Method::post, "/Users", user("revoked2")).status, 401,
-       "one revoked while the request waited does not");
+       "POST with a token revoked after authentication is refused with 401");
     client.actor().token = 0;
 }
 
@@ -131,9 +142,9 @@ void test_refusals_are_kept(Client &client, Store &store) {
     store::Reader reader(store.env());
     store::ReadTxn txn(reader);
     auto refusals = store::list_refusals(txn, client.actor().tenant, 2);
-    is(refusals.size(), 2u, "refusals ride on the next commit");
-    is(refusals[0].status, 400, "newest first");
-    is(refusals[1].scim_type, "uniqueness", "with their reason");
+    is(refusals.size(), 2u, "the next commit writes the refusals before it");
+    is(refusals[0].status, 400, "refusals are listed newest first");
+    is(refusals[1].scim_type, "uniqueness", "a stored refusal has its scimType");
 }
 
 void test_uses_are_kept(Client &client, Store &store) {
@@ -152,16 +163,19 @@ void test_uses_are_kept(Client &client, Store &store) {
     Writer &writer = client.writer();
     writer.add_uses({{token.tenant, token.number, 500}});
     client.get("/Users");
-    is(used(), 0, "the use of a token waits");
+    is(used(), 0, "a use of a token is not written without a commit");
     client.send(Method::post, "/Users", user("use"));
-    is(used(), 500, "for the next commit");
-    do_chores(writer, client.now);
-    ok(writer.chores(client.now) == Writer::Chores::none, "and is done then");
+    is(used(), 500, "the next commit writes a pending use of a token");
+    do_maintenance(writer, client.now);
+    ok(writer.maintenance(client.now) == Writer::Maintenance::none,
+       "no maintenance is due after a commit has written the use");
     writer.add_uses({{token.tenant, token.number, 600}, {token.tenant, token.number, 550}});
-    ok(writer.chores(client.now) == Writer::Chores::notes, "or for a quiet moment");
-    is(do_chores(writer, client.now), 1, "which");
-    is(used(), 600, "writes the later one");
-    ok(writer.chores(client.now) == Writer::Chores::none, "once");
+    ok(writer.maintenance(client.now) == Writer::Maintenance::notes,
+       "a pending use of a token is due as maintenance");
+    is(do_maintenance(writer, client.now), 1, "maintenance writes pending uses in one step");
+    is(used(), 600, "of two pending uses of a token the later one is written");
+    ok(writer.maintenance(client.now) == Writer::Maintenance::none,
+       "no maintenance is due after it has written the uses");
 }
 
 void test_catalog_change(Client &client, Store &store) {
@@ -182,7 +196,7 @@ void test_catalog_change(Client &client, Store &store) {
     Response created =
         client.send(Method::post, "/Users", user("badge", R"(,"urn:acme:2.0:User":{"badge":"7"})"));
     ok(created.body.find("\"badge\":\"7\"") != std::string::npos,
-       "a writer follows the catalog from epoch to epoch");
+       "a writer uses an extension declared after it was opened");
 }
 
 void test_old_changes(Client &client, Store &store) {
@@ -193,16 +207,19 @@ void test_old_changes(Client &client, Store &store) {
     };
     client.send(Method::post, "/Users", user("old"));
     uint64_t before = changes();
-    ok(before > 5, "changes");
-    do_chores(client.writer(), client.now);
-    is(changes(), before, "are kept");
-    ok(client.writer().chores(client.now) == Writer::Chores::none, "and nothing is left to do");
+    ok(before > 5, "the tests before have written more than 5 changes");
+    do_maintenance(client.writer(), client.now);
+    is(changes(), before, "maintenance keeps changes younger than the retention age");
+    ok(client.writer().maintenance(client.now) == Writer::Maintenance::none,
+       "no maintenance is due while no change is older than the retention age");
     client.now += store.retention().age + 1;
-    ok(client.writer().chores(client.now) == Writer::Chores::rows, "until they are old");
-    do_chores(client.writer(), client.now);
-    is(changes(), 0u, "then they go");
+    ok(client.writer().maintenance(client.now) == Writer::Maintenance::rows,
+       "deleting rows is due once changes are older than the retention age");
+    do_maintenance(client.writer(), client.now);
+    is(changes(), 0u, "maintenance deletes changes older than the retention age");
     Response after = client.send(Method::post, "/Users", user("young"));
-    is(after.etag, "W/\"" + std::to_string(before + 1) + "\"", "the next has the next position");
+    is(after.etag, "W/\"" + std::to_string(before + 1) + "\"",
+       "a change after the deletion of all changes has the next position");
 }
 
 void test_damaged_record() {
@@ -211,26 +228,31 @@ void test_damaged_record() {
     Client client(*store);
     Response bad = client.send(Method::post, "/Users", user("bad"));
     Response worse = client.send(Method::post, "/Users", user("worse"));
-    fixture::damage(*store, client, bad.facts.resource_id);
-    fixture::damage(*store, client, worse.facts.resource_id);
+    fixture::damage(*store, client, bad.log_fields.resource_id);
+    fixture::damage(*store, client, worse.log_fields.resource_id);
     Job *first = client.job(Method::post, "/Users", user("first"));
     Job *a = client.job(Method::put, path_of(bad), user("bad", R"(,"title":"x")"));
     Job *second = client.job(Method::post, "/Users", user("second"));
     Job *same = client.job(Method::post, "/Users", user("second"));
     Job *b = client.job(Method::put, path_of(worse), user("worse"));
-    ok(client.run({first, a, second, same, b}) == BatchOutcome::ok, "two damaged records");
+    ok(client.run({first, a, second, same, b}) == BatchOutcome::ok,
+       "a batch that touches two damaged records is committed");
     for (Job *job : {a, b}) {
-        is(job->response.status, 503, "who needs one is refused");
-        ok(job->response.retry_after > 0, "with Retry-After");
+        is(job->response.status, 503, "a request that needs a damaged record is refused with 503");
+        ok(job->response.retry_after > 0, "the 503 for a damaged record has Retry-After");
     }
-    is(first->response.status, 201, "who came before is not");
-    is(second->response.status, 201, "nor who came behind");
-    is(same->response.status, 409, "who sees what the batch has written");
-    is(client.get(path_of(second->response)).status, 200, "and that is there");
+    is(first->response.status, 201,
+       "a create before the damaged record in the batch is answered with 201");
+    is(second->response.status, 201,
+       "a create after the damaged record in the batch is answered with 201");
+    is(same->response.status, 409,
+       "a create with a userName taken earlier in the retried batch is refused with 409");
+    is(client.get(path_of(second->response)).status, 200,
+       "a user created in a batch with damaged records can be read");
     is(client.writer().problem(),
-       "is damaged where PUT of User " + worse.facts.resource_id +
+       "is damaged where PUT of User " + worse.log_fields.resource_id +
            " looks; scimctl verify says more, and other requests are served",
-       "the log names one");
+       "the problem for the log names a damaged record");
 }
 
 void test_full_map() {
@@ -251,21 +273,24 @@ void test_full_map() {
         for (Job *job : jobs) {
             if (job->response.status == 201) created.push_back(job->response);
             refused += job->response.status == 503;
-            if (job->response.status == 503) ok(job->response.retry_after > 0, "with Retry-After");
+            if (job->response.status == 503)
+                ok(job->response.retry_after > 0, "the 503 of a full map has Retry-After");
         }
     }
     ok(refused > 0 && !created.empty(),
-       "a full map refuses creates: " + std::to_string(created.size()) + " fitted");
+       "a full map refuses creates after " + std::to_string(created.size()) + " users");
     int there = 0;
     for (const Response &response : created) there += client.get(path_of(response)).status == 200;
-    is(size_t(there), created.size(), "everything that was acknowledged is there");
+    is(size_t(there), created.size(),
+       "every user whose create was answered with 201 can be read from a full map");
     Response off =
         client.send(Method::put, path_of(created[0]), user("f0-0", R"(,"active":false)"));
-    is(off.status, 200, "deactivation still passes");
+    is(off.status, 200, "PUT with active false is answered with 200 on a full map");
     for (const Response &response : created)
-        is(client.send(Method::del, path_of(response)).status, 204, "deletion still passes");
+        is(client.send(Method::del, path_of(response)).status, 204,
+           "DELETE is answered with 204 on a full map");
     is(client.send(Method::post, "/Users", user("again", long_title)).status, 201,
-       "and there is room again");
+       "a create is answered with 201 after deletions from a full map");
 }
 
 std::string emails(size_t n, const std::string &domain) {
@@ -280,11 +305,12 @@ std::string patch(const std::string &operations) {
            operations + "]}";
 }
 
-// Takes from `jobs` those that have an answer. They are the first.
+// Removes from the beginning of `jobs` those that have an answer. Returns their number.
 size_t take_answered(std::vector<Job *> &jobs) {
     auto postponed = [](const Job *job) { return job->postponed; };
     auto end = std::find_if(jobs.begin(), jobs.end(), postponed);
-    ok(std::all_of(end, jobs.end(), postponed), "the postponed requests are the last");
+    ok(std::all_of(end, jobs.end(), postponed),
+       "the postponed requests are at the end of the batch");
     const auto answered = size_t(end - jobs.begin());
     jobs.erase(jobs.begin(), end);
     return answered;
@@ -306,15 +332,16 @@ void test_work_of_a_batch(Client &client) {
         std::vector<Job *> batch = left;
         client.run(batch);
         size_t answered = take_answered(left), work = 0;
-        ok(answered > 0, "a batch answers one request at least");
+        ok(answered > 0, "a batch answers at least one request");
         for (size_t i = 0; i < answered; i++) work += batch[i]->work;
-        ok(work <= Writer::work_most, "the counted work of a batch is bounded");
+        ok(work <= Writer::work_most,
+           "the work of a batch of several requests is at most work_most");
         batches++;
     }
-    ok(batches > 1 && batches < 7, "seven heavy requests are split into some batches");
+    ok(batches > 1 && batches < 7, "seven PATCH of 500,000 comparisons each take 2 to 6 batches");
     bool good = true;
     for (Job *job : all) good = good && job->response.status == 200 && job->work > 500000;
-    ok(good, "each is answered in the end");
+    ok(good, "each of the seven PATCH is answered with 200 and counts more than 500,000");
 }
 
 void test_work_of_one_request(Client &client) {
@@ -326,19 +353,20 @@ void test_work_of_one_request(Client &client) {
     Job *after = client.job(Method::post, "/Users", user("after-huge"));
     std::vector<Job *> left = {before, huge, after};
     client.run(left);
-    is(take_answered(left), 1u, "a request of more work than a batch is not done behind another");
+    is(take_answered(left), 1u,
+       "a request of more work than work_most is postponed when it is not the first of its batch");
     is(client.get(path_of(one)).etag, one.etag, "a postponed request writes nothing");
     client.run(std::vector<Job *>(left));
-    is(take_answered(left), 1u, "it is done alone");
-    is(huge->response.status, 200, "with success");
-    ok(huge->work > Writer::work_most, "it is more work than others may be together");
+    is(take_answered(left), 1u, "a request of more work than work_most is done alone in its batch");
+    is(huge->response.status, 200, "a request of more work than work_most is answered with 200");
+    ok(huge->work > Writer::work_most, "the counted work of the request alone is above work_most");
     client.run(left);
-    is(after->response.status, 201, "the request behind it is done in the next batch");
+    is(after->response.status, 201, "the request behind a large one is done in the next batch");
 }
 
-// 31 e-mail addresses, the index values of which take as much work as a resource may have, and
-// `more` bytes. The key of a text that is not ASCII takes 10 and 3 for each byte, quotes included;
-// that of the userName takes 1.
+// Returns 31 e-mail addresses whose index values, with the userName, take index_work_most, and
+// `more` bytes of text. The key of a text that is not ASCII takes 10 and 3 for each byte, quotes
+// included; the key of the userName takes 1.
 std::string most_index_work(size_t more) {
     constexpr size_t addresses = 31, bytes = (index_work_most - 1 - addresses * 10) / 3;
     static_assert(1 + addresses * 10 + bytes * 3 == index_work_most);
@@ -356,21 +384,26 @@ void test_index_work(Client &client) {
     const std::string refusal =
         "the indexed values of the resource have too much text beyond ASCII";
     Response most = client.send(Method::post, "/Users", user("greek", most_index_work(0)));
-    is(most.status, 201, "as much index work as a resource may have");
+    is(most.status, 201,
+       "POST of a resource whose index work is index_work_most is answered with 201");
     Response more = client.send(Method::post, "/Users", user("greek2", most_index_work(1)));
-    is(more.status, 413, "a byte more is refused with 413");
-    ok(more.facts.detail.find(refusal) == 0, "the sentence says why");
+    is(more.status, 413,
+       "POST of a resource with one byte more than index_work_most is refused with 413");
+    ok(more.log_fields.detail.find(refusal) == 0,
+       "the 413 of POST says that the indexed values have too much non-ASCII text");
     more = client.send(Method::put, path_of(most), user("greek", most_index_work(1)));
-    is(more.status, 413, "so it is by PUT");
+    is(more.status, 413, "PUT of a resource above index_work_most is refused with 413");
     more = client.send(
         Method::patch, path_of(most),
         patch("{\"op\":\"add\",\"path\":\"emails\",\"value\":[{\"value\":\"\xce\xb1\"}]}"));
-    is(more.status, 413, "and by PATCH");
-    ok(more.facts.detail.find(refusal) == 0, "with the same sentence");
+    is(more.status, 413, "PATCH to a resource above index_work_most is refused with 413");
+    ok(more.log_fields.detail.find(refusal) == 0,
+       "the 413 of PATCH says that the indexed values have too much non-ASCII text");
     Response off = client.send(Method::patch, path_of(most),
                                patch(R"({"op":"replace","path":"active","value":false})"));
-    is(off.status, 200, "such a user can be deactivated");
-    is(client.send(Method::del, path_of(most)).status, 204, "and deleted");
+    is(off.status, 200, "a user at index_work_most can be deactivated");
+    is(client.send(Method::del, path_of(most)).status, 204,
+       "a user at index_work_most can be deleted");
 }
 
 }  // namespace
@@ -384,7 +417,7 @@ int main() {
     test_put_keeps(client);
     test_time_never_goes_back(client);
     test_scopes(client);
-    test_revoked_on_the_way(client, *store);
+    test_revoked_while_waiting(client, *store);
     test_refusals_are_kept(client, *store);
     test_uses_are_kept(client, *store);
     test_catalog_change(client, *store);

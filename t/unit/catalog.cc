@@ -1,7 +1,8 @@
-// A directory's shape only ever grows: numbers are given once, what is dropped is hidden and comes
-// back as it was, and the epochs say exactly when stored bodies can be sent as they are.
+// Tests declare() and Catalog: an attribute, type or extension keeps its number forever, also
+// while it is not declared, and shape_epoch moves exactly when bodies stored before cannot be sent
+// as they are.
 
-#include "scim/catalog.h"
+#include "scim/schema/catalog.h"
 
 #include "tap.h"
 
@@ -37,13 +38,14 @@ std::string attribute(const std::string &name, const std::string &more = "") {
     return R"({"name":")" + name + R"(","type":"string","multiValued":false)" + more + "}";
 }
 
-// The rows after one more declaration, or as they were.
+// The rows and the catalog after the declarations so far.
 struct Directory {
     CatalogRows rows;
     std::shared_ptr<const Catalog> catalog;
     uint64_t generation = 0;
 
-    // "changed", "nothing" or the error
+    // Returns "changed", "nothing" or the error; an error leaves the rows as they are. `as` is the
+    // generation; 0 is the next one.
     std::string declare(const std::vector<Definition> &definitions, uint64_t as = 0) {
         auto wanted = make_declaration(as ? as : ++generation, definitions);
         if (!wanted) return wanted.error().detail;
@@ -62,6 +64,7 @@ struct Directory {
         const Attr *attr = user().find(path);
         return attr ? attr->number : no_attr;
     }
+    // Returns "epoch/shape_epoch".
     std::string epochs() const {
         return std::to_string(rows.epoch) + "/" + std::to_string(rows.shape_epoch);
     }
@@ -73,10 +76,10 @@ bool contains(const std::string &text, std::string_view part) {
 
 void first_declaration() {
     Directory d;
-    is(d.declare({}), "changed", "the built-in shape is declared");
-    is(d.epochs(), "1/0", "in epoch 1, and no body is older");
-    is(d.rows.unicode, unicode_version(), "the Unicode version is noted");
-    is(d.rows.generation, 1u, "and the generation");
+    is(d.declare({}), "changed", "the first declaration changes the catalog");
+    is(d.epochs(), "1/0", "the first declaration gives epoch 1 and shape epoch 0");
+    is(d.rows.unicode, unicode_version(), "the rows have the Unicode version");
+    is(d.rows.generation, 1u, "the rows have the generation");
 
     std::string first;
     for (size_t i = 0; i < 13; i++)
@@ -85,33 +88,39 @@ void first_declaration() {
        "1=schemas 2=id 3=externalId 4=meta 5=meta.resourceType 6=meta.created "
        "7=meta.lastModified 8=meta.location 9=meta.version 10=userName 11=name "
        "12=name.formatted 13=name.familyName ",
-       "numbers: common attributes, then User in schema order, parts behind their whole");
+       "the common attributes have the first numbers, then User's in schema order, parents before "
+       "their sub-attributes");
     std::string schemas;
     for (size_t i = 9; i < d.rows.attrs.size(); i++)
         if (d.rows.attrs[i].schema != d.rows.attrs[i - 1].schema)
             schemas += d.rows.attrs[i].schema + " ";
     is(schemas, core + " " + enterprise + " " + std::string(group_urn) + " ",
-       "then the enterprise extension and Group, and nothing of discovery");
+       "the schemas of the numbered attributes are User, the enterprise extension and Group");
 
     const TypeView &user = d.user();
     is(user.attrs.front().path + " " + user.attrs[1].path + " " + user.attrs[2].path + " " +
            user.attrs[3].path,
-       "schemas id externalId userName", "rank begins with the common attributes");
-    is(user.attrs.back().path, "meta.version", "and ends with meta");
+       "schemas id externalId userName",
+       "the lowest ranks are those of schemas, id, externalId and userName");
+    is(user.attrs.back().path, "meta.version", "meta.version has the highest rank");
     bool ranks = true;
     for (size_t i = 0; i < user.attrs.size(); i++) {
         const Attr &a = user.attrs[i];
         ranks &= a.rank == i && (!a.parent || a.parent->rank < a.rank);
     }
-    ok(ranks, "a rank is a place, parents precede their parts");
+    ok(ranks,
+       "the rank of an attribute is its place, and a parent comes before its sub-attributes");
 
     std::string indexes;
     for (const IndexDef *i : d.catalog->indexes(user.number))
         indexes += std::to_string(i->number) + ":" + user.by_number(i->attr)->path +
                    (i->unique ? "! " : " ") + std::string(to_string(i->state)) + " ";
-    is(indexes, "1:userName! ready 2:externalId ready 3:emails.value ready ", "default indexes");
-    ok(d.catalog->type_by_name("Group")->find("displayName")->index, "of each type");
-    ok(user.find("userName")->index && !user.find("title")->index, "an attribute knows its index");
+    is(indexes, "1:userName! ready 2:externalId ready 3:emails.value ready ",
+       "User has indexes on userName, externalId and emails.value by default");
+    ok(d.catalog->type_by_name("Group")->find("displayName")->index,
+       "Group has an index on displayName by default");
+    ok(user.find("userName")->index && !user.find("title")->index,
+       "userName has an index and title has none");
 }
 
 void finding() {
@@ -122,41 +131,44 @@ void finding() {
         const Attr *a = user.find(p);
         return a ? a->path : std::string("-");
     };
-    is(path("USERNAME"), "userName", "any case");
-    is(path("name.familyname"), "name.familyName", "a part");
+    is(path("USERNAME"), "userName", "a path is found in any case");
+    is(path("name.familyname"), "name.familyName",
+       "the path of a sub-attribute is found in any case");
     is(path("urn:IETF:params:scim:schemas:core:2.0:user:Name.givenName"), "name.givenName",
-       "qualified by the core URN");
+       "a path qualified by the core URN is found");
     is(path(ascii_lower(enterprise) + ":MANAGER.VALUE"), enterprise + ":manager.value",
-       "qualified by an extension's URN");
-    is(path(enterprise), "-", "not an extension alone");
-    is(path("department"), "-", "not an extension's attribute without its URN");
-    is(path("name."), "-", "not half a path");
-    is(path(""), "-", "not an empty one");
-    is(path(std::string(300, 'x')), "-", "not a long one");
-    is(path("meta.location"), "meta.location", "common attributes");
+       "a path qualified by an extension's URN is found");
+    is(path(enterprise), "-", "the URN of an extension alone is not a path");
+    is(path("department"), "-", "an extension's attribute is not found without its URN");
+    is(path("name."), "-", "a path that ends with a dot is not found");
+    is(path(""), "-", "an empty path is not found");
+    is(path(std::string(300, 'x')), "-", "a path of 300 characters is not found");
+    is(path("meta.location"), "meta.location", "the path of a common sub-attribute is found");
 
     ok(user.find_core("Emails") && !user.find_core("emails.value") &&
            !user.find_core(core + ":emails") && !user.find_core(enterprise + ":department"),
-       "a member of a body has a plain name");
+       "find_core finds core attributes by their plain name only");
     int bit = user.find_extension("URN:ietf:params:scim:schemas:extension:enterprise:2.0:user");
-    is(bit, 0, "an extension by its URN in any case");
-    is(user.find_extension(core), -1, "the core schema is none");
+    is(bit, 0, "an extension is found by its URN in any case");
+    is(user.find_extension(core), -1, "the core schema is not an extension");
     ok(user.find_in_extension(bit, "Department") && !user.find_in_extension(bit, "manager.value") &&
            !user.find_in_extension(bit, "userName") && !user.find_in_extension(7, "department") &&
            !user.find_in_extension(-1, "department"),
-       "its members have plain names too");
+       "find_in_extension finds the extension's attributes by their plain name only");
     const Attr *emails = user.find_core("emails");
     ok(TypeView::find_sub(*emails, "VALUE") == user.find("emails.value") &&
            !TypeView::find_sub(*emails, "valu"),
-       "a part by its name");
-    ok(user.schemas && user.id && user.meta && user.external_id, "the common ones by role");
+       "find_sub finds a sub-attribute by its whole name in any case");
+    ok(user.schemas && user.id && user.meta && user.external_id,
+       "schemas, id, meta and externalId have a pointer in the view");
     ok(d.catalog->type_by_endpoint("Users") && !d.catalog->type_by_endpoint("users") &&
            !d.catalog->type_by_endpoint("/Users") && !d.catalog->type_by_endpoint(""),
-       "an endpoint in its own case only");
-    ok(d.catalog->schema(ascii_lower(core)) && !d.catalog->schema("urn:x"), "a schema in any case");
+       "a type is found by its endpoint without a slash and in its own case only");
+    ok(d.catalog->schema(ascii_lower(core)) && !d.catalog->schema("urn:x"),
+       "a schema is found in any case, and an unknown one is not found");
 }
 
-void qualities() {
+void attribute_flags() {
     Directory d;
     d.declare({});
     const TypeView &user = d.user();
@@ -168,75 +180,86 @@ void qualities() {
     is(computed,
        "schemas id groups " + enterprise + ":manager.$ref " + enterprise +
            ":manager.displayName meta ",
-       "what the server computes");
+       "schemas, id, groups, manager.$ref, manager.displayName and meta are computed");
     const TypeView &group = *d.catalog->type_by_name("Group");
     ok(group.members && group.members->computed && group.find("members.value")->computed &&
            !group.groups && !group.manager,
-       "members of a group are rows");
+       "members of a Group is computed with its sub-attributes");
     ok(user.groups == user.find("groups") && !user.members &&
            user.manager == user.find(enterprise + ":manager"),
-       "groups and manager of a user by role");
+       "groups and manager of User have a pointer in the view");
     ok(user.find("groups.value")->computed && user.find("meta.version")->computed,
-       "with all its parts");
-    is(discarded, "password ", "the one attribute that is accepted and forgotten");
+       "the sub-attributes of a computed attribute are computed");
+    is(discarded, "password ", "password is the only discarded attribute");
     Directory own;
     own.declare({schema(acme, R"({"name":"seen","type":"complex","multiValued":false,"mutability":)"
                               R"("readOnly","subAttributes":[)" +
                                   attribute("at") + "]}")});
-    ok(own.user().find(acme + ":seen.at")->computed, "whatever they say of themselves");
+    ok(own.user().find(acme + ":seen.at")->computed,
+       "a sub-attribute of a readOnly attribute is computed whatever its own mutability");
     ok(user.find("title")->stored() && !user.find("name")->stored() && !user.find("id")->stored() &&
            !user.find("password")->stored(),
-       "only simple values that are neither are stored");
+       "only simple attributes that are neither computed nor discarded are stored");
     ok(user.find("password")->never_returned() && !user.find("title")->never_returned(),
-       "a password is shown to nobody");
+       "password is never returned");
 
-    ok(user.find("userName")->matching == Matching::username, "userName is matched by PRECIS");
-    ok(user.find("title")->matching == Matching::folded, "strings without case");
-    ok(user.find("externalId")->matching == Matching::exact, "caseExact ones octet by octet");
+    ok(user.find("userName")->matching == Matching::username,
+       "userName is matched as a PRECIS username");
+    ok(user.find("title")->matching == Matching::folded,
+       "strings with caseExact false are matched without case");
+    ok(user.find("externalId")->matching == Matching::exact,
+       "strings with caseExact true are matched octet by octet");
     ok(user.find("x509Certificates.value")->matching == Matching::exact &&
            user.find("profileUrl")->matching == Matching::exact,
-       "binary values and references too");
+       "binary values and references are matched octet by octet");
 }
 
 void generations() {
     Directory d;
     d.declare({});
-    is(d.declare({}), "nothing", "the same again changes nothing, newer or not");
-    is(d.rows.generation, 1u, "and is not noted");
-    is(d.declare({schema(acme, attribute("badge"))}), "changed", "an extension is");
-    is(d.declare({}, 2), "nothing", "an older generation never undoes it");
-    is(d.declare({}, 3), "changed", "its own generation may");
+    is(d.declare({}), "nothing", "declaring the same with a newer generation changes nothing");
+    is(d.rows.generation, 1u, "a declaration that changes nothing keeps the generation");
+    is(d.declare({schema(acme, attribute("badge"))}), "changed",
+       "declaring another extension changes the catalog");
+    is(d.declare({}, 2), "nothing", "an older generation changes nothing");
+    is(d.declare({}, 3), "changed",
+       "a declaration with the current generation may drop the extension");
 }
 
-void growing_and_shrinking() {
+void adding_and_dropping() {
     Directory d;
     const Definition badge = schema(acme, attribute("badge"));
     d.declare({});
     const size_t numbers = d.rows.attrs.size();
     d.declare({badge});
-    is(d.epochs(), "2/0", "an extension is added: old bodies are good");
-    is(d.number(acme + ":badge"), numbers + 1, "with the next number");
-    is(d.user().find(acme + ":badge")->extension, 1, "and the next bit");
-    ok(d.user().find("meta")->rank > d.user().find(acme + ":badge")->rank, "before meta");
-    ok(!d.user().extension_required(1), "its URN alone does not make it required");
+    is(d.epochs(), "2/0", "adding an extension keeps the shape epoch");
+    is(d.number(acme + ":badge"), numbers + 1,
+       "an attribute of a new extension has the next number");
+    is(d.user().find(acme + ":badge")->extension, 1, "a new extension has the next bit");
+    ok(d.user().find("meta")->rank > d.user().find(acme + ":badge")->rank,
+       "the attributes of an extension rank before meta");
+    ok(!d.user().extension_required(1), "an extension attached by its URN is not required");
 
     d.declare({});
-    is(d.epochs(), "3/3", "it is dropped: old bodies show too much");
-    is(d.number(acme + ":badge"), no_attr, "nobody finds it");
-    ok(!d.user().by_number(AttrNumber(numbers + 1)), "not even by its number");
-    is(d.user().find_extension(acme), -1, "nor the extension");
-    is(d.user().extension_bits.size(), 2u, "whose bit stays taken");
-    ok(!d.catalog->schema(acme), "nor the schema");
+    is(d.epochs(), "3/3", "dropping an extension moves the shape epoch");
+    is(d.number(acme + ":badge"), no_attr,
+       "an attribute of a dropped extension is not found by its path");
+    ok(!d.user().by_number(AttrNumber(numbers + 1)),
+       "an attribute of a dropped extension is not found by its number");
+    is(d.user().find_extension(acme), -1, "a dropped extension is not found");
+    is(d.user().extension_bits.size(), 2u, "a dropped extension keeps its bit");
+    ok(!d.catalog->schema(acme), "the schema of a dropped extension is not found");
 
     const std::string other = "urn:example:other:2.0:User";
     d.declare({schema(other, attribute("x"))});
-    is(d.user().find_extension(other), 2, "another extension takes another bit");
-    is(d.epochs(), "4/3", "and is an addition");
+    is(d.user().find_extension(other), 2, "an extension added after a dropped one has a new bit");
+    is(d.epochs(), "4/3", "an extension added after a dropped one keeps the shape epoch");
 
     d.declare({badge, schema(other, attribute("x"))});
-    is(d.number(acme + ":badge"), numbers + 1, "the first comes back under its number");
-    is(d.user().find_extension(acme), 1, "and its bit");
-    is(d.epochs(), "5/5", "bodies written meanwhile do not show it");
+    is(d.number(acme + ":badge"), numbers + 1,
+       "an attribute of an extension declared again has its old number");
+    is(d.user().find_extension(acme), 1, "an extension declared again has its old bit");
+    is(d.epochs(), "5/5", "declaring a dropped extension again moves the shape epoch");
 }
 
 void changing() {
@@ -244,57 +267,65 @@ void changing() {
     auto declare = [&](const std::string &attributes) { d.declare({schema(acme, attributes)}); };
     declare(attribute("a") + "," + attribute("b"));
     const AttrNumber a = d.number(acme + ":a"), b = d.number(acme + ":b");
-    is(d.epochs(), "1/0", "to begin with");
+    is(d.epochs(), "1/0",
+       "the first declaration with an extension gives epoch 1 and shape epoch 0");
 
     declare(attribute("a", R"(,"description":"x")") + "," + attribute("b"));
-    is(d.epochs(), "2/0", "a description is not part of a body");
+    is(d.epochs(), "2/0", "changing a description keeps the shape epoch");
     declare(attribute("a", R"(,"returned":"request")") + "," + attribute("b"));
-    is(d.epochs(), "3/3", "returned is");
-    is(d.number(acme + ":a"), a, "though the number stays");
+    is(d.epochs(), "3/3", "changing returned moves the shape epoch");
+    is(d.number(acme + ":a"), a, "an attribute keeps its number when returned changes");
     declare(attribute("A") + "," + attribute("b"));
-    is(d.epochs(), "4/4", "and so is the spelling");
-    is(d.number(acme + ":a"), a, "though the number stays here, too");
+    is(d.epochs(), "4/4", "changing the case of a name moves the shape epoch");
+    is(d.number(acme + ":a"), a, "an attribute keeps its number when the case of its name changes");
     declare(attribute("b") + "," + attribute("A"));
-    is(d.epochs(), "5/5", "and so is the order");
+    is(d.epochs(), "5/5", "changing the order of attributes moves the shape epoch");
 
     declare(attribute("b") + "," + attribute("A", R"(,"caseExact":true)"));
-    is(d.epochs(), "6/6", "and so is the definition");
+    is(d.epochs(), "6/6", "changing caseExact moves the shape epoch");
     const AttrNumber exact = d.number(acme + ":a");
-    ok(exact > b, "which makes it another attribute");
+    ok(exact > b, "an attribute has a new number when caseExact changes");
     declare(attribute("b") + "," + attribute("A"));
-    is(d.number(acme + ":a"), a, "the earlier definition takes the earlier number");
+    is(d.number(acme + ":a"), a,
+       "an attribute has its first number again when caseExact changes back");
     declare(attribute("b") + "," + attribute("A", R"(,"caseExact":true)"));
-    is(d.number(acme + ":a"), exact, "and the later one the later");
+    is(d.number(acme + ":a"), exact,
+       "an attribute has its second number again with its second definition");
     declare(attribute("b") + "," + attribute("c") + "," + attribute("A", R"(,"caseExact":true)"));
-    is(d.epochs(), "9/8", "one attribute between two others is an addition");
+    is(d.epochs(), "9/8", "an attribute added between two others keeps the shape epoch");
     declare(attribute("b") + "," + attribute("c", R"(,"mutability":"readOnly")") + "," +
             attribute("A", R"(,"caseExact":true)"));
-    is(d.epochs(), "10/10", "an attribute that becomes readOnly is no longer stored");
+    is(d.epochs(), "10/10", "an attribute that becomes readOnly moves the shape epoch");
 }
 
 void resource_types() {
     Directory d;
     const std::string urn = "urn:example:Device";
     const Definition device = schema(urn, attribute("serial") + "," + attribute("id"));
-    is(d.declare({device, type("Device", "/Devices", urn, "")}), "changed", "a type of one's own");
+    is(d.declare({device, type("Device", "/Devices", urn, "")}), "changed",
+       "declaring a new resource type changes the catalog");
     const TypeView *view = d.catalog->type_by_endpoint("Devices");
     ok(view && view->number == 3 && view->find("serial") && view->find("externalId"),
-       "has its attributes and the common ones");
+       "a declared type has number 3, its attributes and the common ones");
     ok(view->find("id") == view->id && view->id->number == 2,
-       "which a schema cannot define otherwise (RFC 7643 3.1)");
-    ok(d.catalog->indexes(3).empty(), "no index is made for it");
+       "a schema cannot redefine the common attribute id (RFC 7643 3.1)");
+    is(d.catalog->indexes(3).size(), 1u, "a declared type has one index by default");
+    is(d.catalog->indexes(3).front()->attr, view->external_id->number,
+       "the default index of a declared type is on externalId");
     d.declare({});
-    ok(!d.catalog->type_by_name("Device") && !d.catalog->type_by_number(3), "it can be dropped");
-    is(d.epochs(), "2/2", "and that is seen");
+    ok(!d.catalog->type_by_name("Device") && !d.catalog->type_by_number(3),
+       "a dropped type is found neither by name nor by number");
+    is(d.epochs(), "2/2", "dropping a type moves the shape epoch");
     d.declare({device, type("Device", "/Devices", urn, "")});
-    is(d.catalog->type_by_name("Device")->number, 3, "and comes back under its number");
-    is(d.epochs(), "3/3", "with bodies of any age");
+    is(d.catalog->type_by_name("Device")->number, 3, "a type declared again has its old number");
+    is(d.epochs(), "3/3", "declaring a dropped type again moves the shape epoch");
 
     is(d.declare({schema(acme, attribute("x")),
                   type("User", "/Users", core, R"({"schema":")" + acme + R"(","required":true})")}),
-       "changed", "a known type takes further extensions");
-    ok(d.user().extension_required(1) && !d.user().extension_required(0), "required or not");
-    ok(d.user().find(enterprise + ":department"), "and keeps its own");
+       "changed", "a built-in type can be declared with a further extension");
+    ok(d.user().extension_required(1) && !d.user().extension_required(0),
+       "an extension is required only where the type says so");
+    ok(d.user().find(enterprise + ":department"), "a built-in type keeps its built-in extension");
 }
 
 void refusals() {
@@ -303,34 +334,40 @@ void refusals() {
         return d.declare(definitions);
     };
     const Definition x = schema(acme, attribute("x"));
-    ok(contains(refusal({x, x}), "\"" + acme + "\" is defined already"), "a schema twice");
-    ok(contains(refusal({schema(core, attribute("x"))}), "is defined already"), "a built-in one");
+    ok(contains(refusal({x, x}), "\"" + acme + "\" is defined already"),
+       "declaring a schema twice is refused");
+    ok(contains(refusal({schema(core, attribute("x"))}), "is defined already"),
+       "declaring a built-in schema is refused");
     ok(contains(refusal({schema("urn:example:Nobody", attribute("x"))}),
                 "extends no resource type"),
-       "a schema for nobody");
+       "a schema that extends no resource type is refused");
     ok(contains(refusal({type("User", "/People", core, "")}), "can only add extensions"),
-       "another endpoint for a known type");
+       "another endpoint for a built-in type is refused");
     ok(contains(refusal({type("Thing", "/Things", "urn:nowhere", "")}),
                 "\"urn:nowhere\", which is"),
-       "a type without its schema");
-    ok(contains(refusal({type("Thing", "/USERS", core, "")}), "is taken"), "an endpoint twice");
-    // The loader refuses this one in a file, too.
+       "a type whose schema is unknown is refused");
+    ok(contains(refusal({type("Thing", "/USERS", core, "")}), "which another resource type has"),
+       "an endpoint that differs from a taken one only by case is refused");
+    // load_definition() refuses this one, too.
     Definition itself = type("User", "/Users", core, "");
     itself.resource_type.extensions.push_back({core, false});
-    ok(contains(refusal({itself}), "twice"), "a type that extends itself");
+    ok(contains(refusal({itself}), "twice"),
+       "a type with its own schema as an extension is refused");
     const std::string discovery = "urn:ietf:params:scim:schemas:core:2.0:Schema";
     ok(contains(refusal({type("Thing", "/Things", discovery, "")}), "is complex"),
-       "a type with parts of parts");
-    is(d.rows.epoch, 0u, "nothing of it is declared");
+       "a type whose schema has complex sub-attributes is refused");
+    is(d.rows.epoch, 0u, "refused declarations keep the epoch");
 
     std::vector<Definition> many;
     many.reserve(31);
     for (int i = 0; i < 31; i++)
         many.push_back(schema("urn:example:" + std::to_string(i) + ":User", attribute("x")));
-    ok(contains(refusal(many), "would have 32 extensions"), "more extensions than bits");
+    ok(contains(refusal(many), "would have 32 extensions"),
+       "the 32nd extension of a type is refused");
     many.pop_back();
-    is(refusal(many), "changed", "as many as there are");
-    ok(contains(refusal({x}), "earlier configurations included"), "dropped ones keep their bits");
+    is(refusal(many), "changed", "the 31st extension of a type is accepted");
+    ok(contains(refusal({x}), "earlier configurations included"),
+       "dropped extensions count towards the limit of 31");
 }
 
 void damage() {
@@ -342,18 +379,19 @@ void damage() {
         auto built = Catalog::build(std::move(rows));
         return built ? std::string("built") : built.error().detail;
     };
-    is(error([](CatalogRows &) {}), "built", "whole rows");
+    is(error([](CatalogRows &) {}), "built", "a catalog is built from undamaged rows");
     ok(contains(error([](CatalogRows &r) { r.attrs[20].number = 3; }), "number 3 occurs twice"),
-       "a number twice");
-    ok(contains(error([](CatalogRows &r) { r.attrs[20].number = 0; }), "is not a number"), "0");
+       "rows with an attribute number twice are refused");
+    ok(contains(error([](CatalogRows &r) { r.attrs[20].number = 0; }), "is not a number"),
+       "rows with attribute number 0 are refused");
     ok(contains(error([](CatalogRows &r) { r.attrs.pop_back(); }), "has no number"),
-       "an attribute without a number");
+       "rows without the number of an attribute are refused");
     ok(contains(error([](CatalogRows &r) { r.schemas.erase(r.schemas.begin()); }), "has no schema"),
-       "a type without its schema");
+       "rows without the schema of a type are refused");
     ok(contains(error([](CatalogRows &r) { r.types[0].extension_bits.clear(); }), "has no bit"),
-       "an extension without a bit");
+       "rows without the bit of an extension are refused");
     ok(contains(error([](CatalogRows &r) { r.indexes[0].attr = 9999; }), "unknown attribute"),
-       "an index of nothing");
+       "rows with an index on an unknown attribute are refused");
 }
 
 }  // namespace
@@ -361,9 +399,9 @@ void damage() {
 int main() {
     first_declaration();
     finding();
-    qualities();
+    attribute_flags();
     generations();
-    growing_and_shrinking();
+    adding_and_dropping();
     changing();
     resource_types();
     refusals();

@@ -1,5 +1,5 @@
 #pragma once
-// One tenant's side of a store: what it sends, and what it is told.
+// A client of one tenant, which sends requests to a store and receives the responses.
 
 #include <memory>
 #include <string>
@@ -23,7 +23,8 @@ class Client {
     }
     explicit Client(Store &store) : Client(store, add_tenant(store.env(), "one")) {}
 
-    // `text`: of GET the arguments, else the body. REQUIRES: the texts outlive the request.
+    // `text` is the query string of a GET and the body of every other method.
+    // REQUIRES: `path` and `text` outlive the request.
     Request request(Method method, std::string_view path, std::string_view text = {}) {
         Request request;
         request.method = method;
@@ -36,7 +37,7 @@ class Client {
         return request;
     }
 
-    // A write, to be run(). It lives as long as the client.
+    // Makes a write request for run(). The job lives as long as the client.
     Job *job(Method method, std::string path, std::string body = {}) {
         jobs_.push_back(std::make_unique<Owned>(Owned{std::move(path), std::move(body), {}}));
         Owned &owned = *jobs_.back();
@@ -50,26 +51,25 @@ class Client {
         run({one});
         return one->response;
     }
-    // The id of a new resource; empty if there is none.
+    // Returns the id of the new resource, or "" if the request was refused.
     std::string create(std::string path, std::string body) {
-        return send(Method::post, std::move(path), std::move(body)).facts.resource_id;
+        return send(Method::post, std::move(path), std::move(body)).log_fields.resource_id;
     }
-    // What the writer has left unfinished.
+    // Completes the response of a job that the writer has run.
     void finish(Job &job) {
         Snapshot snapshot(session_);
         finish_answer(job, snapshot);
     }
 
-    // "answered", "deferred", or the sentence of the error that `response` is.
-    std::string ask(const Request &request, Response &response,
-                    Patience patience = Patience::thread) {
+    // Reads. Returns "answered", "deferred", or the detail of the error in `response`.
+    std::string ask(const Request &request, Response &response, RunOn run_on = RunOn::thread) {
         Snapshot snapshot(session_);
-        auto reading = read(snapshot, *actor_, request, response, patience);
+        auto reading = read(snapshot, *actor_, request, response, run_on);
         if (!reading) {
             refuse(response, reading.error(), request.id);
             return reading.error().detail;
         }
-        return *reading == Reading::deferred ? "deferred" : "answered";
+        return *reading == ReadResult::deferred ? "deferred" : "answered";
     }
     Response get(std::string_view path, std::string_view args = {}) {
         Response response;
@@ -94,16 +94,16 @@ class Client {
     std::vector<std::unique_ptr<Owned>> jobs_;
 };
 
-// The last byte of a user, which only its checksum knows, becomes another one.
+// Flips a bit in the last byte of a user's record, so that its checksum does not match.
 inline void damage(Store &store, const Client &client, std::string_view id) {
     constexpr scim::TypeNumber user = 1;
     const auto key = scim::store::resource_key(client.tenant(), user, *scim::parse_id(id));
     scim::store::WriteTxn txn(store.env());
     scim::store::Bytes record;
     if (!txn.get(scim::store::Db::resources, key, record) || record.empty()) abort();
-    std::string other(record);
-    other.back() = char(other.back() ^ 1);
-    txn.put(scim::store::Db::resources, key, other);
+    std::string damaged(record);
+    damaged.back() = char(damaged.back() ^ 1);
+    txn.put(scim::store::Db::resources, key, damaged);
     if (txn.commit() != scim::store::Errc::ok) abort();
 }
 

@@ -1,7 +1,7 @@
-// Forms that real clients send although RFC 7643 has others are read as what they mean, reported by
-// name, and refused under scim_profile rfc.
+// Tests that forms that clients send against RFC 7643 are read as what they mean, reported by name,
+// and refused under scim_profile rfc.
 
-#include "scim/dialect.h"
+#include "scim/resource/dialect.h"
 
 #include "tap.h"
 
@@ -24,16 +24,16 @@ const TypeView &user() {
     return *catalog->type_by_name("User");
 }
 
-// The RFC form of a body with these members.
+// Returns a User body in the form of RFC 7643 with these members.
 std::string body(const std::string &members) {
     return R"({"schemas":[")" + core + R"("],)" + members + "}";
 }
 
-// The body as it would be stored, or the error.
+// Returns the members that would be stored, or the error. `report` gets the deviations.
 std::string read(const std::string &json, bool strict = false, std::string *report = nullptr) {
     auto tree = parse_json(json, JsonLimits{});
     if (!tree) return "not JSON: " + tree.error().detail;
-    Report rewrites;
+    DeviationReport rewrites;
     auto resource = read_resource(user(), tree->get(), strict, rewrites);
     if (report) *report = rewrites.summary();
     if (!resource)
@@ -43,14 +43,15 @@ std::string read(const std::string &json, bool strict = false, std::string *repo
     return out;
 }
 
-// Accepted and reported as `form`, refused with `refusal` by scim_profile rfc.
+// Tests that `members` are read as `want` and reported as `form`, and that scim_profile rfc refuses
+// them with `refusal`.
 void rewrites(const std::string &members, const std::string &want, const std::string &form,
               const std::string &refusal, const std::string &name) {
     std::string report;
-    is(read(body(members), false, &report), want, name);
-    is(report, form, name + ": reported");
+    is(read(body(members), false, &report), want, name + " is read as what it means");
+    is(report, form, name + " is reported");
     std::string strict = read(body(members), true, &report);
-    ok(strict.find(refusal) != strict.npos, name + ": refused if strict");
+    ok(strict.find(refusal) != strict.npos, name + " is refused under scim_profile rfc");
     if (strict.find(refusal) == strict.npos) diag(strict);
 }
 
@@ -59,36 +60,39 @@ void dialects() {
              "a boolean in a string");
     rewrites(R"("emails":[{"value":"x","primary":"TRUE"}])",
              R"("emails":[{"value":"x","primary":true}])", "string-boolean",
-             "\"emails[0].primary\" must be true or false", "in an element");
+             "\"emails[0].primary\" must be true or false", "a boolean in a string in an element");
     rewrites(R"("emails":{"value":"x"})", R"("emails":[{"value":"x"}])", "single-value",
              "\"emails\" must be an array, not an object", "an object for an array");
     rewrites(R"("roles":"{\"value\":\"x\"}")", R"("roles":[{"value":"x"}])",
-             "single-value,json-text", "\"roles\" must be an array", "JSON text for an object");
+             "single-value,json-text", "\"roles\" must be an array", "the JSON text of an object");
     rewrites(R"("emails":["\t{\"VALUE\":\"x\"}"])", R"("emails":[{"value":"x"}])", "json-text",
-             "\"emails[0]\" must be an object, not a string", "JSON text for an element");
+             "\"emails[0]\" must be an object, not a string",
+             "the JSON text of an object in an element");
     for (const char *text : {"{", "{}", "{\\\"x\\\":1}"})
         rewrites(R"("roles":[")" + std::string(text) + R"("])",
                  R"("roles":[{"value":")" + std::string(text) + R"("}])", "bare-value",
                  "must be an object, not a string",
-                 std::string("no object of the attribute: ") + text);
+                 "the string " + std::string(text) + ", which is no JSON text of an element,");
     const std::string refused = read(body(R"("roles":["[{\"value\":\"x\"}]"])"));
     ok(refused.find("\"roles[0]\" must be an object, not a string") != refused.npos,
-       "the JSON of an array in a string is refused");
-    is(read(body(R"("roles":["[x]"])")), R"("roles":[{"value":"[x]"}])", "other brackets are text");
+       "the JSON text of an array in an element is refused");
+    is(read(body(R"("roles":["[x]"])")), R"("roles":[{"value":"[x]"}])",
+       "a string in brackets that is not JSON is read as a value");
     rewrites(R"("roles":["x","y"])", R"("roles":[{"value":"x"},{"value":"y"}])", "bare-value*2",
-             "\"roles[0]\" must be an object, not a string", "strings for objects");
+             "\"roles[0]\" must be an object, not a string",
+             "an array of strings for an array of objects");
     rewrites(R"("roles":"x")", R"("roles":[{"value":"x"}])", "single-value,bare-value",
              "\"roles\" must be an array", "a string for an array of objects");
     rewrites(R"("favouriteColour":"red")", "", "unknown-attribute:favouriteColour",
              "invalidSyntax: User has no attribute \"favouriteColour\"", "an unknown attribute");
     rewrites(R"("name":{"nick":"x"})", "", "unknown-attribute:name.nick", "\"name.nick\"",
-             "an unknown part");
+             "an unknown sub-attribute");
     rewrites(R"("name.givenName":"x")", "", "unknown-attribute:name.givenName", "no attribute",
-             "a path is no name");
+             "a dotted path as a member name");
     rewrites("\"" + core + R"(:title":"x")", "", "unknown-attribute:" + core + ":title",
-             "no attribute", "nor with a URN");
+             "no attribute", "a path with a URN as a member name");
     rewrites(R"("urn:x:y":{"a":1})", "", "unknown-attribute:urn:x:y", "\"urn:x:y\"",
-             "an extension nobody declared");
+             "an undeclared extension");
     rewrites("\"" + enterprise + R"(":{"department":"d"})",
              "\"" + enterprise + R"(":{"department":"d"})", "extension-not-in-schemas",
              "invalidSyntax: the body has an object", "an extension that schemas does not name");
@@ -101,8 +105,8 @@ void managers() {
         std::string report;
         is(read(members, false, &report),
            want.empty() ? "" : "\"" + enterprise + "\":{\"manager\":" + want + "}",
-           "manager " + value);
-        is(report, form, "manager " + value + ": reported");
+           "manager " + value + " is read as " + (want.empty() ? "no value" : want));
+        is(report, form, "manager " + value + " is reported as '" + form + "'");
     };
     manager(R"({"value":"m","displayName":"M"})", R"({"value":"m"})", "");
     manager(R"("m")", R"({"value":"m"})", "bare-value");
@@ -122,7 +126,7 @@ void managers() {
 
     const std::string many = "\"" + links + R"(":{"links":[{"value":"","$ref":"x"}]})";
     is(read(R"({"schemas":[")" + core + R"(",")" + links + R"("],)" + many + "}"), many,
-       "an empty string in a list unassigns nothing");
+       "an empty value in a multi-valued attribute is kept");
 }
 
 void schemas() {
@@ -130,10 +134,13 @@ void schemas() {
         std::string json =
             "{" + (value.empty() ? "" : "\"schemas\":" + value + ",") + R"("title":"t"})";
         std::string report;
-        is(read(json, false, &report), R"("title":"t")", "schemas: " + value);
-        is(report, form, "schemas: " + value + ": reported");
+        is(read(json, false, &report), R"("title":"t")",
+           "a body with schemas '" + value + "' is accepted");
+        is(report, form, "schemas '" + value + "' is reported as '" + form + "'");
         std::string got = read(json, true);
-        if (!ok(got.find(strict) != got.npos, "schemas: " + value + ": if strict")) diag(got);
+        if (!ok(got.find(strict) != got.npos,
+                "schemas '" + value + "' under scim_profile rfc gives '" + strict + "'"))
+            diag(got);
     };
     check("[\"" + core + "\"]", "", R"("title":"t")");
     check("[\"" + ascii_lower(core) + "\",\"" + enterprise + "\"]", "", R"("title":"t")");
@@ -150,9 +157,11 @@ void schemas() {
            "invalidSyntax: \"urn:scim:schemas:core:1.0\" in \"schemas\" is SCIM 1.1; this server "
            "speaks SCIM 2.0: send \"" +
                core + "\"",
-           "SCIM 1.1 is told what to send");
+           std::string("a SCIM 1.1 schema is refused with the URN to send") +
+               (strict ? ", scim_profile rfc" : ""));
         is(read(R"({"schemas":[5]})", strict),
-           "invalidSyntax: \"schemas\" must contain strings, not a number", "no URN at all");
+           "invalidSyntax: \"schemas\" must contain strings, not a number",
+           std::string("a number in schemas is refused") + (strict ? ", scim_profile rfc" : ""));
     }
 }
 

@@ -1,10 +1,11 @@
-// Records, index rows, counters and changes of one tenant stay together, tenants see nothing of
-// each other, and the catalog and its gate come back from disk as they were written.
+// Tests that a DirectoryWriter keeps the records, index rows, counters and changes of a tenant
+// consistent and separate from other tenants, and that the catalog, the format rows, refusals,
+// tenants and tokens are read as they were written.
 
 #include "store/directory.h"
 
 #include "fixture.h"
-#include "scim/json.h"
+#include "scim/text/json.h"
 #include "store/format.h"
 
 using namespace scim;
@@ -13,7 +14,7 @@ using namespace scim::store;
 namespace {
 
 Resource user_resource(const TypeView &type, const std::string &name) {
-    Report report;
+    DeviationReport report;
     std::string body =
         R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":")" + name +
         R"(","externalId":"e","emails":[{"value":"a@x"},{"value":"A@X","type":"home"}]})";
@@ -41,44 +42,48 @@ ResourceEdit edit_of(const Catalog &catalog, const TypeView &type, uint8_t id,
 
 void test_resources(Env &env, const Catalog &catalog, TenantNumber one, TenantNumber two) {
     const TypeView &type = *catalog.type_by_name("User");
-    const IndexDef &user_name = *type.find("userName")->index;
+    const AttrNumber user_name = type.find("userName")->number;
     {
         WriteTxn txn(env);
         DirectoryWriter directory(txn, one);
         auto edit = edit_of(catalog, type, 1, "Anna", 1);
         is(edit.after.size(), 3u,
-           "userName, externalId and one row for two e-mails that are the same");
+           "userName, externalId and two equal e-mails give three index values");
         directory.apply(edit);
         directory.apply(edit_of(catalog, type, 2, "anna2", 2));
         DirectoryWriter(txn, two).apply(edit_of(catalog, type, 3, "Anna", 1));
-        ok(txn.commit() == Errc::ok, "three users of two tenants");
+        ok(txn.commit() == Errc::ok, "three users of two tenants are committed");
     }
     Reader reader(env);
     ReadTxn txn(reader);
     Directory first(txn, one), second(txn, two);
-    is(first.count(type.number), 2u, "counted");
-    is(second.count(type.number), 1u, "each tenant by itself");
-    is(first.find(user_name, "anna", 10).size(), 1u, "found by the key of the name");
-    is(first.find(user_name, "ann", 10).size(), 0u, "not by its beginning");
-    is(int(first.find(user_name, "anna", 10)[0][15]), 1, "and it is the one");
-    is(int(second.find(user_name, "anna", 10)[0][15]), 3, "the other tenant has another");
-    is(first.position().position, 2u, "position of the last change");
-    is(first.position().time, 20, "and its time");
+    is(first.count(type.number), 2u, "the users of a tenant are counted");
+    is(second.count(type.number), 1u, "the count of a tenant excludes the users of another tenant");
+    is(first.find(type.number, user_name, "anna", 10).size(), 1u,
+       "a user is found by the key of its userName");
+    is(first.find(type.number, user_name, "ann", 10).size(), 0u,
+       "a user is not found by a prefix of its userName");
+    is(int(first.find(type.number, user_name, "anna", 10)[0][15]), 1,
+       "the index lookup returns the user of the tenant");
+    is(int(second.find(type.number, user_name, "anna", 10)[0][15]), 3,
+       "the index lookup of another tenant returns that tenant's user");
+    is(first.position().position, 2u, "position() has the position of the last change");
+    is(first.position().time, 20, "position() has the time of the last change");
     int seen = 0;
     first.scan(type.number, 1, 10, [&](const Id &id, Bytes) { return seen += id[15], true; });
-    is(seen, 2, "a scan skips, and stays within the tenant");
+    is(seen, 2, "a scan that skips one record visits only the other record of the tenant");
     Bytes bytes;
-    ok(txn.get(Db::changes, change_key(one, 2, 0), bytes), "a change row");
+    ok(txn.get(Db::changes, change_key(one, 2, 0), bytes), "a write adds a change row");
     auto change = decode_change(bytes);
     ok(change && change->attrs == std::vector<AttrNumber>{1, 2, 300} && change->time == 20,
-       "comes back");
+       "a decoded change has the attributes and time written");
     bytes.remove_suffix(1);
-    ok(!decode_change(bytes), "one cut short does not");
+    ok(!decode_change(bytes), "a change row without its last byte is not decoded");
 }
 
 void test_replace_and_remove(Env &env, const Catalog &catalog, TenantNumber tenant) {
     const TypeView &type = *catalog.type_by_name("User");
-    const IndexDef &user_name = *type.find("userName")->index;
+    const AttrNumber user_name = type.find("userName")->number;
     WriteTxn txn(env);
     DirectoryWriter directory(txn, tenant);
     ResourceEdit edit = edit_of(catalog, type, 1, "Bertha", 3);
@@ -86,20 +91,22 @@ void test_replace_and_remove(Env &env, const Catalog &catalog, TenantNumber tena
     edit.before = index_values(catalog, type, user_resource(type, "Anna").leaves);
     uint64_t rows = txn.entries(Db::index);
     directory.apply(edit);
-    is(directory.find(user_name, "anna", 10).size(), 0u, "the old name is free");
-    is(directory.find(user_name, "bertha", 10).size(), 1u, "the new one is taken");
-    is(txn.entries(Db::index), rows, "no row too many");
-    is(directory.count(type.number), 2u, "and no user");
+    is(directory.find(type.number, user_name, "anna", 10).size(), 0u,
+       "a replaced userName is not found");
+    is(directory.find(type.number, user_name, "bertha", 10).size(), 1u,
+       "the new userName is found");
+    is(txn.entries(Db::index), rows, "a replaced userName keeps the number of index rows");
+    is(directory.count(type.number), 2u, "a replaced user keeps the count of users");
 
-    ResourceEdit gone = edit_of(catalog, type, 1, "Bertha", 4);
-    gone.before = gone.after;
-    gone.after.clear();
-    gone.record.clear();
-    directory.apply(gone);
+    ResourceEdit removal = edit_of(catalog, type, 1, "Bertha", 4);
+    removal.before = removal.after;
+    removal.after.clear();
+    removal.record.clear();
+    directory.apply(removal);
     is(directory.count(type.number), 1u, "a deleted user is not counted");
-    ok(!directory.record(type.number, gone.id), "nor found");
-    is(txn.entries(Db::index), rows - 3, "nor indexed");
-    ok(txn.commit() == Errc::ok, "commit");
+    ok(!directory.record(type.number, removal.id), "the record of a deleted user is not found");
+    is(txn.entries(Db::index), rows - 3, "a deleted user has no index rows");
+    ok(txn.commit() == Errc::ok, "a replacement and a deletion are committed");
 }
 
 void test_damage(Env &env, const Catalog &catalog, TenantNumber tenant) {
@@ -110,7 +117,8 @@ void test_damage(Env &env, const Catalog &catalog, TenantNumber tenant) {
     txn.put(Db::resources, resource_key(tenant, type.number, id), "not a record");
     Directory directory(txn, tenant);
     ok(!directory.record(type.number, id), "a damaged record is not read");
-    ok(txn.error() == Errc::damaged, "and said to be one");
+    ok(txn.error() == Errc::damaged,
+       "reading a damaged record sets the error of the transaction to damaged");
 }
 
 void test_record_cursor(Env &env, const Catalog &catalog, TenantNumber tenant) {
@@ -135,12 +143,13 @@ void test_record_cursor(Env &env, const Catalog &catalog, TenantNumber tenant) {
         found += record ? ' ' + std::to_string(record->header().version) : " -";
     };
     for (uint8_t id : {10, 11, 13, 20, 21, 30, 31, 32, 31, 10, 12}) look(type.number, id);
-    is(found, " 10 11 - 20 - 30 31 - 31 10 12", "neighbours, gaps, the end, and back again");
+    is(found, " 10 11 - 20 - 30 31 - 31 10 12",
+       "a record cursor finds next, missing, last and earlier records");
     found.clear();
     look(TypeNumber(type.number + 1), 11);
     look(type.number, 11);
-    is(found, " - 11", "types");
-    ok(txn.good(), "what is missing is no damage");
+    is(found, " - 11", "a record cursor finds records of the type asked for only");
+    ok(txn.good(), "looking up missing records sets no error");
 }
 
 void test_refusals(Env &env, TenantNumber tenant) {
@@ -154,49 +163,55 @@ void test_refusals(Env &env, TenantNumber tenant) {
         refusal.request = {0xab, 1};
         add_refusal(txn, refusal);
     }
-    is(txn.entries(Db::refusals), refusals_per_tenant, "the ring is bounded");
+    is(txn.entries(Db::refusals), refusals_per_tenant,
+       "a tenant keeps at most refusals_per_tenant refusals");
     auto newest = list_refusals(txn, tenant, 2);
-    is(newest.size(), 2u, "the newest can be listed");
-    is(newest[0].detail, "number " + std::to_string(refusals_per_tenant + 4), "newest first");
-    is(int(newest[0].request[0]), 0xab, "with the request's id");
+    is(newest.size(), 2u, "list_refusals returns as many as asked for");
+    is(newest[0].detail, "number " + std::to_string(refusals_per_tenant + 4),
+       "refusals are listed newest first");
+    is(int(newest[0].request[0]), 0xab, "a refusal has the id of its request");
 }
 
 void test_catalog(Env &env, const Catalog &catalog) {
     Reader reader(env);
     ReadTxn txn(reader);
-    is(catalog_epoch(txn), catalog.epoch(), "the epoch can be had without reading the catalog");
+    is(catalog_epoch(txn), catalog.epoch(),
+       "catalog_epoch returns the epoch of the catalog written");
     auto rows = read_catalog(txn);
-    ok(bool(rows), "the catalog comes back");
-    is(rows->attrs.size(), catalog.rows().attrs.size(), "every attribute");
-    is(rows->indexes.size(), catalog.rows().indexes.size(), "every index");
-    is(rows->schemas.size(), catalog.rows().schemas.size(), "every schema");
+    ok(bool(rows), "the catalog rows are read");
+    is(rows->attrs.size(), catalog.rows().attrs.size(), "every attribute row is read");
+    is(rows->indexes.size(), catalog.rows().indexes.size(), "every index row is read");
+    is(rows->schemas.size(), catalog.rows().schemas.size(), "every schema row is read");
     auto again = declare(*rows, *make_declaration(2, {}));
-    ok(again && !*again, "and what is declared already changes nothing");
-    Gate gate = read_gate(txn);
-    ok(gate.readable() && gate.writable(), "the gate is open");
+    ok(again && !*again, "declaring the same again on the rows read changes nothing");
+    FormatCheck format = check_format(txn);
+    ok(format.readable() && format.writable(),
+       "a store written by this version is readable and writable");
 }
 
-void test_gate(Env &env) {
+void test_format(Env &env) {
     WriteTxn txn(env);
-    txn.put(Db::meta, "min_writer", "2");
-    Gate gate = read_gate(txn);
-    ok(gate.readable() && !gate.writable(), "a newer format may leave reading to us");
-    ok(gate_problem(gate, "/x").find("read-only") != std::string::npos, "and a sentence says so");
-    txn.put(Db::meta, "min_reader", "2");
-    ok(!read_gate(txn).readable(), "or not");
+    txn.put(Db::meta, "min_writer", "3");
+    FormatCheck format = check_format(txn);
+    ok(format.readable() && !format.writable(),
+       "a store with a newer min_writer is readable and not writable");
+    ok(format_problem(format, "/x").find("read-only") != std::string::npos,
+       "the format problem of a newer min_writer says read-only");
+    txn.put(Db::meta, "min_reader", "3");
+    ok(!check_format(txn).readable(), "a store with a newer min_reader is not readable");
     txn.put(Db::meta, "min_reader", "two");
-    ok(read_gate(txn).code == Errc::damaged, "nonsense is damage");
+    ok(check_format(txn).code == Errc::damaged, "a min_reader that is not a number is damage");
     txn.put(Db::catalog, std::string("\x03\xff\xff", 3), "{\"type\":\"colour\"}");
     auto rows = read_catalog(txn);
     ok(!rows && rows.error().detail.find("3/65535") != std::string::npos,
-       "a damaged catalog row is named");
+       "the error of a damaged catalog row names the row");
 }
 
 void test_tenants(Env &env) {
     WriteTxn txn(env);
     Tenant tenant = add_tenant(txn, "third", 5, {});
     ok(find_tenant(txn, "third").has_value(), "a tenant is found by name");
-    ok(!find_tenant(txn, "fourth").has_value(), "another is not");
+    ok(!find_tenant(txn, "fourth").has_value(), "an unknown tenant name is not found");
     Token token;
     token.tenant = tenant.number;
     token.label = "entra";
@@ -204,31 +219,34 @@ void test_tenants(Env &env) {
     Digest digest{};
     digest[0] = 7;
     uint64_t epoch = auth_epoch(txn);
-    ok(add_token(txn, token, digest), "a token");
-    ok(auth_epoch(txn) > epoch, "moves the auth epoch");
-    ok(!add_token(txn, token, digest), "the same digest again is refused");
+    ok(add_token(txn, token, digest), "a token is added");
+    ok(auth_epoch(txn) > epoch, "adding a token moves the auth epoch");
+    ok(!add_token(txn, token, digest), "adding a token with a known digest is refused");
     digest[0] = 8;
     add_token(txn, token, digest);
-    is(token.number, 2u, "numbers follow each other");
-    is(list_tokens(txn, tenant.number).size(), 2u, "both are listed");
-    is(find_token(txn, digest)->label, "entra", "and found by digest");
-    is(last_use(txn, tenant.number, 1), 0, "never used");
+    is(token.number, 2u, "the second token of a tenant has number 2");
+    is(list_tokens(txn, tenant.number).size(), 2u, "both tokens of a tenant are listed");
+    is(find_token(txn, digest)->label, "entra", "a token is found by its digest");
+    is(last_use(txn, tenant.number, 1), 0, "the last use of an unused token is 0");
     put_use(txn, {tenant.number, 1, 70});
     put_use(txn, {tenant.number, 1, 60});
     put_use(txn, {tenant.number, 2, 50});
-    is(last_use(txn, tenant.number, 1), 70, "of two uses the later one");
-    is(last_use(txn, tenant.number, 2), 50, "of each token");
+    is(last_use(txn, tenant.number, 1), 70, "the last use of a token is the latest one written");
+    is(last_use(txn, tenant.number, 2), 50,
+       "the last use of a token is separate from that of another");
     put_use(txn, {tenant.number, 3, 50});
-    is(txn.entries(Db::local), 2u, "of a token that there is");
+    is(txn.entries(Db::local), 2u, "the use of an unknown token is not written");
     mark_tenant_removed(txn, tenant);
-    ok(!find_tenant(txn, "third").has_value(), "a removed tenant has no name");
+    ok(!find_tenant(txn, "third").has_value(), "a removed tenant is not found by its name");
     for (int step = 0; step < 100 && !sweep_tenant(txn, tenant, 1); step++)
         put_use(txn, {tenant.number, 2, 80});
     put_use(txn, {tenant.number, 2, 90});
-    is(txn.entries(Db::local), 0u, "nothing is left of its use, whoever adds to it meanwhile");
-    ok(!find_token(txn, digest).has_value(), "nor tokens");
-    is(list_tenants(txn).size(), 2u, "nor a row");
-    ok(add_tenant(txn, "third", 5, {}).number > tenant.number, "its number is not given again");
+    is(txn.entries(Db::local), 0u,
+       "a swept tenant has no use rows, even if uses are written during the sweep");
+    ok(!find_token(txn, digest).has_value(), "the tokens of a swept tenant are not found");
+    is(list_tenants(txn).size(), 2u, "a swept tenant is not listed");
+    ok(add_tenant(txn, "third", 5, {}).number > tenant.number,
+       "a new tenant gets a higher number than a swept one of the same name");
 }
 
 }  // namespace
@@ -249,7 +267,7 @@ int main() {
     test_record_cursor(store->env(), *catalog, two);
     test_refusals(store->env(), one);
     test_catalog(store->env(), *catalog);
-    test_gate(store->env());
+    test_format(store->env());
     test_tenants(store->env());
     return tap::done();
 }

@@ -1,9 +1,9 @@
-// Proves that the discovery resources are well-formed, complete and about what the catalog declares
-// and nothing else.
+// Tests that the discovery resources are well-formed, complete, and describe exactly what the
+// catalog declares.
 
-#include "scim/discovery.h"
+#include "scim/request/discovery.h"
 
-#include "scim/json.h"
+#include "scim/text/json.h"
 #include "tap.h"
 
 using namespace scim;
@@ -23,7 +23,8 @@ static Json parsed(const std::string &text) {
     return json ? std::move(*json) : nullptr;
 }
 
-// "meta.location", "Resources.0.id": the value as text, "-" if there is none.
+// Returns the value at a path such as "meta.location" or "Resources.0.id" as text, or "-" if there
+// is none.
 static std::string at(const json_t *value, std::string_view path) {
     while (value && !path.empty()) {
         std::string step(path.substr(0, path.find('.')));
@@ -61,18 +62,24 @@ static void test_service_provider_config() {
         {"meta.resourceType", "ServiceProviderConfig"},
         {"meta.location", "https://id.example.com/scim/v2/ServiceProviderConfig"},
     };
-    for (const auto &m : members) is(at(config.get(), m.path), m.value, m.path);
+    for (const auto &m : members)
+        is(at(config.get(), m.path), m.value,
+           "ServiceProviderConfig has the expected " + std::string(m.path));
 
     text.clear();
     write_service_provider_config(text, Features{20, false}, base);
     config = parsed(text);
-    is(at(config.get(), "filter.maxResults"), "20", "maxResults is the location's");
-    is(at(config.get(), "pagination.maxPageSize"), "20", "and so is maxPageSize");
-    is(at(config.get(), "pagination.defaultPageSize"), "20", "the default page fits in");
-    is(at(config.get(), "authenticationSchemes"), "[]", "no scheme without bearer tokens");
+    is(at(config.get(), "filter.maxResults"), "20", "filter.maxResults is the configured one");
+    is(at(config.get(), "pagination.maxPageSize"), "20",
+       "pagination.maxPageSize is the configured maximum of results");
+    is(at(config.get(), "pagination.defaultPageSize"), "20",
+       "pagination.defaultPageSize is at most the configured maximum of results");
+    is(at(config.get(), "authenticationSchemes"), "[]",
+       "authenticationSchemes is empty without bearer tokens");
 }
 
-// Every required attribute that the published schema names is in the resource, and nothing else is.
+// Tests that the resource has every required attribute of its schema and no attribute that its
+// schema does not define.
 static void conforms(const json_t *resource, const std::vector<Attribute> &attributes,
                      const std::string &what) {
     std::string wrong;
@@ -86,12 +93,12 @@ static void conforms(const json_t *resource, const std::vector<Attribute> &attri
             if (a.name != key) continue;
             known = a.multi_valued == json_is_array(value);
             const json_t *object = json_is_array(value) ? json_array_get(value, 0) : value;
-            if (a.type == Type::complex && object)
+            if (a.type == AttrType::complex && object)
                 conforms(object, a.sub_attributes, what + "." + a.name);
         }
         if (!known) wrong += " +" + std::string(key);
     }
-    is(wrong, "", what + " is as its schema says");
+    is(wrong, "", what + " conforms to its published schema");
 }
 
 static void test_conformance(const Catalog &catalog) {
@@ -104,8 +111,8 @@ static void test_conformance(const Catalog &catalog) {
     };
     std::string config, type, schema;
     write_service_provider_config(config, Features(), base);
-    ok(bool(write_resource_type(type, catalog, "User", base)), "User is there");
-    ok(bool(write_schema(schema, catalog, schema_urn, base)), "Schema is there");
+    ok(bool(write_resource_type(type, catalog, "User", base)), "the ResourceType User is written");
+    ok(bool(write_schema(schema, catalog, schema_urn, base)), "the schema of Schema is written");
     check(config, "ServiceProviderConfig");
     check(type, "ResourceType");
     check(schema, "Schema");
@@ -115,84 +122,95 @@ static void test_lists(const Catalog &catalog) {
     std::string text;
     write_resource_types(text, catalog, base);
     Json list = parsed(text);
-    is(at(list.get(), "totalResults"), "2", "two resource types");
-    is(at(list.get(), "itemsPerPage"), "2", "in one page");
-    is(at(list.get(), "Resources.0.name"), "User", "User");
-    is(at(list.get(), "Resources.1.name"), "Group", "Group");
+    is(at(list.get(), "totalResults"), "2", "the list of resource types has totalResults 2");
+    is(at(list.get(), "itemsPerPage"), "2", "the list of resource types is one page");
+    is(at(list.get(), "Resources.0.name"), "User", "the first resource type is User");
+    is(at(list.get(), "Resources.1.name"), "Group", "the second resource type is Group");
     ok(!json_object_get(json_array_get(json_object_get(list.get(), "Resources"), 1),
                         "schemaExtensions"),
-       "without extensions");
-    is(at(list.get(), "Resources.0.schemaExtensions.0.required"), "false", "with its extension");
-    is(at(list.get(), "Resources.0.meta.location"), base + "/ResourceTypes/User", "its location");
-    is(at(list.get(), "Resources.0.meta.resourceType"), "ResourceType", "its resource type");
-    ok(text.find("null") == text.npos, "no null");
+       "Group has no schemaExtensions");
+    is(at(list.get(), "Resources.0.schemaExtensions.0.required"), "false",
+       "the enterprise extension of User is not required");
+    is(at(list.get(), "Resources.0.meta.location"), base + "/ResourceTypes/User",
+       "the resource type User has its meta.location");
+    is(at(list.get(), "Resources.0.meta.resourceType"), "ResourceType",
+       "the resource type User has meta.resourceType ResourceType");
+    ok(text.find("null") == text.npos, "the list of resource types has no null");
 
     text.clear();
     write_schemas(text, catalog, base);
     list = parsed(text);
-    is(at(list.get(), "totalResults"), std::to_string(catalog.schemas().size()), "all schemas");
+    is(at(list.get(), "totalResults"), std::to_string(catalog.schemas().size()),
+       "the list of schemas has all schemas of the catalog");
     for (size_t i = 0; i < catalog.schemas().size(); i++) {
         std::string item = "Resources." + std::to_string(i), urn = catalog.schemas()[i]->id;
-        is(at(list.get(), item + ".id"), urn, "in the order of declaration");
-        is(at(list.get(), item + ".schemas.0"), schema_urn, "E8417: schemas");
-        is(at(list.get(), item + ".meta.resourceType"), "Schema", "E8417: meta.resourceType");
-        is(at(list.get(), item + ".meta.location"), base + "/Schemas/" + urn, "meta.location");
+        is(at(list.get(), item + ".id"), urn, urn + " is listed in the order of declaration");
+        is(at(list.get(), item + ".schemas.0"), schema_urn, urn + " has schemas");
+        is(at(list.get(), item + ".meta.resourceType"), "Schema",
+           urn + " has meta.resourceType Schema");
+        is(at(list.get(), item + ".meta.location"), base + "/Schemas/" + urn,
+           urn + " has its meta.location");
     }
-    ok(text.find("null") == text.npos, "no null");
+    ok(text.find("null") == text.npos, "the list of schemas has no null");
     ok(text.find("urn:ietf:params:scim:api:messages:2.0:ListResponse", 60) == text.npos,
-       "the schemas of messages are not published");
+       "the list of schemas excludes those of protocol messages");
 }
 
 static void test_single(const Catalog &catalog) {
     std::string text;
-    ok(bool(write_schema(text, catalog, ascii_lower(user_urn), base)), "a URN in another case");
+    ok(bool(write_schema(text, catalog, ascii_lower(user_urn), base)),
+       "a schema is found by its URN in another case");
     Json schema = parsed(text);
-    is(at(schema.get(), "id"), user_urn, "is answered in the declared one");
-    is(at(schema.get(), "meta.location"), base + "/Schemas/" + std::string(user_urn), "everywhere");
+    is(at(schema.get(), "id"), user_urn, "a schema found in another case has its declared id");
+    is(at(schema.get(), "meta.location"), base + "/Schemas/" + std::string(user_urn),
+       "a schema found in another case has its declared meta.location");
 
     text.clear();
-    ok(bool(write_resource_type(text, catalog, "User", base)), "a resource type by its name");
+    ok(bool(write_resource_type(text, catalog, "User", base)),
+       "a resource type is found by its name");
     Json type = parsed(text);
-    is(at(type.get(), "endpoint"), "/Users", "is the one asked for");
-    is(at(type.get(), "meta.location"), base + "/ResourceTypes/User", "with its location");
+    is(at(type.get(), "endpoint"), "/Users", "the resource type found has the endpoint of User");
+    is(at(type.get(), "meta.location"), base + "/ResourceTypes/User",
+       "the resource type found has its meta.location");
 
     text.clear();
     Outcome unknown = write_schema(text, catalog, "urn:acme:none", base);
-    ok(!unknown && unknown.error().status == 404, "an unknown schema is 404");
-    is(unknown.error().detail,
-       "there is no schema \"urn:acme:none\" here; /Schemas lists those there are", "and says so");
-    ok(!write_resource_type(text, catalog, "user", base), "a resource type's name is caseExact");
+    ok(!unknown && unknown.error().status == 404, "an unknown schema is refused with 404");
+    is(unknown.error().detail, "there is no schema \"urn:acme:none\"; /Schemas lists all of them",
+       "the 404 of an unknown schema names it and refers to /Schemas");
+    ok(!write_resource_type(text, catalog, "user", base),
+       "a resource type is not found by its name in another case");
     unknown = write_resource_type(text, catalog, "Device", base);
-    ok(!unknown && unknown.error().status == 404, "an unknown resource type is 404");
-    is(text, "", "nothing is written then");
+    ok(!unknown && unknown.error().status == 404, "an unknown resource type is refused with 404");
+    is(text, "", "a refused resource type writes no text");
 }
 
 static void test_only_declared() {
     auto extension = load_definition(R"({"id":"urn:acme:params:scim:schemas:Tiny:User",
         "attributes":[{"name":"badge"}]})");
     auto declaration = make_declaration(1, {*extension});
-    if (!ok(bool(declaration), "an extension is declared")) return;
+    if (!ok(bool(declaration), "a declaration with an extension is made")) return;
     auto catalog = catalog_of(*declaration);
     std::string text;
     write_resource_types(text, *catalog, base);
     ok(text.find(R"({"schema":"urn:acme:params:scim:schemas:Tiny:User","required":false})") !=
            text.npos,
-       "the type publishes it");
+       "the resource type User lists a declared extension");
     text.clear();
     ok(bool(write_schema(text, *catalog, "urn:acme:params:scim:schemas:Tiny:User", base)),
-       "and so does /Schemas");
+       "the schema of a declared extension is written");
 
     auto rows = declare(catalog->rows(), *make_declaration(2, {}));
     auto without = Catalog::build(std::move(**rows));
     text.clear();
     write_resource_types(text, **without, base);
     write_schemas(text, **without, base);
-    ok(text.find("urn:acme") == text.npos, "what is no longer declared is no longer published");
+    ok(text.find("urn:acme") == text.npos, "a dropped extension is in neither list");
 }
 
 int main() {
     auto catalog = catalog_of(*make_declaration(1, {}));
-    if (!ok(bool(catalog), "the built-in catalog")) return tap::done();
+    if (!ok(bool(catalog), "the built-in catalog is built")) return tap::done();
     test_service_provider_config();
     test_conformance(*catalog);
     test_lists(*catalog);

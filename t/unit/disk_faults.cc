@@ -1,6 +1,6 @@
-// A disk that fails under a commit: nobody is told that anything was written, and nothing that was
-// acknowledged before is lost. What failed is refused, what comes next succeeds, and after a failed
-// write of LMDB's meta page it does so once the store has been reopened, and not before.
+// Tests commits during which the disk fails: the requests of the batch are refused, and writes
+// acknowledged before remain. Later requests succeed; after a failed write of LMDB's meta page they
+// are refused until the store is reopened.
 
 #include <dlfcn.h>
 #include <sys/statvfs.h>
@@ -18,17 +18,19 @@ using fixture::Client;
 
 namespace {
 
-// What LMDB does to the disk; `written_meta`: the bytes arrive, and the disk says that they did not.
+// The call of LMDB that fails. With `written_meta` the meta page is written although the call
+// fails.
 enum class Call : uint8_t { pages, sync, meta, written_meta };
 
 struct Fault {
     Call call;
     int error;
 };
-std::deque<Fault> faults;  // to come, in this order
+std::deque<Fault> faults;  // still to occur, in this order
 bool disk_is_full = false;
 
-bool strikes(Call call) {
+// Whether the next fault is one of `call`. Takes the fault from the list and sets errno.
+bool take_fault(Call call) {
     if (faults.empty() || faults.front().call != call) return false;
     errno = faults.front().error;
     faults.pop_front();
@@ -42,21 +44,21 @@ Function *real(Function *, const char *name) {
 
 }  // namespace
 
-// These are found before libc's, by liblmdb too. It writes one page or several neighbours at once,
-// and of a meta page only what has changed, which is less than a page.
+// These functions override libc's for liblmdb, too. liblmdb writes whole pages, one or several
+// neighbouring ones a call, but only the changed bytes of a meta page, which are less than a page.
 
 extern "C" ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {
     const bool is_meta = size % 4096 != 0;
-    if (strikes(is_meta ? Call::meta : Call::pages)) return -1;
+    if (take_fault(is_meta ? Call::meta : Call::pages)) return -1;
     ssize_t written = real(pwrite, "pwrite")(fd, bytes, size, at);
-    return is_meta && strikes(Call::written_meta) ? -1 : written;
+    return is_meta && take_fault(Call::written_meta) ? -1 : written;
 }
 
 extern "C" ssize_t writev(int fd, const iovec *parts, int count) {
-    return strikes(Call::pages) ? -1 : real(writev, "writev")(fd, parts, count);
+    return take_fault(Call::pages) ? -1 : real(writev, "writev")(fd, parts, count);
 }
 
-// Asked only when a write has failed.
+// LMDB's wrapper calls this only after a failed write.
 extern "C" int fstatvfs(int fd, struct statvfs *fs) {
     int rc = real(fstatvfs, "fstatvfs")(fd, fs);
     if (disk_is_full) fs->f_bavail = 0;
@@ -64,29 +66,31 @@ extern "C" int fstatvfs(int fd, struct statvfs *fs) {
 }
 
 extern "C" int fdatasync(int fd) {
-    return strikes(Call::sync) ? -1 : real(fdatasync, "fdatasync")(fd);
+    return take_fault(Call::sync) ? -1 : real(fdatasync, "fdatasync")(fd);
 }
 
 namespace {
 
 std::string user(const std::string &name) { return R"({"userName":")" + name + "\"}"; }
 
-// A store with one acknowledged user, and what becomes of a batch while the disk fails.
+// A store with one acknowledged user, and the outcome of a batch during which the disk fails.
+// `fault` begins the names of the tests.
 class Disk {
   public:
-    Disk() : store_(fixture::open_store(dir_.path)) {
+    explicit Disk(std::string fault)
+        : fault_(std::move(fault)), store_(fixture::open_store(dir_.path)) {
         tenant_ = fixture::add_tenant(store_->env(), "one");
         client_ = std::make_unique<Client>(*store_, tenant_);
         kept_ = "/Users/" + client_->create("/Users", user("kept"));
     }
 
-    // One creates a user, one deletes the acknowledged one.
+    // Runs a batch that creates a user and deletes the acknowledged one.
     BatchOutcome fail(std::deque<Fault> with) {
         create_ = client_->job(Method::post, "/Users", user("new"));
         remove_ = client_->job(Method::del, kept_);
         faults = std::move(with);
         BatchOutcome outcome = client_->run({create_, remove_});
-        ok(faults.empty(), "the disk fails");
+        ok(faults.empty(), fault_ + ": every injected fault occurs");
         faults.clear();
         return outcome;
     }
@@ -99,31 +103,36 @@ class Disk {
 
     void check_refused(const std::string &why) {
         for (const Job *job : {create_, remove_}) {
-            is(job->response.status, 503, "refused");
-            ok(job->response.retry_after > 0, "with Retry-After");
-            ok(job->response.body.find(why) != std::string::npos, why);
-            ok(job->response.etag.empty() && job->response.location.empty(), "and nothing else");
+            is(job->response.status, 503, fault_ + ": a request of the batch is refused with 503");
+            ok(job->response.retry_after > 0, fault_ + ": the 503 has Retry-After");
+            ok(job->response.body.find(why) != std::string::npos,
+               fault_ + ": the error contains '" + why + "'");
+            ok(job->response.etag.empty() && job->response.location.empty(),
+               fault_ + ": the 503 has neither ETag nor Location");
         }
     }
     void check_as_before() {
-        is(client_->get(kept_).status, 200, "what was acknowledged is there");
-        is(count("new"), 0, "what was not is not");
+        is(client_->get(kept_).status, 200, fault_ + ": the acknowledged user can be read");
+        is(count("new"), 0, fault_ + ": the refused user is not found");
         check_serves();
     }
     void check_serves() {
-        is(client_->send(Method::post, "/Users", user("next")).status, 201, "the next is written");
-        is(count("next"), 1, "and read");
+        is(client_->send(Method::post, "/Users", user("next")).status, 201,
+           fault_ + ": the next create is answered with 201");
+        is(count("next"), 1, fault_ + ": the next created user is found");
         store::Reader reader(store_->env());
         store::ReadTxn txn(reader);
         auto report = store::verify(txn);
-        is(report.problem_count, 0u, "and the store is whole");
+        is(report.problem_count, 0u, fault_ + ": verify finds no problem");
         for (const auto &problem : report.problems) diag(problem.key + ": " + problem.text);
     }
-    void check_dead() {
+    void check_must_reopen() {
         Job *next = client_->job(Method::post, "/Users", user("next"));
-        ok(client_->run({next}) == BatchOutcome::reopen, "the next batch asks for it again");
-        is(next->response.status, 503, "and is refused");
-        is(client_->get(kept_).status, 503, "as reads are");
+        ok(client_->run({next}) == BatchOutcome::reopen,
+           fault_ + ": the next batch asks to reopen, too");
+        is(next->response.status, 503, fault_ + ": a write before reopening is refused with 503");
+        is(client_->get(kept_).status, 503,
+           fault_ + ": a read before reopening is refused with 503");
     }
 
     int count(const std::string &name) {
@@ -135,6 +144,7 @@ class Disk {
     const Job &remove() const { return *remove_; }
 
   private:
+    std::string fault_;
     fixture::TempDir dir_;
     std::unique_ptr<Store> store_;
     store::Tenant tenant_;
@@ -145,26 +155,27 @@ class Disk {
 
 void test_failed() {
     for (Call call : {Call::pages, Call::sync}) {
-        Disk disk;
-        ok(disk.fail({{call, EIO}}) == BatchOutcome::failed, "an error before the meta page");
+        Disk disk(call == Call::pages ? "EIO for pages" : "EIO for a sync");
+        ok(disk.fail({{call, EIO}}) == BatchOutcome::failed,
+           "a batch with an I/O error before the meta page fails");
         disk.check_refused("input/output error");
         disk.check_as_before();
     }
 }
 
-// What LMDB calls EIO when the disk takes a part of a write.
+// LMDB returns EIO for a short write.
 void test_short_write() {
-    Disk disk;
+    Disk disk("short write to a full disk");
     disk_is_full = true;
     ok(disk.fail({{Call::pages, EIO}, {Call::pages, EIO}, {Call::pages, EIO}}) == BatchOutcome::ok,
-       "a write that a full disk takes in part");
+       "a batch with short writes to a full disk is handled without failure");
     disk_is_full = false;
     disk.check_refused("no space left on the device");
     disk.check_as_before();
 }
 
-void test_names() {
-    Disk disk;
+void test_other_error() {
+    Disk disk("EFBIG for pages");
     disk.fail({{Call::pages, EFBIG}});
     disk.check_refused("File too large");
     disk.check_as_before();
@@ -172,48 +183,55 @@ void test_names() {
 
 void test_full_disk() {
     constexpr Fault full{Call::pages, ENOSPC};
-    Disk disk;
-    // As a batch, and then one by one.
-    ok(disk.fail({full, full, full}) == BatchOutcome::ok, "a full disk");
+    Disk disk("full disk");
+    // The writes fail in the batch and then in each of its requests.
+    ok(disk.fail({full, full, full}) == BatchOutcome::ok,
+       "a batch on a full disk is handled without failure");
     disk.check_refused("no space left on the device");
     disk.check_as_before();
 
-    Disk other;
-    ok(other.fail({full, full}) == BatchOutcome::ok, "a disk that is almost full");
-    is(other.create().response.status, 503, "refuses what does not fit");
-    is(other.remove().response.status, 204, "and nothing else");
-    ok(!other.is_there(), "which is done");
+    Disk other("almost full disk");
+    ok(other.fail({full, full}) == BatchOutcome::ok,
+       "a batch on an almost full disk is handled without failure");
+    is(other.create().response.status, 503,
+       "almost full disk: the create that does not fit is refused with 503");
+    is(other.remove().response.status, 204,
+       "almost full disk: the deletion that fits is answered with 204");
+    ok(!other.is_there(), "almost full disk: the deleted user is not found");
     other.check_serves();
 }
 
 void test_panic() {
-    // Of a file system that never writes in place the meta page can lack space, too.
+    // On a copy-on-write file system writing the meta page can fail for lack of space, too.
     for (int error : {EIO, ENOSPC}) {
-        Disk disk;
-        ok(disk.fail({{Call::meta, error}}) == BatchOutcome::reopen, "a failed meta page: reopen");
+        const std::string fault =
+            std::string(error == EIO ? "EIO" : "ENOSPC") + " for the meta page";
+        Disk disk(fault);
+        ok(disk.fail({{Call::meta, error}}) == BatchOutcome::reopen,
+           fault + ": the batch asks to reopen");
         disk.check_refused("must be reopened");
-        disk.check_dead();
+        disk.check_must_reopen();
         disk.reopen();
         disk.check_as_before();
     }
-    Disk disk;
+    Disk disk("EIO for the meta page of a request run alone");
     ok(disk.fail({{Call::pages, ENOSPC}, {Call::meta, EIO}}) == BatchOutcome::reopen,
-       "also when the batch is run one by one");
+       "a failed meta page while the requests run one by one asks to reopen");
     disk.check_refused("must be reopened");
     disk.reopen();
     disk.check_as_before();
 }
 
-// The old meta page cannot be put back, either.
+// LMDB cannot restore the old meta page either.
 void test_unknown_outcome() {
-    Disk disk;
+    Disk disk("EIO although the meta page is written");
     ok(disk.fail({{Call::written_meta, EIO}, {Call::meta, EIO}}) == BatchOutcome::reopen,
-       "a meta page in doubt: reopen");
+       "a meta page of unknown state asks to reopen");
     disk.check_refused("must be reopened");
-    disk.check_dead();
+    disk.check_must_reopen();
     disk.reopen();
     is(disk.count("new"), disk.is_there() ? 0 : 1,
-       "the batch was written as a whole or not at all");
+       "after a meta page of unknown state the batch is written as a whole or not at all");
     disk.check_serves();
 }
 
@@ -222,7 +240,7 @@ void test_unknown_outcome() {
 int main() {
     test_failed();
     test_short_write();
-    test_names();
+    test_other_error();
     test_full_disk();
     test_panic();
     test_unknown_outcome();

@@ -1,6 +1,6 @@
-// `schemas` lists an extension exactly when the resource has a value of it that can be shown, and a
-// filter on `schemas` finds what is listed: whatever is never returned, and whatever has been
-// undeclared or declared again since it was written.
+// Tests that `schemas` lists an extension exactly when the resource has a value of it that can be
+// returned, and that a filter on `schemas` finds what is listed. This holds with values that are
+// never returned and after attributes are undeclared and declared again.
 
 #include "client.h"
 
@@ -12,7 +12,7 @@ namespace {
 
 const std::string urn = "urn:example:acme:2.0:User";
 
-// The extension, with or without its attribute that is returned.
+// Returns the extension with `pin`, which is never returned, and if `whole` with `badge`, which is.
 Definition acme(bool whole) {
     const std::string_view shown = R"({"name":"badge","type":"string","multiValued":false},)";
     return *load_definition(
@@ -35,13 +35,17 @@ struct User {
     void create(Client &client) { id = client.create("/Users", body_of(name, values)); }
     void check(Client &client, bool is_listed, const std::string &when) const {
         const std::string path = "/Users/" + id;
-        is(lists(client.get(path)), is_listed, name + when);
-        is(lists(client.get(path, "attributes=userName")), is_listed, "whatever is asked for");
+        const std::string verb = is_listed ? "lists" : "does not list";
+        const std::string of = " of user '" + name + "'" + when;
+        is(lists(client.get(path)), is_listed, "schemas" + of + " " + verb + " the extension");
+        is(lists(client.get(path, "attributes=userName")), is_listed,
+           "schemas" + of + " " + verb + " the extension, with attributes=userName");
         for (const char *op : {"eq", "sw", "co"}) {
             std::string filter = "filter=userName+eq+%22" + name + "%22+and+schemas+";
             Response found = client.get("/Users", filter + op + "+%22" + urn + "%22");
             is(found.body.find("\"totalResults\":1,") != std::string::npos, is_listed,
-               std::string("and found by ") + op);
+               std::string("schemas ") + op + (is_listed ? " matches" : " does not match") +
+                   " the extension" + of);
         }
     }
 };
@@ -49,7 +53,7 @@ struct User {
 User shown{"shown", R"("badge":"7")", {}}, hidden{"hidden", R"("pin":"1")", {}},
     both{"both", R"("badge":"7","pin":"1")", {}}, neither{"neither", "", {}};
 
-// With the extension as it is declared now.
+// Opens the store with the extension as declared in this generation and tests all users.
 void test(const std::string &path, const store::Tenant &tenant, uint64_t generation, bool whole,
           const std::string &when) {
     auto store = fixture::open_store(path, size_t(64) << 20, {acme(whole)}, generation);
@@ -60,10 +64,11 @@ void test(const std::string &path, const store::Tenant &tenant, uint64_t generat
     both.check(client, whole, when);
     hidden.check(client, false, when);
     neither.check(client, false, when);
-    // What is not declared is kept, in a record that knows nothing of it.
+    // A PATCH rewrites the record; it keeps the values of undeclared attributes.
     std::string patch = R"({"Operations":[{"op":"add","path":"title","value":"t)" +
                         std::to_string(generation) + "\"}]}";
-    is(client.send(Method::patch, "/Users/" + shown.id, patch).status, 200, "written anew");
+    is(client.send(Method::patch, "/Users/" + shown.id, patch).status, 200,
+       "PATCH of a user" + when + " is answered with 200");
     shown.check(client, whole, when);
 }
 
@@ -73,7 +78,7 @@ int main() {
     fixture::TempDir dir;
     auto tenant = fixture::add_tenant(fixture::open_store(dir.path)->env(), "one");
     test(dir.path, tenant, 1, true, "");
-    test(dir.path, tenant, 2, false, " with its attribute undeclared");
-    test(dir.path, tenant, 3, true, " and declared again");
+    test(dir.path, tenant, 2, false, " after its attribute is undeclared");
+    test(dir.path, tenant, 3, true, " after its attribute is declared again");
     return tap::done();
 }

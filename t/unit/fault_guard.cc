@@ -1,7 +1,9 @@
-// Three deaths of workers inside a store within a minute suspend it; other deaths do not count.
+// Tests that three crashes of workers inside a store within a minute suspend it, and that other
+// crashes do not count.
 
 #include "store/fault_guard.h"
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,13 +28,14 @@ std::unique_ptr<Env> open_env(const std::string &path, std::string &why, bool is
     return env;
 }
 
-// The signal that ended a process which runs `body` with the store open; 0 if none did.
-int death_of(const std::string &path, const std::function<void(Env &)> &body,
-             bool is_worker = true) {
+// Runs `body` with the store open in a child process. Returns the signal that ended it, or 0.
+int signal_of(const std::string &path, const std::function<void(Env &)> &body,
+              bool is_worker = true) {
     std::fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-        for (int number : {SIGSEGV, SIGBUS, SIGABRT}) signal(number, SIG_DFL);  // a sanitizer's
+        for (int number : {SIGSEGV, SIGBUS, SIGABRT})
+            signal(number, SIG_DFL);  // replaces a sanitizer's handler
         rlimit none{0, 0};
         setrlimit(RLIMIT_CORE, &none);
         std::string why;
@@ -46,21 +49,22 @@ int death_of(const std::string &path, const std::function<void(Env &)> &body,
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
-void die_reading(Env &env, int signal) {
+void raise_in_read(Env &env, int signal) {
     Reader reader(env);
     ReadTxn txn(reader);
     raise(signal);
 }
-void die_by_fault(Env &env) {
+void fault_in_write(Env &env) {
     WriteTxn txn(env);
-    // cppcheck-suppress nullPointer
-    *static_cast<volatile char *>(nullptr) = 1;  // the fault that is asked for
+    void *page = mmap(nullptr, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *static_cast<volatile char *>(page) = 1;  // faults
 }
 
-// Another worker that has the store open.
-class Beside {
+// Another worker that has the store open. can_use() is 'y' if it can read and write, 'n' if both
+// are refused because the store is suspended, and '?' otherwise.
+class OtherWorker {
   public:
-    explicit Beside(const std::string &path) {
+    explicit OtherWorker(const std::string &path) {
         if (pipe(ask_) != 0 || pipe(answer_) != 0) abort();
         std::fflush(stdout);
         child_ = fork();
@@ -79,11 +83,11 @@ class Beside {
         }
         _exit(0);
     }
-    ~Beside() {
+    ~OtherWorker() {
         close(ask_[1]);
         waitpid(child_, nullptr, 0);
     }
-    char reads() {
+    char can_use() {
         char byte = 'x';
         if (write(ask_[1], &byte, 1) != 1 || read(answer_[0], &byte, 1) != 1) byte = '?';
         return byte;
@@ -100,43 +104,51 @@ int main() {
     fixture::TempDir dir;
     const std::string faults = dir.path + "/faults";
     std::string why;
-    { ok(open_env(dir.path, why) != nullptr, "a store"); }
+    { ok(open_env(dir.path, why) != nullptr, "a store is created"); }
 
     for (int i = 0; i < 4; i++) {
-        is(death_of(dir.path, [](Env &) { raise(SIGSEGV); }), SIGSEGV, "a death outside the store");
-        is(death_of(dir.path, [](Env &env) { die_reading(env, SIGKILL); }), SIGKILL,
-           "a process that is killed inside the store");
-        is(death_of(
-               dir.path, [](Env &env) { die_reading(env, SIGABRT); }, false),
-           SIGABRT, "a death of a tool inside the store");
+        is(signal_of(dir.path, [](Env &) { raise(SIGSEGV); }), SIGSEGV,
+           "a worker ends by SIGSEGV outside a transaction");
+        is(signal_of(dir.path, [](Env &env) { raise_in_read(env, SIGKILL); }), SIGKILL,
+           "a worker is killed by SIGKILL inside a read transaction");
+        is(signal_of(
+               dir.path, [](Env &env) { raise_in_read(env, SIGABRT); }, false),
+           SIGABRT, "a tool ends by SIGABRT inside a read transaction");
     }
-    ok(!is_suspended(dir.path), "none of these counts");
+    ok(!is_suspended(dir.path),
+       "crashes outside a transaction, by SIGKILL or of a tool do not suspend the store");
 
-    is(death_of(dir.path, [](Env &env) { die_reading(env, SIGABRT); }), SIGABRT, "an assertion");
-    is(death_of(dir.path, die_by_fault), SIGSEGV, "a fault in a write transaction");
-    ok(!is_suspended(dir.path), "two deaths do not suspend the store");
-    Beside beside(dir.path);
-    is(beside.reads(), 'y', "another process may read it");
-    is(death_of(dir.path, [](Env &env) { die_reading(env, SIGBUS); }), SIGBUS, "a bus error");
-    ok(is_suspended(dir.path), "three deaths suspend the store");
-    is(beside.reads(), 'n', "a process that has it open neither reads nor writes it");
-    is(death_of(dir.path, die_by_fault), 0, "no worker opens it");
-    ok(resume_store(dir.path, why) && !is_suspended(dir.path), "resume_store() ends it");
-    is(beside.reads(), 'y', "at once for a process that has it open");
-    is(death_of(dir.path, die_by_fault), SIGSEGV, "a death after that");
-    ok(!is_suspended(dir.path), "is the first one");
-    for (int i = 0; i < 2; i++) death_of(dir.path, die_by_fault);
-    ok(is_suspended(dir.path), "and the third one suspends it again");
+    is(signal_of(dir.path, [](Env &env) { raise_in_read(env, SIGABRT); }), SIGABRT,
+       "a worker ends by SIGABRT inside a read transaction");
+    is(signal_of(dir.path, fault_in_write), SIGSEGV,
+       "a worker ends by SIGSEGV inside a write transaction");
+    ok(!is_suspended(dir.path), "two crashes do not suspend the store");
+    OtherWorker other(dir.path);
+    is(other.can_use(), 'y', "another worker can use the store after two crashes");
+    is(signal_of(dir.path, [](Env &env) { raise_in_read(env, SIGBUS); }), SIGBUS,
+       "a worker ends by SIGBUS inside a read transaction");
+    ok(is_suspended(dir.path), "three crashes suspend the store");
+    is(other.can_use(), 'n',
+       "reads and writes of a worker that has a suspended store open are refused");
+    is(signal_of(dir.path, fault_in_write), 0, "a worker cannot open a suspended store");
+    ok(resume_store(dir.path, why) && !is_suspended(dir.path),
+       "resume_store() ends the suspension");
+    is(other.can_use(), 'y', "a worker that has the store open can use it once it is resumed");
+    is(signal_of(dir.path, fault_in_write), SIGSEGV,
+       "a worker ends by SIGSEGV after the store is resumed");
+    ok(!is_suspended(dir.path), "one crash after a resume does not suspend the store");
+    for (int i = 0; i < 2; i++) signal_of(dir.path, fault_in_write);
+    ok(is_suspended(dir.path), "three crashes after a resume suspend the store");
     ok(open_env(dir.path, why) == nullptr && why.find("store resume") != why.npos,
-       "the sentence says what to do");
-    { ok(open_env(dir.path, why, false) != nullptr, "a tool opens it"); }
+       "the error of opening a suspended store refers to store resume");
+    { ok(open_env(dir.path, why, false) != nullptr, "a tool can open a suspended store"); }
 
     ok(rename((dir.path + "/data.mdb").c_str(), (dir.path + "/old").c_str()) == 0,
-       "another data.mdb is put in its place");
+       "data.mdb is moved away");
     unlink((dir.path + "/lock.mdb").c_str());
-    { ok(open_env(dir.path, why, false) != nullptr, "which a tool makes"); }
-    { ok(open_env(dir.path, why) != nullptr, "a worker opens that"); }
-    ok(!is_suspended(dir.path), "and the suspension has ended");
+    { ok(open_env(dir.path, why, false) != nullptr, "a tool creates a new data.mdb"); }
+    { ok(open_env(dir.path, why) != nullptr, "a worker can open the new data.mdb"); }
+    ok(!is_suspended(dir.path), "a new data.mdb is not suspended");
     unlink((dir.path + "/old").c_str());
     unlink(faults.c_str());
     return tap::done();

@@ -1,11 +1,11 @@
-// A filter is read as the grammar of filter.h says and no other way: what is accepted, how it is
-// understood, what is refused and with which words, and where the limits are.
+// Tests that Filter::parse() implements the grammar of filter.h: the tree of each accepted filter,
+// the error of each refused one, and the limits.
 
 #include "filter_fixture.h"
 
 using namespace fixture;
 
-// The tree as text, every operator with its parentheses.
+// Returns the tree as text, with parentheses around each binary operator.
 static std::string show(const Filter &filter, uint32_t index) {
     const FilterNode &n = filter.node(index);
     auto pair = [&](const char *op) {
@@ -26,28 +26,32 @@ static std::string show(const Filter &filter, uint32_t index) {
 
 static void read_as(std::string_view text, std::string_view tree, std::string_view reports = "",
                     bool strict = false) {
-    Report report;
+    DeviationReport report;
     Dialect dialect(strict, report);
     auto filter = Filter::parse(user(), text, FilterLimits(), dialect);
-    is(filter ? show(*filter, filter->root()) : filter.error().detail, tree, text);
-    if (filter) is(report.summary(), reports, "  and what is reported");
+    is(filter ? show(*filter, filter->root()) : filter.error().detail, tree,
+       std::string(text) + " is read as " + std::string(tree));
+    if (filter)
+        is(report.summary(), reports,
+           std::string(text) + " is reported as '" + std::string(reports) + "'");
 }
 
-// `where` is a character, `what` a part of the sentence.
+// `where` is the position of the error in characters from 1, `what` a part of the error's detail.
 static void refused(std::string_view text, size_t where, std::string_view what, bool strict = false,
                     const FilterLimits &limits = FilterLimits()) {
     auto filter = parse(text, strict, limits);
     std::string name(text.substr(0, 60));
     if (filter) {
-        ok(false, "refused: " + name);
+        ok(false, name + " is refused");
         return;
     }
     const Error &error = filter.error();
-    ok(error.status == 400 && error.type == ScimType::invalid_filter, "refused: " + name);
+    ok(error.status == 400 && error.type == ScimType::invalid_filter,
+       name + " is refused with 400 invalidFilter");
     std::string start = "the filter is wrong at character " + std::to_string(where) + ": ";
     bool good = error.detail.compare(0, start.size(), start) == 0 && error.detail.back() != '.' &&
                 error.detail.find(what, start.size()) != std::string::npos;
-    ok(good, "  where and why");
+    ok(good, name + " is refused at character " + std::to_string(where) + ": " + std::string(what));
     if (!good) diag(error.detail);
 }
 
@@ -122,21 +126,21 @@ static void literals() {
     refused("meta.created gt 5", 17, "a time in double quotes");
     refused("urn:example:acme:2.0:User:badge eq QUJD", 36, "a string in double quotes");
 
-    note("strings that are none");
+    note("malformed strings");
     refused("title eq \"abc", 14, "a double quote that ends the string, found the end");
     refused("title eq \"", 11, "a double quote");
     refused("title eq \"abc\\\"", 16, "a double quote");
     refused("title eq \"abc\\", 15, "a double quote");
     for (const char *bad : {R"("\x")", R"("\u12")", R"("\uD800")", R"("\uDC00")", "\"a\nb\"",
                             R"("\uD800\u0041")", R"("\'")"})
-        refused(std::string("title eq ") + bad, 10, "not one of JSON");
+        refused(std::string("title eq ") + bad, 10, "not a JSON string");
     refused("title eq \"\\u0000\"", 10, "U+0000");
     refused("title eq 'x'", 10, "double quotes, not single ones");
     refused("title eq \"a\xff\"", 12, "not UTF-8");
 }
 
 static void dialect() {
-    note("what is rewritten, and refused under scim_profile rfc");
+    note("deviations that are accepted, and refused under scim_profile rfc");
     read_as("externalId eq ext-unq-1", "externalId eq \"ext-unq-1\"", "bare-word");
     read_as("(title eq a) and emails[type eq work]",
             "(title eq \"a\" & emails[emails.type eq \"work\"])", "bare-word*2");
@@ -172,7 +176,7 @@ static void dialect() {
 
 static void errors() {
     constexpr const char *operators = "an operator (eq, ne, co, sw, ew, gt, ge, lt, le or pr)";
-    note("what is missing or too much, and where");
+    note("missing and superfluous tokens");
     refused("", 1, "the name of an attribute, found the end");
     refused("   ", 4, "the name of an attribute, found the end");
     refused("title", 6, operators);
@@ -211,7 +215,7 @@ static void errors() {
     refused("emails[type pr]value pr", 16, "found \"value\"");
     refused("\u00e4 pr", 1, "no attribute \"\u00e4\"");
     refused("title eq \"\u00e4\u00f6\U0001F600\" und", 16, "found \"und\"");
-    refused("title ge null", 7, "null can be compared by eq and ne alone");
+    refused("title ge null", 7, "null can only be compared with eq and ne");
     refused("title eq \"" + std::string(80, 'x') + "\" " + std::string(80, 'y'), 93,
             std::string(64, 'y') + "\u2026\"");
 
@@ -231,7 +235,7 @@ static void errors() {
     refused("addresses co \"x\"", 11, "\"addresses\" has parts");
     refused("meta eq \"x\"", 6, "\"meta\" has parts");
 
-    note("what cannot be filtered by");
+    note("attributes that a filter must not use");
     refused("password eq \"x\"", 1, "\"password\" is never returned");
     refused("PASSWORD pr", 1, "\"password\" is never returned");
     refused("pin eq \"1234\"", 1, "never returned");
@@ -242,12 +246,14 @@ static void errors() {
          {"serial pr", "serial eq \"x\"", "not (serial gt \"x\")", "groups pr", "groups.value pr",
           "groups eq \"x\"", "groups.$ref pr", "groups[value eq \"x\" and display co \"y\"]",
           "manager.displayName pr", "manager.$ref pr", "manager[displayName eq \"x\"]"})
-        ok(bool(parse(text)), text);
+        ok(bool(parse(text)), std::string(text) + " is accepted");
 
-    note("what a filter needs to see");
+    note("the rows and attributes that a filter needs");
     auto needs = [](std::string_view text, bool rows, bool walks) {
         auto filter = parse(text);
-        ok(filter && filter->needs_rows() == rows && filter->walks_rows() == walks, text);
+        ok(filter && filter->needs_rows() == rows && filter->walks_rows() == walks,
+           std::string(text) + (rows ? " needs rows" : " needs no rows") +
+               (walks ? " and walks them" : " and walks none"));
     };
     needs("userName pr and manager eq \"x\"", false, false);
     needs("groups pr", true, false);
@@ -259,29 +265,29 @@ static void errors() {
     needs("manager.displayName eq \"x\"", true, true);
     needs("manager.displayName pr", true, false);
     auto filter = parse("emails[type pr] or title pr");
-    auto sees = [&](const char *path) {
+    auto stored = [&](const char *path) {
         return filter->stored().includes(user().find(path)->number);
     };
-    ok(filter && sees("emails.type") && sees("emails.value") && sees("title") &&
-           !sees("name.givenName"),
-       "all parts of an element, and what terms speak of");
+    ok(filter && stored("emails.type") && stored("emails.value") && stored("title") &&
+           !stored("name.givenName"),
+       "stored() has all sub-attributes of a bracketed attribute and the attributes of terms");
 
-    note("names that a type lacks, where several types are asked");
+    note("names that a type does not define, in a query of several types");
     auto lenient = [](std::string_view text) {
-        Report report;
+        DeviationReport report;
         Dialect dialect(false, report);
         return Filter::parse(user(), text, FilterLimits(), dialect, UnknownNames::no_value);
     };
-    auto lacking =
+    auto unknown =
         lenient("members eq \"x\" or Nothing.at eq 1 or more[a pr and (b eq true)].c pr");
-    ok(lacking && lacking->unknown() == std::vector<std::string>{"members", "Nothing.at", "more",
+    ok(unknown && unknown->unknown() == std::vector<std::string>{"members", "Nothing.at", "more",
                                                                  "more.a", "more.b", "more.c"},
-       "are known to be unknown");
+       "with UnknownNames::no_value unknown names are accepted and listed by unknown()");
     ok(!lenient("members eq") && !lenient("members like 1") && !lenient("members[a[b pr]]") &&
            !lenient("members gt null") && !lenient("active eq \"maybe\""),
-       "and what is malformed is refused all the same");
+       "with UnknownNames::no_value malformed filters are refused");
 
-    note("operators that do not fit (S-78)");
+    note("operators that do not apply to the type (RFC 7644 3.4.2.2)");
     refused("active gt true", 8, "\"gt\" does not apply to \"active\", which is of type boolean");
     refused("x509Certificates.value ge \"QUJD\"", 24, "of type binary");
     refused("x509Certificates lt \"QUJD\"", 18, "of type binary");
@@ -295,21 +301,23 @@ static std::string repeat(std::string_view what, size_t times) {
 }
 
 static void limits() {
-    note("limits, at and beyond");
+    note("limits");
     FilterLimits limits;
     auto nested = [](std::string_view open, size_t depth) {
         return repeat(open, depth) + "title pr" + repeat(")", depth);
     };
-    ok(bool(parse(nested("(", 32))), "32 parentheses");
+    ok(bool(parse(nested("(", 32))), "32 nested parentheses are accepted");
     refused(nested("(", 33), 33, "scim_max_filter_depth (32)");
-    ok(bool(parse(nested("not (", 32))), "32 nots");
+    ok(bool(parse(nested("not (", 32))), "32 nested nots are accepted");
     refused(nested("not (", 33), 32 * 5 + 5, "scim_max_filter_depth (32)");
     limits.depth = 2;
-    ok(bool(parse("emails[(type pr)] or ((title pr))", false, limits)), "brackets count, and end");
+    ok(bool(parse("emails[(type pr)] or ((title pr))", false, limits)),
+       "brackets count towards the depth until they are closed");
     refused("emails[((type pr))]", 9, "scim_max_filter_depth (2)", false, limits);
     refused("((emails[type pr]))", 9, "scim_max_filter_depth (2)", false, limits);
     limits.depth = 0;
-    ok(bool(parse("title pr and active pr", false, limits)), "depth 0 is no parentheses");
+    ok(bool(parse("title pr and active pr", false, limits)),
+       "a filter without parentheses is accepted at depth limit 0");
     refused("(title pr)", 1, "scim_max_filter_depth (0)", false, limits);
 
     limits = FilterLimits();
@@ -318,37 +326,41 @@ static void limits() {
     };
     for (const char *with : {" and ", " or "}) {
         auto filter = parse(chain(with, 200));
-        ok(filter && filter->terms() == 200, "200 terms");
+        ok(filter && filter->terms() == 200,
+           std::string("200 terms joined by") + with + "are accepted");
         refused(chain(with, 201),
                 8 + 199 * (std::string(with).size() + 14) + std::string(with).size() + 8,
                 "200 are allowed");
     }
     auto filter = parse("emails[type pr and value pr].primary pr or title pr");
-    ok(filter && filter->terms() == 4, "terms in brackets count");
+    ok(filter && filter->terms() == 4, "terms in brackets count towards the number of terms");
 
     std::string longest = "title eq \"" + std::string(8192 - 11, 'x') + "\"";
-    ok(longest.size() == 8192 && parse(longest), "8,192 bytes");
+    ok(longest.size() == 8192 && parse(longest), "a filter of 8,192 bytes is accepted");
     auto longer = parse(longest + " ");
     is(longer ? "accepted" : longer.error().detail, "the filter has 8193 bytes; 8192 are allowed",
-       "8,193 bytes");
+       "a filter of 8,193 bytes is refused");
 
-    note("hostile");
+    note("hostile filters");
     for (std::string_view open :
          {"(", "not(", "not (", "emails[", "emails[(", "[", "\"", "\\", ")"})
-        ok(!parse(repeat(open, 8192 / open.size())), "8 KiB of " + std::string(open));
+        ok(!parse(repeat(open, 8192 / open.size())),
+           "8 KiB of '" + std::string(open) + "' are refused");
     limits.depth = 1000;
-    ok(bool(parse(nested("(", 1000), false, limits)), "a depth of 1,000 fits the stack");
-    ok(!parse(repeat("(", 8192), false, limits), "8 KiB of ( then");
+    ok(bool(parse(nested("(", 1000), false, limits)),
+       "1,000 nested parentheses are accepted at depth limit 1,000");
+    ok(!parse(repeat("(", 8192), false, limits), "8 KiB of '(' are refused at depth limit 1,000");
 }
 
 static void values() {
-    note("what the planner reads of a term");
+    note("the value of a term");
     auto value = [](std::string_view text) {
         auto filter = must(parse(text));
         return filter.node(filter.root()).value;
     };
     auto kind = [&](std::string_view text, FilterValue::Kind kind) {
-        return ok(value(text).kind == kind, text);
+        return ok(value(text).kind == kind,
+                  "the value of " + std::string(text) + " has the expected kind");
     };
     kind("title pr", FilterValue::Kind::none);
     kind("title eq null", FilterValue::Kind::null);
@@ -360,13 +372,16 @@ static void values() {
     kind("level eq 1.5", FilterValue::Kind::decimal);
     kind("level eq 9223372036854775808", FilterValue::Kind::decimal);
     kind("meta.created gt \"2020-01-01T00:00:00.5Z\"", FilterValue::Kind::time);
-    is(value("title eq \"STRA\u00dfE\"").key, "strasse", "the key of a string");
-    is(value("title eq \"STRA\u00dfE\"").json, "\"STRA\u00dfE\"", "its text stays");
-    is(value("id eq \"AbC\"").key, "AbC", "the key of an exact string");
-    is(value("userName eq \"\uff22J\"").key, "bj", "the key of a userName");
-    is(value("meta.created gt \"1970-01-01T00:00:01.5Z\"").integer, 1500000, "microseconds");
-    is(value("level gt -7").integer, -7, "an integer");
-    is(value("score gt -7.25").decimal, -7.25, "a decimal");
+    is(value("title eq \"STRA\u00dfE\"").key, "strasse",
+       "the key of a caseExact false string is folded");
+    is(value("title eq \"STRA\u00dfE\"").json, "\"STRA\u00dfE\"",
+       "the JSON of a string literal keeps its text");
+    is(value("id eq \"AbC\"").key, "AbC", "the key of a caseExact true string is its text");
+    is(value("userName eq \"\uff22J\"").key, "bj", "the key of a userName is mapped by PRECIS");
+    is(value("meta.created gt \"1970-01-01T00:00:01.5Z\"").integer, 1500000,
+       "the value of a time is in microseconds");
+    is(value("level gt -7").integer, -7, "the value of a negative integer is read");
+    is(value("score gt -7.25").decimal, -7.25, "the value of a negative decimal is read");
 }
 
 int main() {

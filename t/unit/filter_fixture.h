@@ -1,19 +1,19 @@
 #pragma once
-// The directory and the resources that the tests of filters share: the built-in User and an
-// extension with an attribute of every type.
+// The catalog and the resources that the tests of filters share: the built-in User and an extension
+// with an attribute of every type.
 
 #include <cstdlib>
 #include <memory>
 #include <string>
 
-#include "scim/filter.h"
+#include "scim/filter/filter.h"
 #include "tap.h"
 
 namespace fixture {
 
 using namespace scim;
 
-// A broken fixture is no failed test but no test at all.
+// Returns the value, or ends the test program if the fixture cannot be made.
 template <class T>
 T must(Result<T> result) {
     if (result) return std::move(*result);
@@ -55,14 +55,14 @@ inline const TypeView &user() {
 
 inline constexpr std::string_view location_prefix = "https://x.example/Users/";
 
-// A User with everything a filter can ask about.
+// A User with everything that a filter can read.
 struct User {
     Json body;
     Resource resource;
     FilterSubject subject;
 
     explicit User(std::string_view json) : body(must(parse_json(json, JsonLimits()))) {
-        Report report;
+        DeviationReport report;
         resource = must(read_resource(user(), body.get(), false, report));
         subject.type = &user();
         subject.leaves = &resource.leaves;
@@ -79,7 +79,7 @@ struct User {
 
 inline Result<Filter> parse(std::string_view text, bool strict = false,
                             const FilterLimits &limits = FilterLimits()) {
-    Report report;
+    DeviationReport report;
     Dialect dialect(strict, report);
     return Filter::parse(user(), text, limits, dialect);
 }

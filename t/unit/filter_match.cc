@@ -1,5 +1,5 @@
-// A filter says of a resource what RFC 7644 3.4.2.2 and S-76…86 say of it: every operator on every
-// type, elements, what is unassigned, and what the server computes.
+// Tests that filters match as RFC 7644 3.4.2.2 says: every operator on every type, elements,
+// unassigned attributes, and attributes that the server computes.
 
 #include <new>
 
@@ -22,19 +22,20 @@ void operator delete(void *p, size_t) noexcept { std::free(p); }
 
 static const User *subject;
 
+// Tests the result of a filter on `subject`.
 static void holds(std::string_view text, bool expected) {
     auto filter = parse(text);
     if (!filter) {
-        ok(false, text);
+        ok(false, std::string(text) + " is accepted");
         diag(filter.error().detail);
         return;
     }
     ok(filter->matches(subject->subject) == expected,
-       std::string(expected ? "true:  " : "false: ") + std::string(text));
+       std::string(text) + (expected ? " is true" : " is false"));
 }
 
-// Each after the other: the operators a value of the resource stands in to the literal, and those
-// it does not.
+// Tests that `attribute` compared with `literal` is true with each operator of `yes` and false with
+// each of `no`.
 static void operators(std::string_view attribute, std::string_view literal, std::string_view yes,
                       std::string_view no) {
     for (bool expected : {true, false}) {
@@ -53,7 +54,7 @@ static void refused(std::string_view attribute, std::string_view literal, std::s
         auto filter = parse(text);
         ok(!filter && filter.error().status == 400 &&
                filter.error().type == ScimType::invalid_filter,
-           "refused: " + text);
+           text + " is refused with 400 invalidFilter");
     }
 }
 
@@ -70,7 +71,7 @@ static void strings() {
     operators("externalId", "\"ext-1\"", "eq co sw ew ge le", "ne gt lt");
     operators("externalId", "\"EXT-1\"", "ne gt ge", "eq co sw ew lt le");
 
-    note("keys, not octets");
+    note("strings are compared by their matching keys, not their octets");
     operators("name.familyName", "\"STRASSE\"", "eq co sw ew ge le", "ne gt lt");
     operators("name.familyName", "\"rASs\"", "ne co gt ge", "eq sw ew lt le");
     operators("name.givenName", "\"A\\u030Ase\"", "eq co sw ew ge le", "ne gt lt");
@@ -101,7 +102,7 @@ static void other_types() {
     refused("urn:example:acme:2.0:User:level", "1", "co sw ew");
     refused("urn:example:acme:2.0:User:score", "1", "co sw ew");
 
-    note("times are instants");
+    note("times are compared as instants");
     const char *since = "urn:example:acme:2.0:User:since";
     operators(since, "\"2020-01-01T00:00:00Z\"", "eq ge le", "ne gt lt");
     operators(since, "\"2020-01-01T01:00:00+01:00\"", "eq ge le", "ne gt lt");
@@ -118,7 +119,7 @@ static void other_types() {
     operators("urn:example:acme:2.0:User:site", "\"oslo\"", "ne lt le", "eq co sw ew gt ge");
 }
 
-// A part that is -2^63, next to what rounds to it.
+// -2^63, compared with neighbouring integers that round to the same double.
 static void smallest_integer() {
     note("the smallest integer");
     User smallest(R"({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "a",
@@ -132,7 +133,7 @@ static void smallest_integer() {
 }
 
 static void multi_valued() {
-    note("any value counts, for ne all of them (S-79)");
+    note("a multi-valued attribute matches if any value does; ne is not eq (RFC 7644 3.4.2.2)");
     operators("emails.type", "\"work\"", "eq co sw ew ge le lt", "ne gt");
     operators("emails.type", "\"other\"", "ne gt", "eq co sw ew");
     operators("urn:example:acme:2.0:User:ranks", "2", "eq gt ge le lt", "ne");
@@ -157,7 +158,7 @@ static void multi_valued() {
     operators("urn:example:acme:2.0:User:seat.tags", "\"a\\\",\\\"]b\"", "eq co sw ew", "ne");
     operators("urn:example:acme:2.0:User:seat.tags", "\"none\"", "ne", "eq co");
 
-    note("complex attributes are compared by their value (2.9)");
+    note("complex attributes are compared by their sub-attribute value");
     operators("emails", "\"BABS@home.example\"", "eq co sw ew", "ne");
     operators("emails", "\"@WORK.\"", "ne co", "eq sw ew");
     operators("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager", "\"m-1\"",
@@ -165,7 +166,7 @@ static void multi_valued() {
     holds("manager eq \"m-2\"", false);
     holds("manager ne \"m-2\"", true);
 
-    note("elements (S-80)");
+    note("a filter in brackets applies to one element (RFC 7644 3.4.2.2)");
     holds(R"(emails.type eq "work" and emails.value sw "babs@")", true);
     holds(R"(emails[type eq "work" and value sw "babs@"])", false);
     holds(R"(emails[type eq "home" and value sw "babs@"])", true);
@@ -192,7 +193,7 @@ static void multi_valued() {
 }
 
 static void unassigned() {
-    note("present, null and unassigned (S-20, S-81)");
+    note("present, null and unassigned (RFC 7643 2.5, RFC 7644 3.4.2.2)");
     for (const char *name : {"userName", "name", "name.givenName", "emails", "emails.type",
                              "active", "seat", "seat.tags", "ranks", "level", "manager"}) {
         holds(std::string(name) + " pr", true);
@@ -212,7 +213,7 @@ static void unassigned() {
     holds("locale pr", false);
     holds("locale eq \"\"", true);
     holds("locale eq null", false);
-    note("a complex value of empty strings is assigned, not present");
+    note("a complex value of empty strings is assigned but not present");
     holds("phoneNumbers pr", false);
     holds("phoneNumbers ne null", true);
     holds("phoneNumbers[type pr]", false);
@@ -220,7 +221,7 @@ static void unassigned() {
 }
 
 static void computed() {
-    note("what the server computes (S-84)");
+    note("attributes that the server computes");
     operators("id", "\"0192f7a0-0000-7000-8000-0123456789ab\"", "eq co sw ew ge le", "ne gt lt");
     operators("ID", "\"0192F7A0-0000-7000-8000-0123456789AB\"", "ne", "eq co sw ew");
     holds("id sw \"0192f7\"", true);
@@ -248,7 +249,7 @@ static void computed() {
 }
 
 static void extensions() {
-    note("schemas lists the extensions that are there");
+    note("schemas lists the extensions that the resource has");
     User plain(R"({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "a"})");
     subject = &plain;
     holds("schemas eq \"urn:ietf:params:scim:schemas:core:2.0:User\"", true);
@@ -261,7 +262,7 @@ static void extensions() {
 }
 
 static void logic() {
-    note("and before or, not before both (S-76)");
+    note("not binds tighter than and, and tighter than or (RFC 7644 3.4.2.2)");
     struct {
         bool a, b, c;
     } rows[] = {{false, false, false}, {false, false, true}, {false, true, false},
@@ -281,8 +282,8 @@ static void logic() {
     }
 }
 
-static void lacking() {
-    note("a leaf of an attribute that is not declared, or of damaged text, is passed over");
+static void damaged_leaves() {
+    note("leaves of undeclared attributes and leaves with damaged text are skipped");
     User user(R"({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "a"})");
     const TypeView &type = fixture::user();
     AttrNumber active = type.find("active")->number, title = type.find("title")->number,
@@ -305,18 +306,18 @@ static void lacking() {
 }
 
 static void allocation() {
-    note("a search allocates nothing per resource");
+    note("matches() allocates nothing");
     for (const char *text :
          {"userName eq \"bjensen@example.com\"", "displayName co \"s j\"", "title ge \"say\"",
           "emails[type eq \"work\" and value sw \"bjensen@\"]", "level gt 1 and score lt 10.5",
           "since le \"2020-01-01T00:00:00Z\"", "id sw \"0192\" and schemas co \"acme\"",
           "meta.location co \"/Users/\" and meta.created pr"}) {
         auto filter = must(parse(text));
-        bool matches = filter.matches(subject->subject);  // the buffers grow
+        bool matches = filter.matches(subject->subject);  // lets the buffers grow
         size_t before = allocations;
         for (int i = 0; i < 10; i++) matches = matches && filter.matches(subject->subject);
         size_t after = allocations;
-        ok(matches && after == before, text);
+        ok(matches && after == before, std::string(text) + " is true and allocates nothing");
     }
 }
 
@@ -347,6 +348,6 @@ int main() {
     allocation();
     extensions();
     smallest_integer();
-    lacking();
+    damaged_leaves();
     return tap::done();
 }

@@ -1,6 +1,6 @@
 #pragma once
-// An evaluator of filters that could not be simpler, over the JSON of a resource: what the real one
-// is held against.
+// A naive evaluator of filters over the JSON of a resource, with which the results of Filter are
+// compared.
 
 #include "filter_trees.h"
 
@@ -28,7 +28,7 @@ inline std::vector<json_t *> values_of(json_t *object) {
     return out;
 }
 
-// The values that a term speaks of, in a resource or in one element.
+// Returns the values that a term reads, in the resource or, if given, in one element.
 inline std::vector<json_t *> values(const Tree &term, json_t *body, json_t *element) {
     std::vector<json_t *> out;
     if (term.complex) {
@@ -57,14 +57,14 @@ inline bool in_order(FilterOp op, const T &a, const T &b) {
 
 inline bool compare(const Tree &term, FilterOp op, json_t *value) {
     switch (term.known->type) {
-        case Type::boolean: return json_is_true(value) == term.boolean;
-        case Type::integer:
-        case Type::decimal: {
+        case AttrType::boolean: return json_is_true(value) == term.boolean;
+        case AttrType::integer:
+        case AttrType::decimal: {
             long double number = json_is_integer(value) ? (long double)json_integer_value(value)
                                                         : (long double)json_real_value(value);
             return in_order(op, number, term.number.wide());
         }
-        case Type::date_time:
+        case AttrType::date_time:
             for (const Time &time : times)
                 if (same(time.text, json_string_value(value)))
                     return in_order(op, time.microseconds, term.time.microseconds);

@@ -1,5 +1,6 @@
-// Parser and evaluator agree with an evaluator that could not be simpler, over the JSON of the
-// resource, on tens of thousands of random filters; and no bytes, however random, crash them.
+// Tests the parser and evaluator of filters with tens of thousands of random filters: the results
+// agree with the naive evaluator of filter_naive.h, and damaged filters and random bytes do not
+// crash the parser.
 //
 //     SCIM_SEED=n SCIM_CASES=n filter_random.t
 
@@ -9,7 +10,7 @@
 
 using namespace fixture;
 
-// What the server would add to the body.
+// Adds the attributes that the server computes.
 static void add_computed(json_t *body) {
     json_object_set_new(body, "id", json_string("0192f7a0-0000-7000-8000-0123456789ab"));
     json_object_set_new(
@@ -46,12 +47,13 @@ static void agree(size_t cases) {
             diag(dump(user.body.get()));
         }
     }
-    ok(wrong == 0, std::to_string(cases) + " random filters are what a naive evaluator says");
-    ok(matching > cases / 5 && matching < cases * 4 / 5, "about half of them match");
+    ok(wrong == 0, std::to_string(cases) + " random filters match as the naive evaluator says");
+    ok(matching > cases / 5 && matching < cases * 4 / 5,
+       "between a fifth and four fifths of the random filters match");
     note(std::to_string(matching) + " match");
 }
 
-// A byte here or there that makes it another filter, or none.
+// Inserts, deletes or changes bytes at 1 to 4 places.
 static std::string damaged(std::string text) {
     constexpr const char *pieces[] = {"(",    ")",    "[",    "]",    "\"",   "\\",
                                       " ",    "not(", ".",    "null", "and ", "or ",
@@ -88,13 +90,14 @@ static void survive(size_t cases) {
                      filter.error().detail.compare(0, 11, "the filter ") == 0;
         }
     }
-    is(accepted + named, cases, "damaged and random bytes are read, or refused with a sentence");
-    note(std::to_string(accepted) + " were filters all the same");
+    is(accepted + named, cases,
+       "damaged and random filters are accepted or refused with 400 invalidFilter");
+    note(std::to_string(accepted) + " damaged or random filters were accepted");
 }
 
-static uint64_t setting(const char *name, uint64_t otherwise) {
+static uint64_t setting(const char *name, uint64_t default_value) {
     const char *value = std::getenv(name);
-    return value ? std::strtoull(value, nullptr, 10) : otherwise;
+    return value ? std::strtoull(value, nullptr, 10) : default_value;
 }
 
 int main() {

@@ -1,17 +1,16 @@
 #pragma once
-// Random users, random filters over them as trees, and the many ways to write one of these trees as
-// text.
+// Random users, random filters as trees, and random ways to write such a tree as text.
 
 #include <cctype>
 #include <random>
 #include <vector>
 
 #include "filter_fixture.h"
-#include "scim/unicode.h"
+#include "scim/text/unicode.h"
 
 namespace fixture {
 
-// ---- Chance ----
+// ---- Random numbers ----
 
 inline std::mt19937_64 engine;
 
@@ -23,7 +22,7 @@ const T &pick(const T (&from)[n]) {
     return from[below(n)];
 }
 
-// ---- What resources and literals are made of ----
+// ---- The values of resources and literals ----
 
 inline constexpr const char *texts[] = {"",
                                         "a",
@@ -68,40 +67,40 @@ inline constexpr Time times[] = {{"1970-01-01T00:00:00Z", 0},
 
 inline constexpr const char *acme = "urn:example:acme:2.0:User";
 
-// An attribute as this test knows it, without a look at the catalog.
+// An attribute as the tests know it, independent of the catalog.
 struct Known {
-    const char *extension, *top, *sub;  // "" where there is none
-    Type type;
+    const char *extension, *top, *sub;  // "" if there is none
+    AttrType type;
     Matching matching = Matching::folded;
     bool computed = false;
 };
 inline constexpr Known attributes[] = {
-    {"", "userName", "", Type::string, Matching::username},
-    {"", "displayName", "", Type::string},
-    {"", "externalId", "", Type::string, Matching::exact},
-    {"", "active", "", Type::boolean},
-    {"", "name", "familyName", Type::string},
-    {"", "name", "givenName", Type::string},
-    {"", "emails", "value", Type::string},
-    {"", "emails", "type", Type::string},
-    {"", "emails", "primary", Type::boolean},
-    {acme, "level", "", Type::integer},
-    {acme, "score", "", Type::decimal},
-    {acme, "since", "", Type::date_time},
-    {acme, "badge", "", Type::binary, Matching::exact},
-    {acme, "site", "", Type::reference, Matching::exact},
-    {acme, "code", "", Type::string, Matching::exact},
-    {acme, "ranks", "", Type::integer},
-    {acme, "words", "", Type::string},
-    {acme, "seat", "value", Type::string},
-    {acme, "seat", "floor", Type::integer},
-    {acme, "seat", "tags", Type::string},
-    {"", "id", "", Type::string, Matching::exact, true},
-    {"", "groups", "value", Type::string, Matching::exact, true},
-    {"", "groups", "display", Type::string, Matching::folded, true},
-    {"", "groups", "type", Type::string, Matching::folded, true},
-    {"", "meta", "created", Type::date_time, Matching::exact, true},
-    {"", "meta", "resourceType", Type::string, Matching::exact, true},
+    {"", "userName", "", AttrType::string, Matching::username},
+    {"", "displayName", "", AttrType::string},
+    {"", "externalId", "", AttrType::string, Matching::exact},
+    {"", "active", "", AttrType::boolean},
+    {"", "name", "familyName", AttrType::string},
+    {"", "name", "givenName", AttrType::string},
+    {"", "emails", "value", AttrType::string},
+    {"", "emails", "type", AttrType::string},
+    {"", "emails", "primary", AttrType::boolean},
+    {acme, "level", "", AttrType::integer},
+    {acme, "score", "", AttrType::decimal},
+    {acme, "since", "", AttrType::date_time},
+    {acme, "badge", "", AttrType::binary, Matching::exact},
+    {acme, "site", "", AttrType::reference, Matching::exact},
+    {acme, "code", "", AttrType::string, Matching::exact},
+    {acme, "ranks", "", AttrType::integer},
+    {acme, "words", "", AttrType::string},
+    {acme, "seat", "value", AttrType::string},
+    {acme, "seat", "floor", AttrType::integer},
+    {acme, "seat", "tags", AttrType::string},
+    {"", "id", "", AttrType::string, Matching::exact, true},
+    {"", "groups", "value", AttrType::string, Matching::exact, true},
+    {"", "groups", "display", AttrType::string, Matching::folded, true},
+    {"", "groups", "type", AttrType::string, Matching::folded, true},
+    {"", "meta", "created", AttrType::date_time, Matching::exact, true},
+    {"", "meta", "resourceType", AttrType::string, Matching::exact, true},
 };
 struct Complex {
     const char *extension, *top;
@@ -109,7 +108,7 @@ struct Complex {
 inline constexpr Complex complexes[] = {
     {"", "name"}, {"", "emails"}, {acme, "seat"}, {"", "groups"}};
 
-// The ids that a literal may be, if a test has some; the groups' are the last.
+// The ids that a literal may have. The last `known_groups` are those of groups.
 inline std::vector<std::string> known_ids;
 inline size_t known_groups = 0;
 
@@ -117,19 +116,19 @@ inline bool same(const char *a, const char *b) { return std::string_view(a) == b
 
 // ---- Resources ----
 
-inline json_t *random_value(Type type) {
+inline json_t *random_value(AttrType type) {
     switch (type) {
-        case Type::boolean: return json_boolean(chance(2));
-        case Type::integer: return json_integer(pick(integers));
-        case Type::decimal:
+        case AttrType::boolean: return json_boolean(chance(2));
+        case AttrType::integer: return json_integer(pick(integers));
+        case AttrType::decimal:
             return chance(2) ? json_real(pick(decimals)) : json_integer(pick(integers));
-        case Type::date_time: return json_string(pick(times).text);
-        case Type::binary: return json_string(pick(base64));
+        case AttrType::date_time: return json_string(pick(times).text);
+        case AttrType::binary: return json_string(pick(base64));
         default: return json_string(chance(3) ? pick(words) : pick(texts));
     }
 }
 
-inline json_t *random_list(Type type) {
+inline json_t *random_list(AttrType type) {
     json_t *list = json_array();
     for (size_t n = below(4); n > 0; n--) json_array_append_new(list, random_value(type));
     return list;
@@ -143,14 +142,15 @@ inline json_t *random_parts(const Complex &complex, bool may_be_primary) {
     json_t *object = json_object();
     for (const Known &known : attributes) {
         if (!same(known.top, complex.top) || chance(3)) continue;
-        if (known.type == Type::boolean && !may_be_primary) continue;
+        if (known.type == AttrType::boolean && !may_be_primary) continue;
         json_object_set_new(object, known.sub,
                             is_list(known) ? random_list(known.type) : random_value(known.type));
     }
     return object;
 }
 
-// Elements of the same type and value would be one: another test is about that.
+// Appends the element unless the list has one of the same type and value: read_resource() would
+// merge the two.
 inline void append_element(json_t *list, json_t *element) {
     auto part = [](const json_t *of, const char *name) { return json_object_get(of, name); };
     auto alike = [](const json_t *a, const json_t *b) {
@@ -169,10 +169,10 @@ inline void append_element(json_t *list, json_t *element) {
 inline Json random_user() {
     json_t *body = json_pack("{s:[s]}", "schemas", "urn:ietf:params:scim:schemas:core:2.0:User");
     json_t *extension = json_object();
-    auto home = [&](const char *urn) { return *urn ? extension : body; };
+    auto container = [&](const char *urn) { return *urn ? extension : body; };
     for (const Known &known : attributes) {
         if (*known.sub || known.computed || chance(3)) continue;
-        json_object_set_new(home(known.extension), known.top,
+        json_object_set_new(container(known.extension), known.top,
                             is_list(known) ? random_list(known.type) : random_value(known.type));
         // A userName that is blank is refused.
         if (same(known.top, "userName") &&
@@ -190,7 +190,7 @@ inline Json random_user() {
             for (size_t i = 0; i < n; i++)
                 append_element(value, random_parts(complex, i == primary));
         }
-        json_object_set_new(home(complex.extension), complex.top, value);
+        json_object_set_new(container(complex.extension), complex.top, value);
     }
     json_object_set_new(body, acme, extension);
     return Json(body);
@@ -202,15 +202,16 @@ struct Number {
     bool is_integer = true;
     int64_t integer = 0;
     double decimal = 0;
-    // Wide enough for both, on every machine this is tested on.
+    // A type that holds both exactly on the tested platforms.
     long double wide() const { return is_integer ? (long double)integer : (long double)decimal; }
 };
 
 struct Tree {
     enum Kind { conjunction, disjunction, negation, term, element } kind = term;
     std::vector<Tree> children;
-    const Complex *complex = nullptr;  // of an element, of a term about the whole
-    const Known *known = nullptr;      // of a term
+    const Complex *complex =
+        nullptr;                   // of an element, or of a term about a whole complex attribute
+    const Known *known = nullptr;  // of any other term
     FilterOp op = FilterOp::pr;
     bool null = false, boolean = false;
     Number number;
@@ -218,26 +219,27 @@ struct Tree {
     std::string text;
 };
 
-inline FilterOp random_op(Type type) {
+inline FilterOp random_op(AttrType type) {
     constexpr FilterOp all[] = {FilterOp::pr, FilterOp::eq, FilterOp::ne, FilterOp::co,
                                 FilterOp::sw, FilterOp::ew, FilterOp::gt, FilterOp::ge,
                                 FilterOp::lt, FilterOp::le};
     constexpr FilterOp ordered[] = {FilterOp::pr, FilterOp::eq, FilterOp::ne, FilterOp::gt,
                                     FilterOp::ge, FilterOp::lt, FilterOp::le};
     constexpr FilterOp equal[] = {FilterOp::pr, FilterOp::eq, FilterOp::ne};
-    if (type == Type::boolean || type == Type::binary || type == Type::complex) return pick(equal);
-    return type == Type::string || type == Type::reference ? pick(all) : pick(ordered);
+    if (type == AttrType::boolean || type == AttrType::binary || type == AttrType::complex)
+        return pick(equal);
+    return type == AttrType::string || type == AttrType::reference ? pick(all) : pick(ordered);
 }
 
-inline void random_literal(Tree &tree, Type type) {
+inline void random_literal(Tree &tree, AttrType type) {
     bool may_be_null = tree.op == FilterOp::eq || tree.op == FilterOp::ne;
-    tree.null = may_be_null && (type == Type::complex || chance(8));
+    tree.null = may_be_null && (type == AttrType::complex || chance(8));
     tree.boolean = chance(2);
     tree.number.is_integer = chance(2);
     tree.number.integer = pick(integers);
     tree.number.decimal = pick(decimals);
     tree.time = pick(times);
-    tree.text = type == Type::binary ? pick(base64) : chance(3) ? pick(words) : pick(texts);
+    tree.text = type == AttrType::binary ? pick(base64) : chance(3) ? pick(words) : pick(texts);
     bool is_id = tree.known && (same(tree.known->top, "id") || same(tree.known->top, "groups"));
     if (is_id && chance(2))
         tree.text = known_ids.empty() ? "0192f7a0-0000-7000-8000-0123456789ab"
@@ -247,13 +249,13 @@ inline void random_literal(Tree &tree, Type type) {
     if (tree.known && same(tree.known->sub, "resourceType") && chance(2)) tree.text = "User";
 }
 
-// Inside an element of `complex` if it is given.
+// Returns a term inside an element of `complex` if it is given.
 inline Tree random_term(const Complex *complex) {
     Tree tree;
     if (!complex && chance(8)) {
         tree.complex = &pick(complexes);
-        tree.op = random_op(Type::complex);
-        random_literal(tree, Type::complex);
+        tree.op = random_op(AttrType::complex);
+        random_literal(tree, AttrType::complex);
         return tree;
     }
     do tree.known = &pick(attributes);
@@ -279,7 +281,7 @@ inline Tree random_tree(size_t depth, const Complex *complex) {
     return tree;
 }
 
-// ---- As text ----
+// ---- Writing as text ----
 
 inline std::string any_case(std::string_view word) {
     std::string out(word);
@@ -297,7 +299,7 @@ inline std::string blanks(size_t at_least) {
 inline std::string write_text(std::string_view text) {
     std::string out;
     write_string(out, text);
-    // Some letters as escapes, where no escape stands before them.
+    // Writes some letters as escapes if the text has no other escapes.
     if (out.find('\\') != out.npos || !chance(3)) return out;
     std::string escaped;
     for (char c : out) {
@@ -311,12 +313,12 @@ inline std::string write_text(std::string_view text) {
 inline std::string write_literal(const Tree &tree) {
     if (tree.null) return any_case("null");
     switch (tree.known->type) {
-        case Type::boolean: {
+        case AttrType::boolean: {
             std::string word = any_case(tree.boolean ? "true" : "false");
             return chance(4) ? "\"" + word + "\"" : word;
         }
-        case Type::integer:
-        case Type::decimal: {
+        case AttrType::integer:
+        case AttrType::decimal: {
             char buffer[64];
             if (tree.number.is_integer)
                 std::snprintf(buffer, sizeof buffer, "%lld", (long long)tree.number.integer);
@@ -324,10 +326,10 @@ inline std::string write_literal(const Tree &tree) {
                 std::snprintf(buffer, sizeof buffer, "%.17g", tree.number.decimal);
             return buffer;
         }
-        case Type::date_time: return write_text(tree.time.text);
+        case AttrType::date_time: return write_text(tree.time.text);
         default:
             bool is_word = same(tree.text.c_str(), "ab") || same(tree.text.c_str(), "home");
-            if (is_word && tree.known->type == Type::string && chance(2)) return tree.text;
+            if (is_word && tree.known->type == AttrType::string && chance(2)) return tree.text;
             return write_text(tree.text);
     }
 }
@@ -341,7 +343,7 @@ inline std::string path_of(const char *urn, const char *top, const char *sub) {
     return any_case(out);
 }
 
-// `relation` is what follows the name of the attribute.
+// Writes the operator and the literal, which follow the name of the attribute.
 inline std::string write_relation(const Tree &tree) {
     std::string out = blanks(1) + any_case(to_string(tree.op));
     if (tree.op == FilterOp::pr) return out;
@@ -354,7 +356,7 @@ inline std::string write_tree(const Tree &tree, bool inside);
 inline std::string write_element(const Tree &tree) {
     const Tree &inner = tree.children[0];
     std::string out = path_of(tree.complex->extension, tree.complex->top, "") + "[" + blanks(0);
-    // `a[x and y].b …` (2.10) instead of `a[x and y and b …]`.
+    // Writes `a[x and y].b …` instead of `a[x and y and b …]`.
     const Tree *last = inner.children.empty() ? nullptr : &inner.children.back();
     if (inner.kind == Tree::conjunction && last->kind == Tree::term && chance(2)) {
         Tree rest = inner;

@@ -1,5 +1,5 @@
 #pragma once
-// A store in a directory of its own, gone when the test ends.
+// A store in a temporary directory, which is removed when the test ends.
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "scim/catalog.h"
+#include "scim/schema/catalog.h"
 #include "service/store.h"
 #include "store/lmdb.h"
 #include "store/tenants.h"

@@ -1,6 +1,6 @@
-// Proves that ids are UUIDs of version 7 in the order of time, and that only their own form is
-// read.
-#include "scim/id.h"
+// Tests that ids are UUIDs of version 7 that sort by time, and that parse_id() accepts exactly the
+// form that to_string() writes.
+#include "scim/text/id.h"
 
 #include <algorithm>
 
@@ -11,15 +11,17 @@ using namespace scim;
 static void the_layout() {
     // The example of RFC 9562 A.6: unix_ts_ms 017F22E279B0, rand_a CC3, rand_b 18C4DC0C0C07398F.
     Id id = make_id(0x017f22e279b0, {0xcc, 0xc3, 0x98, 0xc4, 0xdc, 0x0c, 0x0c, 0x07, 0x39, 0x8f});
-    is(to_string(id), "017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "the example of RFC 9562 A.6");
+    is(to_string(id), "017f22e2-79b0-7cc3-98c4-dc0c0c07398f",
+       "make_id() gives the example of RFC 9562 A.6");
 
     std::array<uint8_t, 10> ones, zeros{};
     ones.fill(0xff);
     is(to_string(make_id(0, ones)), "00000000-0000-7fff-bfff-ffffffffffff",
-       "all 74 random bits are used, version and variant stay");
-    is(to_string(make_id(0, zeros)), "00000000-0000-7000-8000-000000000000", "no random bits set");
+       "random bits of 1 set all 74 random bits and keep version and variant");
+    is(to_string(make_id(0, zeros)), "00000000-0000-7000-8000-000000000000",
+       "random bits of 0 keep version and variant");
     is(to_string(make_id((int64_t(1) << 48) - 1, zeros)), "ffffffff-ffff-7000-8000-000000000000",
-       "the last millisecond");
+       "the largest time of 48 bits is written");
 }
 
 static void the_order() {
@@ -28,25 +30,26 @@ static void the_order() {
     bool in_order = true;
     for (int64_t ms = 1; ms < int64_t(1) << 47; ms = ms * 3 + 1)
         in_order &= make_id(ms, ones) < make_id(ms + 1, zeros);
-    ok(in_order, "an id of the next millisecond is greater, whatever the random bits");
-    ok(to_string(make_id(255, ones)) < to_string(make_id(256, zeros)), "so is its text");
+    ok(in_order, "an id of a later millisecond is greater, whatever the random bits");
+    ok(to_string(make_id(255, ones)) < to_string(make_id(256, zeros)),
+       "the text of an id of a later millisecond is greater");
 }
 
 static void reading() {
     const std::string text = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
     auto id = parse_id(text);
-    ok(id && to_string(*id) == text, "a written id is read back");
+    ok(id && to_string(*id) == text, "parse_id() reads what to_string() writes");
     std::string appended = "x";
     append_id(appended, *id);
-    is(appended, "x" + text, "append_id() appends");
+    is(appended, "x" + text, "append_id() appends to the text");
 
-    is(text.size(), id_text_size, "36 characters");
-    ok(!parse_id(""), "nothing is no id");
-    ok(!parse_id("017F22E2-79B0-7CC3-98C4-DC0C0C07398F"), "upper case is another id");
-    ok(!parse_id("{" + text + "}"), "braces");
-    ok(!parse_id("017f22e279b07cc398c4dc0c0c07398f"), "no hyphens");
-    ok(!parse_id(text + "0"), "37 characters");
-    ok(!parse_id("../../../../../../etc/passwd/../..//"), "36 characters of a path");
+    is(text.size(), id_text_size, "the text of an id has id_text_size characters");
+    ok(!parse_id(""), "an empty text is not an id");
+    ok(!parse_id("017F22E2-79B0-7CC3-98C4-DC0C0C07398F"), "an id in upper case is refused");
+    ok(!parse_id("{" + text + "}"), "an id in braces is refused");
+    ok(!parse_id("017f22e279b07cc398c4dc0c0c07398f"), "an id without hyphens is refused");
+    ok(!parse_id(text + "0"), "a text of 37 characters is not an id");
+    ok(!parse_id("../../../../../../etc/passwd/../..//"), "a path of 36 characters is not an id");
 
     bool refused = true;
     for (size_t i = 0; i < text.size(); i++) {
@@ -57,7 +60,8 @@ static void reading() {
         }
         refused &= !parse_id(text.substr(0, i));
     }
-    ok(refused, "a wrong character anywhere, or a shorter text, is no id");
+    ok(refused,
+       "an id with a wrong character at any place and each proper prefix of it are refused");
 }
 
 int main() {

@@ -1,16 +1,16 @@
-// Proves that hostile JSON is refused before it costs memory, in words that help, and that the
-// canonical form is exact.
-#include "scim/json.h"
+// Tests that parse_json() refuses hostile JSON before it costs memory, with an error that says what
+// and where, and that accepted JSON is read exactly.
+#include "scim/text/json.h"
 
 #include <cstdlib>
 #include <random>
 
-#include "scim/text.h"
+#include "scim/text/text.h"
 #include "tap.h"
 
 using namespace scim;
 
-// What Jansson allocates is counted, to see whether it was asked at all.
+// Counts Jansson's allocations, which shows whether Jansson was called.
 static size_t allocations = 0;
 static void *counted_malloc(size_t size) {
     allocations++;
@@ -48,28 +48,32 @@ static Error refusal(std::string_view body, JsonLimits limits = {}) {
 static void refused(std::string_view body, std::string_view detail,
                     ScimType type = ScimType::invalid_syntax) {
     Error error = refusal(body);
-    is(error.detail, detail, detail);
-    is(error.status, 400, "… status");
-    is(to_string(error.type), to_string(type), "… scimType");
+    const std::string error_is = "with the detail '" + std::string(detail) + "'";
+    is(error.detail, detail, "a body is refused " + error_is);
+    is(error.status, 400, "the status is 400 " + error_is);
+    is(to_string(error.type), to_string(type),
+       "the scimType is " + std::string(to_string(type)) + " " + error_is);
 }
 
 static void good_bodies() {
-    accepted("{}", "{}", "the smallest object");
+    accepted("{}", "{}", "an empty object is accepted");
     accepted(" \t\r\n{ \"a\" : [ 1 , -2, 0.5e1, true , false , null , \"x\" , { } ] }\n ",
-             R"({"a":[1,-2,5.0,true,false,null,"x",{}]})", "every kind of value, with blanks");
-    accepted(R"({"b":1,"a":2,"ab":3})", R"({"b":1,"a":2,"ab":3})", "the order of keys is kept");
+             R"({"a":[1,-2,5.0,true,false,null,"x",{}]})",
+             "every kind of value is accepted, with blanks between tokens");
+    accepted(R"({"b":1,"a":2,"ab":3})", R"({"b":1,"a":2,"ab":3})", "the order of names is kept");
     accepted(R"({"a":"\"\\\/\b\f\n\r\t\u00e4\uD83D\uDE00"})",
-             "{\"a\":\"\\\"\\\\/\\b\\f\\n\\r\\tä😀\"}", "all escapes and a surrogate pair");
+             "{\"a\":\"\\\"\\\\/\\b\\f\\n\\r\\tä😀\"}", "all escapes and a surrogate pair are read");
     accepted("{\"\":\"\u007f\u0080\uffff\U0010ffff\"}", "{\"\":\"\u007f\u0080\uffff\U0010ffff\"}",
-             "an empty key and the ends of UTF-8");
+             "an empty name and the first and last characters of each UTF-8 length are accepted");
     accepted(R"({"a":{"x":1},"b":{"x":1},"c":[{"x":1},{"X":1}]})",
              R"({"a":{"x":1},"b":{"x":1},"c":[{"x":1},{"X":1}]})",
-             "a name may be in different objects");
+             "the same name in different objects is accepted");
     accepted(R"({"a":9223372036854775807,"b":-9223372036854775808})",
-             R"({"a":9223372036854775807,"b":-9223372036854775808})", "the ends of 64 bits");
+             R"({"a":9223372036854775807,"b":-9223372036854775808})",
+             "the largest and the smallest 64-bit integers are accepted");
     accepted(R"({"{[{[{[{[{[{[{[{[{[":"}]}]}]\"{[{[{[{[{[{[{["})",
              R"({"{[{[{[{[{[{[{[{[{[":"}]}]}]\"{[{[{[{[{[{[{["})",
-             "brackets in strings do not nest");
+             "brackets in strings do not count towards the depth");
 }
 
 static void not_an_object() {
@@ -136,15 +140,15 @@ static void not_utf8() {
 
 static void nul() {
     const char *sentence =
-        "the body contains the character U+0000 at line 1, column 8; no text "
-        "may hold it";
+        "the body contains the character U+0000 at line 1, column 8, which is not allowed";
     refused(std::string_view("{\"a\":\"x\0\"}", 10), sentence);
     refused("{\"a\":\"x\\u0000\"}", sentence);
     refused(std::string_view("{\"a\":1 \0}", 9), sentence);
     refused("{\"\\u0000\":1}",
-            "the body contains the character U+0000 at line 1, column 3; no text may hold it");
-    accepted(R"({"a":"\\u0000"})", R"({"a":"\\u0000"})", "an escaped backslash before u0000");
-    accepted(R"({"a":"\u0001"})", R"({"a":"\u0001"})", "U+0001 is a character like others");
+            "the body contains the character U+0000 at line 1, column 3, which is not allowed");
+    accepted(R"({"a":"\\u0000"})", R"({"a":"\\u0000"})",
+             "an escaped backslash before u0000 is not U+0000");
+    accepted(R"({"a":"\u0001"})", R"({"a":"\u0001"})", "U+0001 is accepted");
 }
 
 static void duplicates() {
@@ -170,11 +174,13 @@ static void duplicates() {
     refused(R"({"emails":[{"value":1},{"x":1,"value":1,"Value":2}]})",
             "an object of the body holds both \"value\" and \"Value\"; names that differ by case "
             "are one attribute (RFC 7643 2.1)");
-    accepted("{\"ä\":1,\"Ä\":2}", "{\"ä\":1,\"Ä\":2}", "names are ASCII: others have no case");
+    accepted("{\"ä\":1,\"Ä\":2}", "{\"ä\":1,\"Ä\":2}",
+             "names that differ by the case of a non-ASCII letter are different");
 
     std::string many;
     for (int i = 0; i < 5000; i++) many += "\"name" + std::to_string(i) + "\":1,";
-    ok(bool(parse_json("{" + many + "\"x\":1}", {})), "5000 different names");
+    ok(bool(parse_json("{" + many + "\"x\":1}", {})),
+       "5000 different names in an object are accepted");
     refused("{" + many + "\"NAME4711\":1}",
             "an object of the body holds both \"NAME4711\" and \"name4711\"; names that differ by "
             "case are one attribute (RFC 7643 2.1)");
@@ -194,44 +200,45 @@ static void numbers() {
     too_large("1e99999999999999999999", " at line 1, column 28");
     accepted(R"({"a":1.7976931348623157e308,"b":1e-999,"c":-0})",
              R"({"a":1.7976931348623157e+308,"b":0.0,"c":0})",
-             "the largest decimal, a tiny one, -0");
+             "the largest decimal, one that rounds to 0 and -0 are accepted");
     accepted(R"({"a":-1e-999,"b":1000000e-400,"c":0.1e-99999999999999999999,"d":0e999})",
              R"({"a":-0.0,"b":0.0,"c":0.0,"d":0.0})",
              "a decimal that is nearer to 0 than a double can be is 0");
     const char *bad[] = {"1.", ".5", "+1", "-", "0x10", "1e", "NaN", "Infinity", "1_000", "--1"};
     for (std::string number : bad)
         ok(refusal("{\"a\":" + number + "}").type == ScimType::invalid_syntax,
-           number + " is no number");
+           number + " is refused with invalidSyntax");
 }
 
 static void depth() {
     auto nested = [](std::string_view open, std::string_view close, size_t n) {
         return "{\"a\":" + repeated(open, n - 1) + "1" + repeated(close, n - 1) + "}";
     };
-    ok(bool(parse_json(nested("[", "]", 16), {})), "depth 16 of arrays");
-    ok(bool(parse_json(nested("{\"a\":", "}", 16), {})), "depth 16 of objects");
+    ok(bool(parse_json(nested("[", "]", 16), {})), "arrays nested 16 deep are accepted");
+    ok(bool(parse_json(nested("{\"a\":", "}", 16), {})), "objects nested 16 deep are accepted");
     is(refusal(nested("[", "]", 17)).detail,
        "objects and arrays are nested deeper than scim_max_json_depth (16) allows at line 1, "
        "column "
        "21",
-       "depth 17 of arrays");
+       "arrays nested 17 deep are refused");
     ok(contains(refusal(nested("{\"a\":", "}", 17)).detail, "scim_max_json_depth (16)"),
-       "depth 17 of objects");
+       "objects nested 17 deep are refused");
     is(refusal("{\"a\":[]}", {1, 100}).detail,
        "objects and arrays are nested deeper than scim_max_json_depth (1) allows at line 1, column "
        "6",
-       "the limit is the caller's");
-    ok(bool(parse_json("{}", {1, 100})), "{} is depth 1");
-    ok(bool(parse_json("{\"a\":[" + repeated("[],", 5000) + "[]]}", {})), "siblings do not nest");
+       "a depth limit of 1 refuses an array in an object");
+    ok(bool(parse_json("{}", {1, 100})), "a depth limit of 1 accepts {}");
+    ok(bool(parse_json("{\"a\":[" + repeated("[],", 5000) + "[]]}", {})),
+       "5001 sibling arrays do not count towards the depth");
     allocations = 0;
     ok(contains(refusal("{\"a\":" + repeated("[", 1 << 20)).detail, "scim_max_json_depth"),
        "a megabyte of [ is refused");
     ok(contains(refusal(repeated("{\"a\":", 1 << 18)).detail, "scim_max_json_depth"),
        "a megabyte of objects in objects is refused");
-    is(allocations, 0U, "without a call of Jansson");
+    is(allocations, 0U, "deep nesting is refused without a call of Jansson");
     ok(!parse_json("{\"a\":" + repeated("[", 1 << 16) + repeated("]", 1 << 16) + "}",
                    {1 << 20, 1 << 20}),
-       "beyond a limit that is too generous Jansson's own holds");
+       "Jansson's own depth limit holds under a larger configured one");
 }
 
 static void values() {
@@ -242,18 +249,19 @@ static void values() {
     };
     const char *elements[] = {"1", "-1.5e3", "\"x,:[{\"", "true", "null", "[]", "{}"};
     for (std::string element : elements) {
-        ok(bool(parse_json(list(element, 8), {16, 10})), "10 values, of " + element);
+        ok(bool(parse_json(list(element, 8), {16, 10})),
+           "a value limit of 10 accepts 10 values, the elements being " + element);
         ok(contains(refusal(list(element, 9), {16, 10}).detail, "more than 10 JSON values"),
-           "11 values, of " + element);
+           "a value limit of 10 refuses 11 values, the elements being " + element);
     }
-    ok(bool(parse_json(R"({"a":"1","b":"2","c":"3"})", {16, 4})), "keys are not counted");
-    ok(!parse_json(R"({"a":"1","b":"2","c":"3"})", {16, 3}), "their values are");
+    ok(bool(parse_json(R"({"a":"1","b":"2","c":"3"})", {16, 4})), "names do not count as values");
+    ok(!parse_json(R"({"a":"1","b":"2","c":"3"})", {16, 3}), "the values of names count");
     is(refusal("{\"a\":[1,\n22,333]}", {16, 3}).detail,
        "the body holds more than 3 JSON values, counted up to line 2, column 1; send it in several "
        "requests",
-       "the place is where it is too much");
-    ok(bool(parse_json(list("1", 199998), {})), "200000 values");
-    ok(!parse_json(list("1", 199999), {}), "200001 values");
+       "the error has the place of the first value above the limit");
+    ok(bool(parse_json(list("1", 199998), {})), "200000 values are accepted");
+    ok(!parse_json(list("1", 199999), {}), "200001 values are refused");
 
     allocations = 0;
     for (std::string unit : {"{},", "[],", "0,", "\"\",", "{\"a\":0},"})
@@ -262,41 +270,41 @@ static void values() {
            "a megabyte of " + unit + " is refused");
     ok(contains(refusal("{\"a\":[" + repeated("{},", 1 << 18) + repeated(":", 1 << 20)).detail,
                 "values"),
-       "colons afterwards do not hide them");
+       "too many values are refused when a megabyte of colons follows");
     ok(contains(refusal("{\"a\":[" + repeated("{},", 1 << 18) + repeated("]", 1 << 20)).detail,
                 "values"),
-       "nor do brackets");
-    is(allocations, 0U, "without a call of Jansson");
+       "too many values are refused when a megabyte of brackets follows");
+    is(allocations, 0U, "too many values are refused without a call of Jansson");
     refusal("{" + repeated(":", 1 << 20) + repeated("[],", 1 << 20));
     refusal("{" + repeated("}", 1 << 20) + repeated("[", 1 << 20));
-    ok(allocations < 100, "what stands before them stops Jansson");
+    ok(allocations < 100, "Jansson stops at a syntax error before a megabyte of brackets");
 }
 
 static void bounded_work() {
     const std::string body = R"({"a":["b",{"c":1}],"d": "0123456789"})";
     constexpr size_t values = 6, names = 3;
     const size_t work = body_work(values, names, body.size());
-    ok(bool(parse_json(body, {16, 100, work})), "a body of as much work as is allowed");
+    ok(bool(parse_json(body, {16, 100, work})), "a body whose work is the limit is accepted");
     Error error = refusal(body, {16, 100, work - 1});
-    is(error.status, 413, "more is refused with 413");
+    is(error.status, 413, "a body whose work is 1 above the limit is refused with 413");
     is(error.detail,
-       "the body is too much work: 30 for each of its 6 values, 20 for each of 3 names and 0.4 for "
-       "each of 37 bytes are 254; the body work of a request is at most 253; send it in several "
-       "requests",
-       "the sentence says what was counted");
+       "the body takes too much work: 30 units for each of its 6 values, 20 for each of its 3 "
+       "names and 0.4 for each of its 37 bytes make 254 units; the body work of a request is at "
+       "most 253; send it in several requests",
+       "the error of a body of too much work says what was counted");
     auto with_names = [](size_t n) {
         std::string out = "{\"a0\":0";
         for (size_t i = 1; i < n; i++) out += ",\"a" + std::to_string(i) + "\":0";
         return out + "}";
     };
-    ok(bool(parse_json(with_names(145000), {})), "145,000 names are allowed");
-    is(refusal(with_names(190000), {}).status, 413, "190,000 names are not");
+    ok(bool(parse_json(with_names(145000), {})), "a body of 145,000 names is accepted");
+    is(refusal(with_names(190000), {}).status, 413, "a body of 190,000 names is refused with 413");
     ok(bool(parse_json("{\"a\":\"" + std::string(16 << 20, 'b') + "\"}", {})),
-       "a string of 16 MiB is allowed");
+       "a string of 16 MiB is accepted");
     allocations = 0;
     is(refusal("{\"a\":\"" + std::string(20 << 20, 'b') + "\"}").status, 413,
-       "one of 20 MiB is not");
-    is(allocations, 0U, "and Jansson is not called");
+       "a string of 20 MiB is refused with 413");
+    is(allocations, 0U, "a body of too much work is refused without a call of Jansson");
 }
 
 static void bounded_quotes() {
@@ -304,21 +312,24 @@ static void bounded_quotes() {
     for (const std::string &body :
          {"{\"password\":" + secret + "}", "{\"a\":1,\"a" + secret, "{} " + secret,
           "{\"" + secret + "\":1,\"" + secret + "\":2}", "{\"a\":\"" + secret})
-        ok(refusal(body).detail.size() < 250, "a long token does not make a long sentence");
+        ok(refusal(body).detail.size() < 250,
+           "the error of a body with a token of 6,000 bytes has fewer than 250 bytes");
 }
 
 static void kinds() {
     auto tree = parse_json(R"([{},[],"",1,1.5,true,false,null])", {});
-    ok(!tree, "an array is no body");
+    ok(!tree, "an array is refused as a body");
     Json list(json_loads(R"([{},[],"",1,1.5,true,false,null])", 0, nullptr));
     const char *names[] = {"an object", "an array", "a string", "a number",
                            "a number",  "true",     "false",    "null"};
-    for (size_t i = 0; i < 8; i++) is(kind_of(json_array_get(list.get(), i)), names[i], names[i]);
-    is(kind_of(nullptr), "nothing", "what is not there");
+    for (size_t i = 0; i < 8; i++)
+        is(kind_of(json_array_get(list.get(), i)), names[i],
+           "kind_of() of element " + std::to_string(i) + " is " + names[i]);
+    is(kind_of(nullptr), "nothing", "kind_of() of a null pointer is nothing");
 }
 
-// Whatever is changed in a good body, the answer is a tree or a sentence, and the sentence is
-// harmless.
+// Changes 1 to 3 bytes of a valid body: it is accepted, or the error has a detail of printable
+// UTF-8.
 static void mutations() {
     constexpr uint64_t seed = 20261121;
     diag("seed " + std::to_string(seed));
@@ -339,8 +350,10 @@ static void mutations() {
         for (char c : error.detail) plain &= uint8_t(c) >= 0x20 && c != 0x7f;
         if (!plain && wrong++ < 5) diag(error.detail);
     }
-    is(wrong, 0, "60000 damaged bodies: each refusal is a plain sentence");
-    ok(refusals > 30000, "most of them were refused: " + std::to_string(refusals));
+    is(wrong, 0,
+       "each refusal of 60000 damaged bodies has a detail of printable UTF-8 below 300 bytes");
+    ok(refusals > 30000,
+       "more than 30000 of 60000 damaged bodies are refused: " + std::to_string(refusals));
 }
 
 int main() {

@@ -1,12 +1,12 @@
-// Proves that the canonical form is exact: what is written is read back, and what is no string
-// literal is not read.
+// Tests the canonical form of JSON: values that are written are read back equal, and read_string()
+// refuses what is not a string literal.
 #include <cfloat>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <random>
 
-#include "scim/json.h"
+#include "scim/text/json.h"
 #include "tap.h"
 
 using namespace scim;
@@ -30,14 +30,17 @@ static std::string read(std::string_view literal) {
 }
 
 static void strings() {
-    is(written(""), "\"\"", "an empty string");
-    is(written("a/b\u007f\u2028ä😀"), "\"a/b\u007f\u2028ä😀\"", "what needs no escape has none");
-    is(written("\"\\\b\f\n\r\t"), R"("\"\\\b\f\n\r\t")", "short escapes");
+    is(written(""), "\"\"", "an empty string is written");
+    is(written("a/b\u007f\u2028ä😀"), "\"a/b\u007f\u2028ä😀\"",
+       "characters that need no escape are written as they are");
+    is(written("\"\\\b\f\n\r\t"), R"("\"\\\b\f\n\r\t")",
+       "quotes, backslashes and common controls are written as short escapes");
     is(written(std::string_view("\0\x01\x0b\x1f", 4)), R"("\u0000\u0001\u000b\u001f")",
-       "other controls");
-    ok(has_escape(written("a\nb")) && !has_escape(written("ab")), "has_escape() sees escapes");
+       "other control characters are written as \\u escapes");
+    ok(has_escape(written("a\nb")) && !has_escape(written("ab")),
+       "has_escape() is true only for a literal with an escape");
 
-    is(read("\"\""), "<>", "an empty literal");
+    is(read("\"\""), "<>", "an empty literal is read");
     is(read(R"("a\"\\\/\b\f\n\r\tz")"), "<a\"\\/\b\f\n\r\tz>", "short escapes are read");
     is(read(R"("\u0041\u00e4\u20aC\uFFFF")"), "<Aä€\uffff>", "long escapes are read");
     is(read(R"("\ud83d\uDE00\uD800\uDC00\uDBFF\uDFFF")"), "<😀\U00010000\U0010ffff>",
@@ -73,7 +76,7 @@ static void strings() {
                          "\"a\" "};
     for (std::string_view literal : bad)
         is(read(literal), "< refused",
-           "no string, and nothing is left behind: " + std::string(literal));
+           "the literal " + std::string(literal) + " is refused and appends nothing");
 }
 
 static std::string decimal(double value) {
@@ -83,20 +86,21 @@ static std::string decimal(double value) {
 }
 
 static void decimals() {
-    is(decimal(1), "1.0", "1.0 does not become an integer");
-    is(decimal(0.1), "0.1", "0.1");
-    is(decimal(0.1 + 0.2), "0.30000000000000004", "every digit that is needed");
-    is(decimal(-0.0), "-0.0", "minus nothing");
-    is(decimal(1e21), "1.0e+21", "digits on both sides of the point, also with an exponent");
-    is(decimal(1.5e-9), "1.5e-09", "small");
-    is(decimal(123456789), "123456789.0", "whole");
-    is(decimal(DBL_MAX), "1.7976931348623157e+308", "the largest");
-    is(decimal(5e-324), "5.0e-324", "the smallest");
+    is(decimal(1), "1.0", "1.0 is written with a decimal point");
+    is(decimal(0.1), "0.1", "0.1 is written with its shortest digits");
+    is(decimal(0.1 + 0.2), "0.30000000000000004", "0.1 + 0.2 is written with all 17 digits");
+    is(decimal(-0.0), "-0.0", "-0.0 is written with its sign");
+    is(decimal(1e21), "1.0e+21", "1e21 is written with a decimal point and an exponent");
+    is(decimal(1.5e-9), "1.5e-09", "a small decimal is written with an exponent");
+    is(decimal(123456789), "123456789.0", "a whole decimal is written with a decimal point");
+    is(decimal(DBL_MAX), "1.7976931348623157e+308", "the largest decimal is written");
+    is(decimal(5e-324), "5.0e-324", "the smallest decimal is written");
     std::string out = "x";
     write_integer(out, INT64_MIN);
     write_integer(out, 0);
     write_integer(out, INT64_MAX);
-    is(out, "x-922337203685477580809223372036854775807", "integers");
+    is(out, "x-922337203685477580809223372036854775807",
+       "the smallest integer, 0 and the largest are appended");
 }
 
 // ---- Round trips ----
@@ -189,7 +193,7 @@ static void round_trips() {
         wrong += !read_string(written(text), back) || back != text;
     }
     std::string nul(3, '\0'), back;
-    ok(read_string(written(nul), back) && back == nul, "U+0000 too, where it is asked for");
+    ok(read_string(written(nul), back) && back == nul, "a string of U+0000 is read back");
     is(wrong, 0, "100000 random strings are read back");
 }
 

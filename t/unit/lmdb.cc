@@ -1,5 +1,5 @@
-// Transactions commit as a whole or not at all, errors stick to them, one process opens a file
-// once, and a map that another process has grown is adopted.
+// Tests that transactions are atomic and keep their first error, that a process opens a store only
+// once, and that a map that another process has grown is adopted.
 
 #include "store/lmdb.h"
 
@@ -34,63 +34,69 @@ void test_transactions(Env &env) {
         WriteTxn txn(env);
         txn.put(Db::meta, "a", "1");
         ok(txn.insert(Db::meta, "b", "2"), "a new key is inserted");
-        ok(!txn.insert(Db::meta, "b", "3"), "a key that is there is not");
-        is(txn.commit(), Errc::ok, "commit");
+        ok(!txn.insert(Db::meta, "b", "3"), "an existing key is not inserted");
+        is(txn.commit(), Errc::ok, "a write transaction is committed");
     }
-    is(value_of(env, "b"), "2", "what was committed is there");
+    is(value_of(env, "b"), "2", "a committed value is read");
     {
         WriteTxn txn(env);
         txn.put(Db::meta, "a", "9");
     }
-    is(value_of(env, "a"), "1", "what was not committed is not");
+    is(value_of(env, "a"), "1", "a value of an uncommitted transaction is not read");
     {
         WriteTxn txn(env);
-        ok(txn.del(Db::meta, "b"), "delete says that there was something");
-        ok(!txn.del(Db::meta, "b"), "and that there was nothing");
-        ok(txn.good(), "neither is an error");
+        ok(txn.del(Db::meta, "b"), "del() of an existing key returns true");
+        ok(!txn.del(Db::meta, "b"), "del() of a missing key returns false");
+        ok(txn.good(), "del() of a missing key is not an error");
         txn.put(Db::meta, std::string(600, 'k'), "long");
         is(to_string(txn.error()), to_string(Errc::invalid),
-           "a key beyond LMDB's bound is an error");
+           "a key above LMDB's bound sets the error of the transaction");
         txn.put(Db::meta, "c", "after");
-        is(txn.commit(), Errc::invalid, "which sticks: commit says it");
+        is(txn.commit(), Errc::invalid, "commit() returns an earlier error of the transaction");
     }
-    is(value_of(env, "c"), "-", "and nothing was written");
+    is(value_of(env, "c"), "-", "a transaction with an error writes nothing");
 }
 
 void test_cursor(Env &env) {
     WriteTxn txn(env);
     for (const char *key : {"k1", "k2", "k3"}) txn.put(Db::catalog, key, key);
     Cursor cursor(txn, Db::catalog);
-    ok(cursor.seek("") && cursor.key() == "k1", "the empty key seeks the first");
-    ok(cursor.seek("k15") && cursor.key() == "k2", "seek finds the next");
-    ok(cursor.seek_before("k2") && cursor.key() == "k1", "seek_before finds the one before");
-    ok(cursor.seek_before("zzz") && cursor.key() == "k3", "beyond the end: the last");
-    ok(!cursor.seek_before("k1"), "nothing before the first");
-    ok(!cursor.seek("k4"), "nothing behind the last");
+    ok(cursor.seek("") && cursor.key() == "k1", "seek() to the empty key finds the first entry");
+    ok(cursor.seek("k15") && cursor.key() == "k2", "seek() to a missing key finds the next entry");
+    ok(cursor.seek_before("k2") && cursor.key() == "k1",
+       "seek_before() finds the entry before a key");
+    ok(cursor.seek_before("zzz") && cursor.key() == "k3",
+       "seek_before() a key beyond the end finds the last entry");
+    ok(!cursor.seek_before("k1"), "seek_before() the first key finds nothing");
+    ok(!cursor.seek("k4"), "seek() beyond the last key finds nothing");
     cursor.seek("k1");
     cursor.del();
-    ok(cursor.next() && cursor.key() == "k2", "after a delete next() goes to the following entry");
-    ok(txn.good(), "an end is no error");
+    ok(cursor.next() && cursor.key() == "k2",
+       "next() after del() goes to the entry after the deleted one");
+    ok(txn.good(), "the end of a cursor is not an error");
 }
 
 void test_once_a_process(const std::string &path) {
     std::string why;
     ok(Env::open({path, size_t(1) << 20, 16}, why) == nullptr,
        "a second open in one process is refused");
-    ok(why.find("in this process already") != std::string::npos, "with a sentence");
+    ok(why.find("in this process already") != std::string::npos,
+       "the error of a second open says so");
 }
 
 void test_full_map(Env &env) {
     WriteTxn txn(env);
-    is(txn.room(env.info().map_size / 2), env.info().map_size / 2, "a new store is not full");
+    is(txn.room(env.info().map_size / 2), env.info().map_size / 2,
+       "a new store has room for half its map");
     for (int i = 0; i < 2000 && txn.good(); i++)
         txn.put(Db::resources, "r" + std::to_string(i), std::string(2000, 'x'));
-    is(to_string(txn.error()), to_string(Errc::map_full), "a full map is said");
+    is(to_string(txn.error()), to_string(Errc::map_full),
+       "writing beyond the map sets the error map_full");
     txn.abort();
-    is(value_of(env, "a"), "1", "and nothing is lost");
+    is(value_of(env, "a"), "1", "a committed value is read after a full map");
 }
 
-// The map is larger in another process, and the file grows beyond ours.
+// Another process has a larger map, and its writes make the file larger than this process's map.
 void test_adopt(const std::string &path, Env &env) {
     Reader reader(env), other(env);
     { ReadTxn txn(reader); }
@@ -104,20 +110,22 @@ void test_adopt(const std::string &path, Env &env) {
     int status = 0;
     waitpid(child, &status, 0);
     is(status, 0, "another process has grown the store");
-    ok(!long_read->must_end(), "a long read goes on");
-    is(ReadTxn(reader).error(), Errc::map_resized, "until another read needs the larger map");
-    ok(long_read->must_end(), "then it is told to end");
+    ok(!long_read->must_end(), "a running read need not end when another process grows the store");
+    is(ReadTxn(reader).error(), Errc::map_resized,
+       "a new read that needs the larger map gets map_resized");
+    ok(long_read->must_end(), "a running read must end once another read needs the larger map");
     long_read.reset();
     {
         ReadTxn txn(reader);
-        ok(txn.good(), "a reader adopts the larger map");
-        ok(!txn.must_end(), "and may take its time");
+        ok(txn.good(), "a reader adopts the larger map once the running read has ended");
+        ok(!txn.must_end(), "a read in the larger map need not end");
         Bytes value;
-        ok(txn.get(Db::resources, "g1999", value), "and sees what was written in it");
+        ok(txn.get(Db::resources, "g1999", value),
+           "a read in the larger map finds what the other process has written");
     }
     WriteTxn txn(env);
     txn.put(Db::meta, "after", "growth");
-    is(txn.commit(), Errc::ok, "a writer goes on");
+    is(txn.commit(), Errc::ok, "a write after the map was adopted is committed");
 }
 
 int grow(const std::string &path) {
@@ -136,8 +144,8 @@ int main(int argc, char **argv) {
     fixture::TempDir dir;
     auto env = open(dir.path);
     is(env->open_databases(), Errc::not_found, "a new environment has no databases");
-    is(env->create_databases(), Errc::ok, "they are made");
-    is(env->displaced(), "", "the files are in place");
+    is(env->create_databases(), Errc::ok, "the databases are created");
+    is(env->displaced(), "", "displaced() is empty while the files are in place");
     test_transactions(*env);
     test_cursor(*env);
     test_once_a_process(dir.path);
@@ -146,7 +154,8 @@ int main(int argc, char **argv) {
     env.reset();
     std::string why;
     ok(Env::open({"/nonexistent/scim", size_t(1) << 20, 16}, why) == nullptr,
-       "a directory that is not there is refused");
-    ok(why.find("/nonexistent/scim") != std::string::npos, "by name");
+       "opening a missing directory is refused");
+    ok(why.find("/nonexistent/scim") != std::string::npos,
+       "the error of a missing directory names it");
     return tap::done();
 }

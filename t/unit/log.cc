@@ -1,5 +1,5 @@
-// A tenant's log is read back from its end or onwards from a place, no further than is wanted, with
-// the parts of one change put together and those of others left apart.
+// Tests that a tenant's log is read backwards from its end and forwards from a place, up to the
+// number of changes asked for, and that the rows of one change are joined.
 
 #include "store/log.h"
 
@@ -16,7 +16,7 @@ Id id_of(uint64_t number) {
     return id;
 }
 
-// A part about the resource `id`: `added` and `removed` members, numbered from `first`.
+// Writes a row about the resource `id` with `added` and `removed` members, numbered from `first`.
 void put_part(WriteTxn &txn, TenantNumber tenant, LogPlace place, uint64_t id, uint64_t added = 0,
               uint64_t removed = 0, uint64_t first = 0) {
     Change change;
@@ -46,8 +46,8 @@ void fill(Env &env) {
     if (txn.commit() != Errc::ok) diag("the commit failed");
 }
 
-// "position.part/resource …"
-std::string words(const std::vector<LoggedChange> &changes) {
+// Returns "position.part/resource" of each change, separated by blanks.
+std::string summary(const std::vector<LoggedChange> &changes) {
     std::string out;
     for (const LoggedChange &change : changes)
         out += (out.empty() ? "" : " ") + std::to_string(change.place.position) + '.' +
@@ -56,42 +56,48 @@ std::string words(const std::vector<LoggedChange> &changes) {
 }
 
 void test_backwards(Directory &directory) {
-    is(words(last_changes(directory, 100, 0)), "4.0/5 3.2/5 3.1/4 3.0/3 2.2/2 1.0/1",
-       "the newest first, and nothing of the tenants beside");
-    is(words(last_changes(directory, 3, 0)), "4.0/5 3.2/5 3.1/4", "no more than is wanted");
-    is(words(last_changes(directory, 100, 30)), "4.0/5 3.2/5 3.1/4 3.0/3", "nothing older");
-    is(words(last_changes(directory, 100, 41)), "", "not even the last");
-    is(last_changes(directory, 0, 0).size(), 0u, "none");
+    is(summary(last_changes(directory, 100, 0)), "4.0/5 3.2/5 3.1/4 3.0/3 2.2/2 1.0/1",
+       "last_changes() lists the newest first and only those of the tenant");
+    is(summary(last_changes(directory, 3, 0)), "4.0/5 3.2/5 3.1/4",
+       "last_changes() lists at most as many as asked for");
+    is(summary(last_changes(directory, 100, 30)), "4.0/5 3.2/5 3.1/4 3.0/3",
+       "last_changes() lists none before the time asked for");
+    is(summary(last_changes(directory, 100, 41)), "",
+       "last_changes() from a time after the last change is empty");
+    is(last_changes(directory, 0, 0).size(), 0u, "last_changes() of 0 changes is empty");
 }
 
 void test_forwards(Directory &directory) {
-    is(words(changes_after(directory, {}, 100)), "1.0/1 2.2/2 3.0/3 3.1/4 3.2/5 4.0/5",
-       "the oldest first");
-    is(words(changes_after(directory, {2, UINT16_MAX}, 100)), "3.0/3 3.1/4 3.2/5 4.0/5",
-       "behind a position");
-    is(words(changes_after(directory, {3, 1}, 100)), "3.2/5 4.0/5", "behind a part");
-    is(words(changes_after(directory, {4, 0}, 100)), "", "behind the last");
+    is(summary(changes_after(directory, {}, 100)), "1.0/1 2.2/2 3.0/3 3.1/4 3.2/5 4.0/5",
+       "changes_after() lists the oldest first");
+    is(summary(changes_after(directory, {2, UINT16_MAX}, 100)), "3.0/3 3.1/4 3.2/5 4.0/5",
+       "changes_after() the end of a position begins with the next position");
+    is(summary(changes_after(directory, {3, 1}, 100)), "3.2/5 4.0/5",
+       "changes_after() a part begins with the next part");
+    is(summary(changes_after(directory, {4, 0}, 100)), "",
+       "changes_after() the last change is empty");
     LogPlace place;
     std::string all;
     for (auto some = changes_after(directory, place, 2); !some.empty();
          some = changes_after(directory, place, 2)) {
-        all += words(some) + ';';
+        all += summary(some) + ';';
         place = some.back().place;
     }
-    is(all, "1.0/1 2.2/2;3.0/3 3.1/4;3.2/5 4.0/5;", "in steps, each once");
+    is(all, "1.0/1 2.2/2;3.0/3 3.1/4;3.2/5 4.0/5;",
+       "changes_after() in steps of 2 lists each change once");
 }
 
 void test_parts(Directory &directory) {
     for (const auto &changes :
          {last_changes(directory, 100, 20), changes_after(directory, {1, 0}, 1)}) {
         const LoggedChange &change = changes.size() == 1 ? changes[0] : changes.back();
-        is(change.added, 190u, "members of all parts are counted");
-        is(change.removed, 3u, "those that left, too");
+        is(change.added, 190u, "the added members of all rows of a change are counted");
+        is(change.removed, 3u, "the removed members of all rows of a change are counted");
         ok(change.change.added.size() == members_kept && change.change.added[0] == id_of(0) &&
                change.change.added[99] == id_of(99),
-           "the first hundred are kept, in order");
+           "the first members_kept added members are kept in order");
         ok(change.change.emptied && change.change.attrs == std::vector<AttrNumber>{7},
-           "and what the first part says");
+           "a change has the attributes and the emptied flag of its first row");
     }
 }
 
@@ -99,13 +105,14 @@ void test_damage(Env &env) {
     {
         WriteTxn txn(env);
         txn.put(Db::changes, change_key(2, 5, 0), "short");
-        ok(txn.commit() == Errc::ok, "a damaged row");
+        ok(txn.commit() == Errc::ok, "a damaged change row is written");
     }
     Reader reader(env);
     ReadTxn txn(reader);
     Directory directory(txn, 2);
-    is(last_changes(directory, 100, 0).size(), 0u, "is not shown");
-    ok(txn.error() == Errc::damaged, "and fails the transaction");
+    is(last_changes(directory, 100, 0).size(), 0u, "last_changes() stops at a damaged row");
+    ok(txn.error() == Errc::damaged,
+       "a damaged change row sets the error of the transaction to damaged");
 }
 
 }  // namespace
@@ -121,7 +128,7 @@ int main() {
         test_backwards(directory);
         test_forwards(directory);
         test_parts(directory);
-        ok(txn.good(), "nothing failed");
+        ok(txn.good(), "reading the log sets no error");
     }
     test_damage(store->env());
     return tap::done();

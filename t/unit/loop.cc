@@ -1,6 +1,6 @@
-// What takes long does not happen on the event loop: a search that would make the keys of long
-// strings leaves them to a thread before the first one is made, and a key is made once for all terms
-// of a filter; the rows of memberships count whether they are alive or not.
+// Tests that requests that take long are deferred from the event loop to a thread: a search defers
+// before it makes the matching keys of long strings, a key is made once for all terms of a filter,
+// and rows of memberships count whether they are live or dead.
 
 #include <ctime>
 
@@ -20,17 +20,16 @@ std::string repeated(std::string_view text, size_t times) {
     return out;
 }
 
-// The id of a user with this title.
+// Creates a user with this title and returns its id.
 std::string create(Client &client, const std::string &title) {
     static int users = 0;
     return client.create(
         "/Users", R"({"userName":"u)" + std::to_string(++users) + R"(","title":")" + title + "\"}");
 }
 
-std::string search(Client &client, const std::string &body,
-                   Patience patience = Patience::event_loop) {
+std::string search(Client &client, const std::string &body, RunOn run_on = RunOn::event_loop) {
     Response response;
-    return client.ask(client.request(Method::post, "/Users/.search", body), response, patience);
+    return client.ask(client.request(Method::post, "/Users/.search", body), response, run_on);
 }
 
 std::string search_body(const std::string &member) {
@@ -38,7 +37,7 @@ std::string search_body(const std::string &member) {
            member + "}";
 }
 
-// Of one user, whether its title has one of so many parts.
+// Returns a search for one user, with `terms` conditions on its title.
 std::string one_user(const std::string &id, size_t terms) {
     std::string filter = R"("filter":"id eq \")" + id + R"(\" and ()";
     for (size_t i = 0; i < terms; i++)
@@ -50,22 +49,25 @@ void test_titles(Client &client) {
     struct {
         std::string title;
         size_t terms;
-        const char *said, *name;
+        const char *outcome, *name;
     } cases[] = {
-        {repeated("é", 20), 100, "answered", "a short title and many terms"},
-        {repeated("é", 7000), 1, "answered", "14 KB to fold"},
-        {repeated("é", 8200), 1, "deferred", "16 KB"},
-        {repeated("é", 32000), 1, "deferred", "64 KB"},
-        {repeated("é", 32000), 120, "deferred", "64 KB for many terms"},
-        {repeated("a", 64000), 1, "answered", "64 KB of ASCII"},
-        {repeated("a", 64000), 20, "deferred", "64 KB of ASCII for many terms"},
-        {repeated("a", 20000) + "\\n", 1, "answered", "20 KB with an escape"},
-        {repeated("a\\n", 20000), 16, "deferred", "escapes for many terms"},
+        {repeated("é", 20), 100, "answered", "100 terms on a title of 40 bytes"},
+        {repeated("é", 7000), 1, "answered", "a term on a title of 14 KB that is not ASCII"},
+        {repeated("é", 8200), 1, "deferred", "a term on a title of 16 KB that is not ASCII"},
+        {repeated("é", 32000), 1, "deferred", "a term on a title of 64 KB that is not ASCII"},
+        {repeated("é", 32000), 120, "deferred", "120 terms on a title of 64 KB that is not ASCII"},
+        {repeated("a", 64000), 1, "answered", "a term on a title of 64 KB of ASCII"},
+        {repeated("a", 64000), 20, "deferred", "20 terms on a title of 64 KB of ASCII"},
+        {repeated("a", 20000) + "\\n", 1, "answered", "a term on a title of 20 KB with an escape"},
+        {repeated("a\\n", 20000), 16, "deferred",
+         "16 terms on a title of 40 KB with 20,000 escapes"},
     };
-    for (const auto &[title, terms, said, name] : cases) {
+    for (const auto &[title, terms, outcome, name] : cases) {
         const std::string body = one_user(create(client, title), terms);
-        is(search(client, body), said, name);
-        is(search(client, body, Patience::thread), "answered", "a thread has time");
+        is(search(client, body), outcome,
+           std::string(name) + " is " + outcome + " on the event loop");
+        is(search(client, body, RunOn::thread), "answered",
+           std::string(name) + " is answered by a thread");
     }
 }
 
@@ -77,13 +79,17 @@ void test_scans(Client &client) {
     };
     const std::string filtered = search_body(R"("filter":"title sw \"x\"")");
     for (int i = 0; i < 20; i++) create(client, repeated("é", 200));
-    is(search(client, filtered), "answered", "a scan of titles that are not long");
-    is(search(client, sorted("title")), "answered", "and their order");
+    is(search(client, filtered), "answered",
+       "a filter scan of 20 short titles is answered on the event loop");
+    is(search(client, sorted("title")), "answered",
+       "sorting by 20 short titles is answered on the event loop");
     for (int i = 0; i < 20; i++) create(client, repeated("é", 400));
-    is(search(client, filtered), "deferred", "of titles that are long together");
-    is(search(client, sorted("title")), "deferred", "and their order");
-    is(search(client, sorted("userName")), "answered", "what is not looked at takes no time");
-    is(search(client, sorted("groups.display")), "deferred", "names of groups may be long");
+    is(search(client, filtered), "deferred", "a filter scan of 20 more long titles is deferred");
+    is(search(client, sorted("title")), "deferred", "sorting by long titles is deferred");
+    is(search(client, sorted("userName")), "answered",
+       "sorting by userName does not count the titles");
+    is(search(client, sorted("groups.display")), "deferred",
+       "sorting by groups.display is deferred");
 }
 
 void test_bodies(Client &client) {
@@ -91,17 +97,19 @@ void test_bodies(Client &client) {
         std::string body = search_body("\"startIndex\":1");
         return body + std::string(size - body.size(), ' ');
     };
-    is(search(client, padded(16 * 1024)), "answered", "a search of 16 KiB");
-    is(search(client, padded(16 * 1024 + 1)), "deferred", "a byte more");
+    is(search(client, padded(16 * 1024)), "answered",
+       "a search body of 16 KiB is answered on the event loop");
+    is(search(client, padded(16 * 1024 + 1)), "deferred",
+       "a search body of 16 KiB and a byte is deferred");
 }
 
 std::string get(Client &client, const std::string &path, std::string_view args = {},
-                Patience patience = Patience::event_loop) {
+                RunOn run_on = RunOn::event_loop) {
     Response response;
-    return client.ask(client.request(Method::get, path, args), response, patience);
+    return client.ask(client.request(Method::get, path, args), response, run_on);
 }
 
-// A user with so many KB of text.
+// Returns a User body with this many KB of text.
 std::string large_user(const std::string &name, size_t kilobytes) {
     std::string emails;
     for (size_t i = 0; i < (kilobytes + 59) / 60; i++)
@@ -110,21 +118,25 @@ std::string large_user(const std::string &name, size_t kilobytes) {
     return R"({"userName":")" + name + R"(","emails":[)" + emails + "]}";
 }
 
-// Its checksum, too, takes a while: it has none that is right, and only a thread finds out.
+// Verifying the checksum of a large record takes long, so the event loop does not read the record:
+// only a thread reports that it is damaged.
 void test_records(Store &store, Client &client) {
     const std::string small = "/Users/" + create(client, "t"),
                       large = client.create("/Users", large_user("large", 12000));
-    is(get(client, small), "answered", "a small record");
+    is(get(client, small), "answered", "GET of a small record is answered on the event loop");
     fixture::damage(store, client, large);
     const std::string damaged = "the directory cannot be read now: the store is damaged";
     for (const char *args : {"", "attributes=userName"}) {
-        is(get(client, "/Users/" + large, args), "deferred", "a large one is not looked at");
-        is(get(client, "/Users/" + large, args, Patience::thread), damaged, "by the loop");
+        const std::string name = "GET of a large damaged record with '" + std::string(args) + "'";
+        is(get(client, "/Users/" + large, args), "deferred", name + " is deferred");
+        is(get(client, "/Users/" + large, args, RunOn::thread), damaged,
+           name + " is refused by a thread");
     }
     for (const char *filter : {"", "+and+title+pr", "+and+active+eq+true"}) {
         std::string args = "filter=userName+eq+%22large%22" + std::string(filter);
-        is(get(client, "/Users", args), "deferred", "nor one that a query finds");
-        is(get(client, "/Users", args, Patience::thread), damaged, "but by a thread");
+        const std::string name = "a query for a large damaged record with '" + args + "'";
+        is(get(client, "/Users", args), "deferred", name + " is deferred");
+        is(get(client, "/Users", args, RunOn::thread), damaged, name + " is refused by a thread");
     }
 }
 
@@ -138,12 +150,14 @@ void test_managers(Client &client) {
         return get(client, "/Users",
                    "filter=userName+sw+%22managed%22&count=" + std::to_string(count));
     };
-    is(managed(4), "answered", "a few users whose manager is large");
-    is(managed(16), "deferred", "more of them: he is looked at for each");
+    is(managed(4), "answered",
+       "a page of 4 users with a manager of 1 MB is answered on the event loop");
+    is(managed(16), "deferred",
+       "a page of 16 users with a manager of 1 MB is deferred, as the manager is read for each");
 }
 
-// Rows of a group, or of a member, and of others that need not exist. Those of a group are dead
-// unless they have its epoch.
+// Writes `count` membership rows: of the group `id` if `group_epoch` is given, else of the member
+// `id`. The other ids do not exist. Rows of a group whose epoch differs from the group's are dead.
 void put_rows(Store &store, const Client &client, const std::string &id, size_t count,
               std::optional<uint32_t> group_epoch) {
     static uint8_t made = 0;
@@ -159,34 +173,38 @@ void put_rows(Store &store, const Client &client, const std::string &id, size_t 
         else
             txn.put(store::Db::memberships, key, epoch);
     }
-    ok(txn.commit() == store::Errc::ok, std::to_string(count) + " rows");
+    ok(txn.commit() == store::Errc::ok, std::to_string(count) + " membership rows are written");
 }
 
-std::string group_of(Store &store, Client &client, size_t rows, bool are_alive) {
+std::string group_of(Store &store, Client &client, size_t rows, bool are_live) {
     static int groups = 0;
     std::string id =
         client.create("/Groups", R"({"displayName":"g)" + std::to_string(++groups) + "\"}");
-    put_rows(store, client, id, rows, are_alive ? 1 : 2);
+    put_rows(store, client, id, rows, are_live ? 1 : 2);
     return id;
 }
 
 std::string in_group(const std::string &id) { return "groups.value+eq+%22" + id + "%22"; }
 
-// Some terms that say the same.
+// Returns a query of equal terms, joined by or.
 std::string any_of(const std::string &term, size_t terms = 1) {
     return "count=0&filter=" + term + repeated("+or+" + term, terms - 1);
 }
 
-// A row is looked at whether it is alive or not.
+// Live and dead rows count alike.
 void test_rows(Store &store, Client &client) {
-    for (bool are_alive : {true, false}) {
-        const std::string name = are_alive ? "living rows" : "dead rows";
-        const std::string few = in_group(group_of(store, client, 100, are_alive)),
-                          many = in_group(group_of(store, client, 5000, are_alive));
-        is(get(client, "/Users", any_of(few)), "answered", "a few " + name);
-        is(get(client, "/Users", any_of(few, 20)), "answered", "of some terms");
-        is(get(client, "/Users", any_of(few, 50)), "deferred", "of too many");
-        is(get(client, "/Users", any_of(many)), "deferred", "many " + name);
+    for (bool are_live : {true, false}) {
+        const std::string name = are_live ? "live group rows" : "dead group rows";
+        const std::string few = in_group(group_of(store, client, 100, are_live)),
+                          many = in_group(group_of(store, client, 5000, are_live));
+        is(get(client, "/Users", any_of(few)), "answered",
+           "a term on 100 " + name + " is answered on the event loop");
+        is(get(client, "/Users", any_of(few, 20)), "answered",
+           "20 terms on 100 " + name + " are answered on the event loop");
+        is(get(client, "/Users", any_of(few, 50)), "deferred",
+           "50 terms on 100 " + name + " are deferred");
+        is(get(client, "/Users", any_of(many)), "deferred",
+           "a term on 5,000 " + name + " is deferred");
     }
     auto of_member = [&](size_t rows) {
         const std::string id = create(client, "t");
@@ -194,24 +212,32 @@ void test_rows(Store &store, Client &client) {
         return "members.value+eq+%22" + id + "%22";
     };
     const std::string few = of_member(100), many = of_member(5000);
-    is(get(client, "/Groups", any_of(few)), "answered", "a few dead rows of a member");
-    is(get(client, "/Groups", any_of(few, 50)), "deferred", "of too many terms");
-    is(get(client, "/Groups", any_of(many)), "deferred", "many dead rows of a member");
+    is(get(client, "/Groups", any_of(few)), "answered",
+       "a term on 100 dead member rows is answered on the event loop");
+    is(get(client, "/Groups", any_of(few, 50)), "deferred",
+       "50 terms on 100 dead member rows are deferred");
+    is(get(client, "/Groups", any_of(many)), "deferred",
+       "a term on 5,000 dead member rows is deferred");
 }
 
-// Which of two conditions has fewer rows is known after both are counted.
+// To choose the condition with fewer rows, the rows of both are counted, up to 4,000.
 void test_counting(Store &store, Client &client) {
     const std::string both = "(" + in_group(group_of(store, client, 5000, true)) + "+and+" +
                              in_group(group_of(store, client, 1, true)) + ")";
-    is(get(client, "/Users", any_of(both)), "answered", "4,000 rows are counted");
-    is(get(client, "/Users", any_of(both, 20)), "deferred", "not for each of many terms");
-    is(get(client, "/Users", any_of(both, 20), Patience::thread), "answered", "but by a thread");
+    is(get(client, "/Users", any_of(both)), "answered",
+       "counting 4,000 rows for one condition is answered on the event loop");
+    is(get(client, "/Users", any_of(both, 20)), "deferred",
+       "counting 4,000 rows for each of 20 conditions is deferred");
+    is(get(client, "/Users", any_of(both, 20), RunOn::thread), "answered",
+       "counting 4,000 rows for each of 20 conditions is answered by a thread");
 }
 
-// One record, but many rows: a thread that walks them for each term sees that its time is over.
+// One record with many rows: a thread that walks the rows for each term checks its deadline and
+// whether the client is still connected.
 void test_deadline(Store &store, Client &client) {
-    for (bool are_alive : {true, false}) {
-        const std::string id = group_of(store, client, 20000, are_alive);
+    for (bool are_live : {true, false}) {
+        const std::string id = group_of(store, client, 20000, are_live);
+        const std::string rows = are_live ? "20,000 live rows" : "20,000 dead rows";
         const std::string args = any_of("members.type+co+%22q%22", 10);
         auto asked = [&](bool has_ended, bool is_gone) {
             std::atomic<bool> gone{is_gone};
@@ -221,9 +247,12 @@ void test_deadline(Store &store, Client &client) {
             Response response;
             return client.ask(request, response);
         };
-        is(asked(false, false), "answered", "a thread with time");
-        is(asked(true, false).find("the search took too long"), 0u, "one without");
-        is(asked(false, true), "the client is gone", "one that nobody waits for");
+        is(asked(false, false), "answered",
+           "a walk of " + rows + " before its deadline is answered");
+        is(asked(true, false).find("the search took too long"), 0u,
+           "a walk of " + rows + " after its deadline is refused");
+        is(asked(false, true), "the client is gone",
+           "a walk of " + rows + " ends when the client disconnects");
     }
 }
 
@@ -233,7 +262,7 @@ double cpu_time() {
     return double(now.tv_sec) + double(now.tv_nsec) * 1e-9;
 }
 
-// The best of some attempts, in seconds.
+// Returns the shortest time of 5 attempts in seconds, or -1 if the filter matches.
 double time_of(const Filter &filter, const FilterSubject &subject) {
     double best = 1e9;
     for (int i = 0; i < 5; i++) {
@@ -244,8 +273,8 @@ double time_of(const Filter &filter, const FilterSubject &subject) {
     return best;
 }
 
-// A key that was made again for each of 100 terms would take 100 times as long.
-void test_once(const std::string &title, const char *name) {
+// If the key were made for each of 100 terms, the filter would take 100 times as long as one term.
+void test_key_cache(const std::string &title, const char *name) {
     fixture::User user(R"({"userName":"u","title":")" + title + "\"}");
     std::string many = "title co \"x0\"";
     for (int i = 1; i < 100; i++) many += " or title co \"x" + std::to_string(i) + "\"";
@@ -274,7 +303,8 @@ int main() {
     test_counting(*titles, client);
     test_deadline(*titles, client);
     test_titles(client);
-    test_once(repeated("é", 32000), "a key is made once");
-    test_once(repeated("é", 16000) + "\\n" + repeated("é", 16000), "also of a text with an escape");
+    test_key_cache(repeated("é", 32000), "the key of a long title is made once for 100 terms");
+    test_key_cache(repeated("é", 16000) + "\\n" + repeated("é", 16000),
+                   "the key of a long title with an escape is made once for 100 terms");
     return tap::done();
 }

@@ -1,5 +1,5 @@
-// An almost full map takes changes until a hundredth of it is free, and then deactivation and
-// deletion alone, however many there are: the change log makes room for them.
+// Tests that an almost full map accepts changes until a hundredth of it is free, and then any
+// number of deactivations and deletions: maintenance shortens the change log to make room for them.
 
 #include "client.h"
 
@@ -24,8 +24,8 @@ std::string patch_title(int number) {
            std::to_string(100000 + number) + "\"}]}";
 }
 
-void tidy(Client &client) {
-    for (int i = 0; i < 100 && client.writer().do_chores(client.now); i++) {
+void run_maintenance(Client &client) {
+    for (int i = 0; i < 100 && client.writer().do_maintenance(client.now); i++) {
     }
 }
 
@@ -46,30 +46,34 @@ int main() {
     do {
         last = client.send(Method::post, "/Users",
                            user("u" + std::to_string(users.size()), R"(,"title":"100000")"));
-        if (last.status == 201) users.push_back("/Users/" + last.facts.resource_id);
+        if (last.status == 201) users.push_back("/Users/" + last.log_fields.resource_id);
     } while (last.status == 201);
-    is(last.status, 503, "creates are refused first, after " + std::to_string(users.size()));
+    is(last.status, 503,
+       "creates are refused with 503 after " + std::to_string(users.size()) + " users");
 
     int changes = 0;
     do last = client.send(Method::patch, users[0], patch_title(++changes));
     while (last.status == 200 && changes < 20000);
-    is(last.status, 503, "changes are refused next, after " + std::to_string(changes));
-    ok(last.body.find("size= of scim_store") != std::string::npos, "with the directive to raise");
+    is(last.status, 503, "changes are refused with 503 after " + std::to_string(changes) + " more");
+    ok(last.body.find("size= of scim_store") != std::string::npos,
+       "the 503 of a full map names the size= parameter of scim_store");
 
     const uint64_t logged = rows(*store, store::Db::changes);
     int done = 0;
     for (const std::string &path : users) {
         done += client.send(Method::patch, path, deactivation).status == 200;
-        if (done % 10 == 0) tidy(client);
+        if (done % 10 == 0) run_maintenance(client);
     }
-    is(done, int(users.size()), "everybody can be deactivated");
-    ok(rows(*store, store::Db::changes) < logged, "the change log is shorter");
+    is(done, int(users.size()), "every user can be deactivated on a full map");
+    ok(rows(*store, store::Db::changes) < logged,
+       "maintenance of a full map shortens the change log");
     done = 0;
     for (const std::string &path : users) {
         done += client.send(Method::del, path).status == 204;
-        if (done % 10 == 0) tidy(client);
+        if (done % 10 == 0) run_maintenance(client);
     }
-    is(done, int(users.size()), "and deleted");
-    is(client.send(Method::post, "/Users", user("next")).status, 201, "then there is room again");
+    is(done, int(users.size()), "every user can be deleted from a full map");
+    is(client.send(Method::post, "/Users", user("next")).status, 201,
+       "a create is answered with 201 after all users are deleted");
     return tap::done();
 }

@@ -1,10 +1,10 @@
-// A name that a schema can declare can be used: in paths, filters and projections alike.
+// Tests that every name that a schema can declare can be used in paths, filters and projections.
 
-#include "scim/name.h"
+#include "scim/text/name.h"
 
-#include "scim/filter.h"
-#include "scim/path.h"
-#include "scim/projection.h"
+#include "scim/filter/filter.h"
+#include "scim/filter/path.h"
+#include "scim/resource/projection.h"
 #include "tap.h"
 
 using namespace scim;
@@ -36,14 +36,14 @@ void grammar() {
     for (std::string_view name :
          {"", "1a", "$a", "-a", "_a", "a b", "a.b", "a:b", "a%", "\xc3\xa4"})
         ok(!is_attribute_name(name) && !is_sub_attribute_name(name),
-           "\"" + std::string(name) + "\" is no name");
+           "\"" + std::string(name) + "\" is not the name of an attribute");
     ok(is_sub_attribute_name("$ref") && !is_attribute_name("$ref"),
-       "$ref is the name of a sub-attribute alone");
-    ok(!is_sub_attribute_name("$REF"), "and is written in this case");
+       "$ref is the name of a sub-attribute and not of an attribute");
+    ok(!is_sub_attribute_name("$REF"), "$REF is not the name of a sub-attribute");
 }
 
 void uses() {
-    Report report;
+    DeviationReport report;
     Dialect dialect(true, report);
     const std::string paths[] = {urn + ":a$b-c_d1",
                                  urn + ":list.b$c",
@@ -53,17 +53,19 @@ void uses() {
                                  urn + ":list[e_1$ pr].$ref"};
     for (const std::string &path : paths) {
         auto read = parse_path(user(), path, PathLimits(), dialect);
-        if (!ok(read && *read, "the path " + path)) diag(read ? "ignored" : read.error().detail);
+        if (!ok(read && *read, "the path " + path + " is accepted"))
+            diag(read ? "ignored" : read.error().detail);
     }
     const std::string filters[] = {urn + ":a$b-c_d1 eq \"x\"", urn + ":list.b$c eq \"x\"",
                                    urn + ":list[d- eq \"x\" and e_1$ pr]"};
     for (const std::string &text : filters) {
         auto filter = Filter::parse(user(), text, FilterLimits(), dialect);
-        if (!ok(bool(filter), "the filter " + text)) diag(filter.error().detail);
+        if (!ok(bool(filter), "the filter " + text + " is accepted")) diag(filter.error().detail);
     }
     for (const std::string &name : {urn + ":a$b-c_d1", urn + ":list.b$c", urn + ":list.d-"}) {
         auto shown = Projection::parse(user(), name, std::nullopt, dialect);
-        ok(shown && shown->shows(*user().find(name)), "the projection " + name);
+        ok(shown && shown->shows(*user().find(name)),
+           "the projection " + name + " shows its attribute");
     }
 }
 

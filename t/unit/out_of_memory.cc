@@ -1,11 +1,12 @@
-// Whichever allocation fails: a text is read as what it is or std::bad_alloc is thrown, a write is done
-// or refused with 503 and Retry-After, and the next write is done.
+// Tests, with each allocation failing in turn, that parse_json() returns the right tree or throws
+// std::bad_alloc, that a write succeeds or is refused with 503 and Retry-After, and that the next
+// write succeeds.
 
 #include <cstdlib>
 #include <new>
 
 #include "client.h"
-#include "scim/json.h"
+#include "scim/text/json.h"
 
 using namespace scim;
 using namespace scim::service;
@@ -13,7 +14,7 @@ using fixture::Client;
 
 namespace {
 
-// How many allocations succeed before one fails, -1 if none fails.
+// The number of allocations that succeed before one fails; -1 if none fails.
 int64_t left = -1;
 bool has_failed = false;
 
@@ -37,7 +38,7 @@ void operator delete(void *memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 
-// Calls `f` with each allocation failing in turn, until it needs no more. How often that was.
+// Calls `f` with each of its allocations failing in turn; returns the number of allocations.
 template <class F>
 int with_each_failing(F f) {
     for (int n = 0;; n++) {
@@ -69,8 +70,8 @@ void parser() {
             thrown++;
         }
     });
-    is(wrong, 0, "a text that there is no memory for is neither refused nor read as another one");
-    is(thrown, allocations, "std::bad_alloc says so");
+    is(wrong, 0, "parse_json() without memory neither refuses a text nor returns another tree");
+    is(thrown, allocations, "parse_json() throws std::bad_alloc for each failed allocation");
 }
 
 struct Write {
@@ -78,7 +79,7 @@ struct Write {
     std::string path, body;
 };
 
-// What is wrong with the answers to a write while its allocations fail; empty if nothing is.
+// Describes a wrong response to a write while its allocations fail; empty if all are right.
 std::string fault_of(Client &client, const Write &write, int &allocations) {
     std::string fault;
     int n = 0;
@@ -129,13 +130,13 @@ void writes() {
         const std::string name = std::string(to_string(write.method)) + " " +
                                  write.path.substr(0, write.path.find('/', 1));
         is(fault_of(client, write, allocations), "",
-           name + ": whichever allocation fails, it is done, or answered 503 with Retry-After");
+           name + " succeeds or is answered 503 with Retry-After, whichever allocation fails");
         ok(allocations > 20, name + ": " + std::to_string(allocations) + " allocations failed");
         is(client
                .send(Method::patch, "/Users/" + ada,
                      ops + R"({"op":"add","path":"title","value":")" + name + "\"}]}")
                .status,
-           200, name + ": the next write is done");
+           200, name + " without memory: the next write succeeds");
     }
 }
 

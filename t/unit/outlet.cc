@@ -1,7 +1,8 @@
-// An answer stays in memory up to a mebibyte, and goes to its sink beyond: all of its bytes, in order,
-// whatever is long about it. A sink that fails, or an event loop that has no time, ends it.
+// Tests SpillingBody: a response of up to 1 MiB stays in memory, and a longer one is written to its
+// sink, all bytes in order. A failing sink ends the response with an error, and the event loop
+// defers a long response to a thread.
 
-#include "service/outlet.h"
+#include "service/spilling_body.h"
 
 #include "client.h"
 
@@ -11,8 +12,8 @@ using fixture::Client;
 
 namespace {
 
-// Keeps what it is given; says no from the write of number `fails` on.
-struct Kept : Sink {
+// Keeps the bytes written. Write number `fails` and all later ones fail.
+struct Kept : BodySink {
     bool write(std::string_view bytes) override {
         if (++writes >= fails) return false;
         most = std::max(most, bytes.size());
@@ -23,45 +24,51 @@ struct Kept : Sink {
     std::string text;
 };
 
-// The text of an answer whose elements have these sizes.
+// Writes a response with elements of these sizes. Returns where its bytes are, or the error.
 std::string sizes(const std::vector<size_t> &elements, Kept &sink) {
     Request request;
     request.sink = &sink;
     Response response;
-    Watch watch(request, Patience::thread);
-    Outlet outlet(request, response, watch);
+    ReadBudget budget(request, RunOn::thread);
+    SpillingBody body(request, response, budget);
     for (size_t size : elements) {
-        if (!outlet.go_on(size)) break;
-        outlet.text().append(size, 'x');
+        if (!body.go_on(size)) break;
+        body.text().append(size, 'x');
     }
-    auto done = outlet.finish();
+    auto done = body.finish();
     if (!done) return done.error().detail;
     return std::to_string(response.in_sink) + " in " + std::to_string(sink.writes) + ", " +
            std::to_string(response.body.size()) + " in memory";
 }
 
 void test_sizes() {
-    constexpr size_t full = Outlet::memory;
-    auto said = [](const std::vector<size_t> &elements) {
+    constexpr size_t full = SpillingBody::memory;
+    auto written = [](const std::vector<size_t> &elements) {
         Kept sink;
         std::string text = sizes(elements, sink);
-        is(sink.text, std::string(sink.text.size(), 'x'), text);
+        is(sink.text, std::string(sink.text.size(), 'x'),
+           "the sink has only bytes of the response: " + text);
         return text;
     };
-    is(said({}), "0 in 0, 0 in memory", "nothing");
-    is(said({full}), "0 in 0, 1048576 in memory", "a mebibyte is kept");
-    is(said({full, 0}), "0 in 0, 1048576 in memory", "also when it goes on");
-    is(said({full + 1}), "1048577 in 1, 0 in memory", "more is not");
-    is(said({full, 1}), "1048577 in 1, 0 in memory", "in two elements");
-    is(said({full, 1, 1}), "1048578 in 2, 0 in memory", "the last byte follows the others");
-    is(said(std::vector<size_t>(4097, 1024)), "4195328 in 4, 0 in memory",
-       "a mebibyte or more at a time");
+    is(written({}), "0 in 0, 0 in memory", "an empty response is empty");
+    is(written({full}), "0 in 0, 1048576 in memory", "a response of 1 MiB stays in memory");
+    is(written({full, 0}), "0 in 0, 1048576 in memory",
+       "a response of 1 MiB and an empty element stays in memory");
+    is(written({full + 1}), "1048577 in 1, 0 in memory",
+       "a response of 1 MiB and a byte is written to the sink");
+    is(written({full, 1}), "1048577 in 1, 0 in memory",
+       "a response of 1 MiB and a byte in two elements is written to the sink at once");
+    is(written({full, 1, 1}), "1048578 in 2, 0 in memory",
+       "the rest of a response is written to the sink at its end");
+    is(written(std::vector<size_t>(4097, 1024)), "4195328 in 4, 0 in memory",
+       "a long response is written to the sink 1 MiB or more at a time");
     for (size_t fails : {1, 2}) {
         Kept sink;
         sink.fails = fails;
         ok(sizes({full, 1, 1}, sink).find("cannot be written") != std::string::npos,
-           "a sink that fails in write " + std::to_string(fails));
-        is(sink.writes, fails, "is not asked again");
+           "a sink that fails in write " + std::to_string(fails) + " makes finish() an error");
+        is(sink.writes, fails,
+           "a sink that fails in write " + std::to_string(fails) + " is not written again");
     }
 }
 
@@ -77,38 +84,40 @@ std::string group(std::string_view name, const std::vector<std::string> &ids) {
 }
 
 std::string get(Client &client, Response &response, std::string_view path,
-                std::string_view args = {}, Sink *sink = nullptr,
-                Patience patience = Patience::thread) {
+                std::string_view args = {}, BodySink *sink = nullptr,
+                RunOn run_on = RunOn::thread) {
     Request request = client.request(Method::get, path, args);
     request.sink = sink;
-    return client.ask(request, response, patience);
+    return client.ask(request, response, run_on);
 }
 
 void test_reads(Client &client, const std::string &path, std::string_view args,
-                std::string_view name) {
+                const std::string &name) {
     Response whole, loop;
-    is(get(client, whole, path, args), "answered", std::string(name) + ": without a sink");
-    ok(whole.body.size() > 2 * Outlet::memory, "is long");
+    is(get(client, whole, path, args), "answered", name + " is answered without a sink");
+    ok(whole.body.size() > 2 * SpillingBody::memory, name + " is longer than 2 MiB");
     Kept sink;
     Response response;
-    is(get(client, response, path, args, &sink), "answered", "with one");
-    ok(sink.text == whole.body, "is the same, byte for byte");
-    is(response.in_sink, whole.body.size(), "and counted");
-    is(response.body, "", "nothing is left in memory");
-    ok(sink.most < Outlet::memory + 70000, "where there never was more than an element too much");
-    is(response.etag, whole.etag, "its ETag");
+    is(get(client, response, path, args, &sink), "answered", name + " is answered with a sink");
+    ok(sink.text == whole.body, name + " is the same in a sink as in memory");
+    is(response.in_sink, whole.body.size(), name + " in a sink has its size in in_sink");
+    is(response.body, "", name + " in a sink leaves nothing in memory");
+    ok(sink.most < SpillingBody::memory + 70000,
+       name + " is never more than 1 MiB and an element in memory");
+    is(response.etag, whole.etag, name + " has the same ETag with and without a sink");
     for (size_t fails : {1, 2}) {
         Kept bad;
         bad.fails = fails;
         ok(get(client, response, path, args, &bad).find("cannot be written") != std::string::npos,
-           "a sink that fails in write " + std::to_string(fails));
-        is(response.status, 503, "makes it an error");
-        is(response.in_sink, 0u, "whose body is in memory");
-        is(bad.writes, fails, "at once");
+           name + " is refused when write " + std::to_string(fails) + " of the sink fails");
+        is(response.status, 503, name + " has status 503 when its sink fails");
+        is(response.in_sink, 0u, name + " has its error in memory when its sink fails");
+        is(bad.writes, fails, name + " is not written further after its sink fails");
     }
-    is(get(client, loop, path, args, nullptr, Patience::event_loop), "deferred",
-       "the event loop leaves it to a thread");
-    ok(loop.body.size() <= 2 * Outlet::memory, "before it is long");
+    is(get(client, loop, path, args, nullptr, RunOn::event_loop), "deferred",
+       name + " is deferred on the event loop");
+    ok(loop.body.size() <= 2 * SpillingBody::memory,
+       name + " is deferred before it is longer than 2 MiB");
 }
 
 void test_writes(Client &client, const std::string &path, const std::vector<std::string> &ids) {
@@ -117,23 +126,24 @@ void test_writes(Client &client, const std::string &path, const std::vector<std:
     Job &job = *client.job(Method::put, path, body);
     job.request.sink = &sink;
     client.run({&job});
-    ok(job.unfinished, "a write with many members to show is not finished by the writer");
-    is(job.response.status, 200, "though done");
-    is(sink.writes, 0u, "and not begun to be shown");
+    ok(job.unfinished, "the writer leaves the response of a PUT with 510 members unfinished");
+    is(job.response.status, 200, "a PUT with an unfinished response has status 200");
+    is(sink.writes, 0u, "the writer writes nothing of an unfinished response to the sink");
     client.finish(job);
     Response shown;
-    is(get(client, shown, path), "answered", "finished later");
-    ok(sink.text == shown.body, "it shows what GET does");
-    is(job.response.etag, shown.etag, "with its ETag");
+    is(get(client, shown, path), "answered", "GET after the PUT is answered");
+    ok(sink.text == shown.body, "the finished response of a PUT is the same as that of GET");
+    is(job.response.etag, shown.etag, "the finished response of a PUT has the ETag of GET");
     Kept bad;
     bad.fails = 2;
     job.request.sink = &bad;
     client.run({&job});
     client.finish(job);
-    is(job.response.status, 204, "a sink that fails does not undo the write");
-    ok(job.response.body.empty() && job.response.in_sink == 0, "which is answered without a body");
-    ok(job.response.facts.detail.find("the change is made, but it cannot be shown") == 0,
-       "and with the reason for the log");
+    is(job.response.status, 204, "a PUT whose sink fails is answered with 204");
+    ok(job.response.body.empty() && job.response.in_sink == 0,
+       "a PUT whose sink fails has no body");
+    ok(job.response.log_fields.detail.find("the change is made, but it cannot be shown") == 0,
+       "a PUT whose sink fails has the reason in its log fields");
 }
 
 }  // namespace
@@ -153,10 +163,10 @@ int main() {
     const std::string few = "/Groups/" + client.create("/Groups", group("few", ids));
     test_reads(client, few, "", "a group of long names");
     test_reads(client, "/Users", "count=1000", "a list of users");
-    test_reads(client, "/Users", "count=1000&excludedAttributes=groups", "a part of the table");
-    test_reads(client, "/Users", "count=1000&filter=displayName+sw+%22x%22", "what a filter finds");
-    test_reads(client, "/Users", "count=1000&sortBy=userName", "in another order");
-    test_reads(client, "/", "count=1000", "of all types");
+    test_reads(client, "/Users", "count=1000&excludedAttributes=groups", "a list without groups");
+    test_reads(client, "/Users", "count=1000&filter=displayName+sw+%22x%22", "a filtered list");
+    test_reads(client, "/Users", "count=1000&sortBy=userName", "a sorted list");
+    test_reads(client, "/", "count=1000", "a list of all types");
     client.create("/Groups", group("more", ids));
     test_reads(client, "/Groups", "", "a list of groups");
     for (int i = 0; i < 450; i++)

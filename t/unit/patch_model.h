@@ -1,7 +1,6 @@
 #pragma once
-// What a PATCH should do, said again as simply as possible: on JSON trees, element by element, with
-// nothing of src/scim but its name for a value that is none. Operations are made, not parsed: the
-// model looks at the Op, the server at its JSON.
+// A naive model of PATCH on JSON trees, element by element. It uses nothing of src/scim but Json
+// and is_assigned(). The model reads an Op as a struct; the server reads its JSON.
 
 #include <jansson.h>
 
@@ -9,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "scim/json.h"
+#include "scim/text/json.h"
 
 namespace model {
 
@@ -26,16 +25,16 @@ struct Attribute {
     bool is_manager = false;
 };
 
-// part op literal; a null literal for pr.
+// The term "part op literal". `pr` has no literal.
 struct Term {
     std::string part, op;
     Json literal;
-    bool exact = false;  // case matters
+    bool exact = false;  // compares with case
 };
 
 struct Filter {
     std::vector<Term> terms;
-    bool any = false;  // or instead of and
+    bool any = false;  // the terms are joined by or, else by and
 };
 
 struct Op {
@@ -43,7 +42,7 @@ struct Op {
     const Attribute *attr = nullptr;
     Filter filter;
     std::string part;
-    Json value;  // none: absent
+    Json value;  // a null pointer if absent
 };
 
 inline std::string lower(std::string text) {
@@ -97,7 +96,7 @@ inline bool matches(const json_t *element, const Filter &filter) {
 
 inline bool is_eq(const Term &term) { return term.op == "eq" && !json_is_null(term.literal.get()); }
 
-// The element that the filter describes; none if it does not.
+// Returns the element that the filter describes, or a null pointer if it describes none.
 inline Json described(const Attribute &attr, const Filter &filter) {
     Json element(json_object());
     if (filter.any) return Json();
@@ -126,9 +125,9 @@ inline bool is_primary(const json_t *element) {
     return json_is_true(json_object_get(element, "primary"));
 }
 
-// What an element is: its type and value, if it has a value and may have a type; otherwise all of it
-// but primary.
-inline Json essence(const Attribute &attr, const json_t *element) {
+// Returns what identifies an element: its type and value, if it has a value and may have a type,
+// else all of it but primary.
+inline Json identity(const Attribute &attr, const json_t *element) {
     Json out = copy(element);
     if (!json_is_object(element)) return out;
     const bool pair = std::count(attr.parts.begin(), attr.parts.end(), "type") &&
@@ -140,10 +139,10 @@ inline Json essence(const Attribute &attr, const json_t *element) {
 }
 
 inline json_t *find_same(const Attribute &attr, const json_t *list, const json_t *element) {
-    const Json wanted = essence(attr, element);
+    const Json wanted = identity(attr, element);
     for (size_t i = 0; i < json_array_size(list); i++) {
         json_t *one = json_array_get(list, i);
-        if (json_equal(essence(attr, one).get(), wanted.get())) return one;
+        if (json_equal(identity(attr, one).get(), wanted.get())) return one;
     }
     return nullptr;
 }
@@ -164,7 +163,7 @@ inline bool contains(const json_t *list, const json_t *value) {
 
 Json clean_list(const json_t *list);
 
-// Without what is no value; none if nothing is left.
+// Returns the value without its unassigned parts, or a null pointer if nothing is left.
 inline Json clean(const json_t *value) {
     if (!is_assigned(value)) return Json();
     if (json_is_array(value)) return clean_list(value);
@@ -179,7 +178,7 @@ inline Json clean(const json_t *value) {
     return json_object_size(out.get()) ? std::move(out) : Json();
 }
 
-// Equal values as one, none that is none.
+// Returns the list without unassigned and repeated values.
 inline Json clean_list(const json_t *list) {
     Json out(json_array());
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -190,7 +189,8 @@ inline Json clean_list(const json_t *list) {
     return out;
 }
 
-// The same elements as one: the last says what it is, but who is primary stays it.
+// Merges elements of the same identity: the sub-attributes of the last win, but the result is
+// primary if one of them is.
 inline Json united(const Attribute &attr, const json_t *list) {
     Json out(json_array());
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -208,7 +208,7 @@ inline Json united(const Attribute &attr, const json_t *list) {
     return out;
 }
 
-// All that was sent of `listed` is in `element`.
+// Whether `element` has all sub-attributes of `listed` with the same values.
 inline bool covers(const json_t *element, const json_t *listed) {
     if (!json_is_object(element)) return same(element, listed);
     const char *key;
@@ -226,7 +226,7 @@ class Resource {
 
     const json_t *tree() const { return root_.get(); }
 
-    // False: noTarget.
+    // Returns false for noTarget.
     bool apply(const Op &op) {
         json_t *parent = root_.get();
         const std::string &urn = op.attr->extension;
@@ -250,7 +250,7 @@ class Resource {
         return good;
     }
 
-    // In the end, what became equal is one.
+    // Merges elements that became equal. To be called after the last operation.
     void finish(const std::vector<Attribute> &attributes) {
         for (const Attribute &attr : attributes) {
             json_t *parent = attr.extension.empty()
@@ -270,7 +270,7 @@ class Resource {
         return op.attr->is_manager && json_is_string(value) && !json_string_length(value);
     }
 
-    // An attribute that is not multi-valued.
+    // Returns the new value of a single-valued attribute.
     static Json changed(const Op &op, Json now, bool &good) {
         bool remove = op.op == "remove";
         const json_t *value = op.value.get();
@@ -284,7 +284,7 @@ class Resource {
             if (remove && !(now && matches(now.get(), op.filter))) return now;
             if (!remove) return changed_element(op, std::move(now), good);
         }
-        // Nobody is neither active nor inactive.
+        // `active` is never unassigned.
         if (remove && whole) return op.attr->name == "active" ? std::move(now) : Json();
         if (!op.attr->complex) return copy(value);
         if (!now) now.reset(json_object());
@@ -306,7 +306,7 @@ class Resource {
         return now;
     }
 
-    // The same as the only element of a list.
+    // Changes the value as if it were the only element of a list.
     static Json changed_element(const Op &op, Json now, bool &good) {
         Json list(json_array());
         if (now) json_array_append(list.get(), now.get());

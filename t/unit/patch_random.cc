@@ -1,7 +1,7 @@
-// Random sequences of operations do to a resource what the naive model (patch_model.h) says, and to
-// the members of a group what one set operation after the other does.
+// Tests random sequences of PATCH operations: a resource becomes what the naive model of
+// patch_model.h computes, and the members of a group what set operations compute.
 //
-//     SCIM_SEED=n build/unit/patch_random.t      the same run again
+//     SCIM_SEED=n build/unit/patch_random.t      repeats the run of seed n
 
 #include <algorithm>
 #include <ctime>
@@ -17,7 +17,7 @@ using namespace fixture;
 namespace {
 
 constexpr size_t user_sequences = 40000, group_sequences = 15000;
-constexpr double limit = 15;  // seconds, for builds that are slow on purpose
+constexpr double limit = 15;  // seconds; reached only by slow builds, such as those with sanitizers
 
 double seconds() { return double(std::clock()) / CLOCKS_PER_SEC; }
 
@@ -51,7 +51,7 @@ class Maker {
         return Json(json_string(texts[below(std::size(texts))]));
     }
 
-    // A value of a part, or of a simple attribute.
+    // Returns a value of a sub-attribute or of a simple attribute.
     Json simple(const std::string &name) {
         if (name == "active" || name == "primary") return Json(json_boolean(one_in(2)));
         if (name == "floor") return Json(json_integer(json_int_t(below(3))));
@@ -137,7 +137,7 @@ class Maker {
         if (attr.complex && one_in(2)) out.part = attr.parts[below(attr.parts.size())];
         const bool selected = !out.part.empty() || !out.filter.terms.empty();
         if (out.op == "remove") {
-            // What a value beside a remove of one value means is for a table.
+            // patch.cc tests remove with a value of single-valued attributes.
             if (!attr.multi_valued || one_in(2)) return out;
             out.value = one_in(6)          ? Json(json_null())
                         : out.part.empty() ? list(attr)
@@ -174,7 +174,7 @@ std::string path_of(const model::Op &op) {
     return op.part.empty() ? out : out + "." + op.part;
 }
 
-// As an operation with a path, or as a key of a value without one.
+// Returns the operation with a path, or without one and with the path as a member of the value.
 Json to_json(const model::Op &op, Maker &maker) {
     Json out(json_object());
     json_object_set_new(out.get(), "op", json_string(op.op.c_str()));
@@ -213,7 +213,7 @@ std::string text(const json_t *json) {
 }
 
 Resource leaves_of(const json_t *tree) {
-    Report report;
+    DeviationReport report;
     return must(read_resource(user(), tree, false, report));
 }
 
@@ -223,7 +223,8 @@ Json tree_of(const Resource &resource) {
     return must(parse_json(out + "}", JsonLimits()));
 }
 
-// What is wrong, empty if nothing is.
+// Returns a description of the difference from the model, or "". Counts sequences that end in
+// noTarget in `errors`.
 std::string user_sequence(uint32_t seed, size_t &errors) {
     Maker maker(seed);
     Json before = maker.resource();
@@ -242,19 +243,19 @@ std::string user_sequence(uint32_t seed, size_t &errors) {
 
     const std::string what = "seed " + std::to_string(seed) + ": " + text(before.get()) + " by " +
                              text(body.get()) + "\n#   gives    ";
-    Report report;
+    DeviationReport report;
     auto patch = Patch::parse(user(), body.get(), PatchLimits(), false, report);
-    if (!patch) return what + words(patch.error());
+    if (!patch) return what + error_text(patch.error());
     Work work;
     auto done = patch->apply(user(), resource, report, work);
     Json after = tree_of(resource);
     const json_t *expected = good ? model.tree() : before.get();
     if (bool(done) != good || (!done && done.error().type != ScimType::no_target))
-        return what + (done ? text(after.get()) : words(done.error())) + "\n#   expected " +
+        return what + (done ? text(after.get()) : error_text(done.error())) + "\n#   expected " +
                (good ? text(expected) : "noTarget");
     if (!json_equal(after.get(), expected))
         return what + text(after.get()) + "\n#   expected " + text(expected);
-    // What was written reads as itself: canonical texts, canonical order.
+    // Reading the result again gives the same leaves: their texts and order are canonical.
     Resource again = leaves_of(after.get());
     bool same = again.leaves.size() == resource.leaves.size();
     for (size_t i = 0; same && i < again.leaves.size(); i++)
@@ -309,9 +310,9 @@ std::string group_sequence(uint32_t seed) {
         json_array_append(json_object_get(body.get(), "Operations"), op.get());
     }
     const std::string what = "seed " + std::to_string(seed) + ": " + text(body.get());
-    Report report;
+    DeviationReport report;
     auto patch = Patch::parse(group(), body.get(), PatchLimits(), false, report);
-    if (!patch) return what + words(patch.error());
+    if (!patch) return what + error_text(patch.error());
     const MemberEdits &edits = patch->members();
     if (edits.clear) patched.clear();
     for (const Id &id : edits.remove) patched.erase(id);
@@ -322,7 +323,7 @@ std::string group_sequence(uint32_t seed) {
     const bool sorted = std::is_sorted(edits.add.begin(), edits.add.end()) &&
                         std::is_sorted(edits.remove.begin(), edits.remove.end());
     if (!both.empty() || !sorted || (edits.clear && !edits.remove.empty()))
-        return what + ": edits are not as they should be";
+        return what + ": edits are not sorted, not disjoint or remove after a clear";
     return patched == model ? "" : what;
 }
 
@@ -339,13 +340,14 @@ int main() {
         wrong = user_sequence(seed + uint32_t(done), errors);
     if (wrong.empty() && done < user_sequences)
         diag("only " + std::to_string(done) + " of " + std::to_string(user_sequences) +
-             " sequences for users: this build is too slow for more");
-    if (!ok(wrong.empty(), "users are patched as the model says")) diag(wrong);
+             " sequences for users: the time limit is reached");
+    if (!ok(wrong.empty(), "random PATCH operations change users as the model does")) diag(wrong);
     ok(errors > done / 50 && errors < done / 2,
-       "some, but not most, sequences end in noTarget: " + std::to_string(errors));
+       "between a fiftieth and a half of the sequences end in noTarget: " + std::to_string(errors));
     for (wrong.clear(); done < user_sequences + group_sequences && wrong.empty(); done++)
         wrong = group_sequence(seed + uint32_t(done));
-    if (!ok(wrong.empty(), "members are edited as sets are")) diag(wrong);
+    if (!ok(wrong.empty(), "random PATCH operations change members as set operations do"))
+        diag(wrong);
     note(std::to_string(done) + " sequences in " + std::to_string(seconds()) + " s");
     return tap::done();
 }

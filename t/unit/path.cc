@@ -1,7 +1,7 @@
-// A PATCH path names an attribute, a part, elements or an extension; what is malformed is refused
-// with its position, and what is unknown is ignored.
+// Tests that a PATCH path selects an attribute, a sub-attribute, elements or an extension, that a
+// malformed path is refused with the position of the error, and that unknown names are ignored.
 
-#include "scim/path.h"
+#include "scim/filter/path.h"
 
 #include "patch_fixture.h"
 
@@ -12,13 +12,14 @@ namespace {
 const std::string ent(enterprise_user_urn);
 const std::string acme(acme_urn);
 
-// "emails[].value", "extension 0", "nothing", or the error; "+report" behind it.
+// Returns the path as text, such as "emails[].value" or "extension 0", "nothing" for an unknown
+// name, or the error; then "+" and the deviations, if any.
 std::string read(const TypeView &type, const std::string &text, bool strict = false,
                  const PathLimits &limits = PathLimits()) {
-    Report report;
+    DeviationReport report;
     Dialect dialect(strict, report);
     auto path = parse_path(type, text, limits, dialect);
-    if (!path) return words(path.error());
+    if (!path) return error_text(path.error());
     std::string out = "nothing";
     if (*path) {
         const Path &p = **path;
@@ -37,62 +38,77 @@ std::string read(const std::string &text, bool strict = false) {
 }
 
 void names() {
-    is(read("userName", true), "userName", "an attribute");
-    is(read("USERNAME", true), "userName", "in any case");
-    is(read("name.familyName", true), "name.familyName", "a part");
-    is(read("NAME.familyname", true), "name.familyName", "a part in any case");
-    is(read("emails.value", true), "emails.value", "a part of every element");
+    is(read("userName", true), "userName", "a path selects an attribute");
+    is(read("USERNAME", true), "userName", "a path selects an attribute in any case");
+    is(read("name.familyName", true), "name.familyName", "a path selects a sub-attribute");
+    is(read("NAME.familyname", true), "name.familyName",
+       "a path selects a sub-attribute in any case");
+    is(read("emails.value", true), "emails.value",
+       "a path selects a sub-attribute of all elements");
     is(read("urn:ietf:params:scim:schemas:core:2.0:User:userName", true), "userName",
-       "with the URN of the core schema");
+       "a path with the URN of the core schema selects a core attribute");
     is(read("URN:ietf:params:scim:schemas:core:2.0:user:name.familyName", true), "name.familyName",
-       "a part with it");
-    is(read(ent + ":department", true), ent + ":department", "of an extension");
-    is(read(ent + ":manager.value", true), ent + ":manager.value", "a part of an extension's");
-    is(read(ent, true), "extension 0", "a whole extension");
+       "a path with the URN of the core schema selects a core sub-attribute in any case");
+    is(read(ent + ":department", true), ent + ":department",
+       "a path selects an attribute of an extension");
+    is(read(ent + ":manager.value", true), ent + ":manager.value",
+       "a path selects a sub-attribute of an extension");
+    is(read(ent, true), "extension 0", "the URN of an extension selects the extension");
     is(read("urn:IETF:params:scim:schemas:extension:enterprise:2.0:USER"), "extension 0",
-       "in any case");
-    is(read("id", true), "id", "who may write it is another question");
-    is(read("manager.$ref"), ent + ":manager.$ref+unprefixed-extension", "$ref");
-    is(read("department"), ent + ":department+unprefixed-extension", "without the URN");
-    is(read("Manager.Value"), ent + ":manager.value+unprefixed-extension", "a part without it");
+       "the URN of an extension selects the extension in any case");
+    is(read("id", true), "id", "a path may select a readOnly attribute");
+    is(read("manager.$ref"), ent + ":manager.$ref+unprefixed-extension",
+       "a path may end with $ref");
+    is(read("department"), ent + ":department+unprefixed-extension",
+       "an extension's attribute without its URN is accepted and reported");
+    is(read("Manager.Value"), ent + ":manager.value+unprefixed-extension",
+       "an extension's sub-attribute without its URN is accepted and reported");
     ok(has(read("department", true), "invalidPath: ") && has(read("department", true), ent),
-       "refused by rfc, with the full name");
+       "scim_profile rfc refuses an extension's attribute without its URN and names it");
     ok(has(read("division"),
            "invalidPath: the path \"division\" is wrong at character 1: several "),
-       "the same name in two extensions");
+       "a name that two extensions have is refused");
 }
 
 void unknown() {
     is(read("favouriteColour"), "nothing+unknown-attribute:favouriteColour",
-       "an unknown attribute");
-    is(read("name.nick"), "nothing+unknown-attribute:name.nick", "an unknown part");
-    is(read("userName.x"), "nothing+unknown-attribute:userName.x", "a part of what has none");
+       "an unknown attribute is ignored and reported");
+    is(read("name.nick"), "nothing+unknown-attribute:name.nick",
+       "an unknown sub-attribute is ignored and reported");
+    is(read("userName.x"), "nothing+unknown-attribute:userName.x",
+       "a sub-attribute of a simple attribute is ignored and reported");
     is(read("emails[type eq \"work\"].colour"), "nothing+unknown-attribute:emails.colour",
-       "an unknown part of an element");
+       "an unknown sub-attribute of elements is ignored and reported");
     is(read("colours[type eq \"]\" and x eq 5].value"), "nothing+unknown-attribute:colours",
-       "elements of an unknown attribute, whatever the filter");
+       "elements of an unknown attribute are ignored and reported, whatever the filter");
     is(read("urn:example:x:1.0:User:a.b"), "nothing+unknown-attribute:urn:example:x:1.0:User:a.b",
-       "of an unknown extension");
-    is(read(ent + ":nobody"), "nothing+unknown-attribute:" + ent + ":nobody", "of a known one");
+       "an attribute of an unknown extension is ignored and reported");
+    is(read(ent + ":nobody"), "nothing+unknown-attribute:" + ent + ":nobody",
+       "an unknown attribute of a known extension is ignored and reported");
     for (const char *text : {"favouriteColour", "name.nick", "emails[type eq \"work\"].colour"})
-        ok(has(read(text, true), "invalidPath: User has no attribute"), "refused by rfc");
+        ok(has(read(text, true), "invalidPath: User has no attribute"),
+           std::string("scim_profile rfc refuses the unknown path ") + text);
 }
 
 void brackets() {
-    is(read("emails[type eq \"work\"]", true), "emails[]", "elements");
+    is(read("emails[type eq \"work\"]", true), "emails[]", "brackets select elements");
     is(read("emails[type eq \"work\" and value ew \"]\"].value", true), "emails[].value",
-       "a part of elements; a bracket in a string");
-    is(read("EMAILS[TYPE EQ \"a\\\"]\"].VALUE", true), "emails[].value", "an escaped quote");
+       "a bracket in a string of the filter does not end the filter");
+    is(read("EMAILS[TYPE EQ \"a\\\"]\"].VALUE", true), "emails[].value",
+       "an escaped quote in the filter does not end the string");
     is(read("emails[primary eq \"True\"].value"), "emails[].value+string-boolean",
-       "string booleans");
-    is(read("emails[not (type eq \"work\")]", true), "emails[]", "not");
-    is(read(acme + ":seat[floor eq 3].tags", true), acme + ":seat[].tags", "of an extension");
-    is(read("seat[floor gt 3]"), acme + ":seat[]+unprefixed-extension", "of one without its URN");
+       "a boolean in a string in the filter is accepted and reported");
+    is(read("emails[not (type eq \"work\")]", true), "emails[]", "a filter may have not");
+    is(read(acme + ":seat[floor eq 3].tags", true), acme + ":seat[].tags",
+       "a path selects a sub-attribute of an extension's elements");
+    is(read("seat[floor gt 3]"), acme + ":seat[]+unprefixed-extension",
+       "elements of an extension's attribute without its URN are accepted and reported");
     is(read(ent + ":manager[value eq \"x\"]"), ent + ":manager[]+filter-on-singular",
-       "of a manager");
-    ok(has(read(ent + ":manager[value eq \"x\"]", true), "invalidPath: "), "refused by rfc");
+       "a filter on the manager is accepted and reported");
+    ok(has(read(ent + ":manager[value eq \"x\"]", true), "invalidPath: "),
+       "scim_profile rfc refuses a filter on the manager");
 
-    Report report;
+    DeviationReport report;
     Dialect dialect(false, report);
     auto path = must(parse_path(user(), "emails[type eq \"work\"]", PathLimits(), dialect));
     User u(
@@ -105,19 +121,21 @@ void brackets() {
     auto matches = [&](const std::vector<Leaf> &leaves) {
         return path->filter->matches_element(user(), leaves.data(), leaves.data() + leaves.size());
     };
-    ok(!matches(home) && matches(work) && !matches({}), "the filter is asked about one element");
+    ok(!matches(home) && matches(work) && !matches({}),
+       "the filter of a path matches single elements");
 }
 
 void malformed() {
     auto wrong = [](const std::string &text, const std::string &want) {
         std::string got = read(text);
-        if (!ok(has(got, want), "malformed: " + text)) diag(got);
+        if (!ok(has(got, want), "the malformed path '" + text + "' is refused: " + want)) diag(got);
     };
     wrong("", "invalidPath: ");
     wrong("/userName", "invalidPath: the path \"/userName\" is wrong at character 1: ");
-    wrong("user name", "invalidPath: the path \"user name\" is wrong at character 5: no name");
-    wrong("\xc3\xa9\xc3\xa9 x", "at character 1: no name");
-    wrong("abc\xc3\xa9\xc3\xa9 x", "at character 4: no name");
+    wrong("user name",
+          "invalidPath: the path \"user name\" is wrong at character 5: this character");
+    wrong("\xc3\xa9\xc3\xa9 x", "at character 1: this character");
+    wrong("abc\xc3\xa9\xc3\xa9 x", "at character 4: this character");
     wrong("name.", "invalidPath: ");
     wrong(".name", "invalidPath: ");
     wrong("name.familyName.x", "at character 6: expected the name of a part");
@@ -147,30 +165,34 @@ void malformed() {
 
     PathLimits limits;
     limits.length = 10;
-    is(read(user(), "externalId", false, limits), "externalId", "as long as is allowed");
+    is(read(user(), "externalId", false, limits), "externalId",
+       "a path as long as the limit is accepted");
     ok(has(read(user(), "displayName", false, limits),
            "invalidPath: the path has 11 bytes; 10 are"),
-       "longer");
+       "a path longer than the limit is refused");
     limits = PathLimits();
     limits.filter.terms = 1;
     ok(has(read(user(), "emails[type pr and value pr]", false, limits), "invalidFilter: "),
-       "the filter's own limits");
+       "the limits of filters apply to the filter of a path");
 }
 
 void members() {
-    is(read(group(), "members", true), "members", "members");
-    is(read(group(), "members[value eq \"a\"]", true), "members[a]", "one by its value");
-    is(read(group(), "MEMBERS[ VALUE  EQ\"a\" ]", true), "members[a]", "blanks and case");
+    is(read(group(), "members", true), "members", "a path selects all members");
+    is(read(group(), "members[value eq \"a\"]", true), "members[a]",
+       "a path selects a member by its value");
+    is(read(group(), "MEMBERS[ VALUE  EQ\"a\" ]", true), "members[a]",
+       "a path selects a member in any case and with any blanks");
     is(read(group(), "members[value eq \"a\\\"]\" or value eq \"b\" OR Value eq \"c\"].display"),
-       "members[a\"]][b][c].display", "several");
+       "members[a\"]][b][c].display", "a path selects several members joined by or");
     const std::string uuid = "0192f7a0-0000-7000-8000-00000000000a";
     is(read(group(), "members[value eq " + uuid + "]"), "members[" + uuid + "]+bare-word",
-       "without quotes");
+       "the id of a member without quotes is accepted and reported");
     is(read(group(), "members[value eq bob or value eq 7]"), "members[bob][7]+bare-word*2",
-       "other words and numbers");
-    is(read(group(), "members[(value eq \"a\")]", true), "members[a]", "in parentheses");
+       "words and numbers without quotes are accepted as ids and reported");
+    is(read(group(), "members[(value eq \"a\")]", true), "members[a]",
+       "a path selects a member with a filter in parentheses");
     is(read(group(), "members[((value eq \"a\" or value eq \"b\") or (value eq \"c\"))]", true),
-       "members[a][b][c]", "in several");
+       "members[a][b][c]", "a path selects members with a filter in nested parentheses");
     for (const char *text :
          {"members[type eq \"User\"]", "members[value ne \"a\"]", "members[value pr]",
           "members[value eq \"a\" and type eq \"User\"]",
@@ -182,17 +204,20 @@ void members() {
           "members[(value eq \"a\" or value eq \"b\") and type eq \"User\"]"}) {
         std::string got = read(group(), text);
         if (!ok(has(got, "invalidFilter: the path \"members[") &&
-                    has(got, "at character 9: members are selected by value"),
-                text))
+                    has(got, "at character 9: members can only be selected by value"),
+                std::string(text) + " is refused: members are selected by value"))
             diag(got);
     }
     for (const char *text :
          {"members[]", "members[value eq \"a\" or]", "members[value eq \"a\" orvalue eq \"b\"]",
           "members[value eq \"\\x\"]", "members[colour eq \"a\"]"}) {
         std::string got = read(group(), text);
-        if (!ok(has(got, "invalidFilter: the filter is wrong at character "), text)) diag(got);
+        if (!ok(has(got, "invalidFilter: the filter is wrong at character "),
+                std::string(text) + " is refused as a malformed filter"))
+            diag(got);
     }
-    ok(has(read(group(), "members[value eq a]", true), "invalidFilter: "), "a bare word: refused");
+    ok(has(read(group(), "members[value eq a]", true), "invalidFilter: "),
+       "scim_profile rfc refuses the id of a member without quotes");
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
-// `attributes` and `excludedAttributes` show what RFC 7644 3.9 says, never what is never returned,
-// and a stored body is copied only where nothing else would be shown.
+// Tests that `attributes` and `excludedAttributes` select what RFC 7644 3.9 says, that attributes
+// with returned never are never shown, and that a stored body is sent as it is only if it is
+// exactly what the projection shows.
 
-#include "scim/projection.h"
+#include "scim/resource/projection.h"
 
 #include "tap.h"
 
@@ -12,7 +13,7 @@ namespace {
 const std::string enterprise = std::string(enterprise_user_urn);
 const std::string kinds = "urn:example:kinds:2.0:User";
 
-// One attribute for each way to be returned.
+// Attributes with each value of "returned".
 const char kinds_schema[] = R"({"id":"urn:example:kinds:2.0:User","name":"Kinds","attributes":[
   {"name":"always","type":"string","multiValued":false,"returned":"always"},
   {"name":"usual","type":"string","multiValued":false},
@@ -52,16 +53,16 @@ const TypeView &special() {
 Result<Projection> parsed(const TypeView &type, std::optional<std::string_view> attributes,
                           std::optional<std::string_view> excluded,
                           const std::vector<Leaf> &sent = {}) {
-    Report report;
+    DeviationReport report;
     Dialect dialect(false, report);
     return Projection::parse(type, attributes, excluded, dialect, sent);
 }
 
-// The paths that are shown, complex attributes by their parts, extensions without their URN.
+// Returns the paths shown: of complex attributes the sub-attributes, of extensions without the URN.
 std::string shown(const TypeView &type, const Projection &p) {
     std::string out;
     for (const Attr &attr : type.attrs) {
-        if (attr.def->type == Type::complex || !p.shows(attr)) continue;
+        if (attr.def->type == AttrType::complex || !p.shows(attr)) continue;
         if (!out.empty()) out += ' ';
         out += attr.extension < 0 ? attr.path : attr.path.substr(attr.path.rfind(':'));
     }
@@ -78,7 +79,7 @@ std::string without(const TypeView &type, std::string_view excluded) {
     return p ? shown(type, *p) : p.error().detail;
 }
 
-// Of the custom extension alone.
+// Returns the paths of the test's extension only.
 std::string custom(const std::string &all) {
     size_t begin = all.find(":always");
     if (begin == all.npos) return "-";
@@ -86,44 +87,51 @@ std::string custom(const std::string &all) {
     return all.substr(begin, end == all.npos ? end : end - begin);
 }
 
-void nothing_asked() {
+void no_parameters() {
     Projection p(user());
     bool good = true;
     for (const Attr &attr : user().attrs) good &= p.shows(attr) == (attr.path != "password");
     ok(good, "everything but the password is shown by default");
-    ok(p.whole() && !p.asked(), "as the stored body has it");
+    ok(p.whole() && !p.asked(), "the default projection is the whole stored body");
     for (std::string_view nothing : {"", " ", ",", " , ,"}) {
         auto same = parsed(user(), nothing, nothing);
         ok(same && same->whole() && !same->asked(),
-           "no name is no wish: \"" + std::string(nothing) + "\"");
+           "a list without names is the default projection: \"" + std::string(nothing) + "\"");
     }
 }
 
 void attributes() {
-    is(only(user(), "userName"), "schemas id userName", "id and schemas are always there");
-    is(only(user(), "USERNAME , title,,"), "schemas id userName title", "any case, blanks, commas");
-    is(only(user(), "title,title"), "schemas id title", "twice is once");
-    is(only(user(), "nothing,name.nothing,urn:x:y"), "schemas id", "unknown names are ignored");
-    is(only(user(), "emails.value"), "schemas id emails.value", "a part brings only itself");
+    is(only(user(), "userName"), "schemas id userName",
+       "attributes=userName shows userName, id and schemas");
+    is(only(user(), "USERNAME , title,,"), "schemas id userName title",
+       "names in attributes match in any case, with blanks and empty names between commas");
+    is(only(user(), "title,title"), "schemas id title",
+       "a name given twice in attributes is shown once");
+    is(only(user(), "nothing,name.nothing,urn:x:y"), "schemas id",
+       "unknown names in attributes are ignored");
+    is(only(user(), "emails.value"), "schemas id emails.value",
+       "a sub-attribute in attributes shows only itself");
     is(only(user(), "emails"), "schemas id emails.value emails.display emails.type emails.primary",
-       "a complex attribute brings its parts");
-    is(only(user(), "meta.created"), "schemas id meta.created", "meta has parts, too");
-    is(only(user(), "password"), "schemas id", "a password is not to be had");
+       "a complex attribute in attributes shows its sub-attributes");
+    is(only(user(), "meta.created"), "schemas id meta.created",
+       "attributes=meta.created shows this part of meta only");
+    is(only(user(), "password"), "schemas id", "attributes=password does not show the password");
     is(only(user(), std::string(user_urn) + ":name.givenName"), "schemas id name.givenName",
-       "a qualified name");
+       "a name with the core URN in attributes is shown");
     is(only(user(), enterprise + ":department"), "schemas id :department",
-       "one attribute of an extension");
+       "an extension's attribute in attributes is shown without the others");
     is(only(user(), ascii_lower(enterprise)),
        "schemas id :employeeNumber :costCenter :organization :division :department "
        ":manager.value :manager.$ref :manager.displayName",
-       "an extension's URN brings all of it");
+       "an extension's URN in attributes shows all its attributes");
 
     auto p = parsed(user(), "emails.value", std::nullopt);
     const Attr &emails = *user().find("emails"), &name = *user().find("name");
     ok(p->shows(emails) && p->shows_any(emails) && !p->shows_any(name),
-       "the whole knows of its part");
-    ok(p->shows_any(*user().find("id")), "a simple attribute is any of itself");
-    ok(!p->whole() && p->asked(), "that is less than the body, and was asked for");
+       "a complex attribute is shown if one of its sub-attributes is");
+    ok(p->shows_any(*user().find("id")), "shows_any() of a shown simple attribute is true");
+    ok(!p->whole() && p->asked(),
+       "a projection by attributes is not the whole body and is asked()");
 }
 
 void excluded() {
@@ -132,60 +140,70 @@ void excluded() {
         std::string rest = all;
         return rest.erase(rest.find(part), part.size());
     };
-    is(without(user(), "nickname"), cut(" nickName"), "one is left out");
+    is(without(user(), "nickname"), cut(" nickName"), "a name in excludedAttributes is not shown");
     is(without(user(), "name"),
        cut(" name.formatted name.familyName name.givenName name.middleName name.honorificPrefix"
            " name.honorificSuffix"),
-       "with all its parts");
-    is(without(user(), "name.middleName"), cut(" name.middleName"), "or a part alone");
-    is(without(user(), "id,schemas,nothing"), all, "not what is always returned, nor the unknown");
+       "a complex attribute in excludedAttributes hides its sub-attributes");
+    is(without(user(), "name.middleName"), cut(" name.middleName"),
+       "a sub-attribute in excludedAttributes hides only itself");
+    is(without(user(), "id,schemas,nothing"), all,
+       "excludedAttributes hides neither id nor schemas and ignores unknown names");
     is(without(user(), enterprise),
        cut(" :employeeNumber :costCenter :organization :division :department :manager.value "
            ":manager.$ref :manager.displayName"),
-       "an extension as a whole");
+       "an extension's URN in excludedAttributes hides all its attributes");
 
     auto whole = [](std::string_view names) {
         return parsed(user(), std::nullopt, names)->whole();
     };
     ok(whole("groups,meta") && whole("meta.version") &&
            whole(enterprise + ":manager.displayName") && whole("password"),
-       "what is computed or never shown is not part of the stored body");
-    ok(!whole("title") && !whole("emails.type") && !whole(enterprise), "what is stored is");
+       "excluding computed or never returned attributes keeps the whole stored body");
+    ok(!whole("title") && !whole("emails.type") && !whole(enterprise),
+       "excluding stored attributes is less than the whole stored body");
     auto p = parsed(user(), std::nullopt, "name.givenName,groups");
     ok(p->shows(*user().find("name")) && !p->shows(*user().find("groups")) &&
            !p->shows_any(*user().find("groups")),
-       "groups need not be looked up");
-    ok(!p->asked(), "to leave out is not to ask");
+       "excluded groups are not shown, nor any part of them");
+    ok(!p->asked(), "a projection by excludedAttributes is not asked()");
 
     auto both = parsed(user(), "userName", "title");
     ok(!both && both.error().status == 400 && both.error().type == ScimType::invalid_value,
-       "both at once are refused");
-    ok(bool(parsed(user(), "userName", "")), "unless one is empty");
+       "attributes and excludedAttributes together are refused with 400 invalidValue");
+    ok(bool(parsed(user(), "userName", "")),
+       "attributes and an empty excludedAttributes are accepted");
 }
 
-void ways_of_being_returned() {
+void returned_characteristic() {
     const TypeView &type = special();
     is(custom(shown(type, Projection(type))), ":always :usual :mixed.a :mixed.d",
-       "default: what is always or usually returned");
-    is(custom(only(type, "userName")), ":always :mixed.a", "always, whatever is named");
-    is(custom(only(type, kinds + ":request")), ":always :request :mixed.a", "on request");
+       "without parameters attributes with returned always and default are shown");
+    is(custom(only(type, "userName")), ":always :mixed.a",
+       "attributes with returned always are shown whatever attributes names");
+    is(custom(only(type, kinds + ":request")), ":always :request :mixed.a",
+       "an attribute with returned request is shown if attributes names it");
     is(custom(only(type, kinds + ":never," + kinds + ":writeOnly")), ":always :mixed.a",
-       "never means never, and so does writeOnly");
+       "attributes with returned never or mutability writeOnly are not shown if named");
     is(custom(only(type, kinds + ":mixed")), ":always :mixed.a :mixed.d",
-       "a complex attribute brings its default parts");
+       "a named complex attribute shows its sub-attributes with returned always and default");
     is(custom(only(type, kinds + ":mixed.r")), ":always :mixed.a :mixed.r",
-       "a part comes on request, with what is always there");
-    is(custom(only(type, kinds + ":mixed.n")), ":always :mixed.a", "unless it never comes");
+       "a named sub-attribute with returned request is shown with those returned always");
+    is(custom(only(type, kinds + ":mixed.n")), ":always :mixed.a",
+       "a named sub-attribute with returned never is not shown");
     is(custom(only(type, kinds + ":asked")), ":always :mixed.a :asked.a :asked.d",
-       "a complex attribute on request");
+       "a named complex attribute with returned request shows its sub-attributes");
     is(custom(only(type, kinds + ":asked.d")), ":always :mixed.a :asked.a :asked.d",
-       "a part brings its always returned sibling");
+       "a named sub-attribute shows its sibling with returned always");
     is(custom(only(type, kinds)), ":always :usual :mixed.a :mixed.d",
-       "an extension brings its default attributes");
-    is(custom(without(type, kinds)), ":always :mixed.a", "and leaves what is always returned");
-    is(custom(without(type, kinds + ":mixed")), ":always :usual :mixed.a", "as does an attribute");
+       "a named extension shows its attributes with returned always and default");
+    is(custom(without(type, kinds)), ":always :mixed.a",
+       "an excluded extension shows its attributes with returned always");
+    is(custom(without(type, kinds + ":mixed")), ":always :usual :mixed.a",
+       "an excluded complex attribute shows its sub-attributes with returned always");
     auto p = parsed(type, std::nullopt, kinds + ":mixed");
-    ok(p->shows(*type.find(kinds + ":mixed")), "which is shown as long as a part of it is");
+    ok(p->shows(*type.find(kinds + ":mixed")),
+       "an excluded complex attribute is shown if one of its sub-attributes is");
 
     auto after_a_write = [&](std::optional<std::string_view> names,
                              std::optional<std::string_view> excluded) {
@@ -196,10 +214,12 @@ void ways_of_being_returned() {
     };
     is(after_a_write(std::nullopt, std::nullopt),
        ":always :usual :request :mixed.a :mixed.d :mixed.r :asked.d",
-       "who writes what is returned on request gets it back");
+       "after a write the attributes sent are shown if their returned is request");
     is(after_a_write(std::nullopt, kinds + ":request"),
-       ":always :usual :mixed.a :mixed.d :mixed.r :asked.d", "unless it is excluded");
-    is(after_a_write("userName", std::nullopt), ":always :mixed.a", "or not among what is named");
+       ":always :usual :mixed.a :mixed.d :mixed.r :asked.d",
+       "after a write an excluded attribute with returned request is not shown");
+    is(after_a_write("userName", std::nullopt), ":always :mixed.a",
+       "after a write attributes that are sent but not named are not shown");
 
     const auto on_request = make_catalog(R"({"id":"urn:example:r:2.0:User","name":"R","attributes":[
         {"name":"r","type":"string","multiValued":false,"returned":"request"}]})");
@@ -208,17 +228,17 @@ void ways_of_being_returned() {
     for (const Attr &attr : other.attrs) everything += attr.path + ",";
     auto q = parsed(other, everything, std::nullopt);
     ok(q->shows(*other.find("urn:example:r:2.0:User:r")) && q->whole(),
-       "everything is a body as it is stored");
+       "a projection that names every attribute is the whole stored body");
     ok(!Projection(other).whole() && !Projection(type).whole(),
-       "no stored body is copied that could hold what is never returned");
+       "no projection of a type with attributes returned never or on request is the whole body");
 }
 
 }  // namespace
 
 int main() {
-    nothing_asked();
+    no_parameters();
     attributes();
     excluded();
-    ways_of_being_returned();
+    returned_characteristic();
     return tap::done();
 }

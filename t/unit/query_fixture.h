@@ -1,10 +1,10 @@
 #pragma once
-// What the tests of queries share: a store of random users and groups that are in memory, too, and
-// what a query says of them.
+// What the tests of queries share: a store of random users and groups, which are also kept in
+// memory, and a function that runs a query on it.
 
 #include "filter_naive.h"
 #include "fixture.h"
-#include "scim/datetime.h"
+#include "scim/text/datetime.h"
 #include "service/query.h"
 #include "store/format.h"
 #include "store/members.h"
@@ -17,7 +17,7 @@ namespace store = scim::store;
 constexpr const char *base_url = "https://x.example";
 constexpr size_t user_count = 40, group_count = 10;
 
-// The usual store, with more indexes.
+// Adds indexes to the catalog of the store.
 inline void add_indexes(Store &store) {
     Session session(store);
     CatalogRows rows;
@@ -45,14 +45,14 @@ inline void add_indexes(Store &store) {
 
 struct Person {
     Id id{};
-    Json body;  // as it is shown
+    Json body;  // as GET shows it
 };
 
 struct Group {
     Id id{};
     std::string name;
-    std::vector<size_t> members;  // persons
-    bool holds_first = false;     // the first group
+    std::vector<size_t> members;  // indexes into Population::people
+    bool holds_first = false;     // the first group is a member
 };
 
 class Population {
@@ -90,7 +90,7 @@ class Population {
 
     void put(store::DirectoryWriter &writer, const TypeView &type, const Id &id, json_t *body,
              store::RecordHeader header, store::MemberChange members) {
-        Report report;
+        DeviationReport report;
         Resource resource = must(read_resource(type, body, false, report));
         store::ResourceEdit edit;
         edit.type = type.number;
@@ -112,7 +112,7 @@ class Population {
     void add_user(store::DirectoryWriter &writer, size_t number) {
         Person person{next_id(), random_user()};
         json_t *body = person.body.get();
-        // Unique, as the index says.
+        // userName must be unique.
         std::string name = std::string(pick(texts)) + std::to_string(number);
         json_object_set_new(body, "userName", json_stringn(name.data(), name.size()));
         if (chance(3)) {
@@ -129,7 +129,7 @@ class Population {
         store::MemberChange members;
         store::RecordHeader header;
         members.epoch = 1;
-        // A record of another epoch makes the rows dead ones.
+        // The rows are dead if the group's record has another member epoch.
         bool is_emptied = number == 3;
         header.member_epoch = is_emptied ? 2 : 1;
         for (size_t i = 0; i < people.size(); i++) {
@@ -172,7 +172,7 @@ class Population {
     uint64_t position_ = 0, ids_ = 0;
 };
 
-// What a query says: total, the ids of the page, how; or why not.
+// The result of a query: the total, the ids of the page and the plan, or the error in `why`.
 struct Answer {
     uint64_t total = 0;
     std::vector<Id> page;
@@ -182,7 +182,7 @@ struct Answer {
 
 inline Answer ask(Population &population, const Query &query,
                   const std::vector<const char *> &types = {"User"}, uint64_t max_scan = 1000000,
-                  Patience patience = Patience::thread) {
+                  RunOn run_on = RunOn::thread) {
     Settings settings;
     settings.max_scan = max_scan;
     settings.filter.length = 1 << 20;
@@ -191,15 +191,15 @@ inline Answer ask(Population &population, const Query &query,
     request.base_url = base_url;
     request.settings = &settings;
     Snapshot snapshot(population.session());
-    Watch watch(request, patience);
-    store::Directory directory(snapshot.txn, population.tenant(), &watch);
+    ReadBudget budget(request, run_on);
+    store::Directory directory(snapshot.txn, population.tenant(), &budget);
     std::vector<const TypeView *> views;
     views.reserve(types.size());
     for (const char *type : types) views.push_back(snapshot.catalog()->type_by_name(type));
     Search search(snapshot, directory, request, query, views);
-    Report report;
+    DeviationReport report;
     Answer answer;
-    auto prepared = search.prepare(patience, report);
+    auto prepared = search.prepare(run_on, report);
     answer.dialect = report.summary();
     if (!prepared) {
         answer.why = std::string(to_string(prepared.error().type)) + ": " + prepared.error().detail;
@@ -207,9 +207,9 @@ inline Answer ask(Population &population, const Query &query,
     }
     answer.plan = search.explain();
     answer.is_long = search.is_long();
-    Hits hits = search.run(watch);
-    if (watch.stopped() || !snapshot.txn.good()) {
-        answer.why = watch.stopped() ? watch.error().detail : "damaged";
+    Hits hits = search.run(budget);
+    if (budget.stopped() || !snapshot.txn.good()) {
+        answer.why = budget.stopped() ? budget.error().detail : "damaged";
         return answer;
     }
     answer.total = hits.total;

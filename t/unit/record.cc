@@ -1,11 +1,11 @@
-// A record gives back exactly the leaves it was made of, hides what is no longer declared without
-// losing it, and no damage makes its reader crash or read beyond its bytes.
+// Tests that a record contains exactly the leaves it was encoded from, that it keeps leaves of
+// undeclared attributes hidden, and that no damage makes its reader crash or read beyond its bytes.
 
 #include "store/record.h"
 
 #include <random>
 
-#include "scim/json.h"
+#include "scim/text/json.h"
 #include "tap.h"
 
 using namespace scim;
@@ -29,7 +29,7 @@ Definition badge_schema() {
 }
 
 Resource resource_of(const TypeView &type, std::string_view body) {
-    Report report;
+    DeviationReport report;
     return std::move(*read_resource(type, parse_json(body, {})->get(), false, report));
 }
 
@@ -57,24 +57,27 @@ void test_round_trip(const Catalog &catalog) {
     header.member_epoch = 3;
     std::string bytes = encode_record(header, catalog, type, resource);
     auto view = RecordView::parse(bytes);
-    ok(view.has_value(), "a record is read back");
+    ok(view.has_value(), "an encoded record is parsed");
     std::vector<Leaf> leaves;
-    ok(view->leaves(leaves), "so is its table");
-    is(texts(leaves), texts(resource.leaves), "leaf by leaf");
-    is(view->header().version, 7u, "version");
-    is(view->header().created, 1000, "created");
-    is(view->header().modified, 2000, "modified");
-    is(view->header().member_epoch, 3u, "member epoch");
-    is(view->header().epoch, catalog.epoch(), "the catalog's epoch");
-    is(view->header().extensions, 1u, "the enterprise extension's bit");
-    is(int(view->header().flags), int(record_computed_sibling), "manager has a computed part");
-    is(view->first(type.find("userName")->number), "\"anna\"", "one attribute");
-    is(view->first(type.find("nickName")->number), "", "one that is not there");
+    ok(view->leaves(leaves), "the leaf table of an encoded record is read");
+    is(texts(leaves), texts(resource.leaves), "a record has the leaves it was encoded from");
+    is(view->header().version, 7u, "a record has its version");
+    is(view->header().created, 1000, "a record has its creation time");
+    is(view->header().modified, 2000, "a record has its modification time");
+    is(view->header().member_epoch, 3u, "a record has its member epoch");
+    is(view->header().epoch, catalog.epoch(), "a record has the epoch of the catalog");
+    is(view->header().extensions, 1u, "a record has the bit of the enterprise extension");
+    is(int(view->header().flags), int(record_computed_sibling),
+       "a record with a manager has the flag record_computed_sibling");
+    is(view->first(type.find("userName")->number), "\"anna\"",
+       "first() returns the value of an attribute");
+    is(view->first(type.find("nickName")->number), "",
+       "first() of an attribute without a value is empty");
     auto parsed = parse_json("{" + std::string(view->body()) + "}", {});
-    ok(bool(parsed), "the body is JSON between braces");
+    ok(bool(parsed), "the body of a record is JSON when put in braces");
     size_t table = bytes.size() - record_header_size - view->body().size();
     ok(table <= resource.leaves.size() * 4,
-       "a leaf takes at most four bytes here: " +
+       "a leaf table takes at most four bytes a leaf: " +
            std::to_string(double(table) / double(resource.leaves.size())));
 }
 
@@ -87,7 +90,7 @@ void test_hidden(const Catalog &plain) {
         "urn:acme:params:scim:schemas:extension:acme:2.0:User":{"badge":"4711","secret":"s"}})");
     std::string bytes = encode_record({}, *wide, type, resource);
     ok((RecordView::parse(bytes)->header().flags & record_needs_projection) != 0,
-       "what is never returned bars copying");
+       "a record with a value that is never returned has the flag record_needs_projection");
 
     const TypeView &less = *narrow->type_by_name("User");
     Resource again;
@@ -95,16 +98,17 @@ void test_hidden(const Catalog &plain) {
     canonical_order(less, again.leaves);
     std::string narrower = encode_record({}, *narrow, less, again);
     auto view = RecordView::parse(narrower);
-    ok((view->header().flags & record_hidden) != 0, "undeclared leaves are hidden");
-    ok(view->body().find("4711") == Bytes::npos, "the body does not show them");
+    ok((view->header().flags & record_hidden) != 0,
+       "a record with undeclared leaves has the flag record_hidden");
+    ok(view->body().find("4711") == Bytes::npos, "the body of a record has no undeclared leaves");
     std::vector<Leaf> leaves;
-    ok(view->leaves(leaves), "the table is whole");
-    is(leaves.size(), resource.leaves.size(), "and nothing is lost");
+    ok(view->leaves(leaves), "the leaf table of a record with undeclared leaves is read");
+    is(leaves.size(), resource.leaves.size(), "the leaf table has the undeclared leaves");
     is(view->first(type.find("urn:acme:params:scim:schemas:extension:acme:2.0:User:badge")->number),
-       "\"4711\"", "neither is its value");
+       "\"4711\"", "first() returns the value of an undeclared leaf");
 }
 
-// Every single bit: either the checksum or a bound refuses it, or nothing has changed.
+// Flips each bit of a record and cuts it at each byte.
 void test_damage(const Catalog &catalog) {
     const TypeView &type = *catalog.type_by_name("User");
     std::string bytes = encode_record({}, catalog, type, resource_of(type, full_body));
@@ -114,13 +118,13 @@ void test_damage(const Catalog &catalog) {
         copy[bit / 8] = char(copy[bit / 8] ^ (1 << bit % 8));
         accepted += RecordView::parse(copy).has_value();
     }
-    is(accepted, 0, "a flipped bit is noticed, wherever it is");
+    is(accepted, 0, "a record with any one bit flipped is refused");
     for (size_t size = 0; size < bytes.size(); size++)
         accepted += RecordView::parse(bytes.substr(0, size)).has_value();
-    is(accepted, 0, "so is a missing end");
+    is(accepted, 0, "each proper prefix of a record is refused");
 }
 
-// A table that was damaged before its checksum was made must still be read within its bounds.
+// A leaf table that is damaged but has a matching checksum is read within the record's bounds.
 void test_hostile_tables(const Catalog &catalog) {
     const TypeView &type = *catalog.type_by_name("User");
     std::mt19937 random(4711);
@@ -152,6 +156,6 @@ int main() {
     test_hidden(*catalog);
     test_damage(*catalog);
     test_hostile_tables(*catalog);
-    ok(!RecordView::parse("").has_value(), "nothing is no record");
+    ok(!RecordView::parse("").has_value(), "an empty record is refused");
     return tap::done();
 }

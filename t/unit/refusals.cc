@@ -1,4 +1,5 @@
-// Refused writes are remembered a tenant, newest first, in a ring that never grows beyond its size.
+// Tests that the last refusals_per_tenant refused writes of each tenant are kept and listed newest
+// first.
 
 #include "fixture.h"
 #include "store/directory.h"
@@ -37,17 +38,17 @@ void write(Env &env, Change &&change) {
 }
 
 void test_row(Env &env) {
-    is(list(env, 1).size(), 0u, "none at first");
+    is(list(env, 1).size(), 0u, "a new store has no refusals");
     Refusal wanted = refusal(1, 1000, "said \"no\"");
     write(env, [&](auto &txn) { add_refusal(txn, wanted); });
     auto all = list(env, 1);
-    is(all.size(), 1u, "one is remembered");
+    is(all.size(), 1u, "a refusal is stored");
     ok(all[0].time == 1000 && all[0].actor == 7 && all[0].status == 409 && all[0].tenant == 1,
-       "with its numbers");
-    ok(all[0].request == wanted.request, "and its request");
+       "a stored refusal has its time, actor, status and tenant");
+    ok(all[0].request == wanted.request, "a stored refusal has its request id");
     is(all[0].operation + " " + all[0].resource_type + " " + all[0].resource_id + " " +
            all[0].scim_type + " " + all[0].detail,
-       "create User x uniqueness said \"no\"", "and its words");
+       "create User x uniqueness said \"no\"", "a stored refusal has its texts");
 }
 
 void test_order(Env &env) {
@@ -57,11 +58,12 @@ void test_order(Env &env) {
         add_refusal(txn, refusal(2, 2000, "another tenant"));
     });
     auto all = list(env, 1);
-    is(all.size(), 3u, "one moment may have two, another tenant's are not shown");
-    is(all[0].detail, "second of the moment", "the newest first");
-    is(all[2].detail, "the clock went back", "by the clock");
-    is(list(env, 1, 2).size(), 2u, "as many as asked for");
-    is(list(env, 3).size(), 0u, "a tenant without any");
+    is(all.size(), 3u, "two refusals of one moment are listed, those of another tenant are not");
+    is(all[0].detail, "second of the moment",
+       "of two refusals of one moment the later one is listed first");
+    is(all[2].detail, "the clock went back", "a refusal with an earlier time is listed last");
+    is(list(env, 1, 2).size(), 2u, "list_refusals returns at most as many as asked for");
+    is(list(env, 3).size(), 0u, "a tenant without refusals has an empty list");
 }
 
 void test_ring(Env &env) {
@@ -70,10 +72,11 @@ void test_ring(Env &env) {
             add_refusal(txn, refusal(1, 5000 + int64_t(i), std::to_string(i)));
     });
     auto all = list(env, 1);
-    is(all.size(), refusals_per_tenant, "never more than the ring holds");
-    is(all.front().detail, std::to_string(refusals_per_tenant + 4), "the newest is there");
-    is(all.back().detail, "5", "the oldest went");
-    is(list(env, 2).size(), 1u, "another tenant's ring is its own");
+    is(all.size(), refusals_per_tenant, "a tenant keeps at most refusals_per_tenant refusals");
+    is(all.front().detail, std::to_string(refusals_per_tenant + 4),
+       "a full ring has the newest refusal");
+    is(all.back().detail, "5", "a full ring has dropped the oldest refusals");
+    is(list(env, 2).size(), 1u, "the refusals of another tenant are kept when a ring is full");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Bodies become leaves and leaves become bodies: what a client may not send is refused with a
-// sentence that names the place, and writing and reading again gives the same leaves.
+// Tests that bodies are read as leaves and leaves written as bodies: invalid values are refused
+// with an error that names the place, and writing and reading again gives the same leaves.
 
-#include "scim/resource.h"
+#include "scim/resource/resource.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -17,7 +17,7 @@ const std::string core = std::string(user_urn);
 const std::string enterprise = std::string(enterprise_user_urn);
 const std::string all = "urn:example:all:2.0:User";
 
-// An extension with one attribute of each kind that User has not.
+// An extension with an attribute of each kind that User lacks.
 const char all_schema[] = R"({"id":"urn:example:all:2.0:User","name":"All","attributes":[
   {"name":"count","type":"integer","multiValued":false},
   {"name":"ratio","type":"decimal","multiValued":false},
@@ -46,16 +46,16 @@ const TypeView &user() {
     return *catalog->type_by_name("User");
 }
 
-// The RFC form of a body with these members.
+// Returns a User body in the form of RFC 7643 with these members.
 std::string body(const std::string &members) {
     return R"({"schemas":[")" + core + R"("],)" + members + "}";
 }
 
-// The body as it would be stored, or the error.
+// Returns the members that would be stored, or the error.
 std::string read(const std::string &json, bool strict = false) {
     auto tree = parse_json(json, JsonLimits{});
     if (!tree) return "not JSON: " + tree.error().detail;
-    Report report;
+    DeviationReport report;
     auto resource = read_resource(user(), tree->get(), strict, report);
     if (!resource)
         return std::string(to_string(resource.error().type)) + ": " + resource.error().detail;
@@ -70,38 +70,42 @@ void becomes(const std::string &members, const std::string &want, const std::str
 
 void forms() {
     becomes(R"("userName":"a","name":{"familyName":"B"})",
-            R"("userName":"a","name":{"familyName":"B"})", "as it is");
+            R"("userName":"a","name":{"familyName":"B"})",
+            "canonical members are stored as they are");
     becomes(R"("NAME":{"FAMILYname":"B","givenName":"C"},"USERNAME":"a")",
             R"("userName":"a","name":{"familyName":"B","givenName":"C"})",
-            "names in any case and order are written as the schema has them");
+            "names in any case and order are stored in the case and order of the schema");
     becomes(R"("emails":[{"primary":true,"value":"x"},{"value":"y"}])",
             R"("emails":[{"value":"x","primary":true},{"value":"y"}])",
             "elements keep their order");
     becomes(R"("urn:ietf:PARAMS:scim:schemas:core:2.0:user":{"userName":"x"},"title":"t")",
-            R"("title":"t")", "the core schema is no extension");
+            R"("title":"t")", "an object under the core URN is ignored");
     becomes(R"("title":null,"emails":[],"roles":[null],"name":{},"ims":[{}],"active":[],)"
             R"("nickName":"")",
-            R"("nickName":"")", "null, [] and objects with nothing in them are unassigned");
+            R"("nickName":"")", "null, [] and empty objects are unassigned");
     becomes(R"("emails":[{"value":"x","type":null},{"value":null},{"value":"y"}])",
-            R"("emails":[{"value":"x"},{"value":"y"}])", "so are their parts");
+            R"("emails":[{"value":"x"},{"value":"y"}])",
+            "sub-attributes that are null are unassigned");
     becomes(
         R"("roles":[{"value":"x","type":"t"},{"type":"t","value":"x"},{"value":"X","type":"t"}])",
         R"("roles":[{"value":"x","type":"t"},{"value":"X","type":"t"}])",
-        "an element counts once, whatever the order of its parts");
-    becomes(R"("emails":[{"value":"x","type":"t","display":"A","primary":true},{"value":"y"},)"
-            R"({"value":"x","type":"u"},{"type":"t","value":"x","display":"B","primary":false}])",
-            R"("emails":[{"value":"x","display":"B","type":"t","primary":true},{"value":"y"},)"
-            R"({"value":"x","type":"u"}])",
-            "so does a type with a value: the last says the rest, but who is primary stays it");
+        "equal elements are merged, whatever the order of their sub-attributes");
+    becomes(
+        R"("emails":[{"value":"x","type":"t","display":"A","primary":true},{"value":"y"},)"
+        R"({"value":"x","type":"u"},{"type":"t","value":"x","display":"B","primary":false}])",
+        R"("emails":[{"value":"x","display":"B","type":"t","primary":true},{"value":"y"},)"
+        R"({"value":"x","type":"u"}])",
+        "elements of the same type and value are merged: the last wins, but primary true stays");
     becomes(
         R"("addresses":[{"type":"t","locality":"L"},{"type":"t","locality":"L","primary":true},)"
         R"({"type":"t","locality":"M"}])",
         R"("addresses":[{"locality":"L","type":"t","primary":true},{"locality":"M","type":"t"}])",
-        "without a value all but primary counts");
+        "elements without value are merged if all sub-attributes but primary are equal");
     becomes(R"("id":5,"meta":"x","groups":[{"value":"g"}],"title":"t")", R"("title":"t")",
-            "what only the server writes is ignored, of whatever kind");
-    becomes(R"("password":"s3cret","title":"t")", R"("title":"t")", "a password is forgotten");
-    becomes(R"("externalId":"e\u00e9\n")", "\"externalId\":\"e\u00e9\\n\"", "canonical strings");
+            "readOnly attributes are ignored, whatever their type");
+    becomes(R"("password":"s3cret","title":"t")", R"("title":"t")", "a password is not stored");
+    becomes(R"("externalId":"e\u00e9\n")", "\"externalId\":\"e\u00e9\\n\"",
+            "strings are stored in their canonical form");
 }
 
 void kinds() {
@@ -110,12 +114,13 @@ void kinds() {
                "}}";
     };
     auto accepted = [&](const std::string &members, const std::string &want) {
-        is(read(in_all(members), true), "\"" + all + "\":{" + want + "}", members);
+        is(read(in_all(members), true), "\"" + all + "\":{" + want + "}",
+           members + " is stored as " + want);
     };
     auto refused = [&](const std::string &members, const std::string &expected) {
         std::string got = read(in_all(members), true);
         bool good = got.rfind("invalidValue: \"" + all, 0) == 0 && got.find(expected) != got.npos;
-        if (!ok(good, "not " + members.substr(0, 60))) diag(got);
+        if (!ok(good, members.substr(0, 60) + " is refused: " + expected)) diag(got);
     };
     accepted(R"("count":-7)", R"("count":-7)");
     accepted(R"("count":9223372036854775807)", R"("count":9223372036854775807)");
@@ -146,7 +151,8 @@ void kinds() {
     refused(R"("rights":[[]])", ":rights[0]\" must be an object, not an array");
 
     auto wrong = [&](const std::string &members, const std::string &want) {
-        is(read(body(members)), "invalidValue: " + want, members.substr(0, 60));
+        is(read(body(members)), "invalidValue: " + want,
+           members.substr(0, 60) + " is refused: " + want);
     };
     wrong(R"("title":["x"])", R"("title" must be a string, not an array)");
     wrong(R"("name":"")", R"("name" must be an object, not a string)");
@@ -155,49 +161,53 @@ void kinds() {
     wrong(R"("emails":[{"value":"x"},7])", R"("emails[1]" must be an object, not a number)");
     wrong(R"("emails":[{"value":["x"]}])", R"("emails[0].value" must be a string, not an array)");
     wrong(R"("emails":[{"value":"x","primary":true},{"value":"y"},{"value":"z","primary":true}])",
-          R"("emails[2]" is the second element with "primary": true; one may be)");
+          R"("emails[2]" is the second element with "primary": true; at most one is allowed)");
     wrong(R"("emails":[{"value":"x","primary":true},{"value":"x","primary":false},)"
           R"({"value":"z","primary":true}])",
-          R"("emails[2]" is the second element with "primary": true; one may be)");
+          R"("emails[2]" is the second element with "primary": true; at most one is allowed)");
     wrong("\"" + enterprise + R"(":"x")", "\"" + enterprise + "\" must be an object, not a string");
-    is(read("[]").substr(0, 8), "not JSON", "an array is no resource");
+    is(read("[]").substr(0, 8), "not JSON", "an array is refused as a body");
 }
 
 void bounds() {
     auto size = [](const std::string &before, size_t n, const std::string &after) {
         return read(body(before + std::string(n, 'A') + after));
     };
-    ok(size(R"("title":")", 65536, "\"").size() > 65536, "64 KiB of a string");
+    ok(size(R"("title":")", 65536, "\"").size() > 65536, "a string of 64 KiB is accepted");
     is(size(R"("title":")", 65537, "\""),
-       R"(invalidValue: "title" has 65537 bytes; 65536 are allowed)", "no more");
-    ok(size(R"("photos":[{"value":")", 1048576, "\"}]").size() > 1048576, "1 MiB of a photo");
+       R"(invalidValue: "title" has 65537 bytes; 65536 are allowed)",
+       "a string of 64 KiB and a byte is refused");
+    ok(size(R"("photos":[{"value":")", 1048576, "\"}]").size() > 1048576,
+       "a photo of 1 MiB is accepted");
     ok(size(R"("photos":[{"value":")", 1048577, "\"}]").find("1048576 are") != std::string::npos,
-       "no more");
+       "a photo of 1 MiB and a byte is refused");
     ok(size(R"("x509Certificates":[{"value":")", 1048576, "\"}]").size() > 1048576,
-       "1 MiB of a certificate");
+       "a certificate of 1 MiB is accepted");
 
     std::string roles;
     for (int i = 0; i < 10000; i++) roles += R"({"value":")" + std::to_string(i) + R"("},)";
     std::string ten_thousand = read(body(R"("roles":[)" + roles + "null]"));
     is(ten_thousand, R"(invalidValue: "roles" has 10001 elements; 10000 are allowed)",
-       "10,001 elements");
+       "10,001 elements are refused");
     roles.pop_back();
-    ok(read(body(R"("roles":[)" + roles + "]")).size() > 10000, "10,000");
+    ok(read(body(R"("roles":[)" + roles + "]")).size() > 10000, "10,000 elements are accepted");
 }
 
 void reports() {
-    Report r;
-    is(r.summary(), "", "nothing to report");
+    DeviationReport r;
+    is(r.summary(), "", "the summary of an empty report is empty");
     for (int i = 0; i < 100; i++) r.ignored("a" + std::to_string(i));
     r.ignored("a0");
     r.rewrote("x");
     r.rewrote("y");
     r.rewrote("x");
-    ok(r.ignored().size() == 17 && r.rewrites().size() == 2, "names are bounded and named once");
-    ok(r.summary().find("x*2,y,unknown-attribute:a0*2,unknown-attribute:a1,") == 0, "and counted");
+    ok(r.ignored().size() == 17 && r.rewrites().size() == 2,
+       "a report keeps at most 17 ignored names and each rewrite once");
+    ok(r.summary().find("x*2,y,unknown-attribute:a0*2,unknown-attribute:a1,") == 0,
+       "a summary counts repeated rewrites and names");
     ok(r.summary().find("a15,unknown-attribute:(others)*84") != std::string::npos,
-       "what has no room for its name is counted, too");
-    Report users, groups, both;
+       "a summary counts the ignored names that are not kept");
+    DeviationReport users, groups, both;
     users.rewrote("x");
     users.rewrote("x");
     users.ignored("a");
@@ -206,19 +216,20 @@ void reports() {
     both.unite(users);
     both.unite(groups);
     is(both.summary(), "x*2,unknown-attribute:a,unknown-attribute:b",
-       "one text that is read twice counts once");
-    Report evil;
+       "unite() takes the larger count of each rewrite and name");
+    DeviationReport evil;
     evil.ignored("a,b\n\"c\xff" + std::string(1, '\0'));
     evil.ignored("urn:" + std::string(1000, 'x') + ":tail");
-    is(evil.ignored()[0].name, "a?b??c??", "nothing in them means something to a log");
+    is(evil.ignored()[0].name, "a?b??c??",
+       "commas, quotes, control characters and invalid bytes of an ignored name become ?");
     ok(evil.ignored()[1].name.size() == 160 && evil.ignored()[1].name.substr(155) == ":tail",
-       "of a long one its end remains");
+       "an ignored name of more than 160 bytes keeps its end");
 }
 
 void required() {
     auto check = [](const std::string &json) {
         auto tree = parse_json(json, JsonLimits{});
-        Report report;
+        DeviationReport report;
         auto resource = read_resource(user(), tree->get(), false, report);
         auto good = check_required(user(), *resource);
         return good ? std::string("good") : good.error().detail;
@@ -226,13 +237,15 @@ void required() {
     auto missing = [](const std::string &path) {
         return "\"" + path + "\" is required and has no value";
     };
-    is(check(R"({"userName":"a"})"), "good", "userName is there");
-    is(check(R"({"title":"a"})"), missing("userName"), "or not");
-    is(check(R"({"userName":""})"), missing("userName"), "an empty one is none");
+    is(check(R"({"userName":"a"})"), "good", "a user with userName is complete");
+    is(check(R"({"title":"a"})"), missing("userName"), "a user without userName is refused");
+    is(check(R"({"userName":""})"), missing("userName"),
+       "a user with an empty userName is refused");
     const std::string rights = R"({"userName":"a",")" + all + R"(":{"rights":)";
-    is(check(rights + R"([{"on":"x"},{"on":"y","verbs":["r"]}]}})"), "good", "a required part");
+    is(check(rights + R"([{"on":"x"},{"on":"y","verbs":["r"]}]}})"), "good",
+       "elements with their required sub-attribute are complete");
     is(check(rights + R"([{"on":"x"},{"verbs":["r"]}]}})"), missing(all + ":rights.on"),
-       "is asked of each element");
+       "an element without its required sub-attribute is refused");
 
     const std::string urn = "urn:example:must";
     const auto catalog = make_catalog(
@@ -245,10 +258,11 @@ void required() {
         auto tree = parse_json(
             R"({"userName":"a")" + (with ? ",\"" + urn + R"(":{"a":"x"})" : std::string()) + "}",
             JsonLimits{});
-        Report report;
+        DeviationReport report;
         auto good = check_required(type, *read_resource(type, tree->get(), false, report));
         is(good ? "good" : good.error().detail, with ? "good" : missing(urn),
-           with ? "a required extension is there" : "or not");
+           with ? "a user with a required extension is complete"
+                : "a user without a required extension is refused");
     }
 }
 
@@ -262,41 +276,42 @@ void writing() {
                                 {number("externalId"), 0, "\"e\""},
                                 {value, 0, "\"x\""}};
     canonical_order(user(), leaves);
-    ok(leaves.back().attr == 9999, "undeclared leaves come last");
+    ok(leaves.back().attr == 9999, "canonical_order() puts undeclared leaves last");
     std::string out = "{";
     std::vector<Extent> extents;
     write_members(out, user(), leaves, nullptr, &extents);
     is(out,
        R"({"externalId":"e","emails":[{"value":"x","type":"work"},{"value":"y"}],")" + enterprise +
            R"(":{"department":"d"})",
-       "in canonical order, behind what was there");
+       "write_members() appends the declared leaves in canonical order");
     ok(extents.size() == 6 && extents[5].length == 0 && out.substr(extents[4].offset, 3) == "\"d\"",
-       "extents count from the beginning, 0 long for what is left out");
-    is(extension_set(user(), leaves), 1u, "one extension has a leaf");
+       "extents count from the beginning of the text and have length 0 for leaves left out");
+    is(extension_set(user(), leaves), 1u, "extension_set() has the extension that has a leaf");
 
     AttrSet shown(user().attrs.size());
     shown.add(user().find("emails.type")->rank);
     out.clear();
     write_members(out, user(), leaves, &shown, &extents);
-    is(out, R"("emails":[{"type":"work"}])", "only what is shown");
+    is(out, R"("emails":[{"type":"work"}])", "write_members() writes only the attributes shown");
     out.clear();
     write_members(out, user(), leaves, &(shown = AttrSet(user().attrs.size())), nullptr);
-    is(out, "", "which may be nothing");
+    is(out, "", "write_members() with no attributes shown writes nothing");
     out.clear();
     write_members(out, user(), {{number("title"), 0, "1"}, {number("title"), 1, "2"}}, nullptr,
                   nullptr);
-    is(out, R"("title":1)", "a singular attribute shows one value of many it had before");
+    is(out, R"("title":1)",
+       "write_members() writes the first of several leaves of a single-valued attribute");
 
     Resource from;
     std::string_view kept = from.keep("abc");
     Resource to = std::move(from);
     // NOLINTNEXTLINE(bugprone-use-after-move): Resource promises it
     is(from.keep(std::string(5000, 'z')).size(), 5000u, "a Resource that was moved from is usable");
-    is(to.keep("def"), "def", "and so is the other");
-    is(kept, "abc", "which keeps what it took over");
+    is(to.keep("def"), "def", "a Resource that was moved to is usable");
+    is(kept, "abc", "a text kept before a move stays valid");
 }
 
-// Property: random bodies
+// ---- Random bodies ----
 
 class Bodies {
   public:
@@ -350,21 +365,21 @@ class Bodies {
         }
     }
 
-    std::string simple(Type type) {
+    std::string simple(AttrType type) {
         switch (type) {
-            case Type::boolean: return one_in(3) ? "\"True\"" : one_in(2) ? "true" : "false";
-            case Type::integer: return std::to_string(int64_t(random_()));
-            case Type::decimal: return number();
-            case Type::date_time:
+            case AttrType::boolean: return one_in(3) ? "\"True\"" : one_in(2) ? "true" : "false";
+            case AttrType::integer: return std::to_string(int64_t(random_()));
+            case AttrType::decimal: return number();
+            case AttrType::date_time:
                 return "\"2026-11-21T10:00:0" + std::to_string(random_() % 10) + "Z\"";
-            case Type::binary: return one_in(2) ? "\"QUI=\"" : "\"QUJD\"";
+            case AttrType::binary: return one_in(2) ? "\"QUI=\"" : "\"QUJD\"";
             default: return string();
         }
     }
 
     std::string part_value(const Attr &attr) {
         if (one_in(12)) return "null";
-        // More than one primary element is an error; false says nothing either way.
+        // Two elements with primary true are an error; false is always accepted.
         if (attr.def->name == "primary") return "false";
         if (!attr.def->multi_valued) return simple(attr.def->type);
         std::string out;
@@ -383,9 +398,9 @@ class Bodies {
     std::string top_value(const Attr &attr) {
         if (one_in(20)) return "null";
         auto element = [&] {
-            return attr.def->type == Type::complex ? object(attr) : simple(attr.def->type);
+            return attr.def->type == AttrType::complex ? object(attr) : simple(attr.def->type);
         };
-        // A blank one would be refused.
+        // A blank userName would be refused.
         if (&attr == user().user_name) return "\"u" + string().substr(1);
         if (!attr.def->multi_valued) return element();
         if (one_in(6)) return element();
@@ -403,11 +418,11 @@ bool same_leaves(const std::vector<Leaf> &a, const std::vector<Leaf> &b) {
     });
 }
 
-// What is wrong with how this body is read and written; empty if nothing is.
-std::string fault_of(const std::string &json, std::mt19937_64 &random) {
+// Reads and writes the body. Returns a description of what is wrong, or "".
+std::string error_of(const std::string &json, std::mt19937_64 &random) {
     auto tree = parse_json(json, JsonLimits{});
     if (!tree) return "not JSON: " + tree.error().detail;
-    Report report;
+    DeviationReport report;
     auto first = read_resource(user(), tree->get(), false, report);
     if (!first) return first.error().detail;
 
@@ -428,7 +443,7 @@ std::string fault_of(const std::string &json, std::mt19937_64 &random) {
     std::string canonical;
     write_value(canonical, again->get());
     if (canonical != written) return "not canonical: " + written;
-    Report silent;
+    DeviationReport silent;
     auto second = read_resource(user(), again->get(), true, silent);
     if (!second) return "written: " + second.error().detail;
     if (!silent.summary().empty()) return "written: " + silent.summary();
@@ -440,20 +455,20 @@ std::string fault_of(const std::string &json, std::mt19937_64 &random) {
     return same_leaves(first->leaves, shuffled) ? "" : "another order";
 }
 
-void property() {
+void random_bodies() {
     const char *given = std::getenv("SEED");
     const uint64_t seed = given ? std::strtoull(given, nullptr, 10) : std::random_device{}();
     diag("SEED=" + std::to_string(seed));
     Bodies bodies(seed);
     std::mt19937_64 random(seed);
-    std::string fault;
+    std::string error;
     int cases = 0;
-    for (; cases < 20000 && fault.empty(); cases++) {
+    for (; cases < 20000 && error.empty(); cases++) {
         const std::string json = bodies.body();
-        fault = fault_of(json, random);
-        if (!fault.empty()) diag("body: " + json);
+        error = error_of(json, random);
+        if (!error.empty()) diag("body: " + json);
     }
-    is(fault, "", "20,000 random bodies are read, written and read again");
+    is(error, "", "20,000 random bodies are read, written and read again with the same leaves");
 }
 
 }  // namespace
@@ -465,6 +480,6 @@ int main() {
     reports();
     required();
     writing();
-    property();
+    random_bodies();
     return tap::done();
 }

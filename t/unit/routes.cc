@@ -1,5 +1,5 @@
-// Each endpoint takes its methods, refuses others by the right status, and is named in the log;
-// what is refused without its body need not be sent.
+// Tests the methods of each endpoint, the status of refused methods, the operation names in the
+// log, and that the body of a request that is refused anyway is not read.
 
 #include "service/routes.h"
 
@@ -18,7 +18,8 @@ std::shared_ptr<const Catalog> catalog() {
     return *Catalog::build(std::move(**rows));
 }
 
-// The status of each method in the order of `methods`, 0 for one that is taken, and Allow.
+// Returns the status of each method in the order of `methods`, 0 for accepted ones, and the value
+// of Allow.
 std::string table(const Target &target) {
     std::string out;
     for (Method method : methods) {
@@ -36,33 +37,40 @@ std::string names(const Target &target) {
 
 void test_methods(const Catalog &catalog) {
     auto at = [&](std::string_view path) { return *parse_target(catalog, path); };
-    is(table(at("/Users")), "0 0 405 405 405 405 GET, HEAD, POST", "a collection");
+    is(table(at("/Users")), "0 0 405 405 405 405 GET, HEAD, POST", "/Users accepts GET and POST");
     const std::string one = "/Users/00000000-0000-4000-8000-000000000001";
-    is(table(at(one)), "0 405 0 0 0 405 GET, HEAD, PUT, PATCH, DELETE", "a resource");
-    is(table(at("/Schemas")), "0 405 405 405 405 405 GET, HEAD", "discovery");
-    is(table(at("/Me")), "501 501 501 501 501 501 GET, HEAD", "/Me");
-    is(table(at("/Bulk")), "501 501 501 501 501 501 POST", "/Bulk");
-    is(table(at("/Users/.search")), "405 0 405 405 405 405 POST", "/.search");
-    is(table(at("")), "0 405 405 405 405 405 GET, HEAD", "the root");
+    is(table(at(one)), "0 405 0 0 0 405 GET, HEAD, PUT, PATCH, DELETE",
+       "/Users/{id} accepts GET, PUT, PATCH and DELETE");
+    is(table(at("/Schemas")), "0 405 405 405 405 405 GET, HEAD", "/Schemas accepts GET only");
+    is(table(at("/Me")), "501 501 501 501 501 501 GET, HEAD", "/Me refuses every method with 501");
+    is(table(at("/Bulk")), "501 501 501 501 501 501 POST", "/Bulk refuses every method with 501");
+    is(table(at("/Users/.search")), "405 0 405 405 405 405 POST",
+       "/Users/.search accepts POST only");
+    is(table(at("")), "0 405 405 405 405 405 GET, HEAD", "the root accepts GET only");
     auto refused = check_method(Method::put, at("/Users"));
-    ok(!refused && refused.error().detail.find("PUT is not possible here") == 0, "in words");
+    ok(!refused && refused.error().detail.find("PUT is not allowed") == 0,
+       "the error of PUT to /Users names the method");
 
-    is(names(at("/Users")), "list create list list list list ", "operations of a collection");
-    is(names(at(one)), "get get replace patch delete get ", "of a resource");
-    is(operation_name(Method::get, nullptr), "unknown", "of nothing");
+    is(names(at("/Users")), "list create list list list list ",
+       "the operations of /Users are list and create");
+    is(names(at(one)), "get get replace patch delete get ",
+       "the operations of /Users/{id} are get, replace, patch and delete");
+    is(operation_name(Method::get, nullptr), "unknown",
+       "the operation of a request without a target is unknown");
     const std::pair<const char *, const char *> others[] = {
         {"", "list"},  {"/.search", "search"},    {"/Bulk", "bulk"},
         {"/Me", "me"}, {"/Schemas", "discovery"}, {"/ServiceProviderConfig", "discovery"}};
     for (auto [path, name] : others) {
         Target target = at(path);
-        is(operation_name(Method::get, &target), name, std::string("of ") + path);
+        is(operation_name(Method::get, &target), name,
+           std::string("the operation of GET '") + path + "' is " + name);
     }
 }
 
 void test_writes(const Catalog &catalog) {
     std::string writes;
     for (Method method : methods) writes += is_write(method) ? 'w' : '-';
-    is(writes, "-wwww-", "what goes to the writer");
+    is(writes, "-wwww-", "POST, PUT, PATCH and DELETE are writes");
 
     Actor reader, writer;
     reader.scopes = store::scope_read;
@@ -70,33 +78,37 @@ void test_writes(const Catalog &catalog) {
     Request request;
     request.method = Method::post;
     request.path = "/Users";
-    ok(wants_body(catalog, request, writer), "a body is asked for");
+    ok(wants_body(catalog, request, writer), "the body of an acceptable POST is read");
     request.content_type = "text/plain";
-    ok(!wants_body(catalog, request, writer), "not of another type");
+    ok(!wants_body(catalog, request, writer),
+       "the body of a POST of another media type is not read");
     request.content_type = "";
     request.content_encoding = "gzip";
-    ok(!wants_body(catalog, request, writer), "not of another encoding");
+    ok(!wants_body(catalog, request, writer),
+       "the body of a POST with a content encoding is not read");
     request.content_encoding = "";
-    ok(!wants_body(catalog, request, reader), "not of one who may not write");
+    ok(!wants_body(catalog, request, reader), "the body of a POST without scope_write is not read");
     request.path = "/Groups/.search";
-    ok(wants_body(catalog, request, reader), "a search only reads");
+    ok(wants_body(catalog, request, reader), "the body of a search with scope_read is read");
     reader.scopes = 0;
-    ok(!wants_body(catalog, request, reader), "but that it must be allowed to");
+    ok(!wants_body(catalog, request, reader), "the body of a search without scopes is not read");
     for (const char *path : {"/.search", "/Users/.search", "/v2/Users//.search/"})
-        ok(is_search(Method::post, path), path);
+        ok(is_search(Method::post, path), std::string("POST ") + path + " is a search");
     ok(!is_search(Method::get, "/.search") && !is_search(Method::post, "/Users") &&
            !is_search(Method::post, ".search") && !is_search(Method::post, "/Users.search"),
-       "what is no search");
+       "GET /.search and POST to other paths are not searches");
     request.path = "/Nothing";
-    ok(!wants_body(catalog, request, writer), "not for no endpoint");
+    ok(!wants_body(catalog, request, writer),
+       "the body of a POST to an unknown endpoint is not read");
     request.path = "/Schemas";
-    ok(!wants_body(catalog, request, writer), "not for an endpoint without the method");
+    ok(!wants_body(catalog, request, writer), "the body of a POST to /Schemas is not read");
 }
 
 void test_request() {
     std::string names;
     for (Method method : methods) names += std::string(to_string(method)) + " ";
-    is(names, "GET POST PUT PATCH DELETE this method ", "methods in words");
+    is(names, "GET POST PUT PATCH DELETE this method ",
+       "the methods have their names, other ones 'this method'");
 
     Response response;
     response.etag = "W/\"1\"";
@@ -104,18 +116,20 @@ void test_request() {
     store::RequestId id{};
     id[0] = 0xab;
     id[15] = 0x01;
-    is(request_text(id), "ab000000000000000000000000000001", "a request's number");
+    is(request_text(id), "ab000000000000000000000000000001",
+       "request_text() writes the id in hexadecimal");
     refuse(response, Error{409, ScimType::uniqueness, "taken", 3}, id);
     ok(response.status == 409 && response.retry_after == 3 && response.etag.empty() &&
-           response.location.empty() && response.facts.scim_type == ScimType::uniqueness,
-       "a refusal takes the place of an answer");
-    ok(response.body.find("taken (request ab00") != std::string::npos, "and names the request");
-    response.facts.operation = "create";
+           response.location.empty() && response.log_fields.scim_type == ScimType::uniqueness,
+       "refuse() replaces status, ETag, Location and scimType of a response");
+    ok(response.body.find("taken (request ab00") != std::string::npos,
+       "the body of a refused response has the request id");
+    response.log_fields.operation = "create";
     response.clear();
     ok(response.status == 500 && response.retry_after == 0 && response.body.empty() &&
-           response.facts.operation.empty() && response.facts.detail.empty() &&
-           response.facts.scim_type == ScimType::none,
-       "a cleared answer says nothing");
+           response.log_fields.operation.empty() && response.log_fields.detail.empty() &&
+           response.log_fields.scim_type == ScimType::none,
+       "clear() resets status, Retry-After, body and log fields");
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
-// Proves that a definition is loaded as it was meant or refused with a sentence that names the
-// attribute, that what is written is what was loaded, and that the built-in definitions say what
-// the RFC and its errata say.
+// Tests that a definition is loaded or refused with an error that names the attribute, that a
+// written definition is loaded again unchanged, and that the built-in definitions are those of
+// RFC 7643 and its errata.
 
-#include "scim/schema.h"
+#include "scim/schema/schema.h"
 
 #include "tap.h"
 
@@ -10,7 +10,7 @@ using namespace scim;
 
 static const std::string acme_urn = "urn:acme:params:scim:schemas:extension:acme:2.0:User";
 
-// What load_definition() says about a schema with these attributes; empty if it loads.
+// Returns the error of load_definition() for a schema with these attributes, or "".
 static std::string problem_of(const std::string &attributes) {
     auto d = load_definition(R"({"id":")" + acme_urn + R"(","attributes":[)" + attributes + "]}");
     return d ? "" : d.error().detail;
@@ -89,49 +89,51 @@ static void test_extension() {
     auto d = load_definition(acme_json);
     if (!ok(bool(d), "a realistic extension loads")) return diag(d.error().detail);
     const Schema &s = d->schema;
-    ok(d->kind == Definition::Kind::schema, "it is a schema");
-    is(s.id, acme_urn, "its URN");
-    is(s.attributes.size(), 9u, "all its attributes are there, unknown keywords are ignored");
+    ok(d->kind == Definition::Kind::schema, "a definition with attributes is a schema");
+    is(s.id, acme_urn, "a loaded schema has its URN");
+    is(s.attributes.size(), 9u,
+       "a loaded schema has all its attributes; unknown keywords are ignored");
 
     ok(find(s, "badge").case_exact && find(s, "badge").uniqueness == Uniqueness::server,
-       "characteristics are loaded");
+       "caseExact and uniqueness are loaded");
     const Attribute &floor = find(s, "floor");
-    ok(floor.type == Type::integer && floor.required && !floor.multi_valued &&
+    ok(floor.type == AttrType::integer && floor.required && !floor.multi_valued &&
            floor.mutability == Mutability::read_write && floor.returned == Returned::by_default &&
            floor.uniqueness == Uniqueness::none,
-       "silence means RFC 7643 2.2's defaults");
+       "characteristics that are not given have the defaults of RFC 7643 2.2");
     is(to_string(find(s, "pin").type), "string", "the default type is string");
     ok(!find(s, "remote").case_exact, "a boolean has no case, whatever the definition says");
     ok(find(s, "homePage").case_exact && find(s, "key").case_exact,
        "references and binaries are caseExact, whatever the definition says");
-    ok(find(s, "desk-height").returned == Returned::on_request, "returned: request");
-    ok(find(s, "hired").mutability == Mutability::immutable, "mutability: immutable");
-    ok(find(s, "pin").returned == Returned::never, "writeOnly is never returned");
-    ok(find(s, "cars").multi_valued, "keywords match in any case");
-    ok(find(s, "cars", "tags").multi_valued, "a part may be multi-valued");
-    is(find(s, "cars", "$ref").reference_types.size(), 1u, "a part may be called $ref");
-    ok(round_trips(s), "it round trips");
+    ok(find(s, "desk-height").returned == Returned::on_request, "returned request is loaded");
+    ok(find(s, "hired").mutability == Mutability::immutable, "mutability immutable is loaded");
+    ok(find(s, "pin").returned == Returned::never, "a writeOnly attribute is never returned");
+    ok(find(s, "cars").multi_valued, "keywords of attributes match in any case");
+    ok(find(s, "cars", "tags").multi_valued, "a sub-attribute may be multi-valued");
+    is(find(s, "cars", "$ref").reference_types.size(), 1u, "a sub-attribute may be called $ref");
+    ok(round_trips(s), "a written schema is loaded again unchanged");
 }
 
 static void test_writer() {
     auto d = load_definition(acme_json);
     std::string text;
     write_schema(text, d->schema);
-    ok(!contains(text, "null"), "the text has no null");
+    ok(!contains(text, "null"), "a written schema has no null");
     ok(contains(text, R"({"name":"badge","type":"string","multiValued":false,"required":false,)"
                       R"("caseExact":true,"mutability":"readWrite","returned":"default",)"
                       R"("uniqueness":"server"})"),
-       "a string spells out everything");
+       "a string attribute is written with all its characteristics");
     ok(contains(text, R"({"name":"remote","type":"boolean","multiValued":false,"required":false,)"
                       R"("mutability":"readWrite","returned":"default"})"),
-       "a boolean has neither caseExact nor uniqueness");
+       "a boolean attribute is written without caseExact and uniqueness");
     ok(contains(text, R"("type":"integer","multiValued":false,"required":true,)"
                       R"("mutability":"readWrite","returned":"default","uniqueness":"none"})"),
-       "an integer has no caseExact");
+       "an integer attribute is written without caseExact");
     ok(contains(text, R"({"name":"cars","type":"complex","multiValued":true,"required":false,)"
                       R"("mutability":"readWrite","returned":"default","subAttributes":[{)"),
-       "a complex attribute has neither caseExact nor uniqueness");
-    ok(contains(text, R"("uniqueness":"none","referenceTypes":["User"]}])"), "referenceTypes");
+       "a complex attribute is written without caseExact and uniqueness");
+    ok(contains(text, R"("uniqueness":"none","referenceTypes":["User"]}])"),
+       "a reference is written with its referenceTypes");
 }
 
 static void test_contradictions() {
@@ -176,13 +178,13 @@ static void test_contradictions() {
     for (const auto &r : refused) {
         std::string problem = problem_of(r.attributes);
         if (!ok(contains(problem, r.named) && contains(problem, r.said) && problem.back() != '.',
-                std::string("refused: ") + r.attributes))
-            diag("said: " + problem);
+                std::string(r.attributes) + " is refused: " + r.said))
+            diag("error: " + problem);
     }
     is(problem_of(R"({"name":"a","type":"text"})"),
        "attribute \"a\": \"type\" is \"text\", expected one of string, boolean, decimal, integer, "
        "dateTime, binary, reference, complex",
-       "the sentence as a whole");
+       "the error of an unknown type lists the types");
 }
 
 static std::string many(size_t count) {
@@ -194,17 +196,18 @@ static std::string many(size_t count) {
 
 static void test_bounds() {
     is(problem_of(many(256)), "", "256 attributes are accepted");
-    ok(contains(problem_of(many(257)), "at most 256"), "257 are refused");
+    ok(contains(problem_of(many(257)), "at most 256"), "257 attributes are refused");
     auto with_parts = [](size_t parts) {
         return R"({"name":"c","type":"complex","subAttributes":[)" + many(parts) + "]}";
     };
-    is(problem_of(with_parts(255)), "", "one with 255 parts is accepted");
-    ok(contains(problem_of(with_parts(256)), "at most 256"), "parts count as well");
+    is(problem_of(with_parts(255)), "", "an attribute with 255 sub-attributes is accepted");
+    ok(contains(problem_of(with_parts(256)), "at most 256"),
+       "sub-attributes count towards the limit of 256");
     std::string name(300, 'n');
-    is(problem_of(R"({"name":")" + name + "\"}"), "", "a long name is a name");
+    is(problem_of(R"({"name":")" + name + "\"}"), "", "a name of 300 characters is accepted");
     std::string problem = problem_of(R"({"name":")" + name + R"(","type":"x"})");
-    ok(problem.size() < 250, "and is cut where it is quoted");
-    ok(contains(problem_of(""), "at least one"), "a schema needs attributes");
+    ok(problem.size() < 250, "a name of 300 characters is cut in the error");
+    ok(contains(problem_of(""), "at least one"), "a schema without attributes is refused");
 }
 
 static void test_definitions() {
@@ -213,23 +216,26 @@ static void test_definitions() {
         return d ? std::string("loaded") : d.error().detail;
     };
     ok(detail("") != "loaded" && detail("[]") != "loaded" && detail("{") != "loaded",
-       "what is no object is refused");
-    ok(contains(detail(R"({"id":"a","ID":"b"})"), "ID"), "as is a doubled keyword");
-    ok(contains(detail("{}"), "neither a Schema nor a ResourceType"), "an empty object is neither");
-    ok(contains(detail(R"({"attributes":[{"name":"a"}]})"), "\"id\" is missing"), "no id");
+       "a definition that is not a JSON object is refused");
+    ok(contains(detail(R"({"id":"a","ID":"b"})"), "ID"), "a repeated keyword is refused");
+    ok(contains(detail("{}"), "neither a Schema nor a ResourceType"),
+       "an empty definition is refused");
+    ok(contains(detail(R"({"attributes":[{"name":"a"}]})"), "\"id\" is missing"),
+       "a schema without id is refused");
     ok(contains(detail(R"({"id":"acme user","attributes":[{"name":"a"}]})"), "\"acme user\""),
-       "an id that is no URN");
+       "a schema whose id is not a URN is refused");
     ok(contains(detail(R"({"id":"urn:a:b","attributes":{"name":"a"}})"), "an array of objects"),
-       "attributes that are no array");
+       "a schema whose attributes are not an array is refused");
     is(detail(R"({"ID":"urn:a:b","Attributes":[{"NAME":"a"}]})"), "loaded",
-       "keywords in another case");
+       "keywords of a schema match in any case");
     is(load_definition(R"({"id":"urn:a:b:Thing","attributes":[{"name":"a"}]})")->schema.name,
-       "Thing", "a schema without a name takes it from its URN");
+       "Thing", "a schema without a name is named after the end of its URN");
     ok(contains(detail(R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
                            "id":"urn:a:b","attributes":[{"name":"a"}]})"),
                 "the resource type"),
-       "`schemas` decides what a definition is");
-    ok(!load_schema(nullptr) && !load_resource_type(nullptr), "nothing is not a definition");
+       "schemas decides whether a definition is a resource type");
+    ok(!load_schema(nullptr) && !load_resource_type(nullptr),
+       "a null pointer is refused as a definition");
 }
 
 static void test_resource_types() {
@@ -237,10 +243,11 @@ static void test_resource_types() {
         "schema":"urn:acme:Device","schemaExtensions":[{"schema":"urn:acme:Radio","required":true},
         {"schema":"urn:acme:Light"}]})");
     if (!ok(bool(d), "a resource type loads")) return diag(d.error().detail);
-    ok(d->kind == Definition::Kind::resource_type, "its shape says what it is");
+    ok(d->kind == Definition::Kind::resource_type,
+       "a definition with an endpoint is a resource type");
     const ResourceType &type = d->resource_type;
     ok(type.extensions.size() == 2 && type.extensions[0].required && !type.extensions[1].required,
-       "with its extensions");
+       "a loaded resource type has its extensions");
     std::string text;
     write_resource_type(text, type);
     is(text,
@@ -248,45 +255,51 @@ static void test_resource_types() {
        R"("name":"Device","description":"a thing","endpoint":"/Devices","schema":"urn:acme:Device",)"
        R"("schemaExtensions":[{"schema":"urn:acme:Radio","required":true},)"
        R"({"schema":"urn:acme:Light","required":false}])",
-       "and is written");
+       "a resource type is written with all its members");
 
     const std::string endpoint = R"("endpoint":"/Devices")", schema = R"("schema":"urn:a:D")";
-    is(problem_of_type(endpoint + "," + schema), "", "the least that a type needs");
-    ok(contains(problem_of_type(endpoint), "\"schema\" is missing"), "no schema");
+    is(problem_of_type(endpoint + "," + schema), "",
+       "a resource type of name, endpoint and schema is accepted");
+    ok(contains(problem_of_type(endpoint), "\"schema\" is missing"),
+       "a resource type without schema is refused");
     for (const char *bad : {"Devices", "/", "/a/b", "/a b", "/Schemas", "/me", "/v2", "/.search"})
         ok(contains(problem_of_type(R"("endpoint":")" + std::string(bad) + "\"," + schema),
                     quoted(bad)),
-           std::string("endpoint refused: ") + bad);
+           std::string("the endpoint ") + bad + " is refused");
     ok(contains(problem_of_type(endpoint + R"(,"id":"Gadget",)" + schema), "equal to \"name\""),
-       "an id that is not the name");
+       "a resource type whose id differs from its name is refused");
     ok(contains(problem_of_type(endpoint + "," + schema +
                                 R"(,"schemaExtensions":[{"schema":"URN:A:D"}])"),
                 "already"),
-       "the base schema as an extension");
+       "a resource type with its schema as an extension is refused");
     ok(contains(problem_of_type(endpoint + "," + schema + R"(,"schemaExtensions":[{}])"),
                 "Element 0 of \"schemaExtensions\""),
-       "an extension without a schema");
+       "an extension without a schema is refused");
 }
 
 static void test_builtins() {
     const std::vector<Schema> &all = builtin_schemas();
-    is(all.size(), 6u, "six built-in schemas");
-    for (const Schema &s : all) ok(round_trips(s), "round trip of " + s.id);
-    is(all[0].id, user_urn, "User");
-    is(all[1].id, enterprise_user_urn, "the enterprise extension");
-    is(all[2].id, group_urn, "Group");
+    is(all.size(), 6u, "there are six built-in schemas");
+    for (const Schema &s : all) ok(round_trips(s), s.id + " is loaded again unchanged");
+    is(all[0].id, user_urn, "the first built-in schema is User");
+    is(all[1].id, enterprise_user_urn, "the second built-in schema is the enterprise extension");
+    is(all[2].id, group_urn, "the third built-in schema is Group");
 
     const Schema &user = all[0], &enterprise = all[1], &group = all[2];
     is(user.attributes.size(), 21u, "User has the attributes of RFC 7643 4.1");
     const Attribute &name = find(user, "userName");
-    ok(name.required && name.uniqueness == Uniqueness::server && !name.case_exact, "userName");
+    ok(name.required && name.uniqueness == Uniqueness::server && !name.case_exact,
+       "userName is required, unique and not caseExact");
     const Attribute &password = find(user, "password");
     ok(password.mutability == Mutability::write_only && password.returned == Returned::never,
-       "password");
-    is(find(user, "groups", "$ref").reference_types.size(), 1u, "E8471: groups are Groups");
+       "password is writeOnly and never returned");
+    is(find(user, "groups", "$ref").reference_types.size(), 1u,
+       "groups.$ref refers to Group only (RFC 7643 erratum 8471)");
     ok(find(user, "groups").mutability == Mutability::read_only, "groups is readOnly");
-    ok(find(user, "addresses", "primary").type == Type::boolean, "addresses have primary");
-    ok(find(user, "profileUrl").case_exact, "E6001: a reference is caseExact");
+    ok(find(user, "addresses", "primary").type == AttrType::boolean,
+       "addresses.primary is a boolean");
+    ok(find(user, "profileUrl").case_exact,
+       "the reference profileUrl is caseExact (RFC 7643 erratum 6001)");
     for (const char *typed : {"emails", "phoneNumbers", "ims", "photos", "addresses", "groups"})
         ok(!find(user, typed, "type").canonical_values.empty(),
            std::string(typed) + ".type has canonicalValues");
@@ -295,35 +308,43 @@ static void test_builtins() {
            std::string(free) + ".type has no canonicalValues");
     for (const char *common : {"id", "externalId", "meta", "schemas"})
         ok(find(user, common).name.empty(), std::string(common) + " belongs to no schema");
-    ok(find(enterprise, "manager", "value").case_exact, "E8472: manager.value");
+    ok(find(enterprise, "manager", "value").case_exact,
+       "manager.value is caseExact (RFC 7643 erratum 8472)");
     ok(find(enterprise, "manager", "displayName").mutability == Mutability::read_only,
        "manager.displayName is readOnly");
 
     const Attribute &display = find(group, "displayName");
     ok(display.required && display.uniqueness == Uniqueness::server,
-       "E5990: displayName is required, and unique");
+       "a Group's displayName is required and unique");
     ok(find(group, "members").multi_valued && find(group, "members", "value").case_exact,
-       "E8472: members.value");
-    is(find(group, "members", "$ref").reference_types.size(), 2u, "members are Users and Groups");
+       "members is multi-valued and members.value caseExact");
+    is(find(group, "members", "$ref").reference_types.size(), 2u,
+       "members.$ref refers to User and Group");
 
     const Schema &config = all[3], &type = all[4], &schema = all[5];
-    ok(find(config, "etag", "supported").required, "etag is published");
-    ok(find(config, "authenticationSchemes", "type").required, "E8011: type");
-    is(find(config, "pagination").sub_attributes.size(), 6u, "RFC 9865: pagination");
-    ok(find(type, "schemaExtensions").multi_valued, "E7522: schemaExtensions");
-    ok(find(type, "endpoint").uniqueness == Uniqueness::server, "E8475: endpoint");
+    ok(find(config, "etag", "supported").required, "etag.supported is required");
+    ok(find(config, "authenticationSchemes", "type").required,
+       "authenticationSchemes.type is required (RFC 7643 erratum 8011)");
+    is(find(config, "pagination").sub_attributes.size(), 6u,
+       "pagination has the six sub-attributes of RFC 9865");
+    ok(find(type, "schemaExtensions").multi_valued,
+       "schemaExtensions is multi-valued (RFC 7643 erratum 7522)");
+    ok(find(type, "endpoint").uniqueness == Uniqueness::server,
+       "endpoint has uniqueness server (RFC 7643 erratum 8475)");
     const Attribute &parts = find(schema, "attributes", "subAttributes");
-    is(find(parts.sub_attributes, "type").canonical_values.size(), 7u, "E8415: no complex parts");
-    ok(find(parts.sub_attributes, "referenceTypes").multi_valued, "E5607: referenceTypes");
+    is(find(parts.sub_attributes, "type").canonical_values.size(), 7u,
+       "the types of sub-attributes exclude complex (RFC 7643 erratum 8415)");
+    ok(find(parts.sub_attributes, "referenceTypes").multi_valued,
+       "referenceTypes of sub-attributes is multi-valued (RFC 7643 erratum 5607)");
 
-    is(builtin_resource_types().size(), 2u, "two resource types");
+    is(builtin_resource_types().size(), 2u, "there are two built-in resource types");
     const ResourceType &users = builtin_resource_types()[0];
     ok(users.endpoint == "/Users" && users.schema == user_urn && users.extensions.size() == 1 &&
            users.extensions[0].schema == enterprise_user_urn && !users.extensions[0].required,
-       "User with the enterprise extension");
+       "the built-in User has the enterprise extension, which is not required");
     const ResourceType &groups = builtin_resource_types()[1];
     ok(groups.endpoint == "/Groups" && groups.schema == group_urn && groups.extensions.empty(),
-       "and Group without any");
+       "the built-in Group has no extensions");
 }
 
 int main() {

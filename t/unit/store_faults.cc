@@ -1,5 +1,6 @@
-// A store that is taken away is not made anew, and is not written with a lock of its own; who waits
-// for the write lock can be told which process holds it, and can be released from the work.
+// Tests that a removed store is not created again, that a store is not written under a second
+// lock.mdb, that the process that holds the write lock is known, and that a wait for the write lock
+// can be given up.
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -51,7 +52,7 @@ bool exists(const std::string &path) {
     return stat(path.c_str(), &st) == 0 && st.st_size > 0;
 }
 
-// Another process; it ends when the object does.
+// Another process, which ends when the object is destroyed.
 class Child {
   public:
     Child(const char *what, const std::string &path) {
@@ -77,7 +78,7 @@ class Child {
     }
     Child(const Child &) = delete;
     Child &operator=(const Child &) = delete;
-    // Its next line, or what it said before it ended.
+    // Returns the next line of its output, or the rest before its end.
     std::string line() {
         std::string text;
         for (char c; read(out_, &c, 1) == 1 && c != '\n';) text += c;
@@ -105,25 +106,25 @@ int run_child(std::string_view what, const std::string &path) {
     return read(0, &c, 1) < 0;
 }
 
-void test_gone() {
+void test_removed() {
     fixture::TempDir dir;
     const std::string data = dir.path + "/data.mdb", lock = dir.path + "/lock.mdb";
     std::string why;
     ok(!open(dir.path, why, false) && contains(why, "is gone: its data.mdb was removed"),
-       "an open that may not create makes no store");
-    ok(!exists(data) && !exists(lock), "and writes no file");
+       "opening a missing store without may_create is refused");
+    ok(!exists(data) && !exists(lock), "opening a missing store without may_create writes no file");
     must_open(dir.path).reset();
     unlink(data.c_str());
-    ok(!open(dir.path, why) && contains(why, "to begin with an empty store remove lock.mdb"),
-       "beside a lock.mdb that counts commits a removed data.mdb is not made anew");
+    ok(!open(dir.path, why) && contains(why, "to begin with an empty store, remove lock.mdb"),
+       "opening a store whose data.mdb was removed is refused if lock.mdb counts commits");
     // cppcheck-suppress stlcstrParam  ; the system's open(), which takes a C string
     close(::open(data.c_str(), O_CREAT | O_WRONLY, 0600));
     ok(!open(dir.path, why) && contains(why, "its data.mdb is empty"),
-       "nor is an empty one filled");
-    ok(!exists(data), "nothing was written");
+       "opening a store whose data.mdb is empty is refused if lock.mdb counts commits");
+    ok(!exists(data), "refused opens do not write data.mdb");
     unlink(data.c_str());
     unlink(lock.c_str());
-    ok(open(dir.path, why) != nullptr, "without both files a store may be made");
+    ok(open(dir.path, why) != nullptr, "a store is created if both files are missing");
 }
 
 void test_not_regular() {
@@ -153,11 +154,11 @@ void test_displaced() {
              close(::open(other.c_str(), O_CREAT | O_WRONLY, 0600));
              rename(other.c_str(), path.c_str());
          }},
-        {"data.mdb cut off", "its data.mdb was cut off",
+        {"data.mdb cut off", "its data.mdb was truncated",
          [](const std::string &d) {
              if (truncate((d + "/data.mdb").c_str(), 8192) != 0) diag("not cut off");
          }},
-        {"the directory not a directory", "its data.mdb cannot be looked at: Not a directory",
+        {"directory replaced by a file", "its data.mdb cannot be checked: Not a directory",
          [](const std::string &d) {
              rename(d.c_str(), (d + ".away").c_str());
              close(::open(d.c_str(), O_CREAT | O_WRONLY, 0600));
@@ -166,11 +167,12 @@ void test_displaced() {
     for (const auto &[name, said, change] : cases) {
         fixture::TempDir dir;
         auto env = must_open(dir.path);
-        is(write(*env), Errc::ok, "a write");
-        is(env->displaced(), "", "into files that are in place");
+        is(write(*env), Errc::ok, std::string(name) + ": a write before is committed");
+        is(env->displaced(), "", std::string(name) + ": displaced() before is empty");
         change(dir.path);
-        is(env->displaced(), said, std::string(name) + " is said");
-        is(write(*env), Errc::replaced, std::string(name) + ": no write transaction begins");
+        is(env->displaced(), said, std::string(name) + ": displaced() says so");
+        is(write(*env), Errc::replaced,
+           std::string(name) + ": a write is refused with Errc::replaced");
         if (rename((dir.path + ".away").c_str(), dir.path.c_str()) == 0 || errno == ENOENT)
             continue;
         unlink(dir.path.c_str());
@@ -185,34 +187,37 @@ void test_second_lock() {
         WriteTxn txn(*env);
         unlink((dir.path + "/lock.mdb").c_str());
         Child child("open", dir.path);
-        ok(contains(child.line(), "a process whose lock.mdb was removed"),
-           "while a write is under way no second lock.mdb is made");
+        ok(contains(child.line(), "a process that uses a removed lock.mdb"),
+           "another process does not create a second lock.mdb during a write");
         txn.put(Db::meta, "key", "during");
-        is(txn.commit(), Errc::ok, "the write is committed");
+        is(txn.commit(), Errc::ok, "a write during which lock.mdb was removed is committed");
     }
     Child child("hold", dir.path);
-    is(child.line(), "held", "then another process has the write lock of a new lock.mdb");
-    is(write(*env), Errc::replaced, "and the first one, with the old lock, writes no more");
+    is(child.line(), "held",
+       "after the write another process gets the write lock of a new lock.mdb");
+    is(write(*env), Errc::replaced,
+       "a write under the old lock.mdb is refused with Errc::replaced");
 }
 
 void test_holder() {
     fixture::TempDir dir;
     auto env = must_open(dir.path);
-    ok(!env->lock_holder(), "nobody holds the write lock");
+    ok(!env->lock_holder(), "lock_holder() is empty while no process has the write lock");
     {
         WriteTxn txn(*env);
         auto holder = env->lock_holder();
-        ok(holder && holder->process == getpid(), "this process does");
+        ok(holder && holder->process == getpid(),
+           "lock_holder() is this process during its write transaction");
     }
     auto child = std::make_unique<Child>("hold", dir.path);
-    is(child->line(), "held", "another process has it");
+    is(child->line(), "held", "another process gets the write lock");
     auto holder = env->lock_holder();
     is(holder ? to_string(*holder) : "nobody", "process " + std::to_string(child->pid),
-       "by its pid");
+       "lock_holder() names the other process by its id");
 
     for (bool is_given_up : {true, false}) {
         LockWait wait;
-        ok(!wait.give_up(), "what does not wait is not given up");
+        ok(!wait.give_up(), "give_up() without a wait returns false");
         Errc code = Errc::ok;
         std::thread waiting([&] {
             WriteTxn txn(*env, &wait);
@@ -220,32 +225,36 @@ void test_holder() {
             code = txn.commit();
         });
         while (!wait.is_waiting()) std::this_thread::yield();
-        if (is_given_up) ok(wait.give_up() && !wait.give_up(), "a wait is given up, once");
+        if (is_given_up)
+            ok(wait.give_up() && !wait.give_up(), "give_up() of a wait returns true once");
         child.reset();
         waiting.join();
         is(code, is_given_up ? Errc::given_up : Errc::ok,
-           is_given_up ? "its transaction fails when the lock is free" : "another one commits");
+           is_given_up ? "a transaction whose wait was given up fails with Errc::given_up"
+                       : "a transaction that has waited is committed");
         Reader reader(*env);
         ReadTxn txn(reader);
         Bytes value;
-        is(txn.get(Db::meta, "waited", value), !is_given_up, "what it has written");
+        is(txn.get(Db::meta, "waited", value), !is_given_up,
+           is_given_up ? "a transaction whose wait was given up writes nothing"
+                       : "a transaction that has waited writes its value");
         if (!is_given_up) break;
         child = std::make_unique<Child>("hold", dir.path);
-        is(child->line(), "held", "another process has it again");
+        is(child->line(), "held", "another process gets the write lock again");
     }
 }
 
 void test_texts() {
     is(to_string(Errc(int(Errc::system_error) + ENOMEM)), "Cannot allocate memory",
-       "a system error has the system's text");
-    is(to_string(Errc::io), "input/output error", "EIO has its own");
+       "the text of a system error is the system's");
+    is(to_string(Errc::io), "input/output error", "the text of EIO is 'input/output error'");
 }
 
 }  // namespace
 
 int main(int argc, char **argv) {
     if (argc == 3) return run_child(argv[1], argv[2]);
-    test_gone();
+    test_removed();
     test_not_regular();
     test_displaced();
     test_second_lock();

@@ -1,5 +1,5 @@
-// A store is opened for what it can be: new, ready, read-only because a later build wrote it,
-// or not at all, with a sentence that says why; and a damaged catalog is named, never guessed at.
+// Tests the states in which a store is opened: undeclared, ready, read-only because a later build
+// wrote it, or refused with the reason; and that the error of a damaged catalog names the row.
 
 #include "service/store.h"
 
@@ -7,7 +7,7 @@
 #include <ctime>
 
 #include "fixture.h"
-#include "scim/text.h"
+#include "scim/text/text.h"
 #include "store/bytes.h"
 #include "store/keys.h"
 
@@ -38,8 +38,8 @@ bool contains(const std::string &text, std::string_view part) {
     return false;
 }
 
-// One row behind the store's back: nothing as a value deletes it.
-void poke(Store &store, Db db, std::string_view key, std::optional<std::string_view> value) {
+// Writes one row directly, or deletes it if there is no value.
+void put_row(Store &store, Db db, std::string_view key, std::optional<std::string_view> value) {
     store::WriteTxn txn(store.env());
     if (value)
         txn.put(db, key, *value);
@@ -69,27 +69,30 @@ std::string replaced(std::string text, const std::string &from, const std::strin
 
 void test_new(const std::string &path) {
     auto nowhere = open(path + "/nowhere");
-    ok(nowhere.store == nullptr && contains(nowhere.why, "nowhere"), "no directory");
+    ok(nowhere.store == nullptr && contains(nowhere.why, "nowhere"),
+       "opening a store in a missing directory is refused with its path");
 
     auto opened = open(path);
-    ok(opened.store && opened.store->state() == Store::State::undeclared, "new: undeclared");
-    is(opened.why, "", "which is nothing to complain of");
-    ok(!open(path).store, "the same file is not opened twice in one process");
+    ok(opened.store && opened.store->state() == Store::State::undeclared,
+       "a new store is undeclared");
+    is(opened.why, "", "opening a new store gives no error text");
+    ok(!open(path).store, "a second open of a store in one process is refused");
     ok(opened.store->declare(opened.why) && opened.store->state() == Store::State::ready,
-       "declared: ready");
+       "a store is ready after declare()");
     opened.store.reset();
     opened = open(path);
     ok(opened.store && opened.store->state() == Store::State::ready && opened.why.empty(),
-       "ready at once the next time");
-    is(opened.store->warning(), "", "without a warning");
+       "a declared store is ready when it is opened again");
+    is(opened.store->warning(), "", "a declared store is opened without a warning");
 }
 
-// What opening says with one row of `meta` changed; the row is put back.
+// Returns the warning or error of opening the store with one row of `meta` changed. Restores the
+// row.
 std::string with_meta(const std::string &path, const std::string &key,
                       std::optional<std::string_view> value, Store::State state) {
     auto opened = open(path);
     std::string was = row(*opened.store, Db::meta, key);
-    poke(*opened.store, Db::meta, key, value);
+    put_row(*opened.store, Db::meta, key, value);
     opened.store.reset();
     opened = open(path);
     std::string said = opened.store ? opened.store->warning() : opened.why;
@@ -105,30 +108,35 @@ std::string with_meta(const std::string &path, const std::string &key,
     return said;
 }
 
-void test_gate(const std::string &path) {
-    is(with_meta(path, "min_writer", "2", Store::State::read_only),
+void test_format(const std::string &path) {
+    is(with_meta(path, "min_writer", "3", Store::State::read_only),
        "store \"" + path +
-           "\" has format 1, which needs a version that knows format 2; this one knows format 1: "
+           "\" has format 2, which needs a version that knows format 3; this one knows format 2: "
            "it is served read-only",
-       "a format that may be read");
+       "a store with a newer min_writer is opened read-only");
     is(with_meta(path, "min_reader", "3", Store::State::ready),
        "store \"" + path +
-           "\" has format 1, which needs a version that knows format 3; this one knows format 1: "
+           "\" has format 2, which needs a version that knows format 3; this one knows format 2: "
            "upgrade the module",
-       "a format that may not");
+       "a store with a newer min_reader is refused");
+    is(with_meta(path, "write_format", "1", Store::State::ready),
+       "store \"" + path +
+           "\" has format 1 of a version before 0.1.0, which this one does not read: remove the "
+           "directory and provision again",
+       "a store of an earlier format is refused");
     ok(contains(with_meta(path, "min_reader", "one", Store::State::ready), "cannot be read"),
-       "a gate that is no number");
+       "a store whose min_reader is not a number is refused");
     ok(contains(with_meta(path, "write_format", std::nullopt, Store::State::ready),
                 "cannot be read"),
-       "half a gate");
+       "a store without write_format is refused");
     is(with_meta(path, "min_reader", std::nullopt, Store::State::undeclared), "",
-       "databases without a gate: their creator died, they are declared again");
+       "a store without min_reader, whose creation was interrupted, is undeclared");
 }
 
-// What the catalog says with one row changed; the row is put back.
+// Returns the result of reading the catalog with one row changed. Restores the row.
 std::string with_row(Store &store, const std::string &key, std::string_view value) {
     std::string was = row(store, Db::catalog, key);
-    poke(store, Db::catalog, key, value);
+    put_row(store, Db::catalog, key, value);
     std::string said;
     {
         store::Reader reader(store.env());
@@ -140,40 +148,44 @@ std::string with_row(Store &store, const std::string &key, std::string_view valu
         if (bool(catalog) != bool(rows)) said += " (but the cache differs)";
         if (!catalog && catalog.error().status != 503) said += " (but is no 503)";
     }
-    poke(store, Db::catalog, key,
-         was.empty() ? std::nullopt : std::optional<std::string_view>(was));
+    put_row(store, Db::catalog, key,
+            was.empty() ? std::nullopt : std::optional<std::string_view>(was));
     return said;
 }
 
 void test_damaged_catalog(const std::string &path) {
     auto opened = open(path);
     Store &store = *opened.store;
-    ok(contains(with_row(store, "ab", "{}"), "a key of 2 bytes"), "a key of another length");
-    ok(contains(with_row(store, catalog_key(1, 1), "{"), "catalog row 1/1: "), "half a row");
+    ok(contains(with_row(store, "ab", "{}"), "the key has 2 bytes"),
+       "a catalog row with a key of another length is named by its length");
+    ok(contains(with_row(store, catalog_key(1, 1), "{"), "catalog row 1/1: "),
+       "a catalog row that is not JSON is named");
     ok(contains(with_row(store, catalog_key(1, 1), R"({"schema":{"id":7}})"), "catalog row 1/1: "),
-       "a schema that is none");
+       "a catalog row with an invalid schema is named");
     ok(contains(with_row(store, catalog_key(2, 1), R"({"resourceType":[]})"), "catalog row 2/1: "),
-       "a resource type that is none");
+       "a catalog row with an invalid resource type is named");
     std::string attr = row(store, Db::catalog, catalog_key(3, 1));
     ok(contains(with_row(store, catalog_key(3, 1), replaced(attr, "\"string\"", "\"strong\"")),
                 "catalog row 3/1: unknown type \"strong\""),
-       "a type of no attribute");
+       "a catalog row with an unknown attribute type is named");
     std::string index = row(store, Db::catalog, catalog_key(4, 1));
     ok(contains(with_row(store, catalog_key(4, 1), replaced(index, "\"ready\"", "\"reedy\"")),
                 "catalog row 4/1: unknown index state \"reedy\""),
-       "a state of no index");
-    is(with_row(store, catalog_key(9, 1), "{}"), "read", "a later build's kind of row is skipped");
-    ok(contains(with_row(store, catalog_key(9, 1), "{"), "catalog row 9/1: "), "but must be a row");
+       "a catalog row with an unknown index state is named");
+    is(with_row(store, catalog_key(9, 1), "{}"), "read",
+       "a catalog row of an unknown kind is skipped");
+    ok(contains(with_row(store, catalog_key(9, 1), "{"), "catalog row 9/1: "),
+       "a catalog row of an unknown kind that is not JSON is named");
 }
 
 void test_unopenable(const std::string &path) {
     {
         auto opened = open(path);
-        poke(*opened.store, Db::catalog, catalog_key(1, 1), "{");
+        put_row(*opened.store, Db::catalog, catalog_key(1, 1), "{");
     }
     auto opened = open(path);
     ok(!opened.store && contains(opened.why, "catalog row 1/1"),
-       "a store with a damaged catalog is not opened");
+       "a store with a damaged catalog is refused");
 }
 
 void test_unicode(const std::string &path) {
@@ -181,11 +193,11 @@ void test_unicode(const std::string &path) {
         auto opened = open(path);
         std::string header = row(*opened.store, Db::catalog, catalog_key(0, 0));
         auto version = std::string(unicode_version());
-        poke(*opened.store, Db::catalog, catalog_key(0, 0), replaced(header, version, "1.1"));
+        put_row(*opened.store, Db::catalog, catalog_key(0, 0), replaced(header, version, "1.1"));
     }
     auto opened = open(path);
     ok(opened.store && contains(opened.store->warning(), "was made with Unicode 1.1"),
-       "another Unicode is a warning");
+       "a store made with another Unicode version is opened with a warning");
 }
 
 std::vector<Definition> badge_of(const std::string &name) {
@@ -202,7 +214,8 @@ struct Configuration {
 
     Configuration(uint64_t loaded, const char *name) : loaded(loaded), name(name) {}
 
-    // What a worker of it finds declared after it has opened the store, and what it warns of.
+    // Opens the store as a worker of this configuration. Returns the declared schemas of the tests,
+    // '|' and the warning.
     std::string open(const std::string &path) {
         service::Store::Options options;
         options.env.directory = path;
@@ -231,23 +244,25 @@ void test_generations() {
     fixture::TempDir dir;
     Configuration first(now - 2 * day, "one"), second(now - day, "two"),
         third(now - day + 1, "one");
-    is(first.open(dir.path), "urn:example:one:User|", "a configuration declares its schemas");
-    is(second.open(dir.path), "urn:example:two:User|", "one that was loaded later does so");
+    is(first.open(dir.path), "urn:example:one:User|", "a first declaration is applied");
+    is(second.open(dir.path), "urn:example:two:User|", "a newer declaration is applied");
     const std::string older = first.open(dir.path);
     ok(contains(older, "urn:example:two:User|") &&
            contains(older, "declared by a newer configuration"),
-       "a worker of the older one changes nothing, and the log says so");
-    is(second.open(dir.path), "urn:example:two:User|", "a second worker of the newer one may");
+       "a worker of an older configuration does not apply its declaration, and the warning says "
+       "so");
+    is(second.open(dir.path), "urn:example:two:User|",
+       "a second worker of the newer configuration opens the store without a warning");
     Configuration late(now - 3 * day, "one");
     ok(contains(late.open(dir.path), "urn:example:two:User|"),
-       "one that was loaded before, and opens the store for the first time, changes nothing");
+       "an older configuration that opens the store for the first time changes nothing");
     Configuration same(now - day / 2, "two");
     is(same.open(dir.path), "urn:example:two:User|",
-       "one that wants what there is changes nothing");
+       "a newer configuration with the same declaration changes nothing");
     is(third.open(dir.path), "urn:example:one:User|",
-       "one that was loaded after the last change does");
+       "a configuration that was loaded after the last applied one is applied");
     ok(contains(same.open(dir.path), "urn:example:one:User|"),
-       "and the one that changed nothing does not undo it");
+       "a worker of a configuration that changed nothing does not undo a later declaration");
 }
 
 // The clock was nine days ahead, and was set back.
@@ -258,27 +273,28 @@ void test_clock_ahead() {
     is(ahead.open(dir.path), "urn:example:one:User|",
        "a configuration that was loaded while the clock was ahead declares its schemas");
     ok(contains(also_ahead.open(dir.path), "urn:example:two:User|"),
-       "so does a later one that was loaded while the clock was ahead");
-    Configuration mended(now, "one"), next(now + 1, "two"), same(now + 2, "two"),
+       "a second configuration that was loaded while the clock was ahead declares its schemas");
+    Configuration corrected(now, "one"), next(now + 1, "two"), same(now + 2, "two"),
         last(now + 3, "one");
-    std::string text = mended.open(dir.path);
+    std::string text = corrected.open(dir.path);
     ok(contains(text, "urn:example:one:User|") && contains(text, "the clock was set back"),
-       "one that was loaded after the clock was set back is applied, and the log says so");
+       "a declaration is applied over one of the future, and the warning says so");
     text = also_ahead.open(dir.path);
     ok(contains(text, "urn:example:one:User|") &&
            contains(text, "declared by a newer configuration"),
-       "a worker of the one before changes nothing");
-    ok(contains(next.open(dir.path), "urn:example:two:User|"), "and the next one is applied");
-    ok(contains(mended.open(dir.path), "urn:example:two:User|"),
-       "a worker of that before it is not");
+       "a worker of the configuration of the future does not undo it, and the warning says so");
+    ok(contains(next.open(dir.path), "urn:example:two:User|"),
+       "the next configuration is applied over it");
+    ok(contains(corrected.open(dir.path), "urn:example:two:User|"),
+       "a worker of the previous configuration does not undo the next one");
     same.open(dir.path);
     ok(contains(last.open(dir.path), "urn:example:one:User|"),
-       "so is one after another that changed nothing");
-    for (Configuration *one : {&ahead, &also_ahead, &mended, &next, &same})
+       "a configuration is applied after one that changed nothing");
+    for (Configuration *one : {&ahead, &also_ahead, &corrected, &next, &same})
         ok(contains(one->open(dir.path), "urn:example:one:User|"),
-           "no worker of an older configuration undoes it");
+           "a worker of an older configuration does not undo the last one");
     is(fixture::open_store(dir.path, size_t(16) << 20, {}, 0)->warning(), "",
-       "a tool takes nothing back");
+       "opening with generation 0, as tools do, gives no warning");
 }
 
 }  // namespace
@@ -286,7 +302,7 @@ void test_clock_ahead() {
 int main() {
     fixture::TempDir dir;
     test_new(dir.path);
-    test_gate(dir.path);
+    test_format(dir.path);
     test_damaged_catalog(dir.path);
     test_unicode(dir.path);
     test_unopenable(dir.path);

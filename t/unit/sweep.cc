@@ -1,4 +1,5 @@
-// Dead rows of a group go in steps that look at each row of the group once, dead or alive.
+// Tests that the dead rows of a group are deleted in steps that read each row of the group once,
+// dead or live.
 
 #include "client.h"
 #include "store/members.h"
@@ -39,7 +40,8 @@ int main() {
         edit.position = 7;
         edit.members.dead_epoch = dead_epoch;
         store::apply_members(txn, client.tenant(), edit);
-        ok(txn.commit() == store::Errc::ok, "a group of 20,000 living and 5,000 dead rows");
+        ok(txn.commit() == store::Errc::ok,
+           "a group of 20,000 live and 5,000 dead rows is written");
     }
     Count all;
     size_t steps = 0, longest = 0;
@@ -52,11 +54,12 @@ int main() {
         longest = std::max(longest, step.rows);
     }
     note(std::to_string(steps) + " steps, " + std::to_string(all.rows) + " rows");
-    ok(all.rows <= living + dead + 2 * steps, "each row is looked at once");
-    ok(longest <= rows_a_step * store::sweep_looks + 2, "a step is bounded");
+    ok(all.rows <= living + dead + 2 * steps, "a sweep reads each row once");
+    ok(longest <= rows_a_step * store::sweep_looks + 2,
+       "a step of a sweep reads a bounded number of rows");
     store::Reader reader(opened->env());
     store::ReadTxn txn(reader);
-    is(txn.entries(store::Db::members), living, "the living rows are there");
-    is(txn.entries(store::Db::jobs), 0u, "and the job is done");
+    is(txn.entries(store::Db::members), living, "a sweep keeps the live rows");
+    is(txn.entries(store::Db::jobs), 0u, "a finished sweep has no job left");
     return tap::done();
 }

@@ -1,5 +1,7 @@
 #pragma once
-// Test Anything Protocol in a few lines: each unit test is a program that prove(1) runs directly.
+// Writes the Test Anything Protocol: each unit test is a program that prove(1) runs directly.
+// The name of a test says what is true when it passes. done() returns the exit status: 1 if a
+// test failed.
 //
 //     int main() { ok(1 + 1 == 2, "sums"); is(f(), "x", "f"); return tap::done(); }
 
@@ -51,10 +53,11 @@ bool is(const A &got, const B &want, std::string_view name) {
     return good;
 }
 
-// For who reads the whole output.
+// Writes a comment to stdout; prove shows it only with --verbose.
 inline void note(std::string_view text) { std::printf("# %.*s\n", int(text.size()), text.data()); }
 
-// For who runs prove as well: why a test fails, and the seed that repeats it.
+// Writes a comment to stderr, which prove always shows: why a test fails, or the seed that
+// repeats it.
 inline void diag(std::string_view text) {
     std::fprintf(stderr, "# %.*s\n", int(text.size()), text.data());
 }

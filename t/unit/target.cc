@@ -1,7 +1,8 @@
-// Proves that paths lead to the endpoint they name, near misses to a hint, and that query strings
-// are read as the clients in the field write them.
+// Tests that paths lead to the endpoint that they name, that similar paths are refused with a hint,
+// and that query strings are read as real clients write them.
 
-#include "scim/target.h"
+#include "scim/request/target.h"
+#include "scim/schema/endpoint.h"
 
 #include "tap.h"
 
@@ -25,7 +26,7 @@ static const char *name_of(Endpoint endpoint) {
     return names[size_t(endpoint)];
 }
 
-// "resource User <name> id", "404 invalidVers": what a path leads to.
+// Returns what a path leads to, such as "resource User <name> id" or "400 invalidVers".
 static std::string target(std::string_view path) {
     auto t = parse_target(*catalog, path);
     if (!t) {
@@ -97,7 +98,9 @@ static void test_paths() {
         {std::string(8192, '/'), "root"},
         {"/" + std::string(8192, 'a'), "404"},
     };
-    for (const auto &p : paths) is(target(p.path), p.leads_to, "path " + p.path.substr(0, 80));
+    for (const auto &p : paths)
+        is(target(p.path), p.leads_to,
+           "the path '" + p.path.substr(0, 80) + "' leads to " + p.leads_to);
 }
 
 static void test_hints() {
@@ -122,9 +125,8 @@ static void test_hints() {
         {"/v2/v2/Users", "the base URL seems to be in the path twice: did you mean \"/Users\"?"},
         {"/V2/Users", "did you mean \"/Users\"?"},
         {"/Devices",
-         "there is no endpoint \"/Devices\" in this directory; /ResourceTypes lists those there "
-         "are"},
-        {"/v3/Users", "version \"v3\" of the protocol is not served here, expected \"v2\" or none"},
+         "there is no endpoint \"/Devices\"; /ResourceTypes lists the endpoints of resources"},
+        {"/v3/Users", "version \"v3\" of the protocol is not supported, expected \"v2\" or none"},
         {"/Me/x", "there is nothing below \"/Me\""},
         {"/Users/Users",
          "there is no User with the id \"Users\"; the base URL seems to end in \"/Users\": did you "
@@ -138,19 +140,21 @@ static void test_hints() {
     for (const auto &h : hints) {
         auto t = parse_target(*catalog, h.path);
         std::string detail = t ? "found" : t.error().detail;
-        if (!ok(detail.find(h.said) != detail.npos, "hint for " + h.path)) diag(detail);
+        if (!ok(detail.find(h.said) != detail.npos,
+                "the path '" + h.path + "' is refused: " + h.said))
+            diag(detail);
     }
     auto t = parse_target(*catalog, "/" + std::string(8000, 'x'));
-    ok(!t && t.error().detail.size() < 300, "a long path is cut");
+    ok(!t && t.error().detail.size() < 300, "a path of 8,000 bytes is cut in the error");
 
     for (const char *taken : {"Schemas", "schemas", "Me", "Bulk", ".search", "v2", "V7"})
-        ok(is_protocol_endpoint(taken), std::string(taken) + " is the protocol's");
+        ok(is_protocol_endpoint(taken), std::string(taken) + " is a protocol endpoint");
     for (const char *free : {"Users", "Groups", "v", "vehicles", ""})
-        ok(!is_protocol_endpoint(free), quoted(free) + " is free");
+        ok(!is_protocol_endpoint(free), quoted(free) + " is not a protocol endpoint");
 }
 
 static Result<Query> parsed_query(std::string_view args) {
-    Report report;
+    DeviationReport report;
     Dialect dialect(false, report);
     return parse_query(args, dialect);
 }
@@ -163,7 +167,7 @@ static std::string show(const std::optional<int64_t> &value) {
     return value ? std::to_string(*value) : "-";
 }
 
-// The keyword and the detail of what is refused.
+// Returns status, scimType and detail of the error, or "accepted".
 static std::string refusal(std::string_view args) {
     auto q = parsed_query(args);
     if (q) return "accepted";
@@ -178,23 +182,26 @@ static std::string filter(std::string_view args) {
 
 static void test_decoding() {
     const std::string wanted = "<userName eq \"a@b\">";
-    is(filter("filter=userName+eq+\"a@b\""), wanted, "raw quotes and plus");
-    is(filter("filter=userName+eq+%22a%40b%22"), wanted, "form encoding");
-    is(filter("filter=userName%20eq%20%22a@b%22"), wanted, "percent encoding");
-    is(filter("filter=userName eq \"a@b\""), wanted, "nothing encoded at all");
-    is(filter("f%69lter=a"), "<a>", "the name may be encoded");
-    is(filter("FILTER=a"), "<a>", "the name in another case");
-    is(filter("filter=a%2Bb"), "<a+b>", "%2B is a plus");
-    is(filter("filter=a%2bb"), "<a+b>", "%2b as well");
+    is(filter("filter=userName+eq+\"a@b\""), wanted,
+       "a filter with quotes and plus signs is decoded");
+    is(filter("filter=userName+eq+%22a%40b%22"), wanted, "a filter in form encoding is decoded");
+    is(filter("filter=userName%20eq%20%22a@b%22"), wanted,
+       "a filter in percent encoding is decoded");
+    is(filter("filter=userName eq \"a@b\""), wanted, "a filter without encoding is read");
+    is(filter("f%69lter=a"), "<a>", "a percent-encoded parameter name is decoded");
+    is(filter("FILTER=a"), "<a>", "a parameter name matches in any case");
+    is(filter("filter=a%2Bb"), "<a+b>", "%2B is decoded as a plus sign");
+    is(filter("filter=a%2bb"), "<a+b>", "%2b is decoded as a plus sign");
     is(filter("filter=a=b"), "<a=b>", "a value may contain '='");
     is(filter("filter=a%26b"), "<a&b>", "%26 does not end a value");
-    is(filter("filter=caf%C3%A9"), "<caf\xc3\xa9>", "UTF-8");
-    is(filter("aadOptscim062020&filter=a"), "<a>", "Entra's flag in front");
-    is(filter("x=%zz&%zz=1&y=%00&=&&filter=a&z=\xff"), "<a>", "unknown parameters are not read");
-    is(filter("filter=a&filter=b"), "<a>", "the first of two counts");
-    is(filter("filter=a&Filter=%zz"), "<a>", "the second is not even read");
-    is(filter(""), "-", "no query");
-    is(filter("&&&"), "-", "separators alone");
+    is(filter("filter=caf%C3%A9"), "<caf\xc3\xa9>", "percent-encoded UTF-8 is decoded");
+    is(filter("aadOptscim062020&filter=a"), "<a>", "Entra's parameter aadOptscim062020 is ignored");
+    is(filter("x=%zz&%zz=1&y=%00&=&&filter=a&z=\xff"), "<a>",
+       "unknown parameters are ignored without decoding their values");
+    is(filter("filter=a&filter=b"), "<a>", "the first of two filter parameters is read");
+    is(filter("filter=a&Filter=%zz"), "<a>", "the second of two filter parameters is not decoded");
+    is(filter(""), "-", "an empty query string has no filter");
+    is(filter("&&&"), "-", "a query string of separators has no filter");
 
     auto starts = [](const std::string &text, std::string_view with) {
         return text.substr(0, with.size()) == with;
@@ -203,27 +210,28 @@ static void test_decoding() {
          {"filter=", "filter", "filter=+%20", "filter=%zz", "filter=%", "filter=%4", "filter=a%00b",
           "filter=\xff", "filter=%C3", "filter=%ED%A0%80"})
         ok(starts(refusal(bad), "400 invalidFilter: query parameter \"filter\" "),
-           "refused: " + quoted(bad));
+           quoted(bad) + " is refused with invalidFilter");
     for (const char *bad : {"attributes=%zz", "sortBy=%00", "excludedAttributes=%ff", "count=%"})
-        ok(starts(refusal(bad), "400 invalidValue: query parameter "), "refused: " + quoted(bad));
+        ok(starts(refusal(bad), "400 invalidValue: query parameter "),
+           quoted(bad) + " is refused with invalidValue");
     is(refusal("attributes=a%zzb"),
-       "400 invalidValue: query parameter \"attributes\" has the broken escape \"%zz\", expected "
+       "400 invalidValue: query parameter \"attributes\" has the invalid escape \"%zz\", expected "
        "\"%\" and two hexadecimal digits",
-       "the escape is shown");
+       "the error of a broken escape shows it");
 }
 
 static void test_parameters() {
     auto q = parsed_query(
         "attributes=userName,emails&excludedAttributes=&sortBy=name.familyName"
         "&sortorder=descending&startindex=11&COUNT=10");
-    if (!ok(bool(q), "all parameters at once")) return;
-    is(show(q->filter), "-", "an absent parameter is absent");
-    is(show(q->attributes), "<userName,emails>", "attributes");
-    is(show(q->excluded_attributes), "<>", "an empty parameter is empty");
-    is(show(q->sort_by), "<name.familyName>", "sortBy");
-    is(show(q->sort_order), "<descending>", "sortOrder");
-    is(show(q->start_index), "11", "startIndex");
-    is(show(q->count), "10", "count");
+    if (!ok(bool(q), "a query with all parameters is accepted")) return;
+    is(show(q->filter), "-", "a missing filter has no value");
+    is(show(q->attributes), "<userName,emails>", "attributes is read");
+    is(show(q->excluded_attributes), "<>", "an empty excludedAttributes is empty");
+    is(show(q->sort_by), "<name.familyName>", "sortBy is read");
+    is(show(q->sort_order), "<descending>", "sortOrder is read");
+    is(show(q->start_index), "11", "startIndex is read");
+    is(show(q->count), "10", "count is read");
 
     const struct {
         const char *text, *value;
@@ -242,40 +250,42 @@ static void test_parameters() {
     for (const auto &i : integers) {
         auto parsed = parsed_query("startIndex=" + std::string(i.text));
         is(parsed ? show(parsed->start_index) : "refused", i.value,
-           std::string("startIndex=") + i.text);
+           std::string("startIndex=") + i.text + " is read as " + i.value);
     }
     for (const char *bad : {"abc", "1.5", "-", "--1", "1e3", "0x10", "+5", "%2B5", "5+", "5%20"})
         for (const char *name : {"startIndex", "count"})
-            is(refusal(std::string(name) + "=" + bad).substr(0, 17),
-               "400 invalidValue:", std::string(name) + "=" + bad);
+            is(refusal(std::string(name) + "=" + bad).substr(0, 17), "400 invalidValue:",
+               std::string(name) + "=" + bad + " is refused with 400 invalidValue");
     is(refusal("count=abc"),
        "400 invalidValue: query parameter \"count\" is \"abc\", expected an integer",
-       "and says so");
+       "the error of a count that is not an integer shows it");
     for (const char *args : {"count", "count=", "startIndex=&count=", "&count&startIndex"}) {
         auto parsed = parsed_query(args);
-        ok(parsed && !parsed->count && !parsed->start_index, std::string("absent: ") + args);
+        ok(parsed && !parsed->count && !parsed->start_index,
+           std::string(args) + " gives neither count nor startIndex");
     }
-    is(show(parsed_query("count=&count=3")->count), "3", "the first with a value counts");
-    Report report;
+    is(show(parsed_query("count=&count=3")->count), "3", "the first count with a value is read");
+    DeviationReport report;
     Dialect lenient(false, report), strict(true, report);
     (void)parse_query("count=", lenient);
-    is(report.summary(), "empty-parameter", "a parameter without a value is reported");
-    ok(!parse_query("count=", strict), "and refused under scim_profile rfc");
+    is(report.summary(), "empty-parameter", "a count without a value is reported");
+    ok(!parse_query("count=", strict), "a count without a value is refused under scim_profile rfc");
 }
 
 static void test_long() {
     std::string text(1 << 20, 'a');
     auto q = parsed_query("filter=" + text + "&count=3");
-    ok(q && q->filter->size() == text.size() && q->count == 3, "a megabyte is read to its end");
-    ok(bool(parsed_query(std::string(1 << 20, '&'))), "a megabyte of separators");
-    ok(refusal("count=" + text).size() < 200, "a long value is cut in the detail");
-    ok(!parsed_query("filter=" + std::string(1 << 20, '%')), "a megabyte of broken escapes");
+    ok(q && q->filter->size() == text.size() && q->count == 3,
+       "a filter of 1 MiB and the parameter after it are read");
+    ok(bool(parsed_query(std::string(1 << 20, '&'))), "1 MiB of separators is accepted");
+    ok(refusal("count=" + text).size() < 200, "a count of 1 MiB is cut in the error");
+    ok(!parsed_query("filter=" + std::string(1 << 20, '%')), "1 MiB of broken escapes is refused");
 }
 
 int main() {
     auto rows = declare(CatalogRows(), *make_declaration(1, {}));
     auto built = Catalog::build(std::move(**rows));
-    if (!ok(bool(built), "the built-in catalog")) return tap::done();
+    if (!ok(bool(built), "the built-in catalog is built")) return tap::done();
     catalog = *built;
     test_paths();
     test_hints();

@@ -1,6 +1,6 @@
-// Proves that strings that are the same get one key, that others do not, and that every string has
-// a key in linear time.
-#include "scim/text.h"
+// Tests that strings that match have the same key, that others have different keys, and that the
+// key of every string is made in linear time.
+#include "scim/text/text.h"
 
 #include <utf8proc.h>
 
@@ -8,8 +8,8 @@
 #include <random>
 #include <vector>
 
-#include "scim/precis.h"
-#include "scim/unicode.h"
+#include "scim/text/precis.h"
+#include "scim/text/unicode.h"
 #include "tap.h"
 
 using namespace scim;
@@ -18,10 +18,11 @@ static std::string folded(std::string_view s) { return key_of(Matching::folded, 
 static std::string username(std::string_view s) { return key_of(Matching::username, s); }
 
 static void ascii() {
-    is(key_of(Matching::exact, "Bjensen"), "Bjensen", "exact: the octets");
-    is(folded("Barbara Jensen"), "barbara jensen", "folded: lower case");
-    is(username("BJensen@Example.COM"), "bjensen@example.com", "an e-mail address");
-    is(username(""), "", "nothing has the key nothing");
+    is(key_of(Matching::exact, "Bjensen"), "Bjensen", "the exact key of a string is its octets");
+    is(folded("Barbara Jensen"), "barbara jensen", "the folded key of ASCII is in lower case");
+    is(username("BJensen@Example.COM"), "bjensen@example.com",
+       "the username key of an e-mail address is in lower case");
+    is(username(""), "", "the key of an empty string is empty");
     std::string all, lower;
     for (int c = 0; c < 128; c++) {
         all += char(c);
@@ -31,25 +32,26 @@ static void ascii() {
     for (size_t from = 0; from < 128; from++)
         for (size_t size = 0; from + size <= 128; size++)
             good &= username(all.substr(from, size)) == lower.substr(from, size);
-    ok(good, "only A to Z change, wherever they stand");
+    ok(good, "the username key of ASCII changes only A to Z, at any place");
     std::string out = "before ";
     append_key(out, Matching::username, "ABCDEFGHIJ");
     append_key(out, Matching::folded, "\u00c4ABCDEFGHIJ");
     append_key(out, Matching::exact, "Z");
-    is(out, "before abcdefghij\u00e4abcdefghijZ", "append_key() appends");
-    is(ascii_lower(std::string_view("X-\u00c4")), "x-\u00c4", "ascii_lower() leaves others alone");
+    is(out, "before abcdefghij\u00e4abcdefghijZ", "append_key() appends to the text");
+    is(ascii_lower(std::string_view("X-\u00c4")), "x-\u00c4",
+       "ascii_lower() changes ASCII letters only");
     ok(ascii_iequals("userName", "USERNAME") && !ascii_iequals("userName", "userNam") &&
            !ascii_iequals("@", "`") && !ascii_iequals("[", "{"),
-       "ascii_iequals() knows letters alone");
+       "ascii_iequals() ignores the case of ASCII letters only");
 }
 
-// Both matchings of one name that PRECIS accepts.
+// Tests both keys of a name that PRECIS accepts.
 static void name(std::string_view language, std::string_view text, std::string_view username_key,
                  std::string_view folded_key) {
     std::string title = std::string(language) + ' ' + std::string(text);
     ok(is_precis_username(text), title + " is a PRECIS username");
-    is(username(text), username_key, title + " as username");
-    is(folded(text), folded_key, title + " folded");
+    is(username(text), username_key, title + " has the expected username key");
+    is(folded(text), folded_key, title + " has the expected folded key");
 }
 
 static void languages() {
@@ -83,64 +85,88 @@ static void languages() {
 }
 
 static void differences() {
-    ok(username("Straße") != username("STRASSE"), "PRECIS lower-cases only: Straße is not STRASSE");
-    is(folded("Straße"), folded("STRASSE"), "folding makes them one");
-    ok(username("ısmaıl") != username("ismail"), "dotless i is another letter");
-    ok(username("İSMAİL") != username("ISMAIL"), "capital dotted I is another letter");
-    is(username("ΟΔΥΣΣΕΥΣ"), username("οδυσσευς"), "a final sigma is the small form of Σ");
-    ok(folded("resume") != folded("résumé"), "accents count");
-    ok(username("\u0430dmin") != username("admin"), "Cyrillic a is not Latin a");
-    ok(key_of(Matching::exact, "Ä") != key_of(Matching::exact, "ä"), "exact knows the case");
+    ok(username("Straße") != username("STRASSE"),
+       "the username keys of Straße and STRASSE are different");
+    is(folded("Straße"), folded("STRASSE"), "the folded keys of Straße and STRASSE are the same");
+    ok(username("ısmaıl") != username("ismail"), "dotless i and i have different username keys");
+    ok(username("İSMAİL") != username("ISMAIL"),
+       "capital dotted I and I have different username keys");
+    is(username("ΟΔΥΣΣΕΥΣ"), username("οδυσσευς"), "a final sigma has the username key of Σ");
+    ok(folded("resume") != folded("résumé"),
+       "letters with and without accents have different folded keys");
+    ok(username("\u0430dmin") != username("admin"),
+       "Cyrillic a and Latin a have different username keys");
+    ok(key_of(Matching::exact, "Ä") != key_of(Matching::exact, "ä"), "exact keys differ by case");
     ok(key_of(Matching::exact, "A\u030a") != key_of(Matching::exact, "\u00c5"),
-       "exact knows the octets");
+       "exact keys of composed and decomposed letters are different");
 }
 
 static void combining_marks() {
-    is(username("nguye\u0302\u0303n"), "nguy\u1ec5n", "decomposed Vietnamese is composed");
-    is(folded("NGUYE\u0302\u0303N"), "nguy\u1ec5n", "folded too");
-    is(username("a\u0323\u0302"), username("a\u0302\u0323"), "marks are ordered");
-    is(username("A\u030angstro\u0308m"), "\u00e5ngstr\u00f6m", "NFD is the same name");
-    is(username("I\u0307"), username("\u0130"), "I and a dot is dotted I");
+    is(username("nguye\u0302\u0303n"), "nguy\u1ec5n",
+       "the username key of decomposed Vietnamese is composed");
+    is(folded("NGUYE\u0302\u0303N"), "nguy\u1ec5n",
+       "the folded key of decomposed Vietnamese is composed");
+    is(username("a\u0323\u0302"), username("a\u0302\u0323"),
+       "combining marks in any order have the same username key");
+    is(username("A\u030angstro\u0308m"), "\u00e5ngstr\u00f6m", "the username key of NFD is in NFC");
+    is(username("I\u0307"), username("\u0130"),
+       "I with a combining dot has the username key of dotted I");
     ok(!is_precis_username("\u212b"), "PRECIS refuses the ANGSTROM SIGN");
-    is(username("\u212b\u00df"), username("A\u030a\u00df"), "which is the letter all the same");
-    is(username("\u1100\u1161\u11a8\u00df"), "각ß", "decomposed Hangul is the syllable");
+    is(username("\u212b\u00df"), username("A\u030a\u00df"),
+       "the ANGSTROM SIGN has the username key of the letter A with ring");
+    is(username("\u1100\u1161\u11a8\u00df"), "각ß",
+       "the username key of decomposed Hangul is the syllable");
     ok(!is_precis_username("\u1f8d\u03b4\u03b7\u03c2"), "PRECIS refuses a title-case letter");
-    is(username("\u1f8d\u03b4\u03b7\u03c2"), "\u1f85\u03b4\u03b7\u03c2", "it has its small letter");
-    is(username("\u0958"), "\u0915\u093c", "Hindi qa is ka and nukta");
-    is(folded("\u0345\u0301x"), folded("\u0301\u0345x"), "NFC comes before folding");
-    ok(folded("\uac00\u11a7") != folded("\uac00"), "the vowel U+11A7 is not swallowed");
-    is(folded("\u11a7e\u0301\u11a7E\u0301"), "\u11a7\u00e9\u11a7\u00e9", "it parts compositions");
-    is(folded("\U0001d15e"), "\U0001d157\U0001d165", "composition exclusions are kept");
+    is(username("\u1f8d\u03b4\u03b7\u03c2"), "\u1f85\u03b4\u03b7\u03c2",
+       "the username key of a title-case letter is its small letter");
+    is(username("\u0958"), "\u0915\u093c", "the username key of Hindi qa is ka and nukta");
+    is(folded("\u0345\u0301x"), folded("\u0301\u0345x"),
+       "strings are normalized to NFC before folding");
+    ok(folded("\uac00\u11a7") != folded("\uac00"),
+       "U+11A7 after a Hangul syllable is kept in the folded key");
+    is(folded("\u11a7e\u0301\u11a7E\u0301"), "\u11a7\u00e9\u11a7\u00e9",
+       "letters around U+11A7 are composed");
+    is(folded("\U0001d15e"), "\U0001d157\U0001d165",
+       "composition exclusions stay decomposed in the folded key");
 }
 
 static void widths() {
-    is(username("ＡＢＣ"), "abc", "fullwidth letters are letters");
-    is(username("ｙａｍａｄａ＠ｅｘａｍｐｌｅ．ｃｏｍ"), "yamada@example.com", "so is an address");
-    is(username("ﾔﾏﾀﾞ"), "ヤマダ", "halfwidth kana are kana, with their voicing");
-    is(username("ア･イ"), "ア・イ", "a halfwidth middle dot too");
-    ok(is_precis_username("ＡＢＣ"), "and they are in the profile");
-    is(folded("ＡＢＣ"), "ａｂｃ", "folding keeps the width");
-    ok(!is_precis_username("ﾡ"), "halfwidth Hangul is refused");
+    is(username("ＡＢＣ"), "abc", "the username key of fullwidth letters is ASCII");
+    is(username("ｙａｍａｄａ＠ｅｘａｍｐｌｅ．ｃｏｍ"), "yamada@example.com",
+       "the username key of a fullwidth address is ASCII");
+    is(username("ﾔﾏﾀﾞ"), "ヤマダ", "the username key of halfwidth kana is kana with their voicing");
+    is(username("ア･イ"), "ア・イ", "the username key of a halfwidth middle dot is a middle dot");
+    ok(is_precis_username("ＡＢＣ"), "PRECIS accepts fullwidth letters");
+    is(folded("ＡＢＣ"), "ａｂｃ", "the folded key of fullwidth letters is fullwidth");
+    ok(!is_precis_username("ﾡ"), "PRECIS refuses halfwidth Hangul");
 }
 
 static void directions() {
-    is(username("1משה"), "1משה", "a refused name has a key");
-    ok(!is_precis_username("1משה"), "bidi: the first must be right to left");
-    ok(!is_precis_username("abcמשה"), "bidi: nor may it begin left to right");
-    ok(!is_precis_username("משהabc"), "bidi: no left to right inside");
-    ok(!is_precis_username("משה@example.com"), "bidi: nor in an address");
-    ok(!is_precis_username("משה-"), "bidi: the end must be a letter or digit");
-    ok(is_precis_username("מש-ה"), "bidi: inside, a hyphen may stand");
-    ok(is_precis_username("משה\u05b8"), "bidi: a mark may follow the last letter");
-    ok(!is_precis_username("\u05b8משה"), "bidi: it may not be first");
-    ok(!is_precis_username("משה\u0661\u0031"), "bidi: European and Arabic digits do not mix");
-    ok(!is_precis_username("\u0661\u0662"), "bidi: Arabic digits alone");
-    ok(is_precis_username("12"), "without right-to-left characters there is no rule");
+    is(username("1משה"), "1משה", "a name that PRECIS refuses has a username key");
+    ok(!is_precis_username("1משה"),
+       "bidi: a right-to-left name that begins with a digit is refused");
+    ok(!is_precis_username("abcמשה"),
+       "bidi: a right-to-left name that begins with a Latin letter is refused");
+    ok(!is_precis_username("משהabc"),
+       "bidi: a right-to-left name with Latin letters at its end is refused");
+    ok(!is_precis_username("משה@example.com"),
+       "bidi: a right-to-left name in an address is refused");
+    ok(!is_precis_username("משה-"),
+       "bidi: a right-to-left name that ends with a hyphen is refused");
+    ok(is_precis_username("מש-ה"), "bidi: a right-to-left name with a hyphen inside is accepted");
+    ok(is_precis_username("משה\u05b8"),
+       "bidi: a right-to-left name that ends with a mark is accepted");
+    ok(!is_precis_username("\u05b8משה"),
+       "bidi: a right-to-left name that begins with a mark is refused");
+    ok(!is_precis_username("משה\u0661\u0031"),
+       "bidi: a name with European and Arabic digits is refused");
+    ok(!is_precis_username("\u0661\u0662"), "bidi: a name of Arabic digits only is refused");
+    ok(is_precis_username("12"), "bidi: a name of European digits only is accepted");
 }
 
 static void refused(std::string_view text, std::string_view key, std::string_view why) {
-    ok(!is_precis_username(text), std::string(why) + " is refused");
-    is(username(text), key, std::string(why) + " is keyed as folded");
+    ok(!is_precis_username(text), "a username with " + std::string(why) + " is refused");
+    is(username(text), key, "a username with " + std::string(why) + " has its folded key");
 }
 
 static void fall_back() {
@@ -163,29 +189,32 @@ static void fall_back() {
     refused("\u3031ん", "\u3031ん", "a kana repeat mark");
     refused("\u1160", "\u1160", "an old Hangul jamo");
     ok(!is_precis_username(""), "an empty name is refused");
-    is(username("\u017fA"), "sa", "a folded name that PRECIS accepts is keyed as that");
-    is(username("\u017f\uff21"), "sa", "and mapped as that");
+    is(username("\u017fA"), "sa",
+       "a refused name whose folded form PRECIS accepts has the username key of that form");
+    is(username("\u017f\uff21"), "sa",
+       "the folded form of a refused name is mapped to its usual width");
 }
 
 static void context_rules() {
-    ok(is_precis_username("\u0915\u094d\u200d\u0937"), "ZWJ after a virama");
-    ok(is_precis_username("\u0915\u094d\u200c\u0937"), "ZWNJ after a virama");
-    ok(!is_precis_username("\u0915\u200d\u0937"), "no ZWJ after a letter");
-    ok(!is_precis_username("\u200c\u0937"), "no ZWNJ first");
+    ok(is_precis_username("\u0915\u094d\u200d\u0937"), "ZWJ after a virama is accepted");
+    ok(is_precis_username("\u0915\u094d\u200c\u0937"), "ZWNJ after a virama is accepted");
+    ok(!is_precis_username("\u0915\u200d\u0937"), "ZWJ after a letter is refused");
+    ok(!is_precis_username("\u200c\u0937"), "ZWNJ at the beginning is refused");
     ok(!is_precis_username("a\u00b7l") && !is_precis_username("l\u00b7a") &&
            !is_precis_username("l\u00b7"),
-       "a middle dot stands between l and l alone");
+       "a middle dot that is not between two l is refused");
     ok(is_precis_username("\u0375\u03b1") && !is_precis_username("\u0375a") &&
            !is_precis_username("\u03b1\u0375"),
-       "a keraia stands before Greek");
+       "a keraia is accepted only before Greek");
     ok(is_precis_username("\u05d2\u05f3") && is_precis_username("\u05e6\u05f4\u05d4"),
-       "geresh and gershayim stand after Hebrew");
-    ok(!is_precis_username("\u05f3\u05d2") && !is_precis_username("a\u05f4"), "and not otherwise");
+       "geresh and gershayim after Hebrew are accepted");
+    ok(!is_precis_username("\u05f3\u05d2") && !is_precis_username("a\u05f4"),
+       "geresh and gershayim elsewhere are refused");
     ok(is_precis_username("a\u30fb\u5f20") && !is_precis_username("a\u30fb"),
-       "a katakana middle dot needs kana or Han somewhere");
+       "a katakana middle dot is accepted only in a name with kana or Han");
     ok(is_precis_username("\u0628\u0661") && is_precis_username("\u0628\u06f1") &&
            !is_precis_username("\u0628\u0661\u06f1"),
-       "the two rows of Arabic digits do not mix");
+       "Arabic-Indic and extended Arabic-Indic digits are accepted, but not together");
 }
 
 static void invalid_bytes() {
@@ -211,21 +240,23 @@ static void invalid_bytes() {
             shown += "0123456789abcdef"[c >> 4 & 15], shown += "0123456789abcdef"[c & 15];
         ok(!is_utf8(text) && !is_precis_username(text) && username(text) == text &&
                folded(text) == text,
-           shown + " is keyed by its octets");
+           shown + " has its octets as key");
     }
     ok(is_utf8("\u007f\u0080\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff"),
-       "the first and last of each length are valid");
-    ok(is_url_text("https://a.b/k\u00e4se$x") && is_url_text(""), "what may stand in a URL");
+       "the first and last characters of each UTF-8 length are valid");
+    ok(is_url_text("https://a.b/k\u00e4se$x") && is_url_text(""),
+       "is_url_text() accepts non-ASCII letters and an empty text");
     for (std::string_view text : {"a b", "\"", "\\", "\n", "\x7f", "\xff"})
-        ok(!is_url_text(text), "and what may not");
-    ok(is_utf8("") && is_utf8(std::string(9, '\0')), "so are nothing and U+0000");
+        ok(!is_url_text(text),
+           "is_url_text() refuses the byte " + std::to_string(uint8_t(text[text.size() / 2])));
+    ok(is_utf8("") && is_utf8(std::string(9, '\0')), "an empty text and U+0000 are valid UTF-8");
     bool good = true;
     for (size_t at = 0; at < 40; at++) {
         std::string text(40, 'A');
         text[at] = '\x80';
         good &= !is_utf8(text) && username(text) == text;
     }
-    ok(good, "an invalid byte is seen at any place");
+    ok(good, "an invalid byte at any place of 40 makes a string its own key");
 }
 
 // ---- Properties ----
@@ -267,7 +298,7 @@ static std::string utf8(const CodePoints &text) {
     return out;
 }
 
-// What stands in the way of one property for one name, empty if nothing does.
+// Returns the property of keys that this name violates, or "".
 static std::string_view flaw(const CodePoints &text) {
     std::string s = utf8(text), u = username(s), f = folded(s);
     if (!is_utf8(u) || !is_utf8(f)) return "a key is not UTF-8";
@@ -283,8 +314,8 @@ static std::string_view flaw(const CodePoints &text) {
     return {};
 }
 
-// text.cc says why the keys of both routes may share one space: a username key, folded, is what
-// folding gives for the name in its usual width.
+// Whether folding the username key gives the folded key of the name in its usual width. text.cc
+// says why keys of accepted and of refused usernames may then be compared.
 static bool joins_only_equals(const CodePoints &text) {
     CodePoints narrow;
     for (int32_t c : text) {
@@ -310,18 +341,21 @@ static void properties() {
         accepted += username_case_mapped(text).has_value();
         if (std::string_view why = flaw(text); !why.empty() && flaws++ < 5)
             diag(std::string(why) + ": " + utf8(text));
-        if (!joins_only_equals(text) && joined++ < 5) diag("false equality: " + utf8(text));
+        if (!joins_only_equals(text) && joined++ < 5)
+            diag("keys that match by mistake: " + utf8(text));
     }
-    is(flaws, 0, "60000 random names: keys are UTF-8, stable, and blind to the normal form");
-    is(joined, 0, "60000 random names: a common key joins only what folding joins");
+    is(flaws, 0,
+       "the keys of 60000 random names are UTF-8, idempotent and independent of the normal form");
+    is(joined, 0, "60000 random names have a common username key only if they fold alike");
     note(std::to_string(accepted) + " accepted");
-    ok(accepted > 10000 && accepted < 50000, "enough of them were accepted, and refused");
+    ok(accepted > 10000 && accepted < 50000,
+       "PRECIS accepts between 10000 and 50000 of 60000 random names");
 
     flaws = 0;
-    for (int32_t c = 1; c < 0x33000; c++)  // nothing is assigned up to the tags
+    for (int32_t c = 1; c < 0x33000; c++)  // the tags are the only assigned characters above
         if ((c < 0xd800 || c > 0xdfff) && !flaw({c}).empty() && flaws++ < 5)
             diag("flawed: " + utf8({c}));
-    is(flaws, 0, "every single code point of the planes in use too");
+    is(flaws, 0, "the keys of each code point below U+33000 are UTF-8 and idempotent");
 }
 
 // ---- Sizes ----
@@ -332,13 +366,13 @@ static std::string repeated(std::string_view unit, size_t size) {
     return out;
 }
 
-// A quadratic way would need minutes; the limit leaves room for sanitizers and slow machines. It is of
-// this process's time: the machine may have others to run.
+// A quadratic algorithm would need minutes. The limit of 30 s of CPU time of this process allows
+// for sanitizers and slow machines.
 static void quick(std::string_view text, std::string_view title) {
     const std::clock_t begin = std::clock();
     size_t size = username(text).size() + folded(text).size();
     const double taken = double(std::clock() - begin) / CLOCKS_PER_SEC;
-    ok(size > 0 && taken < 30, "a megabyte of " + std::string(title) + " has keys in time");
+    ok(size > 0 && taken < 30, "the keys of 1 MiB of " + std::string(title) + " are made in 30 s");
 }
 
 static void megabytes() {
@@ -353,26 +387,27 @@ static void megabytes() {
     quick(repeated("\u11a7", size), "U+11A7");
     quick(repeated("\uac01", size), "Hangul");
     quick(repeated("\ufdfa", size), "long compatibility decompositions");
-    ok(folded(repeated("Ä", size)) == repeated("ä", size), "a megabyte is folded right");
-    ok(username(repeated("Ä", size)) == repeated("ä", size), "and mapped right");
+    ok(folded(repeated("Ä", size)) == repeated("ä", size), "the folded key of 1 MiB is correct");
+    ok(username(repeated("Ä", size)) == repeated("ä", size),
+       "the username key of 1 MiB is correct");
     ok(folded("a" + repeated("\u0301\u0323", 4000)) ==
            "\u1ea1" + repeated("\u0323", 1998) + repeated("\u0301", 2000),
-       "a long run of marks is sorted and composed");
+       "8,000 combining marks after a letter are sorted and composed");
 }
 
 static void blank() {
     for (const char *text :
          {" ", "\t\n\v\f\r ", "\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\x80\xe2\x80\x8a",
           "\xe2\x80\xa8\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"})
-        ok(is_blank(text), "white space alone is blank");
+        ok(is_blank(text), "white space '" + std::string(text) + "' is blank");
     for (const char *text : {"", "a", "  a", "a ", "\x08", "\x0e", "\x1f", "\xe2\x80\x8b",
                              "\xef\xbb\xbf", "\xe1\xa0\x8e"})
-        ok(!is_blank(text), "text and invisible characters are not blank");
+        ok(!is_blank(text), "'" + std::string(text) + "' is not blank");
 }
 
 int main() {
     blank();
-    is(unicode_version(), utf8proc_unicode_version(), "the version of the tables");
+    is(unicode_version(), utf8proc_unicode_version(), "unicode_version() is that of utf8proc");
     ascii();
     languages();
     differences();

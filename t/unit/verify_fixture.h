@@ -1,5 +1,5 @@
 #pragma once
-// A store with users as a writer makes them, and ways to damage it.
+// Functions that write users and groups as the Writer does, and functions that damage a store.
 
 #include <functional>
 #include <string>
@@ -17,7 +17,7 @@ using namespace scim::store;
 
 namespace {
 
-// What users of this fixture have beside the built-in attributes.
+// The extension of this fixture's users.
 const char extension[] = R"({"id":"urn:x:acme:2.0:User","name":"Acme","attributes":[
     {"name":"badge","type":"string","multiValued":false},{"name":"tags","type":"string","multiValued":true}]})";
 
@@ -31,7 +31,7 @@ inline Id id_of(uint8_t n) {
 std::shared_ptr<const Catalog> catalog_of(Txn &txn) { return *Catalog::build(*read_catalog(txn)); }
 
 inline Resource user_resource(const TypeView &type, const std::string &name) {
-    Report report;
+    DeviationReport report;
     std::string body =
         R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:x:acme:2.0:User"],"userName":")" +
         name + R"(","externalId":"e","name":{"familyName":"F","givenName":"G"},"active":true,)" +
@@ -42,7 +42,7 @@ inline Resource user_resource(const TypeView &type, const std::string &name) {
     return std::move(*resource);
 }
 
-// Creates a user, or writes it again.
+// Creates a user, or replaces it unless `is_new`.
 inline void put_user(WriteTxn &txn, TenantNumber tenant, uint8_t n, const std::string &name,
                      bool is_new = true) {
     auto catalog = catalog_of(txn);
@@ -67,13 +67,13 @@ inline void put_user(WriteTxn &txn, TenantNumber tenant, uint8_t n, const std::s
     directory.apply(edit);
 }
 
-// A Group of these members, or the same with others.
+// Creates a Group of these members, or changes its members unless `is_new`.
 inline void put_group(WriteTxn &txn, TenantNumber tenant, uint8_t n, const MemberChange &members,
                       bool is_new = true) {
     auto catalog = catalog_of(txn);
-    const TypeView &type = *catalog->group_type();
+    const TypeView &type = *catalog->group_types().front();
     DirectoryWriter directory(txn, tenant);
-    Report report;
+    DeviationReport report;
     auto body = parse_json(R"({"displayName":"g)" + std::to_string(n) + "\"}", {});
     Resource resource = std::move(*read_resource(type, body->get(), false, report));
     ResourceEdit edit;
@@ -104,6 +104,7 @@ inline std::string all_problems(const VerifyReport &report) {
     return text;
 }
 
+// Tests that verify() finds no problem.
 inline void sound(Env &env, const std::string &name) {
     Reader reader(env);
     ReadTxn txn(reader);
@@ -112,7 +113,8 @@ inline void sound(Env &env, const std::string &name) {
     if (report.problem_count != 0) diag(all_problems(report));
 }
 
-// Each damage is planted in a transaction that never commits.
+// Tests that verify() finds exactly the problems `want`, in any order, after `plant` in a
+// transaction that is never committed. `name` is a noun phrase for the damage.
 using Plant = std::function<void(WriteTxn &)>;
 inline void damage(Env &env, const std::string &name, const std::vector<std::string> &want,
                    const Plant &plant) {
@@ -122,7 +124,8 @@ inline void damage(Env &env, const std::string &name, const std::vector<std::str
     std::string got = all_problems(report);
     bool good = txn.good() && report.problem_count == want.size();
     for (const auto &text : want) good &= got.find(text) != std::string::npos;
-    if (!ok(good, name)) diag(got);
+    if (!ok(good, (want.empty() ? "verify finds no problem with " : "verify reports ") + name))
+        diag(got);
 }
 
 inline std::string record_of(Txn &txn, TenantNumber tenant, uint8_t n) {
@@ -137,7 +140,7 @@ inline void put_record(WriteTxn &txn, TenantNumber tenant, uint8_t n, std::strin
     txn.put(Db::resources, resource_key(tenant, 1, id_of(n)), record);
 }
 
-// Where the length of a record's first leaf stands.
+// Returns the offset of the length of a record's first leaf.
 inline size_t first_length(const std::string &record) {
     size_t at = record_header_size;
     for (int varint = 0; varint < 2; varint++)
@@ -145,11 +148,11 @@ inline size_t first_length(const std::string &record) {
     return at;
 }
 
-// Takes the last byte from the first leaf, and leaves all others where they are.
+// Shortens the first leaf by a byte and keeps the places of all others.
 inline void shorten_first(std::string &record) {
     size_t at = first_length(record);
     record[at]--;
-    while (uint8_t(record[++at]) >= 0x80) continue;  // the head of the next leaf
+    while (uint8_t(record[++at]) >= 0x80) continue;  // skips to the head of the next leaf
     record[at + 1]++;
 }
 

@@ -1,5 +1,5 @@
-// verify() reads short snapshots of a store that is written between them: it reports no writer, and
-// finds damage all the same.
+// Tests verify() with short snapshots of a store that is written between them: it does not report
+// the writes as problems, and it finds damage.
 
 #include <optional>
 
@@ -8,7 +8,7 @@
 
 namespace {
 
-// Another snapshot after each row, and a commit before each.
+// A new snapshot after each row, and a commit before each snapshot.
 class BusySnapshots final : public Snapshots {
   public:
     BusySnapshots(Env &env, TenantNumber tenant) : env_(env), tenant_(tenant), reader_(env) {
@@ -51,7 +51,7 @@ class BusySnapshots final : public Snapshots {
         RecordView::parse(record_)->leaves(leaves);
         ResourceEdit edit;
         edit.before = index_values(*catalog, type, leaves);
-        catalog_ = catalog;  // what `before` points into
+        catalog_ = catalog;  // `before` points into it
         edit.type = type.number;
         edit.id = id_of(n);
         edit.position = Directory(txn, tenant_).position().position + 1;
@@ -102,24 +102,23 @@ int main() {
         for (uint8_t n = 1; n < 30; n++) put_user(txn, acme, n, "first" + std::to_string(n));
         for (uint8_t n = 100; n < 150; n += 2) put_user(txn, acme, n, "x" + std::to_string(n));
         put_group(txn, acme, 50, {{{id_of(1), 1}, {id_of(2), 1}}, {}, 1, 0});
-        ok(txn.commit() == Errc::ok, "users and a group");
+        ok(txn.commit() == Errc::ok, "users and a group are written");
     }
     {
         BusySnapshots snapshots(env, acme);
         auto report = verify(snapshots);
-        if (!is(report.problem_count, 0u, "no write is reported as a problem"))
+        if (!is(report.problem_count, 0u, "verify reports no write as a problem"))
             diag(all_problems(report));
-        is(snapshots.commits, 400, "there was one between any two rows");
-        is(report.uncompared, 1u,
-           "a counter that changed meanwhile is not compared, which is said");
+        is(snapshots.commits, 400, "the store is written 400 times during verify");
+        is(report.uncompared, 1u, "verify reports a counter that changed meanwhile as uncompared");
     }
-    sound(env, "one snapshot of the same store is sound");
+    sound(env, "verify with one snapshot finds no problem in the written store");
     {
         Reader reader(env);
         ShortSnapshots snapshots(reader);
         auto report = verify(snapshots);
         ok(report.problem_count == 0 && report.uncompared == 0,
-           "so are short ones if nobody writes");
+           "verify with short snapshots finds no problem while the store is not written");
     }
     {
         WriteTxn txn(env);
@@ -128,7 +127,8 @@ int main() {
         txn.del(Db::index, index_key(acme, 1, name, "first20", id_of(20)));
         txn.put(Db::index, index_key(acme, 1, name, "firstx", id_of(20)), "");
         txn.put(Db::index, index_key(acme, 1, name, "nobody", id_of(99)), "");
-        ok(txn.commit() == Errc::ok, "one index row is damaged, and one is left over");
+        ok(txn.commit() == Errc::ok,
+           "an index row is replaced and one without a resource is added");
     }
     BusySnapshots snapshots(env, acme);
     auto report = verify(snapshots);
@@ -138,6 +138,8 @@ int main() {
         got.find("\"firstx\" " + to_string(id_of(20)) +
                  ": the resource does not have this value") != got.npos &&
         got.find("\"nobody\" " + to_string(id_of(99)) + ": there is no such resource") != got.npos;
-    if (!ok(found && report.problem_count == 3, "damage is found beside writes")) diag(got);
+    if (!ok(found && report.problem_count == 3,
+            "verify finds the damaged index rows while the store is written"))
+        diag(got);
     return tap::done();
 }

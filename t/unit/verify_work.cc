@@ -1,4 +1,4 @@
-// verify() takes time that grows with the rows and bytes of a store, not faster.
+// Tests that the time of verify() is linear in the rows and bytes of a store.
 
 #include <cstdlib>
 #include <new>
@@ -6,7 +6,7 @@
 #include "store/verify.h"
 #include "verify_fixture.h"
 
-// Work is counted in allocations: each value of an index and each change that is decoded makes some.
+// Counts work in allocations: each index value and each decoded change makes some.
 static uint64_t allocations;
 void *operator new(size_t size) {
     allocations++;
@@ -18,7 +18,7 @@ void operator delete(void *p, size_t) noexcept { std::free(p); }
 
 namespace {
 
-// A user with many e-mails, each longer than what a string holds without an allocation.
+// Writes a user with many e-mails, each longer than std::string holds without an allocation.
 void put_emails(WriteTxn &txn, TenantNumber tenant, uint8_t n, int count) {
     auto catalog = catalog_of(txn);
     const TypeView &type = *catalog->type_by_name("User");
@@ -26,7 +26,7 @@ void put_emails(WriteTxn &txn, TenantNumber tenant, uint8_t n, int count) {
     for (int i = 0; i < count; i++)
         body += (i ? "," : "") + (R"({"value":"a-rather-long-address-)" + std::to_string(i)) + "." +
                 std::to_string(n) + R"(@example.com"})";
-    Report report;
+    DeviationReport report;
     auto resource = read_resource(type, parse_json(body + "]}", {})->get(), false, report);
     DirectoryWriter directory(txn, tenant);
     ResourceEdit edit;
@@ -53,7 +53,7 @@ uint64_t work_of(Txn &txn, uint64_t problems, const char *name) {
     return work;
 }
 
-// Work for ten times as much in one resource is at most twelve times as much.
+// Tests that work on ten times as much data in one resource is less than twelve times as much.
 void is_linear(uint64_t small, uint64_t large, const char *name) {
     if (!ok(large < 12 * small, name))
         diag(std::to_string(small) + " and " + std::to_string(large) + " allocations");
@@ -64,18 +64,20 @@ void test_values(Env &env, TenantNumber tenant) {
     for (int i = 0; i < 2; i++) {
         WriteTxn txn(env);
         put_emails(txn, tenant, 1, i ? 2000 : 200);
-        work[0][i] = work_of(txn, 0, "a user with many e-mails is sound");
+        work[0][i] = work_of(txn, 0, "verify finds no problem with a user with many e-mails");
         auto catalog = catalog_of(txn);
         const TypeView &type = *catalog->type_by_name("User");
         AttrNumber email = type.find("emails.value")->number;
         txn.put(Db::index, index_key(tenant, type.number, email, "x@example.com", id_of(1)), "");
-        work[1][i] = work_of(txn, 1, "a row too many is found among the rows of many e-mails");
+        work[1][i] =
+            work_of(txn, 1, "verify finds a superfluous index row among those of many e-mails");
     }
-    is_linear(work[0][0], work[0][1], "the work is linear in the e-mails of one user");
-    is_linear(work[1][0], work[1][1], "so it is if a row is damaged");
+    is_linear(work[0][0], work[0][1], "the work of verify is linear in the e-mails of one user");
+    is_linear(work[1][0], work[1][1],
+              "the work of verify is linear in the e-mails of one user with a superfluous row");
 }
 
-// The end of a user that is in many groups: one change, with a part for each of them.
+// Deletes a user that is in many groups: one change with a row for each group.
 void test_parts(Env &env, TenantNumber tenant) {
     uint64_t work[2];
     for (int i = 0; i < 2; i++) {
@@ -83,23 +85,23 @@ void test_parts(Env &env, TenantNumber tenant) {
         auto catalog = catalog_of(txn);
         put_user(txn, tenant, 1, "ada");
         put_group(txn, tenant, 7, {{}, {}, 1, 0});
+        const TypeView &groups = *catalog->group_types().front();
         ResourceEdit edit;
         edit.type = catalog->type_by_name("User")->number;
         edit.id = id_of(1);
-        edit.group_type = catalog->group_type()->number;
         edit.position = 3;
         edit.change.time = 9000;
         edit.change.operation = Operation::remove;
         edit.change.type = edit.type;
         edit.change.id = edit.id;
         Bytes group;
-        txn.get(Db::resources, resource_key(tenant, edit.group_type, id_of(7)), group);
+        txn.get(Db::resources, resource_key(tenant, groups.number, id_of(7)), group);
         const std::string record = restamp_record(group, edit.position, 9000);
         for (int g = 0; g < (i ? 2000 : 200); g++) {
             Id id = id_of(7);
             id[13] = uint8_t(g >> 8);
             id[14] = uint8_t(g);
-            edit.groups.emplace_back(id, record);
+            edit.groups.push_back({groups.number, id, record});
         }
         DirectoryWriter(txn, tenant).apply(edit);
         uint64_t before = allocations;
@@ -108,9 +110,9 @@ void test_parts(Env &env, TenantNumber tenant) {
         bool wrong = false;  // the groups have no index rows here
         for (const Problem &p : report.problems)
             wrong |= p.text.find("version") != std::string::npos;
-        ok(!wrong, "the versions of groups that a deleted member has left are in the change log");
+        ok(!wrong, "verify finds the versions of a deleted member's groups in the change log");
     }
-    is_linear(work[0], work[1], "the work is linear in the groups that a deleted member has left");
+    is_linear(work[0], work[1], "the work of verify is linear in the groups of a deleted member");
 }
 
 }  // namespace

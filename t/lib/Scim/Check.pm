@@ -1,6 +1,6 @@
 package Scim::Check;
 
-# Judgements that many tests share; each is one ok() that says everything that was wrong.
+# Checks that many tests share. Each is one ok() whose diagnostics list everything that is wrong.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ sub _judge {
         || Test::More::diag(join("\n", @wrong, $r->{error} // '', $r->{head} // '', $r->{body} // ''));
 }
 
-# An answer that is a SCIM Error (RFC 7644 3.12) in every respect, with this status, scimType ('' for none) and detail.
+# Checks for a SCIM Error (RFC 7644 3.12) with this status, scimType ('' for none) and a detail that matches.
 sub is_error {
     my ($r, $status, $type, $detail, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -35,14 +35,14 @@ sub is_error {
     my $expected = $type eq '' ? 'detail schemas status' : 'detail schemas scimType status';
     push @wrong, "its members are: $members" if $members ne $expected;
     push @wrong, 'schemas' if ref $json->{schemas} ne 'ARRAY' || "@{ $json->{schemas} }" ne $error_urn;
-    push @wrong, 'the status in the body is no string, or another' if $r->{body} !~ /"status":"$status"/;
+    push @wrong, "the status in the body is not \"$status\"" if $r->{body} !~ /"status":"$status"/;
     push @wrong, "scimType is $json->{scimType}" if ($json->{scimType} // '') ne $type;
     push @wrong, "detail does not match $detail" if ($json->{detail} // '') !~ $detail;
     push @wrong, 'detail does not end in the request id' if ($json->{detail} // '') !~ / \(request [0-9a-f]{32}\)\z/;
     return _judge($r, $name, @wrong);
 }
 
-# An answer with one user: the invariants of every representation that is not cut by a projection.
+# Checks for one user with everything that a representation without projection has.
 sub is_user {
     my ($r, $status, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -67,7 +67,7 @@ sub is_user {
     return _judge($r, $name, @wrong);
 }
 
-# The answer to a GET of $path is a ListResponse with $items of $total resources; returns it.
+# Checks that a GET of $path returns a ListResponse with $items of $total resources; returns its JSON.
 sub is_list {
     my ($client, $path, $total, $items, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -83,11 +83,12 @@ sub is_list {
     push @wrong, 'it has ' . @{ $json->{Resources} } . " resources, not $items" if @{ $json->{Resources} // [] } != $items;
     push @wrong, "$_ in a list" for grep exists $r->{headers}{$_}, qw(etag location);
     $r->{body} = substr $r->{body}, 0, 1000;
-    _judge($r, $name // $path, @wrong);
+    _judge($r, $name // "GET $path returns $items of $total resources", @wrong);
     return { Resources => [], %$json };
 }
 
-# `nginx -t` accepts this configuration (parts as in Scim->conf), or refuses it with a sentence like $pattern.
+# Checks that `nginx -t` accepts a configuration (parts as in Scim->conf), or refuses it with a message that matches
+# $pattern.
 sub conf_good {
     my ($t, $name, %part) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;

@@ -1,15 +1,15 @@
 package Scim::Client;
 
-# An HTTP/1.1 client that hides nothing: one connection, kept until a side closes it.
+# An HTTP/1.1 client with one connection, kept until one side closes it.
 #
 #     my $r = $client->request(POST => '/scim/v2/Users', token => $token, json => { userName => 'ada' });
-#     $r->{status}            0 if there was no answer; $r->{error} then says why
-#     $r->{headers}{etag}     names in lower case, repeated ones joined by ', '
-#     $r->{body}, $r->{json}  bytes, and what they decode to
-#     $r->{continued}         true if a 100 came first
+#     $r->{status}            0 if there is no answer; $r->{error} says why
+#     $r->{headers}{etag}     names in lower case; values of repeated headers are joined by ', '
+#     $r->{body}, $r->{json}  bytes, and the decoded JSON
+#     $r->{continued}         true if 100 Continue was received
 #
 # Options of a request: json, body (bytes, or a list of chunks), chunked => bytes per chunk, headers (hash, or list of
-# pairs), token, expect => 1 (waits for 100 before it sends the body), close => 1, version => '1.0'.
+# pairs), token, expect => 1 (the body is sent after 100 Continue), close => 1, version => '1.0'.
 
 use strict;
 use warnings;
@@ -21,8 +21,8 @@ use Time::HiRes qw(time);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
-# port; tls => 1 or IO::Socket::SSL's options; token => used where a request has none; timeout => seconds (30);
-# raw => 1: {json} stays undef (it takes a second a megabyte)
+# port; tls => 1 or options of IO::Socket::SSL; token => the default of requests; timeout => seconds (default 30);
+# raw => 1: {json} stays undef (decoding takes one second per megabyte)
 sub new {
     my ($class, %o) = @_;
     return bless { host => '127.0.0.1', timeout => 30, %o, buffer => '', pending => [] }, $class;
@@ -52,7 +52,7 @@ sub close {
 
 sub _fail { my ($self, $error) = @_; $self->{error} = $error; return }
 
-# Adds what has arrived to the buffer; waits for something until the time given. 0 at the end of the stream.
+# Reads what has arrived into the buffer, waiting at most until the given time. Returns 0 at the end of the stream.
 sub _fill {
     my ($self, $until) = @_;
     my $socket = $self->{socket} or return 0;
@@ -66,8 +66,8 @@ sub _fill {
     }
 }
 
-# Sends bytes as they are. Reads meanwhile, or two full buffers would wait for each other. A server that closes early
-# may have said why: receive() will tell.
+# Sends bytes unchanged. Reads at the same time, as otherwise both sides could wait with full buffers. If the server closes
+# early, its answer may be in the buffer: receive() returns it.
 sub write {
     my ($self, $bytes) = @_;
     $self->{socket} or $self->connect or return;
@@ -85,7 +85,7 @@ sub write {
     return 1;
 }
 
-# (head, body) of a request as bytes
+# (head, body) of a request, as bytes
 sub _render {
     my ($self, $method, $path, %o) = @_;
     my $version = $o{version} // '1.1';
@@ -115,14 +115,14 @@ sub _render {
     return ("$head\r\n", $body // '');
 }
 
-# Sends a request; receive() gets its answer, in the same order.
+# Sends a request; receive() returns the answers in the order of the requests.
 sub send {
     my ($self, $method, $path, %o) = @_;
     push @{ $self->{pending} }, $method if $self->{socket} || $self->connect;
     return $self->write(join '', $self->_render($method, $path, %o));
 }
 
-# A response, or one with status 0
+# The next response; its status is 0 if there is none.
 sub receive {
     my ($self) = @_;
     my $method = shift @{ $self->{pending} } // '';
@@ -164,7 +164,7 @@ sub _body {
             $self->{buffer} =~ s/^([0-9a-fA-F]+)[^\r]*\r\n// or return $self->_fail('bad chunk');
             my $chunk = $self->_take(hex($1) + 2, $until) // return;
             $chunk =~ s/\r\n\z// or return $self->_fail('bad end of a chunk');
-            return 1 if !length $chunk;    # nginx sends no trailers unless told to
+            return 1 if !length $chunk;    # nginx sends no trailers unless configured to
             $r->{body} .= $chunk;
         }
     }
@@ -189,7 +189,7 @@ sub _broken {
     return $r;
 }
 
-# One request and its answer. A connection that the server closed while it was idle is opened again.
+# Sends a request and receives its answer. A connection that the server has closed while idle is opened again.
 sub request {
     my ($self, $method, $path, %o) = @_;
     $self->{error} = undef;
@@ -213,7 +213,7 @@ sub request {
     return $r;
 }
 
-# Sends all requests ([METHOD => path, options], …) at once, then reads their answers.
+# Sends all requests ([METHOD => path, options], …) at once, then receives their answers.
 sub pipeline {
     my ($self, @requests) = @_;
     $self->connect or return $self->_broken({});

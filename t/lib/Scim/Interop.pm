@@ -1,11 +1,11 @@
 package Scim::Interop;
 
-# Reads and plays the dialogues of t/interop (t/interop/README.md says how they are written).
+# Reads and runs the dialogues of t/interop; t/interop/README.md describes their format.
 #
 #     my $player = Scim::Interop->new(base => 'http://127.0.0.1:8080/scim/v2', token => $token, profile => 'default');
 #     for my $case (Scim::Interop::read_file('t/interop/okta.txt')) { my @faults = $player->play($case); … }
 #
-# A fault is a sentence with the file and line of what went wrong; a case without any has passed.
+# A fault is a sentence with file and line; a case without faults has passed.
 
 use strict;
 use warnings;
@@ -22,12 +22,12 @@ my %name = (
     Enterprise => "${urn}schemas:extension:enterprise:2.0:User", PatchOp => "${urn}api:messages:2.0:PatchOp",
     Custom => 'urn:example:params:scim:schemas:extension:interop:2.0:User',
     ListResponse => "${urn}api:messages:2.0:ListResponse", Error => "${urn}api:messages:2.0:Error",
-    nobody => '01930000-0000-7000-8000-00000000dead',
+    unknown => '01930000-0000-7000-8000-00000000dead',
 );
 
 # --- reading
 
-# The cases of a file, in order: { title, rows, file, line, steps }. Dies of what it does not understand.
+# The cases of a file in order: { title, rows, file, line, steps }. Dies at a line that it cannot parse.
 sub read_file {
     my ($file) = @_;
     open my $f, '<', $file or croak "$file: $!";
@@ -56,10 +56,10 @@ sub read_file {
             $step->{answers}{ $1 ? 'rfc' : 'default' } = $answer = { status => [split /\|/, $2], checks => [] };
         } elsif ($line =~ /^ +(.+)/) {
             $step or $fail->('a body without a request');
-            $answer ? push @{ $answer->{checks} }, _check($1, $.) // $fail->("no check: $1")
+            $answer ? push @{ $answer->{checks} }, _check($1, $.) // $fail->("not a check: $1")
                 : ($step->{body} .= ($step->{body} ? "\n" : '') . $1);
         } else {
-            $fail->("not understood: $line");
+            $fail->("cannot parse: $line");
         }
     }
     for my $c (@cases) { $_->{answers}{default} || croak "$_->{at}: no answer is given" for @{ $c->{steps} } }
@@ -73,7 +73,7 @@ sub _check {
     return { what => $what, op => $op, arg => $rest, line => $line, text => $text };
 }
 
-# Objects that a case needs and that are not its subject, in the RFC's own form.
+# The request that creates a `given` resource, in the form of the RFC.
 sub _given {
     my ($text, $file, $line) = @_;
     my ($path, $body);
@@ -98,9 +98,9 @@ sub _given {
         answers => { default => { status => [201], checks => [_check("/id => $n", $line)] } } };
 }
 
-# --- playing
+# --- running
 
-# base, token; profile 'default' or 'rfc'; dialect => 1 if answers have an X-Scim-Dialect header with $scim_dialect
+# base, token; profile 'default' or 'rfc'; dialect => 1 if the server sends $scim_dialect in X-Scim-Dialect
 sub new {
     my ($class, %o) = @_;
     my ($scheme, $host, $port, $path) = $o{base} =~ m{^(https?)://([^/:]+)(?::(\d+))?(/.*?)?/*\z}
@@ -115,7 +115,7 @@ sub play {
     my ($self, $case) = @_;
     my $mode = $self->{profile};
     my @steps = @{ $case->{steps} };
-    if ($mode ne 'default') {    # what a profile refuses, and what led there
+    if ($mode ne 'default') {    # up to the last step with an answer for this profile
         pop @steps while @steps && !$steps[-1]{answers}{$mode};
         return if !@steps;
     }
@@ -135,11 +135,11 @@ sub play {
 
 sub _substitute {
     my ($self, $text) = @_;
-    $text =~ s{<([A-Za-z]\w*)>}{$self->{names}{$1} // die "nothing is called <$1> here\n"}ge;
+    $text =~ s{<([A-Za-z]\w*)>}{$self->{names}{$1} // die "<$1> is not defined\n"}ge;
     return $text;
 }
 
-# A line "N x TEXT" of a body stands for N times that text, <n> counting from 1.
+# A line "N x TEXT" of a body stands for N copies of the text, in which <n> counts from 1.
 sub _body {
     my ($self, $text) = @_;
     return if !defined $text;
@@ -155,7 +155,7 @@ sub _body {
     return $self->_substitute(join '', @lines);
 }
 
-# The body of a step as an object, with anything for the names that are known only when a case is played.
+# The decoded body of a step; names that are only known when the case runs have any value.
 sub sample_body {
     my ($self, $step) = @_;
     my $text = $step->{body} // return;
@@ -203,7 +203,7 @@ sub _batch {
     return @faults;
 }
 
-# --- judging
+# --- checks
 
 sub _judge {
     my ($self, $s, $path, $r) = @_;
@@ -225,37 +225,37 @@ sub _judge {
     return @faults;
 }
 
-# What holds of every answer, whatever was asked.
+# The faults that any response may have, whatever its checks are.
 sub _always {
     my ($s, $r) = @_;
     my $j = $r->{json};
-    return $r->{body} eq '' ? () : 'a body' if $r->{status} == 204;
+    return $r->{body} eq '' ? () : 'a 204 has a body' if $r->{status} == 204;
     return () if $s->{method} eq 'HEAD';
     return 'not JSON' if ref $j ne 'HASH';
     my @wrong;
-    push @wrong, 'its Content-Type' if ($r->{headers}{'content-type'} // '') !~ m{^application/(?:scim\+)?json\b};
+    push @wrong, 'Content-Type is not JSON' if ($r->{headers}{'content-type'} // '') !~ m{^application/(?:scim\+)?json\b};
     my $schema = ref $j->{schemas} eq 'ARRAY' ? $j->{schemas}[0] // '' : '';
-    push @wrong, 'no schemas' if $schema eq '';
+    push @wrong, '"schemas" is missing' if $schema eq '';
     if ($r->{status} >= 400) {
-        push @wrong, 'not the Error schema' if $schema ne $name{Error};
-        push @wrong, 'its status is another, or no string' if $r->{body} !~ /"status":\s*"$r->{status}"/;
-        push @wrong, 'no detail' if ($j->{detail} // '') eq '' || ref $j->{detail};
+        push @wrong, '"schemas" is not that of an Error' if $schema ne $name{Error};
+        push @wrong, '"status" is not the status as a string' if $r->{body} !~ /"status":\s*"$r->{status}"/;
+        push @wrong, '"detail" is missing' if ($j->{detail} // '') eq '' || ref $j->{detail};
     } elsif ($schema eq $name{ListResponse}) {
-        push @wrong, "$_ is no number" for grep $r->{body} !~ /"$_":\s*\d/, qw(totalResults itemsPerPage startIndex);
-        return @wrong, 'no Resources' if ref $j->{Resources} ne 'ARRAY';
-        push @wrong, 'itemsPerPage is not what came' if @{ $j->{Resources} } != $j->{itemsPerPage};
-        push @wrong, 'a resource without id or schemas' if grep !defined $_->{schemas}
+        push @wrong, "\"$_\" is not a number" for grep $r->{body} !~ /"$_":\s*\d/, qw(totalResults itemsPerPage startIndex);
+        return @wrong, '"Resources" is missing' if ref $j->{Resources} ne 'ARRAY';
+        push @wrong, '"itemsPerPage" is not the number of resources' if @{ $j->{Resources} } != $j->{itemsPerPage};
+        push @wrong, 'a resource has no "id" or no "schemas"' if grep !defined $_->{schemas}
             || !defined $_->{id} && $s->{path} =~ m{^/(?:Users|Groups)}, @{ $j->{Resources} };
     } elsif ($r->{status} == 201) {
-        push @wrong, 'no id' if !defined $j->{id};
+        push @wrong, '"id" is missing' if !defined $j->{id};
         my $at = $r->{headers}{location} // '';
-        push @wrong, 'Location' if $at !~ m{/\Q$j->{id}\E\z} || $at ne ($j->{meta}{location} // $at);
+        push @wrong, 'Location is wrong' if $at !~ m{/\Q$j->{id}\E\z} || $at ne ($j->{meta}{location} // $at);
     }
-    push @wrong, 'a password' if $r->{body} =~ /"password"\s*:/ && $schema eq $name{User};
+    push @wrong, 'a password is returned' if $r->{body} =~ /"password"\s*:/ && $schema eq $name{User};
     return @wrong;
 }
 
-# The values at a pointer: none or one.
+# The value at a JSON pointer, as a list of none or one.
 sub _at {
     my ($at, $pointer) = @_;
     for my $key (split m{/}, $pointer =~ s{^/}{}r) {
@@ -268,7 +268,7 @@ sub _at {
     return $at;
 }
 
-# Whether $have has everything that $want has: members of objects, elements of arrays in any order, equal scalars.
+# Whether $have contains $want: all its members of objects, all its elements of arrays in any order, equal scalars.
 sub _includes {
     my ($have, $want) = @_;
     if (ref $want eq 'HASH') {
@@ -284,7 +284,7 @@ sub _includes {
 
 sub _equal { my ($have, $want) = @_; return $json->encode($have) eq $json->encode($want) }
 
-# Nothing if the check holds, otherwise why it does not.
+# Empty if the check holds, otherwise the reason.
 sub _holds {
     my ($self, $c, $r) = @_;
     my ($what, $op) = ($self->_substitute($c->{what}), $c->{op});
@@ -292,30 +292,30 @@ sub _holds {
     if ($op eq 'word') {
         my $said = $r->{headers}{'x-scim-dialect'};
         return '' if !$self->{dialect};
-        return $arg eq 'none' ? (length($said // '') ? "it is: $said" : '')
-            : ($said // '') =~ /(?:^|[\s,])\Q$arg\E(?:$|[\s,:=*])/ ? '' : 'it is: ' . ($said // 'empty');
+        return $arg eq 'none' ? (length($said // '') ? "it is $said" : '')
+            : ($said // '') =~ /(?:^|[\s,])\Q$arg\E(?:$|[\s,:=*])/ ? '' : 'it is ' . ($said // 'empty');
     }
     my @found = $what eq 'body' ? $r->{body} : $what =~ m{^/} ? _at($r->{json}, $what)
         : $r->{headers}{ lc $what } // ();
     if ($op eq 'absent') {
-        return @found && $json->encode($found[0]) !~ /^(?:null|\[\])\z/ ? 'it is there' : '';
+        return @found && $json->encode($found[0]) !~ /^(?:null|\[\])\z/ ? 'it is not absent' : '';
     }
     if ($op eq 'lacks') {
         my $want = $json->decode($arg);
-        return @found && grep(_includes($_, $want), ref $found[0] eq 'ARRAY' ? @{ $found[0] } : $found[0]) ? 'it has' : '';
+        return @found && grep(_includes($_, $want), ref $found[0] eq 'ARRAY' ? @{ $found[0] } : $found[0]) ? 'it contains it' : '';
     }
-    return 'it is not there' if !@found;
+    return 'it is missing' if !@found;
     my $have = $found[0];
     if ($op eq '=>') {
         $self->{names}{ $self->_substitute($arg) } = $have;
-        return ref $have ? 'not a plain value' : '';
+        return ref $have ? 'it is not a string or number' : '';
     }
     return !ref $have && $have =~ /$arg/ ? '' : 'it does not match' if $op eq '~';
-    return $json->encode($have) =~ /^-?\d/ ? '' : 'it is no number' if $op eq 'number';
+    return $json->encode($have) =~ /^-?\d/ ? '' : 'it is not a number' if $op eq 'number';
     return ref $have eq 'ARRAY' && @$have == $arg ? '' : 'it has ' . (ref $have eq 'ARRAY' ? @$have : 'none') if $op eq 'size';
     my $want = $json->decode($arg);
     return (ref $have eq 'ARRAY' && ref $want ne 'ARRAY' ? scalar grep(_includes($_, $want), @$have) : _includes($have, $want))
-        ? '' : 'it has not' if $op eq 'has';
+        ? '' : 'it does not contain it' if $op eq 'has';
     return _equal($have, $want) ? '' : 'it is ' . $json->encode($have);
 }
 

@@ -1,9 +1,9 @@
 package Scim::Recipes;
 
-# The commands that the documentation tells a reader to type, and a Debian machine to type them on.
+# The commands in the documentation, and a Debian machine to run them on.
 #
-# The machine is this one seen through overlays in namespaces of its own: what is written below /etc, /usr and /var is
-# gone at the end, no process stays, and its loopback has all ports free. nginx is Debian's, as its package configures it.
+# The machine is the host seen through overlays in namespaces of its own: changes below /etc, /usr and /var are discarded at
+# the end, no process remains, and its loopback has all ports free. nginx is Debian's package with its configuration.
 
 use strict;
 use warnings;
@@ -12,8 +12,8 @@ use FindBin;
 
 our $repo = Cwd::abs_path("$FindBin::Bin/..");
 
-# The fenced blocks of a page in this language, in their order: { page, line, text }. A block in a list has its
-# indentation taken away.
+# The fenced blocks of a page in this language, in order: { page, line, text }. The indentation of a block in a list is
+# removed.
 sub blocks {
     my ($page, $language) = @_;
     open my $f, '<', "$repo/$page" or die "$page: $!";
@@ -48,9 +48,9 @@ sub header {
 
 my @unshare = qw(unshare -m -n -p -f --mount-proc --kill-child);
 
-# Why there can be no such machine here; empty if there can.
+# The reason why namespaces or overlays are not available; empty if they are.
 sub impossible {
-    return 'root is needed for namespaces' if $> != 0;
+    return 'namespaces need root' if $> != 0;
     my $said = `@unshare sh -c 'mount -t tmpfs tmpfs /mnt && mkdir /mnt/u /mnt/w &&
         mount -t overlay overlay -o lowerdir=/etc,upperdir=/mnt/u,workdir=/mnt/w /etc' 2>&1`;
     return $? ? "no overlay in a mount namespace: $said" : '';
@@ -69,15 +69,15 @@ echo '127.0.0.1 localhost id.example.com acme.scim.example.com' >/etc/hosts
 : >/var/log/nginx/error.log
 rm -rf /var/lib/nginx/* /etc/nginx/modules-enabled/* /etc/nginx/conf.d/*
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export NO_DEPS=1    # they are installed
+export NO_DEPS=1    # the packages are installed
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES SCIM_STORE NGINX_BINARY
 
-# sudo as Debian configures it: the caller's environment is gone.
+# sudo as Debian configures it: it does not pass the caller's environment on.
 cat >/usr/local/bin/sudo <<'END'
 #!/bin/sh
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb NO_DEPS=1 "$@"
 END
-# apt install: the packages must be there, as the tests need them too.
+# apt install: only checks that the packages are installed, as the tests need them too.
 cat >/usr/local/bin/apt <<'END'
 #!/bin/sh
 shift
@@ -99,7 +99,7 @@ esac
 END
 chmod +x /usr/local/bin/sudo /usr/local/bin/apt /usr/local/bin/systemctl
 
-# answers URL [CURL ARGUMENTS]: waits until the answer is neither 503 nor none, and prints status and body
+# answers URL [CURL ARGUMENTS]: repeats the request until there is an answer other than 503, and prints status and body
 answers() {
     local n said
     for n in $(seq 600); do
@@ -115,8 +115,8 @@ certificate() {
 }
 SH
 
-# Runs blocks, or shell texts of the test's own, on a new machine, one after the other in one shell. Returns in {said} what
-# each has printed, and in {failed} where and how it ended if one of them failed.
+# Runs blocks, or shell commands of the test, on a new machine, one after the other in one shell. {said} has the output of
+# each; {failed} says which one failed and how, empty if none did.
 sub machine {
     my ($t, @steps) = @_;
     my ($script, $n) = ($prelude, 0);

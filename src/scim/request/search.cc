@@ -1,0 +1,95 @@
+#include "scim/request/search.h"
+
+#include "scim/text/text.h"
+
+namespace scim {
+
+namespace {
+
+Error wrong(std::string_view name, std::string_view expected, const json_t *got) {
+    ScimType type = name == "filter" ? ScimType::invalid_filter : ScimType::invalid_value;
+    return bad_request(type, "\"" + std::string(name) + "\" of a SearchRequest must be " +
+                                 std::string(expected) + ", not " + std::string(kind_of(got)));
+}
+
+// The member by its name in any case. It is unique: parse_json() refuses keys that differ by case
+// alone.
+const json_t *member(const json_t *body, std::string_view name) {
+    auto *object = const_cast<json_t *>(body);
+    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at))
+        if (ascii_iequals(json_object_iter_key(at), name)) return json_object_iter_value(at);
+    return nullptr;
+}
+
+Outcome read_text(const json_t *body, std::string_view name, std::optional<std::string> &out) {
+    const json_t *value = member(body, name);
+    if (!value || json_is_null(value)) return Done{};
+    if (!json_is_string(value)) return wrong(name, "a string", value);
+    out = text_of(value);
+    return Done{};
+}
+
+Outcome read_number(const json_t *body, std::string_view name, std::optional<int64_t> &out,
+                    Dialect &dialect) {
+    const json_t *value = member(body, name);
+    if (!value || json_is_null(value)) return Done{};
+    if (json_is_string(value) && json_string_length(value) == 0 &&
+        dialect.accepts("empty-parameter"))
+        return Done{};
+    const Json number = dialect.number(AttrType::integer, value);
+    if (number) value = number.get();
+    if (!json_is_integer(value)) return wrong(name, "an integer", value);
+    out = json_integer_value(value);
+    return Done{};
+}
+
+// The names, comma-separated as in a query string.
+Outcome read_names(const json_t *body, std::string_view name, std::optional<std::string> &out,
+                   Dialect &dialect) {
+    const json_t *value = member(body, name);
+    if (!value || json_is_null(value)) return Done{};
+    const auto elements =
+        json_is_array(value) || json_is_string(value) ? dialect.elements(value) : std::nullopt;
+    if (!elements) return wrong(name, "an array of names", value);
+    std::string names;
+    for (size_t i = 0; i < elements->size(); i++) {
+        const json_t *one = (*elements)[i];
+        if (!json_is_string(one)) return wrong(name, "an array of names", one);
+        names += names.empty() ? "" : ",";
+        names += text_of(one);
+    }
+    out = std::move(names);
+    return Done{};
+}
+
+Outcome check_schemas(const json_t *body) {
+    const json_t *schemas = member(body, "schemas");
+    for (size_t i = 0; i < json_array_size(schemas); i++) {
+        const json_t *one = json_array_get(schemas, i);
+        if (json_is_string(one) && ascii_iequals(text_of(one), search_request_urn)) return Done{};
+    }
+    return bad_request(ScimType::invalid_syntax, "\"schemas\" of the body must be [\"" +
+                                                     std::string(search_request_urn) + "\"]");
+}
+
+}  // namespace
+
+Result<Query> read_search(const json_t *body, Dialect &dialect) {
+    Query query;
+    if (auto r = check_schemas(body); !r) return r.error();
+    if (auto r = read_text(body, "filter", query.filter); !r) return r.error();
+    if (auto r = read_text(body, "sortBy", query.sort_by); !r) return r.error();
+    if (auto r = read_text(body, "sortOrder", query.sort_order); !r) return r.error();
+    if (auto r = read_number(body, "startIndex", query.start_index, dialect); !r) return r.error();
+    if (auto r = read_number(body, "count", query.count, dialect); !r) return r.error();
+    if (auto r = read_names(body, "attributes", query.attributes, dialect); !r) return r.error();
+    if (auto r = read_names(body, "excludedAttributes", query.excluded_attributes, dialect); !r)
+        return r.error();
+    if (query.filter && query.filter->find_first_not_of(' ') == query.filter->npos)
+        return bad_request(ScimType::invalid_filter,
+                           "\"filter\" of a SearchRequest is empty, expected a filter such as "
+                           "userName eq \"bjensen\"");
+    return query;
+}
+
+}  // namespace scim

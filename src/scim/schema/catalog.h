@@ -1,0 +1,224 @@
+#pragma once
+// The catalog of a store: schemas, resource types, attribute numbers and indexes.
+//
+// CatalogRows holds the rows as they are stored. Only declare() changes them. It never removes a
+// row, so that an attribute number always means the same (schema, path, type, multiValued,
+// caseExact).
+// Catalog is built from the rows of one epoch. It is immutable and shared between threads. Pointers
+// to Attr, TypeView and IndexDef are valid as long as their Catalog.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scim/schema/attr_set.h"
+#include "scim/schema/schema.h"
+#include "scim/text/text.h"
+
+namespace scim {
+
+using AttrNumber = uint16_t;
+using TypeNumber = uint16_t;
+constexpr AttrNumber no_attr = 0;      // numbers start at 1
+constexpr size_t max_extensions = 31;  // of one resource type, dropped ones included
+
+enum class IndexState : uint8_t { building, ready, conflict, dropping };
+std::string_view to_string(IndexState state);
+
+struct IndexDef {
+    uint16_t number = 0;
+    TypeNumber type = 0;
+    AttrNumber attr = 0;
+    bool unique = false;
+    IndexState state = IndexState::ready;
+};
+
+struct CatalogRows {
+    struct SchemaRow {
+        uint16_t number = 0;
+        Schema schema;
+        bool declared = true;  // false: no longer declared; kept, because its data is only hidden
+    };
+    struct TypeRow {
+        TypeNumber number = 0;
+        ResourceType type;
+        // Append-only: the index of a URN in this list is its bit in a record's extension set.
+        std::vector<std::string> extension_bits;
+        bool declared = true;
+    };
+    struct AttrRow {
+        AttrNumber number = 0;
+        std::string schema;  // URN, empty for the common attributes of RFC 7643 3.1
+        std::string path;    // "name", "name.familyName"
+        AttrType type = AttrType::string;
+        bool multi_valued = false;
+        bool case_exact = false;
+    };
+
+    uint32_t epoch = 0;  // incremented by every change; 0: nothing declared yet
+    // Bodies stored before this epoch cannot be sent as they are stored.
+    uint32_t shape_epoch = 0;
+    uint64_t generation = 0;  // of the configuration that was declared last
+    std::string unicode;      // unicode_version() (text.h) when the store was created
+    std::vector<SchemaRow> schemas;
+    std::vector<TypeRow> types;
+    std::vector<AttrRow> attrs;
+    std::vector<IndexDef> indexes;
+};
+
+// An attribute of one resource type.
+struct Attr {
+    AttrNumber number = no_attr;
+    const Attribute *def = nullptr;
+    const Attr *parent = nullptr;  // the complex attribute of a sub-attribute
+    uint16_t rank = 0;             // position in canonical order; parents precede their parts
+    int8_t extension = -1;         // bit of its extension in the type's set, -1 for core attributes
+    // The server computes the values when a resource is sent and stores none: schemas, id, meta,
+    // groups, members, …
+    bool computed = false;
+    bool discarded = false;  // accepted and not stored: password
+    Matching matching = Matching::folded;
+    const IndexDef *index = nullptr;
+    std::string path;                // for clients: "name.familyName", "urn:…:User:department"
+    std::vector<const Attr *> subs;  // sub-attributes of a complex attribute, in order
+
+    // Never in a response or a log (RFC 7643 7, "returned" and "mutability"): by its own definition
+    // or by that of its parent.
+    bool never_returned() const {
+        return def->returned == Returned::never || def->mutability == Mutability::write_only ||
+               (parent && parent->never_returned());
+    }
+    // Returned if the request names no attributes (RFC 7643 7, "returned").
+    bool shown_by_default() const {
+        return !never_returned() && is_default(*def) && (!parent || is_default(*parent->def));
+    }
+    // Returned whatever the request names. A sub-attribute that is always returned is not, if its
+    // complex attribute is returned on request only.
+    bool shown_always() const { return def->returned == Returned::always && shown_by_default(); }
+    static bool is_default(const Attribute &def) {
+        return def.returned == Returned::by_default || def.returned == Returned::always;
+    }
+    // A multi-valued attribute of simple values. Each value is its own part `value` (RFC 7643 2.4).
+    bool has_simple_elements() const {
+        return !parent && def->multi_valued && def->type != AttrType::complex;
+    }
+    bool stored() const { return !computed && !discarded && def->type != AttrType::complex; }
+};
+
+class TypeView {
+  public:
+    TypeNumber number = 0;
+    ResourceType type;
+    std::vector<std::string> extension_bits;  // URN by bit
+    std::deque<Attr> attrs;                   // by rank
+
+    // The attribute of the path, in any case: "userName", "name.familyName", URN-qualified forms
+    // (RFC 7644 3.10), "tags.value" for "tags". The URN of an extension is not such a path. nullptr
+    // if there is no such attribute.
+    const Attr *find(std::string_view path) const;
+    // A top-level attribute that is not in an extension, by its name.
+    const Attr *find_core(std::string_view name) const;
+    // The bit of an extension by its URN in any case, -1 if the type has no such extension now.
+    int find_extension(std::string_view urn) const;
+    // A top-level attribute of the extension `bit`, by its name.
+    const Attr *find_in_extension(int bit, std::string_view name) const;
+    // An attribute of an extension, or a part of one, by its path without the URN, as some clients
+    // send it. `ambiguous`: more than one extension has such an attribute; `attr` is the first.
+    struct Unprefixed {
+        const Attr *attr = nullptr;
+        bool ambiguous = false;
+    };
+    Unprefixed find_unprefixed(std::string_view path) const;
+    static const Attr *find_sub(const Attr &complex, std::string_view name);
+    // A part of an element of `attr`: a sub-attribute, or, for `value`, `attr` itself if its
+    // elements are simple.
+    static const Attr *find_part(const Attr &attr, std::string_view name);
+    // nullptr if the number is not declared for this type now.
+    const Attr *by_number(AttrNumber number) const {
+        return number < by_number_.size() ? by_number_[number] : nullptr;
+    }
+    // Greater than every attribute number of this type.
+    size_t numbers_end() const { return by_number_.size(); }
+    const ResourceType &resource_type() const { return type; }
+    // The names of the resource types that `members` may refer to; empty if the type has no
+    // members.
+    const std::vector<std::string> &member_types() const;
+    bool extension_required(int bit) const;
+
+    // Attributes that the server treats specially; nullptr if the type does not have one.
+    const Attr *schemas = nullptr, *id = nullptr, *meta = nullptr, *external_id = nullptr;
+    const Attr *display_name = nullptr, *user_name = nullptr;  // the `display` of references
+    const Attr *members = nullptr;  // rows of the store, never leaves of a record
+    const Attr *groups = nullptr;   // computed from those rows
+    const Attr *manager = nullptr;  // its $ref and displayName are computed
+
+    // By rank: the attributes for which the function of the same name in Attr is true. A complex
+    // attribute is also in shown_always if one of its parts is.
+    AttrSet shown_by_default, shown_always, stored;
+
+  private:
+    friend class Catalog;
+    friend class CatalogBuilder;
+    std::map<std::string, const Attr *, std::less<>> by_path_;  // lower case, qualified and not
+    std::map<std::string, int, std::less<>> extension_by_urn_;  // lower case
+    std::vector<const Attr *> by_number_;
+};
+
+class Catalog {
+  public:
+    // Fails with 500 if declare() cannot have written these rows; the detail names the row.
+    static Result<std::shared_ptr<const Catalog>> build(CatalogRows rows);
+
+    uint32_t epoch() const { return rows_.epoch; }
+    uint32_t shape_epoch() const { return rows_.shape_epoch; }
+    const CatalogRows &rows() const { return rows_; }
+
+    const std::vector<std::unique_ptr<TypeView>> &types() const { return types_; }
+    const TypeView *type_by_endpoint(std::string_view segment) const;  // "Users", case-sensitive
+    const TypeView *type_by_name(std::string_view name) const;         // "User", case-sensitive
+    const TypeView *type_by_number(TypeNumber number) const;
+    // The types that have members.
+    const std::vector<const TypeView *> &group_types() const { return group_types_; }
+    // The declared schemas, in the order of their numbers; schema() takes a URN in any case.
+    const std::vector<const Schema *> &schemas() const { return schemas_; }
+    const Schema *schema(std::string_view urn) const;
+    // The indexes of one resource type, in any state.
+    std::vector<const IndexDef *> indexes(TypeNumber type) const;
+
+  private:
+    friend class CatalogBuilder;
+    CatalogRows rows_;
+    std::vector<std::unique_ptr<TypeView>> types_;
+    std::vector<const Schema *> schemas_;
+    std::vector<const TypeView *> group_types_;
+};
+
+// The attributes that every resource has and that belong to no schema (RFC 7643 3.1): schemas, id,
+// externalId, meta.
+const std::vector<Attribute> &common_attributes();
+
+// The schemas and resource types of a configuration, the built-in ones included.
+struct Declaration {
+    uint64_t generation = 0;  // of the configuration; larger is newer
+    std::vector<Schema> schemas;
+    std::vector<ResourceType> types;
+};
+
+// The built-in definitions plus `definitions`. A Schema that no ResourceType names, and whose URN
+// ends in ":" and the name of a resource type, becomes an extension of that type that is not
+// required (RFC 7643 names its extensions in this way). A ResourceType with a known name adds its
+// schemaExtensions to the known type. The detail of an error quotes the URN or name.
+Result<Declaration> make_declaration(uint64_t generation,
+                                     const std::vector<Definition> &definitions);
+
+// The rows after `declaration`; nullopt if that changes nothing, or if `rows` are of a newer
+// generation. Rows are never removed; those no longer declared are marked. Fails if there are more
+// attributes than numbers, or more than `max_extensions` extensions of a type.
+Result<std::optional<CatalogRows>> declare(const CatalogRows &rows, const Declaration &declaration);
+
+}  // namespace scim

@@ -1,0 +1,239 @@
+#include "scim/text/json_parser.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "scim/text/text.h"
+
+namespace scim {
+
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_letter(char c) {
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'z';
+}
+
+bool is_hex_digit(char c) { return is_digit(c) || (is_letter(c) && ascii_lower(c) <= 'f'); }
+
+size_t skip_digits(std::string_view s, size_t at) {
+    while (at < s.size() && is_digit(s[at])) at++;
+    return at;
+}
+
+// True if the absolute value of a number that is out of a double's range is below 1. REQUIRES:
+// `number` is a JSON number other than 0.
+bool is_tiny(std::string_view number) {
+    size_t exponent_at = std::min(number.find_first_of("eE"), number.size());
+    std::string_view digits = number.substr(0, exponent_at);
+    const size_t point = std::min(digits.find('.'), digits.size());
+    const size_t first = digits.find_first_of("123456789");
+    if (exponent_at == number.size()) return first > point;
+    std::string_view text = number.substr(exponent_at + 1);
+    if (text[0] == '+') text.remove_prefix(1);
+    int64_t exponent = 0;
+    auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), exponent);
+    // An exponent beyond 64 bits exceeds the number of digits of any text.
+    if (code != std::errc()) return text[0] == '-';
+    return int64_t(point) - int64_t(first) + exponent <= 0;
+}
+
+}  // namespace
+
+size_t json_number_size(std::string_view s) {
+    size_t first = !s.empty() && s[0] == '-', at = skip_digits(s, first);
+    if (at == first || (s[first] == '0' && at > first + 1)) return 0;
+    if (at < s.size() && s[at] == '.') {
+        size_t fraction = at + 1;
+        at = skip_digits(s, fraction);
+        if (at == fraction) return 0;
+    }
+    if (at < s.size() && ascii_lower(s[at]) == 'e') {
+        size_t exponent = at + 1;
+        if (exponent < s.size() && (s[exponent] == '+' || s[exponent] == '-')) exponent++;
+        at = skip_digits(s, exponent);
+        if (at == exponent) return 0;
+    }
+    return at;
+}
+
+// Keeps the first fault.
+void JsonParser::fail(std::string_view what, JsonFault::Kind kind) {
+    if (fault_.kind != JsonFault::Kind::none) return;
+    fault_.kind = token_ == Token::end ? JsonFault::Kind::ends_early : kind;
+    fault_.what = what;
+    fault_.begin = begin_;
+    fault_.end = end_;
+}
+
+// ---- Tokens ----
+
+void JsonParser::next() {
+    begin_ = std::min(text_.find_first_not_of(" \t\r\n", end_), text_.size());
+    end_ = begin_ + 1;
+    token_ = Token::invalid;
+    if (begin_ == text_.size()) {
+        end_ = begin_;
+        token_ = Token::end;
+        return;
+    }
+    const char c = text_[begin_];
+    switch (c) {
+        case '{':
+        case '}':
+        case '[':
+        case ']':
+        case ':':
+        case ',': token_ = Token(c); return;
+        case '"': return read_string();
+        default: break;
+    }
+    if (is_digit(c) || c == '-') return read_number();
+    if (is_letter(c)) read_word();
+}
+
+void JsonParser::read_word() {
+    while (end_ < text_.size() && is_letter(text_[end_])) end_++;
+    const std::string_view word = text_.substr(begin_, end_ - begin_);
+    if (word == "true") token_ = Token::true_;
+    if (word == "false") token_ = Token::false_;
+    if (word == "null") token_ = Token::null;
+}
+
+void JsonParser::read_number() {
+    const std::string_view number = text_.substr(begin_, json_number_size(text_.substr(begin_)));
+    if (number.empty()) return;
+    end_ = begin_ + number.size();
+    const char *begin = number.data(), *end = begin + number.size();
+    if (number.find_first_of(".eE") == number.npos) {
+        if (std::from_chars(begin, end, integer_).ec == std::errc()) token_ = Token::integer;
+    } else {
+        const auto code = std::from_chars(begin, end, decimal_).ec;
+        if (code != std::errc())
+            decimal_ = std::copysign(is_tiny(number) ? 0 : HUGE_VAL, number[0] == '-' ? -1 : 1);
+        if (std::isfinite(decimal_)) token_ = Token::decimal;
+    }
+    if (token_ == Token::invalid) fail("", JsonFault::Kind::number_too_large);
+}
+
+// Returns the offset behind the escape that begins at `at`; 0 if the escape is invalid.
+size_t JsonParser::skip_escape(size_t at) {
+    const char letter = ++at < text_.size() ? text_[at] : '\0';
+    at++;
+    if (letter != 'u')
+        return std::string_view("\"\\/bfnrt").find(letter) != std::string_view::npos ? at : 0;
+    for (size_t end = at + 4; at < end; at++)
+        if (at >= text_.size() || !is_hex_digit(text_[at])) return 0;
+    return at;
+}
+
+void JsonParser::read_string() {
+    bool has_escapes = false;
+    while (end_ < text_.size() && text_[end_] != '"') {
+        if (uint8_t(text_[end_]) < 0x20)
+            return fail(text_[end_] == '\n' ? "unexpected newline" : "control character");
+        const size_t next = text_[end_] == '\\' ? skip_escape(end_) : end_ + 1;
+        if (next == 0) return fail("invalid escape");
+        has_escapes |= text_[end_] == '\\';
+        end_ = next;
+    }
+    if (end_ >= text_.size()) return fail("", JsonFault::Kind::ends_early);
+    end_++;
+    string_ = text_.substr(begin_ + 1, end_ - begin_ - 2);
+    if (has_escapes) {
+        unescaped_.clear();
+        if (!scim::read_string(text_.substr(begin_, end_ - begin_), unescaped_))
+            return fail("half of a surrogate pair");
+        string_ = unescaped_;
+    }
+    token_ = Token::string;
+}
+
+// ---- Values ----
+
+Json JsonParser::parse() {
+    next();
+    Json tree = value();
+    if (tree == nullptr) return tree;
+    next();
+    if (token_ == Token::end) return tree;
+    fail("", JsonFault::Kind::goes_on);
+    return nullptr;
+}
+
+// On entry the current token is the first one of the value, on return the last one.
+Json JsonParser::value() {
+    switch (token_) {
+        case Token::begin_object: return object();
+        case Token::begin_array: return array();
+        case Token::string: return made(json_stringn_nocheck(string_.data(), string_.size()));
+        case Token::integer: return made(json_integer(integer_));
+        case Token::decimal: return made(json_real(decimal_));
+        case Token::true_: return Json(json_true());
+        case Token::false_: return Json(json_false());
+        case Token::null: return Json(json_null());
+        default: break;
+    }
+    fail(token_ == Token::invalid ? "invalid token" : "unexpected token");
+    return nullptr;
+}
+
+Json JsonParser::object() {
+    Json object = made(json_object());
+    next();
+    if (token_ == Token::end_object) return object;
+    for (;; next()) {
+        if (!member(object.get())) return nullptr;
+        next();
+        if (token_ != Token::comma) break;
+    }
+    if (token_ == Token::end_object) return object;
+    fail("'}' expected");
+    return nullptr;
+}
+
+// Reads a name, a colon and a value. Returns false, with a fault, if one of them is missing.
+bool JsonParser::member(json_t *object) {
+    if (token_ != Token::string) return fail("string or '}' expected"), false;
+    // Copies the name only if reading the value would overwrite it.
+    std::string kept;
+    std::string_view name = string_;
+    if (name.data() == unescaped_.data()) {
+        kept.swap(unescaped_);
+        name = kept;
+    }
+    if (json_object_getn(object, name.data(), name.size()) != nullptr) {
+        fail("", JsonFault::Kind::duplicate_name);
+        fault_.name = name;
+        return false;
+    }
+    next();
+    if (token_ != Token::colon) return fail("':' expected"), false;
+    next();
+    Json one = value();
+    if (one == nullptr) return false;
+    if (json_object_setn_new_nocheck(object, name.data(), name.size(), one.release()) != 0)
+        throw std::bad_alloc();
+    return true;
+}
+
+Json JsonParser::array() {
+    Json array = made(json_array());
+    next();
+    if (token_ == Token::end_array) return array;
+    for (;; next()) {
+        Json one = value();
+        if (one == nullptr) return nullptr;
+        if (json_array_append_new(array.get(), one.release()) != 0) throw std::bad_alloc();
+        next();
+        if (token_ != Token::comma) break;
+    }
+    if (token_ == Token::end_array) return array;
+    fail("']' expected");
+    return nullptr;
+}
+
+}  // namespace scim

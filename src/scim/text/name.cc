@@ -1,0 +1,26 @@
+#include "scim/text/name.h"
+
+namespace scim {
+
+namespace {
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+}  // namespace
+
+bool consists_of(std::string_view text, std::string_view others) {
+    for (char c : text)
+        if (!is_letter(c) && !is_digit(c) && others.find(c) == others.npos) return false;
+    return true;
+}
+
+bool is_attribute_name(std::string_view text) {
+    return !text.empty() && is_letter(text[0]) && consists_of(text, "$-_");
+}
+
+bool is_sub_attribute_name(std::string_view text) {
+    return text == "$ref" || is_attribute_name(text);
+}
+
+}  // namespace scim

@@ -1,0 +1,65 @@
+#include "scim/text/result.h"
+
+#include "scim/text/secret.h"
+#include "scim/text/unicode.h"
+
+namespace scim {
+namespace {
+
+constexpr size_t quoted_size = 64;  // bytes
+
+// Control characters can end a log line; directional marks can change the order in which its
+// characters are displayed.
+bool is_unprintable(int32_t c) {
+    return c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f || c == 0xfeff;
+}
+
+// The longest prefix of at most `quoted_size` bytes that ends at a character boundary.
+std::string_view beginning(std::string_view text) {
+    if (text.size() <= quoted_size) return text;
+    size_t cut = quoted_size;
+    while (cut > quoted_size - 3 && (text[cut] & 0xc0) == 0x80) cut--;
+    return text.substr(0, cut);
+}
+
+}  // namespace
+
+std::string_view to_string(ScimType type) {
+    switch (type) {
+        case ScimType::none: return "";
+        case ScimType::invalid_filter: return "invalidFilter";
+        case ScimType::too_many: return "tooMany";
+        case ScimType::uniqueness: return "uniqueness";
+        case ScimType::mutability: return "mutability";
+        case ScimType::invalid_syntax: return "invalidSyntax";
+        case ScimType::invalid_path: return "invalidPath";
+        case ScimType::no_target: return "noTarget";
+        case ScimType::invalid_value: return "invalidValue";
+        case ScimType::invalid_vers: return "invalidVers";
+        case ScimType::sensitive: return "sensitive";
+    }
+    return "";
+}
+
+std::string quoted(std::string_view text) {
+    const std::string safe = without_tokens(text);
+    std::string_view rest = beginning(safe);
+    std::string out = "\"";
+    size_t shown = rest.size();
+    while (!rest.empty()) {
+        size_t valid = utf8_prefix(rest);
+        for (int32_t c : decode_utf8(rest.substr(0, valid)))
+            append_utf8(out, is_unprintable(c) ? '?' : c);
+        rest.remove_prefix(valid);
+        if (!rest.empty()) {
+            out += '?';
+            rest.remove_prefix(1);
+        }
+    }
+    if (shown < safe.size()) out += "\u2026";
+    out += '"';
+    return out;
+}
+
+}  // namespace scim

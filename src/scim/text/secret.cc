@@ -1,0 +1,36 @@
+#include "scim/text/secret.h"
+
+#include <algorithm>
+
+#include "scim/text/text.h"
+
+namespace scim {
+
+namespace {
+
+constexpr size_t token_digits = 16;
+
+bool is_alphanumeric(char c) {
+    return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
+}
+
+}  // namespace
+
+std::string without_tokens(std::string_view text) {
+    std::string out;
+    size_t at = 0;
+    while (at < text.size()) {
+        const size_t found = text.find(token_prefix, at);
+        if (found == text.npos) break;
+        const size_t begin = found + token_prefix.size();
+        size_t end = begin;
+        while (end < text.size() && is_alphanumeric(text[end])) end++;
+        const bool is_token = end - begin >= token_digits;
+        out += text.substr(at, (is_token ? begin : end) - at);
+        if (is_token) out += "\u2026";
+        at = end;
+    }
+    return out += text.substr(std::min(at, text.size()));
+}
+
+}  // namespace scim

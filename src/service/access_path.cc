@@ -1,0 +1,308 @@
+#include "service/access_path.h"
+
+#include <algorithm>
+
+#include "service/candidates.h"
+#include "service/query_range.h"
+#include "store/members.h"
+
+namespace scim::service {
+
+namespace {
+
+using Kind = Access::Kind;
+using NodeKind = FilterNode::Kind;
+
+// More conditions of a conjunction are not counted: it must not take long to begin.
+constexpr size_t counted_max = 8;
+
+// A multi-valued part of a complex attribute is one leaf, and has no rows (resource.h).
+const IndexDef *ready_index(const Attr &attr) {
+    if (attr.index == nullptr || attr.index->state != IndexState::ready) return nullptr;
+    return attr.parent != nullptr && attr.def->multi_valued ? nullptr : attr.index;
+}
+
+bool is_single_valued(const Attr &attr) {
+    return !attr.def->multi_valued && (attr.parent == nullptr || !attr.parent->def->multi_valued);
+}
+
+Access nothing() {
+    Access access;
+    access.kind = Kind::nothing;
+    access.exact = true;
+    return access;
+}
+
+class Planner {
+  public:
+    Planner(const Filter &filter, const TypeView &type, store::Directory &directory, uint64_t bound)
+        : filter_(filter), type_(type), directory_(directory), bound_(bound) {}
+
+    Access choose(uint32_t at);
+    void count(Access &access, uint64_t limit);
+
+  private:
+    Access of_term(const FilterNode &term);
+    Access of_id(const FilterNode &term, Kind kind);
+    Access of_conjunction(uint32_t at);
+    Access of_disjunction(uint32_t at);
+    Access of_element(const FilterNode &element);
+    static bool merge(Access &into, const Access &other);
+    static bool is_better(const Access &a, const Access &b);
+
+    const Filter &filter_;
+    const TypeView &type_;
+    store::Directory &directory_;
+    uint64_t bound_;
+};
+
+Access Planner::choose(uint32_t at) {
+    const FilterNode &node = filter_.node(at);
+    switch (node.kind) {
+        case NodeKind::term: return of_term(node);
+        case NodeKind::conjunction: return of_conjunction(at);
+        case NodeKind::disjunction: return of_disjunction(at);
+        case NodeKind::element: return of_element(node);
+        default: return {};
+    }
+}
+
+Access Planner::of_term(const FilterNode &term) {
+    const bool to_null = term.value.kind == FilterValue::Kind::null;
+    // There is no value: it is equal to null and not equal to any literal.
+    if (term.attr == nullptr) {
+        const bool holds = term.op == (to_null ? FilterOp::eq : FilterOp::ne);
+        return holds ? Access() : nothing();
+    }
+    const Attr &attr = *term.attr;
+    if (term.op == FilterOp::eq && !to_null) {
+        if (&attr == type_.id) return of_id(term, Kind::ids);
+        bool is_value = attr.parent != nullptr && attr.def->name == "value";
+        if (is_value && attr.parent == type_.members) return of_id(term, Kind::groups_of);
+        if (is_value && attr.parent == type_.groups) return of_id(term, Kind::members_of);
+        bool is_type = attr.parent == type_.meta && attr.def->name == "resourceType";
+        if (is_type && term.value.key != type_.type.name) return nothing();
+    }
+    if (attr.computed || ready_index(attr) == nullptr) return {};
+    auto range = index_range(term);
+    if (!range) return {};
+    Access access;
+    access.kind = Kind::index;
+    access.exact = range->exact;
+    access.attr = &attr;
+    access.operation = to_string(term.op);
+    access.from = std::move(range->from);
+    access.to = std::move(range->to);
+    access.one_value = range->one_value;
+    return access;
+}
+
+Access Planner::of_id(const FilterNode &term, Kind kind) {
+    auto id = parse_id(term.value.key);
+    if (!id) return nothing();
+    Access access;
+    access.kind = kind;
+    access.exact = kind != Kind::ids;  // whether there is such a resource is another question
+    access.ids = {*id};
+    return access;
+}
+
+// What is true of some element is true of its terms, each by itself.
+Access Planner::of_element(const FilterNode &element) {
+    return element.attr == nullptr ? nothing() : choose(element.left);
+}
+
+// Two ranges of one attribute, if it has one value.
+bool Planner::merge(Access &into, const Access &other) {
+    if (into.kind != Kind::index || other.kind != Kind::index || into.attr != other.attr ||
+        !is_single_valued(*into.attr))
+        return false;
+    into.from = std::max(into.from, other.from);
+    if (into.to.empty() || (!other.to.empty() && other.to < into.to)) into.to = other.to;
+    into.one_value |= other.one_value;
+    into.operation = into.one_value ? "eq" : "range";
+    return true;
+}
+
+bool Planner::is_better(const Access &a, const Access &b) { return a.rows < b.rows; }
+
+Access Planner::of_conjunction(uint32_t at) {
+    std::vector<Access> ways;
+    for (bool more = true; more;) {
+        const FilterNode &node = filter_.node(at);
+        more = node.kind == NodeKind::conjunction;
+        Access way = choose(more ? node.left : at);
+        at = node.right;
+        if (way.kind == Kind::nothing) return way;
+        if (way.kind == Kind::scan) continue;
+        bool merged =
+            std::any_of(ways.begin(), ways.end(), [&](Access &a) { return merge(a, way); });
+        if (!merged && ways.size() < counted_max) ways.push_back(std::move(way));
+    }
+    if (ways.empty()) return {};
+    // A unique row is not worth counting others for.
+    auto is_one = [](const Access &a) {
+        return a.kind == Kind::ids ||
+               (a.kind == Kind::index && a.one_value && a.attr->index->unique);
+    };
+    auto best = std::find_if(ways.begin(), ways.end(), is_one);
+    if (best == ways.end()) {
+        uint64_t limit = bound_;
+        for (Access &way : ways) {
+            count(way, limit);
+            limit = std::min(limit, way.rows);
+        }
+        best = std::min_element(ways.begin(), ways.end(), is_better);
+    }
+    best->exact = false;
+    return std::move(*best);
+}
+
+Access Planner::of_disjunction(uint32_t at) {
+    Access all;
+    all.kind = Kind::any_of;
+    all.exact = true;
+    for (bool more = true; more;) {
+        const FilterNode &node = filter_.node(at);
+        more = node.kind == NodeKind::disjunction;
+        Access way = choose(more ? node.left : at);
+        at = node.right;
+        if (way.kind == Kind::scan) return {};
+        if (way.kind == Kind::nothing) continue;
+        all.exact &= way.exact;
+        all.parts.push_back(std::move(way));
+    }
+    if (all.parts.empty()) return nothing();
+    if (all.parts.size() > 1) return all;
+    Access only = std::move(all.parts.front());
+    return only;
+}
+
+void Planner::count(Access &access, uint64_t limit) {
+    uint64_t rows = 0;
+    auto next = [&] { return ++rows < limit; };
+    store::Members members(directory_);
+    switch (access.kind) {
+        case Kind::scan: rows = directory_.count(type_.number); break;
+        case Kind::nothing: break;
+        case Kind::ids: rows = access.ids.size(); break;
+        case Kind::index:
+            if (access.one_value && access.attr->index->unique)
+                rows = 1;
+            else
+                directory_.each_row(*access.attr->index, access.from, access.to,
+                                    [&](const Id &) { return next(); });
+            break;
+        // Dead rows count: they are walked, too.
+        case Kind::groups_of:
+            members.each_membership(access.ids[0], nullptr,
+                                    [&](const Id &, uint32_t) { return next(); });
+            break;
+        case Kind::members_of: rows = members.rows(access.ids[0], limit); break;
+        case Kind::any_of:
+            for (Access &part : access.parts) {
+                if (rows >= limit) break;
+                count(part, limit - rows);
+                rows += part.rows;
+            }
+    }
+    access.rows = rows;
+}
+
+bool has_membership(const Access &access) {
+    return access.kind == Kind::groups_of || access.kind == Kind::members_of ||
+           std::any_of(access.parts.begin(), access.parts.end(), has_membership);
+}
+
+// What a scan finds in each record. A membership it would have to look up, for each term: its rows
+// are better, however many.
+bool is_joined_by_indexes(const Access &access) {
+    return access.kind == Kind::any_of && access.exact && !has_membership(access);
+}
+
+void describe(const Access &access, std::string &out) {
+    switch (access.kind) {
+        case Kind::scan: out += "scan"; return;
+        case Kind::nothing: out += "nothing"; return;
+        case Kind::ids: out += "id"; return;
+        case Kind::groups_of: out += "groups of a member"; return;
+        case Kind::members_of: out += "members of a group"; return;
+        case Kind::index:
+            out += "index " + access.attr->path + " ";
+            out += access.operation;
+            return;
+        case Kind::any_of: break;
+    }
+    out += "any of (";
+    for (const Access &part : access.parts) {
+        if (out.back() != '(') out += ", ";
+        describe(part, out);
+    }
+    out += ')';
+}
+
+void find_missing(const Filter &filter, uint32_t at, std::string &missing) {
+    const FilterNode &node = filter.node(at);
+    switch (node.kind) {
+        case NodeKind::negation: return;
+        case NodeKind::element: return find_missing(filter, node.left, missing);
+        case NodeKind::conjunction:
+        case NodeKind::disjunction:
+            find_missing(filter, node.left, missing);
+            return find_missing(filter, node.right, missing);
+        case NodeKind::term: break;
+    }
+    bool may_have_rows = node.attr != nullptr && node.attr->stored() &&
+                         !(node.attr->parent != nullptr && node.attr->def->multi_valued) &&
+                         ready_index(*node.attr) == nullptr &&
+                         node.value.kind != FilterValue::Kind::null;
+    bool is_range = node.op != FilterOp::ne && node.op != FilterOp::co && node.op != FilterOp::ew &&
+                    node.op != FilterOp::pr;
+    if (missing.empty() && may_have_rows && is_range) missing = node.attr->path;
+}
+
+}  // namespace
+
+AccessPath::AccessPath(const Filter *filter, const Catalog &catalog, const TypeView &type,
+                       store::Directory &directory, const RowBounds &bounds)
+    : catalog_(catalog), type_(type), directory_(directory) {
+    if (filter == nullptr) {
+        access_.exact = true;
+        access_.rows = directory.count(type.number);
+        return;
+    }
+    Planner planner(*filter, type, directory, bounds.verified);
+    access_ = planner.choose(filter->root());
+    const bool is_joined = is_joined_by_indexes(access_);
+    const uint64_t bound = is_joined ? bounds.joined : bounds.verified;
+    if (access_.rows == 0) planner.count(access_, bound);
+    has_too_many_rows_ = (is_joined || !access_.exact) && access_.rows >= bound;
+}
+
+AccessPath AccessPath::scan(const Catalog &catalog, const TypeView &type,
+                            store::Directory &directory) {
+    AccessPath plan(catalog, type, directory);
+    plan.access_.rows = directory.count(type.number);
+    return plan;
+}
+
+std::string AccessPath::explain() const {
+    std::string out;
+    describe(access_, out);
+    out += ", " + std::to_string(access_.rows);
+    out += is_scan() ? " resources" : " rows";
+    if (!access_.exact) out += ", verified";
+    return out;
+}
+
+Candidates AccessPath::candidates(const Id *after, const Chunks &chunks) const {
+    return Candidates(access_, catalog_, type_, directory_, after, chunks);
+}
+
+std::string AccessPath::missing_index(const Filter &filter) {
+    std::string missing;
+    find_missing(filter, filter.root(), missing);
+    return missing;
+}
+
+}  // namespace scim::service

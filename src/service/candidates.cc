@@ -1,0 +1,192 @@
+#include "service/candidates.h"
+
+#include <algorithm>
+
+#include "store/members.h"
+
+namespace scim::service {
+
+// What one part of an access path has still to give.
+class Candidates::Source {
+  public:
+    Source(const Access &access, const Catalog &catalog, const TypeView &type,
+           store::Directory &directory, const Id *after, const Chunks &chunks)
+        : access_(access), catalog_(catalog), type_(type), directory_(directory), chunks_(chunks) {
+        if (after != nullptr) last_ = *after;
+        has_last_ = after != nullptr;
+        fill();
+    }
+
+    bool empty() const { return at_ == ids_.size(); }
+    const Id &id() const { return ids_[at_]; }
+    void pop() {
+        if (++at_ == ids_.size() && more_) fill();
+    }
+
+  private:
+    void fill();
+    void fill_by_index();
+    void fill_by_range();
+    void fill_by_members();
+    const Id *after() const { return has_last_ ? &last_ : nullptr; }
+    bool is_behind(const Id &id) const { return !has_last_ || id > last_; }
+    // Of rows in the order of ids; false if the chunk is full.
+    bool take(const Id &id) {
+        if (is_behind(id)) ids_.push_back(id);
+        more_ = ids_.size() == chunks_.ordered;
+        return !more_;
+    }
+    void keep_smallest();
+
+    const Access &access_;
+    const Catalog &catalog_;
+    const TypeView &type_;
+    store::Directory &directory_;
+    const Chunks chunks_;
+    std::vector<Id> ids_;  // ascending
+    size_t at_ = 0;
+    Id last_{};   // what comes next is behind it
+    Id limit_{};  // of a range: greater ids are left for the next chunk if `more_`
+    bool has_last_ = false, more_ = false;
+};
+
+void Candidates::Source::fill() {
+    if (!ids_.empty()) {
+        last_ = ids_.back();
+        has_last_ = true;
+    }
+    ids_.clear();
+    at_ = 0;
+    more_ = false;
+    switch (access_.kind) {
+        case Access::Kind::ids:
+            for (const Id &id : access_.ids) take(id);
+            return;
+        case Access::Kind::index: return access_.one_value ? fill_by_index() : fill_by_range();
+        case Access::Kind::groups_of:
+            return store::Members(directory_)
+                .each_group(type_.number, access_.ids[0], after(),
+                            [&](const Id &id, const store::RecordView &) { return take(id); });
+        case Access::Kind::members_of: return fill_by_members();
+        default: return;
+    }
+}
+
+void Candidates::Source::fill_by_index() {
+    std::string from = access_.from;
+    if (has_last_) from.append(store::bytes_of(last_));
+    directory_.each_row(*access_.attr->index, from, access_.to,
+                        [&](const Id &id) { return take(id); });
+}
+
+void Candidates::Source::fill_by_range() {
+    directory_.each_row(*access_.attr->index, access_.from, access_.to, [&](const Id &id) {
+        if (!is_behind(id) || (more_ && id > limit_)) return true;
+        ids_.push_back(id);
+        if (ids_.size() == 2 * chunks_.range) keep_smallest();
+        return true;
+    });
+    keep_smallest();
+}
+
+void Candidates::Source::keep_smallest() {
+    std::sort(ids_.begin(), ids_.end());
+    ids_.erase(std::unique(ids_.begin(), ids_.end()), ids_.end());
+    if (ids_.size() <= chunks_.range) return;
+    ids_.resize(chunks_.range);
+    limit_ = ids_.back();
+    more_ = true;
+}
+
+void Candidates::Source::fill_by_members() {
+    for (const TypeView *groups : catalog_.group_types()) {
+        auto group = directory_.record(groups->number, access_.ids[0]);
+        if (!group) continue;
+        store::Members(directory_)
+            .each_member(
+                access_.ids[0], group->header().member_epoch, after(),
+                [&](const Id &id, TypeNumber type) { return type != type_.number || take(id); });
+        return;
+    }
+}
+
+namespace {
+
+// For a heap whose front has the smallest id.
+struct Greater {
+    template <class S>
+    bool operator()(const S &a, const S &b) const {
+        return a->id() > b->id();
+    }
+};
+
+}  // namespace
+
+Candidates::Candidates(const Access &access, const Catalog &catalog, const TypeView &type,
+                       store::Directory &directory, const Id *after, const Chunks &chunks)
+    : type_(type), directory_(directory) {
+    if (after != nullptr) id_ = *after;
+    placed_ = after != nullptr;
+    if (access.kind == Access::Kind::scan) {
+        scan_ = std::make_unique<store::Cursor>(directory.txn(), store::Db::resources);
+        return;
+    }
+    add_sources(access, catalog, after, chunks);
+    std::make_heap(heap_.begin(), heap_.end(), Greater());
+}
+
+// Conditions joined by "or" may be joined so themselves.
+void Candidates::add_sources(const Access &access, const Catalog &catalog, const Id *after,
+                             const Chunks &chunks) {
+    for (const Access &part : access.parts) add_sources(part, catalog, after, chunks);
+    if (access.kind == Access::Kind::any_of) return;
+    auto source = std::make_unique<Source>(access, catalog, type_, directory_, after, chunks);
+    if (!source->empty()) heap_.push_back(std::move(source));
+}
+
+Candidates::~Candidates() = default;
+Candidates::Candidates(Candidates &&) noexcept = default;
+
+bool Candidates::next() { return scan_ != nullptr ? next_of_scan() : next_of_sources(); }
+
+bool Candidates::next_of_scan() {
+    const store::Key prefix = store::resource_prefix(directory_.tenant(), type_.number);
+    bool more;
+    if (!record_.empty()) {
+        more = scan_->next();
+    } else if (placed_) {
+        const store::Key key = store::resource_key(directory_.tenant(), type_.number, id_);
+        more = scan_->seek(key);
+        if (more && scan_->key() == key) more = scan_->next();
+    } else {
+        more = scan_->seek(prefix);
+    }
+    record_ = {};
+    if (!more || scan_->key().size() != prefix.size() + store::id_size ||
+        !store::starts_with(scan_->key(), prefix))
+        return false;
+    id_ = store::id_at(scan_->key(), prefix.size());
+    placed_ = true;
+    record_ = scan_->value();
+    return true;
+}
+
+bool Candidates::next_of_sources() {
+    while (!heap_.empty()) {
+        Source &source = *heap_.front();
+        const Id id = source.id();
+        std::pop_heap(heap_.begin(), heap_.end(), Greater());
+        heap_.back()->pop();
+        if (heap_.back()->empty())
+            heap_.pop_back();
+        else
+            std::push_heap(heap_.begin(), heap_.end(), Greater());
+        if (placed_ && id == id_) continue;
+        id_ = id;
+        placed_ = true;
+        return true;
+    }
+    return false;
+}
+
+}  // namespace scim::service

@@ -1,0 +1,149 @@
+#include "service/job.h"
+
+#include "scim/text/secret.h"
+#include "service/conditions.h"
+#include "service/content_type.h"
+#include "service/render.h"
+#include "service/routes.h"
+#include "service/token.h"
+
+namespace scim::service {
+
+namespace {
+
+Id make_new_id(int64_t now) {
+    std::array<uint8_t, 10> random;
+    fill_random(random.data(), random.size());
+    return make_id(now, random);
+}
+
+store::Operation operation_of(Method method) {
+    switch (method) {
+        case Method::post: return store::Operation::create;
+        case Method::put: return store::Operation::replace;
+        case Method::patch: return store::Operation::patch;
+        default: return store::Operation::remove;
+    }
+}
+
+// The body of a request that has one, parsed.
+Result<Json> parse_body(const Request &request) {
+    if (request.method == Method::del) return Json();
+    auto typed = check_content_type(request);
+    if (!typed) return typed.error();
+    return parse_json(request.body, request.settings->json);
+}
+
+// What a request for one resource asks: a job of one step.
+Outcome prepare_request(Job &job) {
+    const Request &request = job.request;
+    if (!job.target) return job.target.error();
+    const Target &target = *job.target;
+    if (auto r = check_method(request.method, target); !r) return r;
+    if (auto r = check_condition_fields(request); !r) return r;
+    if (target.endpoint != Endpoint::resource)
+        if (auto r = check_unversioned(request); !r) return r;
+    Dialect dialect(request.settings->strict, job.prepare_report);
+    auto query = parse_query(request.args, dialect);
+    if (!query) return query.error();
+    if (request.method != Method::post && !target.id)
+        return no_such_resource(*target.type, target.name);
+    auto body = parse_body(request);
+    if (!body) return body.error();
+    const StepContext context{job.catalog,       *request.settings, job.actor->tenant,
+                              job.actor->number, request.id,        request.now};
+    const StepInput input{
+        operation_of(request.method), target, *query, body->get(), request.if_match,
+        request.if_none_match};
+    auto step = prepare_step(context, input, job.new_id, job.prepare_report);
+    if (!step) return step.error();
+    job.steps.push_back(std::move(*step));
+    return Done{};
+}
+
+Outcome prepare(Job &job, Snapshot &snapshot) {
+    auto usable = snapshot.usable();
+    if (!usable) return usable;
+    job.catalog = snapshot.catalog();
+    job.target = parse_target(*job.catalog, job.request.path);
+    if (!job.actor->may(store::scope_write))
+        return Error{
+            403, ScimType::none,
+            "the token " + quoted(job.actor->label) + " may not write: it lacks the scope write",
+            0};
+    return prepare_request(job);
+}
+
+}  // namespace
+
+// A body that there is no memory for fails its own request only.
+void prepare_job(Job &job, Snapshot &snapshot) noexcept {
+    try {
+        job.prepare_report = DeviationReport();
+        job.steps.clear();
+        job.target = Error{};
+        job.catalog = nullptr;
+        job.new_id = make_new_id(job.request.now);
+        job.prepared = prepare(job, snapshot);
+    } catch (const std::exception &) {
+        job.prepared = out_of_memory();
+    }
+    job.is_prepared = true;
+}
+
+const Error *error_of(const Job &job) {
+    if (!job.decided) return &job.decided.error();
+    return job.step().planned ? nullptr : &job.step().planned.error();
+}
+
+void describe(Job &job) {
+    const Plan &plan = *job.step().planned;
+    const Command &command = job.step().command;
+    Response &response = job.response;
+    response.log_fields.resource_id = scim::to_string(command.id);
+    if (plan.record.empty()) return;
+    response.etag = etag_of(plan.version);
+    response.location.clear();
+    append_location(response.location, *command.type, job.request.base_url, command.id);
+}
+
+void forget(Job &job) noexcept {
+    job.steps = std::vector<Step>();
+    job.is_prepared = false;
+}
+
+// The resource is shown as the job has left it; of others what is committed now.
+void finish_answer(Job &job, Snapshot &snapshot) {
+    const Command &command = job.step().command;
+    const Plan &plan = *job.step().planned;
+    ReadBudget budget(job.request, RunOn::thread, &snapshot.txn);
+    store::Directory directory(snapshot.txn, command.tenant, &budget);
+    SpillingBody body(job.request, job.response, budget);
+    Rendering rendering{*command.catalog,      *command.type, job.request.base_url,
+                        job.step().projection, directory,     body};
+    auto record = store::RecordView::parse(plan.record);
+    if (!render_resource(rendering, command.id, *record, plan.version))
+        snapshot.txn.fail(store::Errc::damaged);
+    auto done = body.finish();
+    job.unfinished = false;
+    if (!done || !snapshot.txn.good())
+        answer_without_body(job, (done ? unreadable(snapshot.txn.error()) : done.error()).detail);
+    forget(job);
+}
+
+// Not an error: a client would send again what is done.
+void answer_without_body(Job &job, std::string_view why) noexcept {
+    Response &response = job.response;
+    job.unfinished = false;
+    response.status = response.status == 201 ? 201 : 204;
+    response.body.clear();
+    response.in_sink = 0;
+    try {
+        response.log_fields.detail = "the change is made, but it cannot be shown: ";
+        response.log_fields.detail += why;
+    } catch (const std::exception &) {
+        response.log_fields.detail.clear();
+    }
+}
+
+}  // namespace scim::service

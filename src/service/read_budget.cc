@@ -1,0 +1,27 @@
+#include "service/read_budget.h"
+
+namespace scim::service {
+
+bool ReadBudget::look() {
+    if (run_on_ == RunOn::event_loop) return !(stopped_ = bytes_ > bytes_a_look);
+    bytes_ = 0;
+    cancelled_ = request_.cancelled != nullptr && *request_.cancelled;
+    superseded_ = txn_ != nullptr && txn_->must_end();
+    stopped_ = cancelled_ || superseded_ ||
+               (request_.deadline && std::chrono::steady_clock::now() >= *request_.deadline);
+    return !stopped_;
+}
+
+Error ReadBudget::error() const {
+    if (cancelled_) return Error{503, ScimType::none, "the client is gone", 1};
+    if (superseded_)
+        return Error{503, ScimType::none,
+                     "the directory's map was enlarged while it was read; send the request again",
+                     1};
+    return Error{503, ScimType::none,
+                 "the search took too long and was ended after " + std::to_string(seen_) +
+                     " resources; ask for less by a condition with eq on an indexed attribute",
+                 30};
+}
+
+}  // namespace scim::service

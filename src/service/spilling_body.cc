@@ -1,0 +1,23 @@
+#include "service/spilling_body.h"
+
+namespace scim::service {
+
+bool SpillingBody::pass_on() {
+    failed_ = failed_ || !sink_->write(response_.body);
+    if (failed_) return false;
+    response_.in_sink += response_.body.size();
+    response_.body.clear();
+    return true;
+}
+
+Outcome SpillingBody::finish() {
+    if (budget_.stopped()) return budget_.error();
+    if (response_.in_sink > 0 || is_full()) pass_on();
+    if (!failed_) return Done{};
+    return Error{503, ScimType::none,
+                 "the answer is too long for memory, and the file that takes it instead cannot be "
+                 "written",
+                 60};
+}
+
+}  // namespace scim::service
