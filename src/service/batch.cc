@@ -106,7 +106,6 @@ void Writer::plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room
     if (!refused) return apply(plan, directory);
     step.planned = directory_full(txn.map_size());
     if (auto said = full_problem(store_.env(), job.request.now); !said.empty()) problem_ = said;
-    return;
 }
 
 // REQUIRES: the job is prepared for the catalog of the transaction. False if it is more work than
