@@ -1,7 +1,5 @@
 #include "scim/schema/endpoint.h"
 
-#include <algorithm>
-
 #include "scim/text/text.h"
 
 namespace scim {
@@ -14,8 +12,9 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_version(std::string_view segment) {
     if (segment.size() < 2 || segment[0] != 'v' || !is_digit(segment[1])) return false;
-    return std::all_of(segment.begin() + 1, segment.end(),
-                       [](char c) { return is_digit(c) || c == '.'; });
+    for (char c : segment.substr(1))
+        if (!is_digit(c) && c != '.') return false;
+    return true;
 }
 
 bool is_protocol_endpoint(std::string_view segment) {
