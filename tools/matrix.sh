@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds the module with the nginx of several Debian releases, linked in each way, and tests each build.
 #
-#     matrix.sh short      two builds with Debian 12's nginx, one with unstable's or else Debian 13's: what CI runs
+#     matrix.sh short      two builds with Debian 12's nginx, one with unstable's or else Debian 13's
 #     matrix.sh bare       `make run` and `make test` on a bare Debian 13 (root, debootstrap)
 #     matrix.sh full       every build, and `bare`
 #     matrix.sh RELEASE dynamic|static [FLAG]      one build, with FLAG on nginx's configure line
