@@ -184,7 +184,7 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
         job->postponed = is_over;
         done += job->work;
         if (is_over) continue;
-        changes |= job->decided && job->changes();
+        changes |= job->changes();
         look_at_clock(*job);
     }
     // What only looked needs no commit: it has seen nothing but committed state.
@@ -193,7 +193,7 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
     if (takes_notes) put_notes(txn);
     store::Errc code = txn.commit();
     if (code != store::Errc::ok) return {code};
-    for (Job *job : jobs) job->committed = !job->postponed && job->decided && job->changes();
+    for (Job *job : jobs) job->committed = !job->postponed && job->changes();
     if (takes_notes) drop_notes();
     return {};
 }
@@ -277,6 +277,7 @@ BatchOutcome Writer::write_all(const std::vector<Job *> &jobs) {
 
 // What an answer shows of other resources is what is committed now.
 void Writer::answer_for_sure(Job &job) noexcept {
+    if (job.committed) job.response.status = job.step().planned->status;
     try {
         Snapshot snapshot(session_);  // its own: a damaged record fails no other answer
         return answer(job, snapshot);

@@ -46,6 +46,7 @@ Outcome prepare_request(Job &job) {
     Dialect dialect(request.settings->strict, job.prepare_report);
     auto query = parse_query(request.args, dialect);
     if (!query) return query.error();
+    // Before the body is parsed: it may be long.
     if (request.method != Method::post && !target.id)
         return no_such_resource(*target.type, target.name);
     auto body = parse_body(request);
@@ -55,7 +56,7 @@ Outcome prepare_request(Job &job) {
     const StepInput input{
         operation_of(request.method), target, *query, body->get(), request.if_match,
         request.if_none_match};
-    auto step = prepare_step(context, input, job.new_id, job.prepare_report);
+    auto step = prepare_step(context, input, make_new_id(request.now), job.prepare_report);
     if (!step) return step.error();
     job.steps.push_back(std::move(*step));
     return Done{};
@@ -83,7 +84,6 @@ void prepare_job(Job &job, Snapshot &snapshot) noexcept {
         job.steps.clear();
         job.target = Error{};
         job.catalog = nullptr;
-        job.new_id = make_new_id(job.request.now);
         job.prepared = prepare(job, snapshot);
     } catch (const std::exception &) {
         job.prepared = out_of_memory();

@@ -40,14 +40,15 @@ struct Job {
     // the answer.
     Outcome decided = Error{};
     DeviationReport prepare_report, report;  // a plan that is made again counts a rewrite once
-    Id new_id{};
 
     // The only step. REQUIRES: prepared.
     Step &step() { return steps.front(); }
     const Step &step() const { return steps.front(); }
+    // True if the decided steps write something.
     bool changes() const {
-        return std::any_of(steps.begin(), steps.end(),
-                           [](const Step &step) { return step.planned && step.planned->changes; });
+        return decided && std::any_of(steps.begin(), steps.end(), [](const Step &step) {
+                   return step.planned && step.planned->changes;
+               });
     }
 };
 

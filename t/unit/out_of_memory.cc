@@ -94,7 +94,8 @@ std::string fault_of(Client &client, const Write &write, int &allocations) {
         client.run(jobs);
         left = -1;
         const Response &response = job->response;
-        const bool is_success = response.status / 100 == 2;
+        const bool is_success =
+            write.method == Method::post ? response.status == 201 : response.status / 100 == 2;
         if (is_success == job->committed &&
             (is_success || (response.status == 503 && response.retry_after > 0)))
             return;
@@ -116,6 +117,7 @@ void writes() {
                             R"("Operations":[)";
     const Write writes[] = {
         {Method::post, "/Users", R"({"userName":"post%","displayName":")" + long_text + "\"}"},
+        {Method::post, "/Users", R"({"userName":"odd%","attributeThatNoSchemaDeclares":"x"})"},
         {Method::put, "/Users/" + ada,
          R"({"userName":"put%","displayName":")" + long_text +
              R"(%","emails":[{"type":"work","value":"a%@example.com"}]})"},
