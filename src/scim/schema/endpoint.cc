@@ -4,12 +4,6 @@
 
 namespace scim {
 
-namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-}  // namespace
-
 bool is_version(std::string_view segment) {
     if (segment.size() < 2 || segment[0] != 'v' || !is_digit(segment[1])) return false;
     for (char c : segment.substr(1))

@@ -68,9 +68,6 @@ namespace {
 
 constexpr size_t max_attributes = 256;
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 // A URN (RFC 8141) or another URI, without characters that have a meaning in a filter, in a list of
 // names or in a URL.
 bool is_schema_uri(std::string_view text) {

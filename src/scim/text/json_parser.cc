@@ -10,13 +10,6 @@ namespace scim {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_letter(char c) {
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'z';
-}
-
 bool is_hex_digit(char c) { return is_digit(c) || (is_letter(c) && ascii_lower(c) <= 'f'); }
 
 size_t skip_digits(std::string_view s, size_t at) {

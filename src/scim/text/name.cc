@@ -1,13 +1,8 @@
 #include "scim/text/name.h"
 
+#include "scim/text/text.h"
+
 namespace scim {
-
-namespace {
-
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-}  // namespace
 
 bool consists_of(std::string_view text, std::string_view others) {
     for (char c : text)

@@ -10,9 +10,7 @@ namespace {
 
 constexpr size_t token_digits = 16;
 
-bool is_alphanumeric(char c) {
-    return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
-}
+bool is_alphanumeric(char c) { return is_digit(c) || is_letter(c); }
 
 }  // namespace
 

@@ -43,6 +43,8 @@ void append_hex(std::string &out, const uint8_t *bytes, size_t size);
 std::string_view unicode_version();
 
 // For ASCII only: attribute names, URNs and operators are ASCII (RFC 7643 2.1).
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+inline bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; }
 std::string ascii_lower(std::string_view s);
 bool ascii_iequals(std::string_view a, std::string_view b);
