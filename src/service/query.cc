@@ -190,13 +190,13 @@ Search::~Search() = default;
 Outcome Search::prepare(RunOn run_on, DeviationReport &report) {
     if (auto r = parse_filters(); !r) return r.error();
     if (auto r = parse_sorting(); !r) return r.error();
-    for (auto &side : type_queries_) report.unite(side->report);
+    for (auto &type_query : type_queries_) report.unite(type_query->report);
     const uint64_t max_scan = request_.settings->max_scan;
     uint64_t looked_at = 0;
-    for (auto &side : type_queries_) {
-        side->plan(run_on);
-        if (!is_plain()) looked_at += side->plan().rows();
-        if (looked_at > max_scan) return too_many(*side);
+    for (auto &type_query : type_queries_) {
+        type_query->plan(run_on);
+        if (!is_plain()) looked_at += type_query->plan().rows();
+        if (looked_at > max_scan) return too_many(*type_query);
     }
     return Done{};
 }
@@ -205,12 +205,12 @@ Outcome Search::parse_filters() {
     if (!query_.filter) return Done{};
     const Settings &settings = *request_.settings;
     auto unknown = type_queries_.size() > 1 ? UnknownNames::no_value : UnknownNames::refused;
-    for (auto &side : type_queries_) {
-        Dialect dialect(settings.strict, side->report);
+    for (auto &type_query : type_queries_) {
+        Dialect dialect(settings.strict, type_query->report);
         auto filter =
-            Filter::parse(side->type(), *query_.filter, settings.filter, dialect, unknown);
+            Filter::parse(type_query->type(), *query_.filter, settings.filter, dialect, unknown);
         if (!filter) return filter.error();
-        side->filter = std::move(*filter);
+        type_query->filter = std::move(*filter);
     }
     return check_known();
 }
@@ -219,8 +219,8 @@ Outcome Search::parse_filters() {
 Outcome Search::check_known() const {
     for (const std::string &name : type_queries_[0]->filter->unknown()) {
         bool everywhere =
-            std::all_of(type_queries_.begin(), type_queries_.end(), [&](const auto &side) {
-                const auto &names = side->filter->unknown();
+            std::all_of(type_queries_.begin(), type_queries_.end(), [&](const auto &type_query) {
+                const auto &names = type_query->filter->unknown();
                 return std::any_of(names.begin(), names.end(), [&](const std::string &other) {
                     return ascii_iequals(other, name);
                 });
@@ -240,12 +240,12 @@ Outcome Search::parse_sorting() {
     sorted_ = has_text(query_.sort_by) && page_.count > 0;
     if (!has_text(query_.sort_by)) return Done{};
     bool known = false;
-    for (auto &side : type_queries_) {
-        Dialect dialect(request_.settings->strict, side->report);
-        auto attr = sort_attribute(side->type(), *query_.sort_by, dialect);
+    for (auto &type_query : type_queries_) {
+        Dialect dialect(request_.settings->strict, type_query->report);
+        auto attr = sort_attribute(type_query->type(), *query_.sort_by, dialect);
         if (!attr) return attr.error();
         known |= *attr != nullptr;
-        if (sorted_) side->sort_by(*attr);
+        if (sorted_) type_query->sort_by(*attr);
     }
     if (known) return Done{};
     return bad_request(ScimType::invalid_path,
@@ -254,14 +254,14 @@ Outcome Search::parse_sorting() {
                            " is called");
 }
 
-Error Search::too_many(const TypeQuery &side) const {
+Error Search::too_many(const TypeQuery &type_query) const {
     std::string help, indexed;
-    if (side.filter) {
-        std::string missing = AccessPath::missing_index(*side.filter);
+    if (type_query.filter) {
+        std::string missing = AccessPath::missing_index(*type_query.filter);
         if (!missing.empty()) help = missing + " has no index; ";
     }
-    for (const IndexDef *index : snapshot_.catalog()->indexes(side.type().number)) {
-        const Attr *attr = side.type().by_number(index->attr);
+    for (const IndexDef *index : snapshot_.catalog()->indexes(type_query.type().number)) {
+        const Attr *attr = type_query.type().by_number(index->attr);
         if (attr == nullptr || index->state != IndexState::ready) continue;
         indexed += indexed.empty() ? "" : ", ";
         indexed += attr->path;
@@ -275,12 +275,12 @@ Error Search::too_many(const TypeQuery &side) const {
 
 bool Search::is_long() const {
     uint64_t work = 0, rows = 0;
-    for (const auto &side : type_queries_) {
-        work += side->work();
-        rows += side->plan().rows();
-        bool asks = side->filter && !side->plan().is_exact();
-        bool walks = (asks && side->filter->walks_rows()) || side->sorts_by_rows();
-        if (walks && side->plan().rows() > 0) return true;
+    for (const auto &type_query : type_queries_) {
+        work += type_query->work();
+        rows += type_query->plan().rows();
+        bool asks = type_query->filter && !type_query->plan().is_exact();
+        bool walks = (asks && type_query->filter->walks_rows()) || type_query->sorts_by_rows();
+        if (walks && type_query->plan().rows() > 0) return true;
     }
     const uint64_t skipped = page_.start - 1;
     if (work > loop_comparisons) return true;
@@ -295,9 +295,9 @@ bool Search::is_long() const {
 
 std::string Search::explain() const {
     std::string out;
-    for (const auto &side : type_queries_) {
+    for (const auto &type_query : type_queries_) {
         if (!out.empty()) out += "; ";
-        out += side->type().type.name + ": " + side->plan().explain();
+        out += type_query->type().type.name + ": " + type_query->plan().explain();
         if (sorted_) out += ", sorted";
     }
     return out;
@@ -312,16 +312,17 @@ Hits Search::run(ReadBudget &budget) {
         if (is_plain())
             list_all(i, hits);
         else
-            run_side(i, hits, sorter ? &*sorter : nullptr, budget);
+            run_type_query(i, hits, sorter ? &*sorter : nullptr, budget);
     }
     if (sorter) hits.page = sorter->take(start, page_.count);
     return hits;
 }
 
 bool Search::confirms(const Hit &hit, const store::RecordView &record) {
-    TypeQuery &side = *type_queries_[hit.type];
-    if (!side.filter || side.looks_at_records() || side.matches_first(record)) return true;
-    return side.take(hit.id, record) && side.matches();
+    TypeQuery &type_query = *type_queries_[hit.type];
+    if (!type_query.filter || type_query.looks_at_records() || type_query.matches_first(record))
+        return true;
+    return type_query.take(hit.id, record) && type_query.matches();
 }
 
 // Counts a resource that matches, and keeps it if it is on the page.
@@ -342,33 +343,33 @@ void Search::list_all(uint32_t number, Hits &hits) {
                     });
 }
 
-void Search::run_side(uint32_t number, Hits &hits, Sorter *sorter, ReadBudget &budget) {
-    TypeQuery &side = *type_queries_[number];
+void Search::run_type_query(uint32_t number, Hits &hits, Sorter *sorter, ReadBudget &budget) {
+    TypeQuery &type_query = *type_queries_[number];
     std::string key;
     auto look_at = [&](const Id &id, const store::RecordView &record) {
-        if (!side.take(id, record)) return;
-        if (budget.is_strict() && !budget.has_time(side.effort())) return;
-        if (!side.matches()) return;
+        if (!type_query.take(id, record)) return;
+        if (budget.is_strict() && !budget.has_time(type_query.effort())) return;
+        if (!type_query.matches()) return;
         if (sorter == nullptr) return note({number, id}, hits);
         hits.total++;
         key.clear();
-        sorter->add({number, id}, side.append_key(key) ? &key : nullptr);
+        sorter->add({number, id}, type_query.append_key(key) ? &key : nullptr);
     };
     store::Txn &txn = directory_.txn();
-    Candidates candidates = side.plan().candidates();
+    Candidates candidates = type_query.plan().candidates();
     while (txn.good() && candidates.next()) {
         const Id &id = candidates.id();
         if (!candidates.record().empty()) {
-            if (!budget.go_on(side.effort(candidates.record().size()))) return;
+            if (!budget.go_on(type_query.effort(candidates.record().size()))) return;
             if (auto record = store::RecordView::peek(candidates.record()))
                 look_at(id, *record);
             else
                 txn.fail(store::Errc::damaged);
-        } else if (!side.looks_at_records()) {
+        } else if (!type_query.looks_at_records()) {
             if (!budget.go_on()) return;
             note({number, id}, hits);
-        } else if (auto record = directory_.record(side.type().number, id)) {
-            if (!budget.go_on(side.effort(record->bytes().size()))) return;
+        } else if (auto record = directory_.record(type_query.type().number, id)) {
+            if (!budget.go_on(type_query.effort(record->bytes().size()))) return;
             look_at(id, *record);
         }
         if (budget.stopped()) return;

@@ -57,8 +57,8 @@ class Search {
     Outcome parse_filters();
     Outcome parse_sorting();
     Outcome check_known() const;
-    Error too_many(const TypeQuery &side) const;
-    void run_side(uint32_t number, Hits &hits, Sorter *sorter, ReadBudget &budget);
+    Error too_many(const TypeQuery &type_query) const;
+    void run_type_query(uint32_t number, Hits &hits, Sorter *sorter, ReadBudget &budget);
     void list_all(uint32_t number, Hits &hits);
     void note(const Hit &hit, Hits &hits) const;
 

@@ -69,12 +69,12 @@ Result<ReadResult> read_resource(Snapshot &snapshot, const Actor &actor, const R
 class PageWriter {
   public:
     PageWriter(Snapshot &snapshot, store::Directory &directory, SpillingBody &body)
-        : snapshot_(snapshot), directory_(directory), outlet_(body) {}
+        : snapshot_(snapshot), directory_(directory), body_(body) {}
 
     // One for each type of the query. `projection` must outlive this.
     void add_type(const TypeView &type, const Projection &projection, std::string_view base_url) {
         renderings_.push_back(
-            {*snapshot_.catalog(), type, base_url, projection, directory_, outlet_});
+            {*snapshot_.catalog(), type, base_url, projection, directory_, body_});
     }
 
     bool shows_references() const {
@@ -98,7 +98,7 @@ class PageWriter {
         begin(total, skip + 1, skip < total ? std::min(count, total - skip) : 0);
         directory_.scan(renderings_[0].type.number, skip, left_,
                         [&](const Id &id, store::Bytes bytes) {
-                            if (!outlet_.go_on(bytes.size())) return false;
+                            if (!body_.go_on(bytes.size())) return false;
                             add(0, id, store::RecordView::parse(bytes));
                             return snapshot_.txn.good();
                         });
@@ -108,7 +108,7 @@ class PageWriter {
         begin(hits.total, start, hits.page.size());
         for (const Hit &hit : hits.page) {
             auto record = directory_.record(renderings_[hit.type].type.number, hit.id);
-            if (!outlet_.go_on(record ? record->bytes().size() : 0)) break;
+            if (!body_.go_on(record ? record->bytes().size() : 0)) break;
             if (record && !search.confirms(hit, *record)) snapshot_.txn.fail(store::Errc::damaged);
             add(hit.type, hit.id, record);
             if (!snapshot_.txn.good()) break;
@@ -118,7 +118,7 @@ class PageWriter {
 
   private:
     void begin(uint64_t total, uint64_t start, uint64_t items) {
-        begin_list(outlet_.text(), total, start, items);
+        begin_list(body_.text(), total, start, items);
         left_ = items;
     }
     void add(size_t type, const Id &id, const std::optional<store::RecordView> &record) {
@@ -126,17 +126,17 @@ class PageWriter {
         if (!record || !render_resource(r, id, *record,
                                         version_of(r.catalog, r.type, directory_, id, *record)))
             snapshot_.txn.fail(store::Errc::damaged);
-        if (--left_ > 0) outlet_.text() += ',';
+        if (--left_ > 0) body_.text() += ',';
     }
     // Fewer resources than were counted: the count is in the text already.
     void end() {
         if (left_ > 0) snapshot_.txn.fail(store::Errc::damaged);
-        end_list(outlet_.text());
+        end_list(body_.text());
     }
 
     Snapshot &snapshot_;
     store::Directory &directory_;
-    SpillingBody &outlet_;
+    SpillingBody &body_;
     std::vector<Rendering> renderings_;
     uint64_t left_ = 0;  // resources that are still to come
 };
