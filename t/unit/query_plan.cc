@@ -4,7 +4,6 @@
 //     SCIM_SEED=n SCIM_CASES=n query_plan.t
 
 #include "service/access_path.h"
-#include "service/candidates.h"
 
 #include <algorithm>
 #include <functional>
@@ -268,38 +267,6 @@ void unions(Population &population) {
     ok(answer.page == members, "2,000 terms on a group find its members");
 }
 
-// A walk from each starting point gives what is behind it, however little is read ahead.
-void walks(Population &population) {
-    const std::string group = to_string(population.groups[0].id);
-    Snapshot snapshot(population.session());
-    const TypeView &type = *snapshot.catalog()->type_by_name("User");
-    store::Directory directory(snapshot.txn, population.tenant());
-    for (const std::string &text :
-         {std::string("userName sw \"\""), std::string("externalId pr"),
-          "groups eq \"" + group + "\"", "userName sw \"\" or groups eq \"" + group + "\"",
-          std::string("title pr")}) {
-        DeviationReport report;
-        Dialect dialect(false, report);
-        auto filter = Filter::parse(type, text, FilterLimits(), dialect);
-        const AccessPath path(&*filter, *snapshot.catalog(), type, directory, {100000, 100000});
-        std::vector<Id> all;
-        for (Candidates every = path.candidates(); every.next();) all.push_back(every.id());
-        ok(std::is_sorted(all.begin(), all.end()) &&
-               std::adjacent_find(all.begin(), all.end()) == all.end() && !all.empty(),
-           text + " gives ids in order, each once");
-        bool same = true;
-        for (size_t chunk : {1, 2, 3, 7})
-            for (size_t from = 0; from <= all.size(); from++) {
-                std::vector<Id> rest;
-                const Id *after = from > 0 ? &all[from - 1] : nullptr;
-                for (Candidates some = path.candidates(after, {chunk, chunk}); some.next();)
-                    rest.push_back(some.id());
-                same &= rest == std::vector<Id>(all.begin() + long(from), all.end());
-            }
-        ok(same, text + " gives the same from each starting point and in small chunks");
-    }
-}
-
 // Compares values whose index rows end with a digest, and literals that are similar to them.
 void long_values(Population &population) {
     size_t wrong = 0, found = 0;
@@ -520,7 +487,6 @@ int main() {
     population.fill();
     plans(population);
     unions(population);
-    walks(population);
     long_values(population);
     members(population);
     several_types(population);
