@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# Whichever allocation of a request fails, the first, the second, the third …: the client gets an answer or the connection
-# ends, a refusal means that nothing has happened, the worker's next write succeeds, the store stays sound, and a reload
-# lets the worker exit.
+# Each allocation of a request fails in turn: the first, the second, the third … Each time the client gets a response or the
+# connection is closed, a write that is refused changes nothing, and the next write succeeds. At the end the store is
+# undamaged, no worker process has died, and the worker exits after a reload.
 
 use strict;
 use warnings;
@@ -27,10 +27,10 @@ EOS
 my $file = $ENV{TEST_ALLOCATIONS_FILE} = $t->write_file('allocations', pack 'q4', 0, 0, 0, 0);
 open my $order, '+<:raw', $file or die "$file: $!";
 
-# The worker's allocation number $n from now on fails, and $times - 1 after it.
+# Makes the worker's allocation number $n, counted from now, fail, and the $times - 1 allocations after it.
 sub arm { my ($n, $times) = @_; sysseek $order, 0, 0; syswrite $order, pack 'q4', 1, $n, $times, 0 }
 
-# No more allocations fail; how many have.
+# Lets all further allocations succeed. Returns the number of allocations that failed.
 sub disarm {
     sysseek $order, 0, 0;
     syswrite $order, pack 'q', 0;
@@ -65,7 +65,8 @@ create($users, user("long$_", @long)) for 1 .. 4;
 my $group = create($groups, { displayName => 'all', members => [map +{ value => $_ }, @members] });
 $client->request(GET => "$users?count=1000")->{status} == 200 or die 'no list';
 
-# A request, and for a write how to see that it has happened.
+# The requests. Each sub returns the arguments of request() and, for some writes, a sub that returns true if the write was
+# done.
 my %request = (
     'GET' => sub { [GET => "$users/$ada"] },
     'GET of a group' => sub { [GET => "$groups/$group"] },
@@ -93,7 +94,8 @@ my %request = (
     'DELETE' => sub { my $name = 'delete' . ++$names; my $id = create($users, user($name)); ([DELETE => "$users/$id"], sub { !is_there($name) }) },
 );
 
-# What is wrong with an answer: nothing if it is a success, a refusal for want of memory, or the end of the connection.
+# Returns what is wrong with a response. Nothing is wrong with a success that was done, with a 500 or 503 of a write that was
+# not done, and with a closed connection.
 sub fault_of {
     my ($r, $happened) = @_;
     return if $r->{status} == 0 && ($r->{error} // '') ne 'timeout';
@@ -107,7 +109,8 @@ sub fault_of {
     return;
 }
 
-# Sends a request again and again, and makes each of its allocations fail in turn: alone, or with all that follow.
+# Sends a request repeatedly and makes each of its allocations fail in turn, with the $times - 1 allocations after it.
+# Returns the number of allocations that failed, the status of the request in which none failed, and what was wrong.
 sub fail_each {
     my ($name, $times) = @_;
     my (@wrong, %status);
@@ -132,17 +135,18 @@ sub fail_each {
 
 for my $name (sort keys %request) {
     my ($count, $status, @wrong) = fail_each($name, 1);
-    ok !@wrong, "$name: whichever allocation fails, a refused write is not done and the next one is" or diag join "\n", @wrong;
-    cmp_ok $count, '>', 10, "$name: its allocations have failed";
-    like $status, qr/^2/, "$name: it succeeds when none fails";
-    next if $name !~ /^(?:GET|POST|PATCH|DELETE)$/;    # the others end in the same ways
-    (undef, $status, @wrong) = fail_each($name, 1 << 40);
-    ok !@wrong, "$name: whichever allocation fails, with all that follow it, a refused write is not done and the next one is"
+    ok !@wrong, "$name: if one allocation fails, a refused write is not done and the next write succeeds"
         or diag join "\n", @wrong;
-    like $status, qr/^2/, "$name: it succeeds when no allocation fails any more";
+    cmp_ok $count, '>', 10, "$name: each of more than 10 allocations failed once";
+    like $status, qr/^2/, "$name: the request succeeds if no allocation fails";
+    next if $name !~ /^(?:GET|POST|PATCH|DELETE)$/;    # the others take the same error paths
+    (undef, $status, @wrong) = fail_each($name, 1 << 40);
+    ok !@wrong, "$name: if an allocation and all after it fail, a refused write is not done and the next write succeeds"
+        or diag join "\n", @wrong;
+    like $status, qr/^2/, "$name: the request succeeds after allocations have stopped failing";
 }
 
-is join(' ', $t->workers), $worker, 'no worker has died: the one of the start is still there';
-is +($t->scimctl('verify'))[0], 0, 'scimctl verify finds nothing wrong in the store';
+is join(' ', $t->workers), $worker, 'the worker process is still the one that was started: none has died';
+is +($t->scimctl('verify'))[0], 0, 'scimctl verify finds no damage in the store';
 ok $t->reload(gone => 1), 'the worker exits after a reload';
 $t->finish;

@@ -1,29 +1,34 @@
 #!/bin/bash
-# Builds the module with the nginx of several Debian releases, linked in each way, and tests each build.
+# Builds the module with the nginx of several Debian releases, as a dynamic module and as a part of
+# the nginx binary, and tests each build.
 #
-#     matrix.sh short      two builds with Debian 12's nginx, one with unstable's or else Debian 13's
+#     matrix.sh short      two builds with Debian 12's nginx, one with unstable's, else Debian 13's
 #     matrix.sh bare       `make run` and `make test` on a bare Debian 13 (root, debootstrap)
 #     matrix.sh full       every build, and `bare`
-#     matrix.sh RELEASE dynamic|static [FLAG]      one build, with FLAG on nginx's configure line
+#     matrix.sh RELEASE dynamic|static [FLAG]      one build, with FLAG for nginx's configure
 #
-# The sources of nginx come from Debian's archive by apt-get, with lists and state of their own: the machine's are not
-# touched. The archive's address is that of the machine's own sources. Everything is in build/matrix. A source that is there
-# already, as build/matrix/RELEASE/nginx_VERSION.orig.tar.gz, is not fetched again. A release whose source cannot be fetched
-# is skipped, and the table says so. The logs of a build are in build/matrix/RELEASE/VERSION/BUILD/.
+# apt-get fetches the sources of nginx from Debian's archive, whose address it takes from the
+# machine's list of sources. It uses its own lists and state in build/matrix and does not change the
+# machine's. A source that exists as build/matrix/RELEASE/nginx_VERSION.orig.tar.gz is not fetched.
+# A release whose source cannot be fetched is skipped, and the table shows that. The logs of a build
+# are in build/matrix/RELEASE/VERSION/BUILD/.
 #
-# A build does not compile again what another one has compiled alike:
-# - The objects of src/scim, src/store and src/service do not depend on nginx. All builds take those of build/obj, which
-#   `make scimctl` has made. One build of `full`, Debian 12's plain dynamic one, compiles them with nginx's flags instead.
-# - A static build takes all objects from the dynamic build of the same version and flag that this run has made. They differ
-#   in -fPIC alone; what a static build tests is how configure orders the modules, the link, and the binary.
+# Builds share objects instead of compiling the same source again:
+# - The objects of src/scim, src/store and src/service do not depend on nginx. Builds copy them from
+#   build/obj, where `make scimctl` has compiled them. In `full`, the plain dynamic build of Debian
+#   12 compiles them with nginx's flags instead.
+# - A static build copies all objects from the dynamic build of the same version and flag, if this
+#   run has made it. The two differ only in -fPIC. The static build tests the module order of
+#   configure, the linking and the binary.
 set -euo pipefail
-unset MAKEFLAGS MFLAGS MAKELEVEL # of the make that runs this script
+unset MAKEFLAGS MFLAGS MAKELEVEL # set by a make that runs this script
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
 work=$repo/build/matrix
 jobs=${JOBS:-$(nproc)}
 
-# The examples, a user's life, error pages, filters, groups, HTTP/2, SSI, reload, PATCH.
+# The tests of each build: configuration examples, users, errors, filters, groups, HTTP/2, SSI,
+# reload, and messages of refused requests (PATCH).
 smoke='t/013-conf-examples.t t/020-users.t t/025-errors.t t/026-filters.t t/032-groups.t t/051-tls-http2.t t/052-ssi.t
        t/061-reload.t t/081-complaints.t'
 
@@ -33,21 +38,22 @@ failed=0
 
 say() { printf '%s\n' "$*" >&2; }
 
-# row RELEASE VERSION LINKING FLAG BUILT LOADED TESTS: one line of the table
+# row RELEASE VERSION LINKING FLAG BUILT LOADED TESTS: adds a line to the table
 row() {
     rows+=("$(printf '| %-8s | %-7s | %-7s | %-13s | %-7s | %-6s | %s' "$@")")
     say "${rows[-1]}"
 }
 
-# The address of Debian's archive in the machine's own sources.
+# archive: prints the address of Debian's archive in the machine's list of sources
 archive() {
     apt-get indextargets --format '$(LABEL) $(SITE)' 'Created-By: Packages' | sed -n '/^Debian /{s///p;q}'
 }
 
-# tarball RELEASE: the newest source of this release that is there
+# tarball RELEASE: prints the path of the newest source of this release in build/matrix
 tarball() { compgen -G "$work/$1/nginx_*.orig.tar.gz" | sort -V | tail -n 1; }
 
-# fetch RELEASE: nginx's source as RELEASE/nginx_VERSION.orig.tar.gz; false if the archive does not have it
+# fetch RELEASE: fetches nginx's source as RELEASE/nginx_VERSION.orig.tar.gz, unless one exists;
+# false if that fails
 fetch() {
     local dir=$work/$1 apt=$work/$1/apt
     if tarball "$1" >/dev/null; then return; fi
@@ -63,14 +69,15 @@ fetch() {
     ) >"$dir/fetch.log" 2>&1
 }
 
-# have RELEASE: fetch, or a line of the table that says why not
+# have RELEASE: fetches the source; if that fails, adds a line with the reason to the table
 have() {
     if fetch "$1"; then return; fi
     row "$1" - - - skipped - "source not fetched: $(grep -m 1 '^[EW]:' "$work/$1/fetch.log")"
     return 1
 }
 
-# build DIR SOURCE LINKING FLAG ALL: DIR/objs/nginx and, if LINKING is "dynamic", DIR/objs/ngx_http_scim_module.so
+# build DIR SOURCE LINKING FLAG ALL: builds DIR/objs/nginx and, if LINKING is "dynamic",
+# DIR/objs/ngx_http_scim_module.so. If ALL is "all", it compiles the objects of build/obj, too.
 build() {
     local dir=$1 source=$2 linking=$3 flag=$4 all=$5 add=--add-module
     if [ "$linking" = dynamic ]; then add=--add-dynamic-module; fi
@@ -91,14 +98,14 @@ build() {
     ) >"$dir/build.log" 2>&1 && built+=("$dir")
 }
 
-# environment DIR LINKING: what the tests of this build are told
+# environment DIR LINKING: prints the environment variables for the tests of this build
 environment() {
     echo TEST_NGINX_BINARY="$1/objs/nginx" TEST_SCIMCTL="$repo/build/scimctl" TEST_POKE="$repo/build/poke" \
         TEST_FAULTS="$repo/build/faults.so" TEST_ALLOCATIONS="$repo/build/allocations.so"
     if [ "$2" = dynamic ]; then echo TEST_NGINX_MODULE="$1/objs/ngx_http_scim_module.so"; fi
 }
 
-# loads DIR LINKING: `nginx -t` accepts a location of the module
+# loads DIR LINKING: true if `nginx -t` accepts a location of the module
 loads() {
     local dir=$1
     mkdir -p "$dir/logs"
@@ -109,7 +116,7 @@ loads() {
     "$dir/objs/nginx" -t -p "$dir" -c "$dir/load.conf" >"$dir/load.log" 2>&1
 }
 
-# leg RELEASE LINKING [FLAG [all]]: one build of a source that is there, and its tests
+# leg RELEASE LINKING [FLAG [all]]: builds a source that was fetched and tests the build
 leg() {
     local release=$1 linking=$2 flag=${3:-} version source dir
     version=$(tarball "$release")
@@ -139,7 +146,8 @@ leg() {
     fi
 }
 
-# in_root ROOT COMMAND: a shell in a chroot, with mounts and processes of its own. The bash outside is its process 1.
+# in_root ROOT COMMAND: runs a shell command in a chroot with its own mount and PID namespaces. The
+# bash outside the chroot is process 1 of the PID namespace.
 in_root() {
     unshare --mount --pid --fork --kill-child bash -c '
         mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" &&
@@ -147,7 +155,7 @@ in_root() {
         exit' "$1" "$2" "$jobs"
 }
 
-# README's commands on a Debian 13 that has nothing but debootstrap's minbase.
+# bare: runs the commands of README.md on a Debian 13 that has only debootstrap's minbase
 bare() {
     local release=trixie root=$work/bare log=$work/bare.log version
     if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null; then

@@ -13,10 +13,12 @@ namespace {
 using Kind = Access::Kind;
 using NodeKind = FilterNode::Kind;
 
-// More conditions of a conjunction are not counted: it must not take long to begin.
+// Of a conjunction, the rows of at most this many conditions are counted, because counting takes
+// time.
 constexpr size_t counted_max = 8;
 
-// A multi-valued part of a complex attribute is one leaf, and has no rows (resource.h).
+// The index of the attribute if it is ready. A multi-valued sub-attribute is one leaf and has no
+// index rows (resource.h).
 const IndexDef *ready_index(const Attr &attr) {
     if (attr.index == nullptr || attr.index->state != IndexState::ready) return nullptr;
     return attr.parent != nullptr && attr.def->multi_valued ? nullptr : attr.index;
@@ -69,7 +71,7 @@ Access Planner::choose(uint32_t at) {
 
 Access Planner::of_term(const FilterNode &term) {
     const bool to_null = term.value.kind == FilterValue::Kind::null;
-    // There is no value: it is equal to null and not equal to any literal.
+    // The type lacks the attribute: it has no value, which equals null and no literal.
     if (term.attr == nullptr) {
         const bool holds = term.op == (to_null ? FilterOp::eq : FilterOp::ne);
         return holds ? Access() : nothing();
@@ -102,17 +104,19 @@ Access Planner::of_id(const FilterNode &term, Kind kind) {
     if (!id) return nothing();
     Access access;
     access.kind = kind;
-    access.exact = kind != Kind::ids;  // whether there is such a resource is another question
+    access.exact = kind != Kind::ids;  // ids: the resource may not exist
     access.ids = {*id};
     return access;
 }
 
-// What is true of some element is true of its terms, each by itself.
+// An element that satisfies a value filter satisfies each of its terms, so that the access path of
+// the filter in the brackets finds it.
 Access Planner::of_element(const FilterNode &element) {
     return element.attr == nullptr ? nothing() : choose(element.left);
 }
 
-// Two ranges of one attribute, if it has one value.
+// Intersects two ranges of one attribute. False if they are not that, or if the attribute is
+// multi-valued, because different values may satisfy them.
 bool Planner::merge(Access &into, const Access &other) {
     if (into.kind != Kind::index || other.kind != Kind::index || into.attr != other.attr ||
         !is_single_valued(*into.attr))
@@ -140,7 +144,7 @@ Access Planner::of_conjunction(uint32_t at) {
         if (!merged && ways.size() < counted_max) ways.push_back(std::move(way));
     }
     if (ways.empty()) return {};
-    // A unique row is not worth counting others for.
+    // A condition with at most one row is chosen without counting others.
     auto is_one = [](const Access &a) {
         return a.kind == Kind::ids ||
                (a.kind == Kind::index && a.one_value && a.attr->index->unique);
@@ -193,7 +197,7 @@ void Planner::count(Access &access, uint64_t limit) {
                 directory_.each_row(*access.attr->index, access.from, access.to,
                                     [&](const Id &) { return next(); });
             break;
-        // Dead rows count: they are walked, too.
+        // Dead rows are counted, because the walk reads them, too.
         case Kind::groups_of:
             members.each_membership(access.ids[0], nullptr,
                                     [&](const Id &, uint32_t) { return next(); });
@@ -214,8 +218,9 @@ bool has_membership(const Access &access) {
            std::any_of(access.parts.begin(), access.parts.end(), has_membership);
 }
 
-// What a scan finds in each record. A membership it would have to look up, for each term: its rows
-// are better, however many.
+// True for an exact "or" of index conditions. A scan tests these on the record alone; for a
+// membership it would look up rows for each resource, which always costs more than the membership
+// rows.
 bool is_joined_by_indexes(const Access &access) {
     return access.kind == Kind::any_of && access.exact && !has_membership(access);
 }

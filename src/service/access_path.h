@@ -1,18 +1,18 @@
 #pragma once
-// How a query finds its resources: by the rows of an index or of a membership where a condition
-// allows it, otherwise by looking at every record of the type.
+// How a query finds resources: by rows of an index or by memberships if the filter allows it,
+// otherwise by a scan of all records of the type.
 //
-// A plan gives candidates; unless it is exact, each is still to be asked about the whole filter.
+// An access path leads to candidates. Unless it is exact, the whole filter is tested on each.
 //
-//     id eq "…"                        the resource itself
+//     id eq "…"                        the resource with this id
 //     eq, sw, gt, ge, lt, le, pr       a range of an index that is ready
-//     members eq "…"                   the groups of that member
-//     groups eq "…"                    the members of that group
-//     a or b                           all of both
-//     a and b                          of what either would look at, the fewer
+//     members eq "…"                   the groups of this member
+//     groups eq "…"                    the members of this group
+//     a or b                           the candidates of both
+//     a and b                          the candidates of the condition that has fewer rows
 //
-// What no resource of the type can satisfy (an attribute it lacks, another meta.resourceType) has
-// no candidates.
+// A condition that no resource of the type can satisfy (an attribute that the type lacks, another
+// meta.resourceType) has no candidates.
 
 #include <optional>
 #include <string>
@@ -23,38 +23,38 @@
 
 namespace scim::service {
 
-// One way to candidates.
+// An access path, or a part of one.
 struct Access {
     enum class Kind : uint8_t {
         scan,
         nothing,
         ids,
         index,
-        groups_of,   // the groups whose member `ids[0]` is
+        groups_of,   // the groups of the member `ids[0]`
         members_of,  // the members of the group `ids[0]`
         any_of,
     } kind = Kind::scan;
     bool exact = false;  // every candidate satisfies the condition
 
     std::vector<Id> ids;
-    const Attr *attr = nullptr;  // index: whose rows
+    const Attr *attr = nullptr;  // index: the attribute
     std::string_view operation;  // "eq", "range", …: a literal
     std::string from, to;        // index: see Directory::each_row()
-    bool one_value = false;      // index: the rows are in the order of their ids
+    bool one_value = false;      // index: all rows have one value, so they are in the order of ids
     std::vector<Access> parts;
 
-    uint64_t rows = 0;  // counted, up to the bound
+    uint64_t rows = 0;  // counted up to a bound
 };
 
-// As many rows are counted, because a scan is no worse then: of conditions whose rows are verified,
-// and of exact ones that are joined by "or".
+// Row counting stops at these bounds; from there on a scan costs no more. `verified` is for access
+// paths whose candidates are tested, `joined` for exact index conditions that are joined by "or".
 struct RowBounds {
     uint64_t verified, joined;
 };
 
 class Candidates;  // service/candidates.h
 
-// How many ids a walk reads ahead.
+// The maximum number of ids that a walk reads ahead.
 struct Chunks {
     size_t ordered = 1024;  // of rows in the order of ids
     size_t range = 65536;   // of a range of index rows
@@ -62,28 +62,30 @@ struct Chunks {
 
 class AccessPath {
   public:
-    // Without a filter every resource is wanted.
+    // `filter` may be nullptr: all resources match. The other arguments must outlive the object,
+    // except `bounds`.
     AccessPath(const Filter *filter, const Catalog &catalog, const TypeView &type,
                store::Directory &directory, const RowBounds &bounds);
-    // The last resort.
+    // A scan, whatever the filter is.
     static AccessPath scan(const Catalog &catalog, const TypeView &type,
                            store::Directory &directory);
 
     bool is_scan() const { return access_.kind == Access::Kind::scan; }
     bool is_exact() const { return access_.exact; }
-    // What has to be looked at: records of a scan, else rows, dead ones of a group included; a
-    // bound means "at least".
+    // The number of records (scan) or rows to read, dead rows of groups included; a number that is
+    // a bound means at least so many.
     uint64_t rows() const { return access_.rows; }
-    // True if a scan is no worse.
+    // True if rows() has reached its bound and a scan costs no more.
     bool has_too_many_rows() const { return has_too_many_rows_; }
 
-    // "index emails.value eq, 250 rows, verified": for tests and the debug log.
+    // For tests and the debug log, such as "index emails.value eq, 250 rows, verified".
     std::string explain() const;
 
-    // Those behind `*after`, or all. They must not outlive the path.
+    // The candidates after `*after`, or all if it is nullptr. The AccessPath must outlive them.
     Candidates candidates(const Id *after = nullptr, const Chunks &chunks = {}) const;
 
-    // What of the filter an index would answer, such as "title"; empty if nothing of it.
+    // The first attribute in the filter that lacks an index and could use one, such as "title";
+    // empty if there is none.
     static std::string missing_index(const Filter &filter);
 
   private:

@@ -42,7 +42,7 @@ store::Refusal refusal_of(const Job &job, const Error &error) {
     return refusal;
 }
 
-// An answer with many members or groups.
+// True if the response shows more members or groups than the writer thread should render.
 bool is_long(const Job &job, Snapshot &snapshot) {
     const Command &command = job.step().command;
     store::Directory directory(snapshot.txn, command.tenant);
@@ -50,12 +50,12 @@ bool is_long(const Job &job, Snapshot &snapshot) {
            loop_references;
 }
 
-// A refusal needs no catalog.
+// True if the job need not be prepared again. A refusal stays valid under another catalog.
 bool is_current(const Job &job, const Catalog &catalog) {
     return job.is_prepared && (!job.prepared || job.catalog->epoch() == catalog.epoch());
 }
 
-// What the log says of the request, whatever becomes of it.
+// Sets the log fields that do not depend on the outcome, and Allow for a 405.
 void note_target(Job &job) {
     LogFields &log_fields = job.response.log_fields;
     const Target *target = job.target ? &*job.target : nullptr;
@@ -80,7 +80,7 @@ void Writer::prepare_all(const std::vector<Job *> &jobs) {
     }
 }
 
-// A token that was revoked, or a tenant removed, while the request waited: it does not write.
+// 401 if the token was revoked or its tenant removed after the request was authenticated.
 Outcome Writer::still_authorized(store::WriteTxn &txn, const Job &job) {
     const Actor &actor = *job.actor;
     if (actor.auth_epoch == store::auth_epoch(txn)) return Done{};
@@ -94,8 +94,8 @@ Outcome Writer::still_authorized(store::WriteTxn &txn, const Job &job) {
     return Error{401, ScimType::none, "the token was revoked while the request was on its way", 0};
 }
 
-// Decides one step and writes it. Beside the plan stands what only this node can tell: whether the
-// map has room. The plan is of no use if `work` says that it is too much.
+// Plans one step and writes the plan, unless `work` becomes too much. Refuses a write for which the
+// map lacks space; plan() does not check this, because it depends only on the Command and the data.
 void Writer::plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room, Work &work) {
     store::DirectoryWriter directory(txn, step.command.tenant);
     step.planned = plan(step.command, directory, job.report, work);
@@ -108,15 +108,15 @@ void Writer::plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room
     if (auto said = full_problem(store_.env(), job.request.now); !said.empty()) problem_ = said;
 }
 
-// REQUIRES: the job is prepared for the catalog of the transaction. False if it is more work than
-// `most`: nothing is written then.
+// Plans and writes the steps of a job. Returns false if the job is more work than `most`; nothing
+// is written then. REQUIRES: the job is prepared for the catalog of the transaction.
 bool Writer::plan_job(store::WriteTxn &txn, Job &job, MapSpace room, size_t most) {
     job.decided = job.prepared;
     if (job.decided) job.decided = still_authorized(txn, job);
     if (!job.decided) return true;
     job.report = job.prepare_report;
     for (Step &step : job.steps) {
-        // A job that has begun is finished.
+        // Only the first step is limited: a job that has written something is completed.
         const bool is_first = &step == &job.steps.front();
         Work work(is_first ? most : SIZE_MAX);
         plan_step(txn, job, step, room, work);
@@ -127,9 +127,10 @@ bool Writer::plan_job(store::WriteTxn &txn, Job &job, MapSpace room, size_t most
     return true;
 }
 
-// Times of one tenant never go back, whatever the clock does (plan.cc).
+// Warns if the clock is behind the last change of the tenant: then the time of the change is not
+// the time of the clock (stamp() in plan.cc).
 void Writer::look_at_clock(const Job &job) {
-    // A request may have waited while another worker wrote.
+    // Smaller differences are normal: another worker may have written while the request waited.
     constexpr int64_t worth_saying = 60000;  // milliseconds
     if (!job.changes()) return;
     const int64_t last = job.step().planned->edit.change.time, behind = last - job.request.now;
@@ -164,7 +165,7 @@ void Writer::drop_notes() {
     uses_.clear();
 }
 
-// Of all or, if it fails, of none.
+// Writes all jobs that are not postponed in one transaction; if it fails, none of them.
 Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait *wait) {
     store::WriteTxn txn(store_.env(), wait);
     if (!txn.good()) return {txn.error()};
@@ -178,7 +179,7 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
     for (Job *job : jobs) {
         job->work = 0;
         is_over |= done >= work_most || !is_current(*job, **catalog);
-        // The first is planned whatever it takes: it would not take less the next time.
+        // The first job has no limit: it would be as much work the next time.
         if (!is_over) is_over = !plan_job(txn, *job, room, done == 0 ? SIZE_MAX : work_most - done);
         if (!txn.good()) return {txn.error(), job};
         job->postponed = is_over;
@@ -187,7 +188,7 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
         changes |= job->changes();
         look_at_clock(*job);
     }
-    // What only looked needs no commit: it has seen nothing but committed state.
+    // If nothing is written, all plans are based on committed data and no commit is needed.
     if (!changes) return {};
     const bool takes_notes = room != MapSpace::for_lockouts;
     if (takes_notes) put_notes(txn);
@@ -198,10 +199,10 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
     return {};
 }
 
-// A damaged record is nobody's trouble but of those who need it: they are refused, and taken out of
-// `jobs`. That costs no commit.
+// Like attempt(), but a damaged record fails only the jobs that read it: they are refused and
+// removed from `jobs`, and the other jobs are tried again. The failed attempts commit nothing.
 Writer::Attempt Writer::attempt_sound(std::vector<Job *> &jobs) {
-    // Later attempts are not given up: some of the jobs may be decided by then.
+    // Only the first attempt can be given up: before later ones, some jobs are already refused.
     Attempt tried = attempt(jobs, &lock_wait_);
     while (tried.code == store::Errc::damaged && tried.stuck) {
         Job &job = *tried.stuck;
@@ -217,7 +218,7 @@ Writer::Attempt Writer::attempt_sound(std::vector<Job *> &jobs) {
     return tried;
 }
 
-// Each of many creates finds the map full: once a minute is enough for the log.
+// The log message for a full map; empty if it was returned within the last minute.
 std::string Writer::full_problem(const store::Env &env, int64_t now) {
     std::string sentence = "is full: creates are refused, because its " +
                            std::to_string(env.info().map_size) +
@@ -236,13 +237,13 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) noexcept {
     try {
         outcome = write_all(jobs);
     } catch (const std::exception &) {
-        // What is not committed by now never will be.
+        // Jobs that are not committed yet will not be committed.
         for (Job *job : jobs) {
             if (!job->committed) job->decided = out_of_memory();
             job->postponed = false;
         }
     }
-    if (outcome == BatchOutcome::given_up) return outcome;  // the jobs may be gone
+    if (outcome == BatchOutcome::given_up) return outcome;  // the jobs may be freed
     for (Job *job : jobs) {
         if (job->postponed) continue;
         answer_for_sure(*job);
@@ -262,7 +263,7 @@ BatchOutcome Writer::write_all(const std::vector<Job *> &jobs) {
         if (job->postponed) continue;
         store::Errc mine = code;
         if (retry) {
-            // What rides along may be what does not fit.
+            // The notes may be what does not fit.
             drop_notes();
             mine = attempt({job}).code;
             must_reopen |= needs_reopen(mine);
@@ -275,11 +276,12 @@ BatchOutcome Writer::write_all(const std::vector<Job *> &jobs) {
     return code == store::Errc::ok || retry ? BatchOutcome::ok : BatchOutcome::failed;
 }
 
-// What an answer shows of other resources is what is committed now.
+// Answers a job after the commit: what the response shows of other resources is what is committed
+// now. If memory is short, a committed job is answered without a body.
 void Writer::answer_for_sure(Job &job) noexcept {
     if (job.committed) job.response.status = job.step().planned->status;
     try {
-        Snapshot snapshot(session_);  // its own: a damaged record fails no other answer
+        Snapshot snapshot(session_);  // one per job: a damaged record fails no other response
         return answer(job, snapshot);
     } catch (const std::exception &) {
         if (!job.committed) return refuse_or_less(job.response, out_of_memory(), job.request.id);
@@ -293,7 +295,7 @@ void Writer::answer_for_sure(Job &job) noexcept {
     }
 }
 
-// In the tenant's log the write is what it seemed to be to its client: a success, less what is named.
+// Records for `scimctl log` which attributes a successful write ignored, with its status.
 void Writer::note_ignored(const Job &job) {
     const std::string sentence = ignored_sentence(job.response.log_fields.dialect);
     if (sentence.empty() || refusals_.size() >= refusals_pending_max) return;
@@ -331,18 +333,18 @@ Writer::Maintenance Writer::maintenance(int64_t now) {
     return has_notes() ? Maintenance::notes : Maintenance::none;
 }
 
-// True if there is something to write. Another worker may have done it, or a batch have taken it
-// along: then the write lock is left to those who need it.
+// True if there is something to write. Otherwise the write lock is not taken: another worker or a
+// batch may have done the work.
 bool Writer::look_for_maintenance(int64_t now) {
     Snapshot snapshot(session_);
     trimmer_.make_room(short_of_room_);
     if (trimmer_.due(now)) trimmer_.look(snapshot.txn, now);
-    if (!trimmer_.due(now)) short_of_room_ = false;  // there are no changes that could go
+    if (!trimmer_.due(now)) short_of_room_ = false;  // no change can be deleted
     return store::has_dead_rows(snapshot.txn) || trimmer_.has_found() || has_notes();
 }
 
 bool Writer::do_maintenance(int64_t now) {
-    constexpr size_t dead_rows = 500, old_rows = 1000;  // each some milliseconds
+    constexpr size_t dead_rows = 500, old_rows = 1000;  // rows of a step of some milliseconds
     if (!look_for_maintenance(now)) return trimmer_.due(now);
     store::WriteTxn txn(store_.env(), &lock_wait_);
     if (store::has_dead_rows(txn))

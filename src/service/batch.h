@@ -1,12 +1,13 @@
 #pragma once
-// The write path of one process: many requests, one transaction, one commit.
+// The write path of one process. A batch is many requests in one transaction with one commit.
 //
-// All requests of a batch are prepared before the transaction begins, because there is one writer
-// for all processes and JSON is slow. Then each is planned and applied in turn, and no answer is
-// final before the commit: a refusal, too, may rest on a neighbour's write. A batch ends early when
-// it has done the work that it may do; what is left is postponed. If a write fails
-// because the map or disk is full, the batch is undone and its requests run again one by one, so
-// that only those that do not fit are refused. A failed commit refuses them all.
+// All requests of a batch are prepared before the transaction begins, because only one process at a
+// time has the write lock and parsing JSON is slow. Then the requests are planned and applied in
+// order. No response is final before the commit: even a refusal may depend on a write of the same
+// batch. A batch ends when its work reaches work_most; the remaining requests are postponed. If a
+// write fails because the map or the disk is full, the batch is undone and its requests run again,
+// each in its own transaction, so that only those that do not fit are refused. If the commit fails
+// for another reason, all requests of the batch are refused.
 
 #include <memory>
 #include <string>
@@ -22,50 +23,58 @@ namespace scim::service {
 
 enum class BatchOutcome : uint8_t {
     ok,
-    failed,    // 503 to all, nothing was written
-    given_up,  // lock_wait().give_up() was in time: nothing was written, and no job was answered
-    reopen,  // the environment must be reopened before anything else: LMDB's panic (outcome unknown),
-    // or its file was replaced (nothing was written). 503 to all that were not written before
+    failed,    // every job that is neither committed nor postponed gets 503
+    given_up,  // lock_wait().give_up() returned true: nothing was written, no job was answered
+    // The environment must be reopened before it is used again: after LMDB's panic the outcome is
+    // unknown; after its file was replaced, nothing was written. Every job that is neither committed
+    // nor postponed gets 503.
+    reopen,
 };
 
 class Writer {
   public:
     explicit Writer(Store &store) : store_(store), session_(store), trimmer_(store.retention()) {}
 
-    // The work of one batch under the write lock, about 100 ms. A request that takes more is alone.
+    // The maximum work of one batch under the write lock, in units of scim/text/work.h: about
+    // 100 ms. A request of more work is a batch of its own.
     static constexpr size_t work_most = 2'000'000;
 
-    // Answers the jobs in order up to the first that is postponed: the batch has done its work, or
-    // the catalog has changed since that job was prepared. Postponed jobs are to be run again, before
-    // others. Unless the catalog changes meanwhile, the first is not postponed. Leaves those answers
-    // unfinished that the others would have to wait for. Blocks: for the write lock and the disk.
-    // For one thread. Never throws: without memory a job is answered with 503, or with success and
-    // no body if it is committed.
+    // Answers the jobs in order up to the first that is postponed, because the batch has reached
+    // work_most or the catalog has changed since that job was prepared. The caller runs postponed
+    // jobs again, before others. The first job is not postponed unless the catalog changes during
+    // the call. A long response is left unfinished (Job::unfinished), so that the other responses
+    // need not wait for it. Blocks for the write lock and the disk. Not thread-safe. Never throws:
+    // if memory is short, a job is answered with 503, or, if it is committed, with success and no
+    // body.
     BatchOutcome run(const std::vector<Job *> &jobs) noexcept;
 
-    // Refusals of tokens that the store knows, to be written with the next commit that is made for
-    // something else: a stranger who has an old token causes none. Not while a batch or maintenance run.
+    // Adds refusals of tokens (refused_tokens.h). They are written with the next commit that has
+    // another cause, so that the sender of an old token causes no commit. REQUIRES: neither run()
+    // nor do_maintenance() is running.
     void add_refused_tokens(std::vector<store::Refusal> refused);
 
-    // Uses of tokens, to be written like refusals. Not while a batch or maintenance run.
+    // Adds uses of tokens, which are written like refusals. REQUIRES: as add_refused_tokens().
     void add_uses(std::vector<store::TokenUse> uses);
 
-    // What is left for a quiet moment: dead rows of groups (store/members.h), changes that are too
-    // old (store/retention.h), and notes that no commit has taken along: refusals, uses of tokens.
-    // do_maintenance() does some of it and says whether there is more; if there is something to write it
-    // waits for the write lock and holds it for some milliseconds. `now` in milliseconds.
+    // Work that can wait: to delete dead rows of groups (store/members.h) and expired changes
+    // (store/retention.h), and to write notes (refusals, uses of tokens) that no commit has
+    // written. maintenance() returns the kind of work that is due. do_maintenance() does one step
+    // and returns true if more is left; if there is something to write, it waits for the write lock
+    // and holds it for some milliseconds. `now` is in milliseconds since 1970.
     enum class Maintenance : uint8_t { none, notes, rows };
     Maintenance maintenance(int64_t now);
     bool do_maintenance(int64_t now);
 
-    // The wait of the first transaction of run(), or of do_maintenance(), for the write lock. Once
-    // give_up() has returned true run() does not touch its jobs any more.
+    // The wait for the write lock of the first transaction of run(), or of do_maintenance(). After
+    // give_up() has returned true, run() does not use its jobs any more.
     store::LockWait &lock_wait() { return lock_wait_; }
 
-    // A sentence for the log about the clock, once each time that it is behind the store.
+    // The warning that the clock is behind the last change, for the log: once each time that it
+    // falls behind. Empty otherwise.
     std::string take_warning() { return std::exchange(warning_, std::string()); }
 
-    // What the last batch found wrong, for the log: "cannot be written: …"; empty if nothing was.
+    // What is wrong with the store according to the last batch, for the log, such as "cannot be
+    // written: …"; empty if nothing is.
     const std::string &problem() const { return problem_; }
 
   private:
@@ -73,7 +82,7 @@ class Writer {
     void prepare_all(const std::vector<Job *> &jobs);
     struct Attempt {
         store::Errc code = store::Errc::ok;
-        Job *stuck = nullptr;  // whose plan it was that failed
+        Job *stuck = nullptr;  // the job whose plan failed
     };
     Attempt attempt(const std::vector<Job *> &jobs, store::LockWait *wait = nullptr);
     Attempt attempt_sound(std::vector<Job *> &jobs);
@@ -94,14 +103,14 @@ class Writer {
     Session session_;
     CatalogCache write_catalogs_;
     store::LogTrimmer trimmer_;
-    // Notes, best effort: they ride on the next commit.
+    // Notes, written with the next commit. They may be lost.
     std::vector<store::Refusal> refusals_, refused_tokens_;
     OnceAMinute ignored_;
     std::vector<store::TokenUse> uses_;
     std::string problem_, warning_;
     store::LockWait lock_wait_;
     bool clock_is_behind_ = false;
-    bool short_of_room_ = false;  // the change log is to be trimmed until there is room
+    bool short_of_room_ = false;  // the map is nearly full: changes of any age are deleted
 };
 
 }  // namespace scim::service

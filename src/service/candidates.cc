@@ -6,7 +6,7 @@
 
 namespace scim::service {
 
-// What one part of an access path has still to give.
+// One part of an access path that is not a scan: the ids that are read ahead, and where to go on.
 class Candidates::Source {
   public:
     Source(const Access &access, const Catalog &catalog, const TypeView &type,
@@ -30,7 +30,7 @@ class Candidates::Source {
     void fill_by_members();
     const Id *after() const { return has_last_ ? &last_ : nullptr; }
     bool is_behind(const Id &id) const { return !has_last_ || id > last_; }
-    // Of rows in the order of ids; false if the chunk is full.
+    // Takes the id of a row of those in the order of ids; false if the chunk is full.
     bool take(const Id &id) {
         if (is_behind(id)) ids_.push_back(id);
         more_ = ids_.size() == chunks_.ordered;
@@ -45,8 +45,8 @@ class Candidates::Source {
     const Chunks chunks_;
     std::vector<Id> ids_;  // ascending
     size_t at_ = 0;
-    Id last_{};   // what comes next is behind it
-    Id limit_{};  // of a range: greater ids are left for the next chunk if `more_`
+    Id last_{};   // the chunk has only greater ids
+    Id limit_{};  // of a range, if `more_`: greater ids are left for the next chunk
     bool has_last_ = false, more_ = false;
 };
 
@@ -112,7 +112,7 @@ void Candidates::Source::fill_by_members() {
 
 namespace {
 
-// For a heap whose front has the smallest id.
+// Orders a heap so that the smallest id is at its front.
 struct Greater {
     template <class S>
     bool operator()(const S &a, const S &b) const {
@@ -135,7 +135,7 @@ Candidates::Candidates(const Access &access, const Catalog &catalog, const TypeV
     std::make_heap(heap_.begin(), heap_.end(), Greater());
 }
 
-// Conditions joined by "or" may be joined so themselves.
+// A part of an any_of may be an any_of itself.
 void Candidates::add_sources(const Access &access, const Catalog &catalog, const Id *after,
                              const Chunks &chunks) {
     for (const Access &part : access.parts) add_sources(part, catalog, after, chunks);

@@ -1,11 +1,10 @@
 #pragma once
-// The resources that an access path leads to, one after another, in the order of their ids and each
-// once. The order does not depend on the path, so that a walk can go on behind any id, with another
-// path, too.
+// The candidates of an access path, in the order of their ids, each once. The order does not depend
+// on the access path, so that a walk can continue after any id, even with another access path.
 //
-// Memory is bounded: rows that stand in the order of ids are read in chunks, and of a range of index
-// rows, which stands in the order of values, the smallest ids are kept; a range of more ids than
-// Chunks::range is walked once for each such chunk.
+// Memory is bounded. Rows in the order of ids are read in chunks. A range of index rows is in the
+// order of values: it is read whole, and the Chunks::range smallest ids are kept. A range with more
+// ids is read again for each further chunk.
 
 #include <memory>
 #include <vector>
@@ -16,16 +15,18 @@ namespace scim::service {
 
 class Candidates {
   public:
-    // Those behind `*after`, or all. All must outlive this.
+    // The candidates after `*after`, or all if it is nullptr. The other arguments must outlive this
+    // object, except `after` and `chunks`.
     Candidates(const Access &access, const Catalog &catalog, const TypeView &type,
                store::Directory &directory, const Id *after, const Chunks &chunks);
     ~Candidates();
     Candidates(Candidates &&) noexcept;
 
-    // Moves to the next; false behind the last, and when the directory's allowance ends.
+    // Moves to the next candidate; false after the last one. Rows that the directory's allowance
+    // refuses are missing: the caller checks the allowance.
     bool next();
     const Id &id() const { return id_; }
-    // The bytes of its record if the walk has met them (a scan), else empty.
+    // The bytes of the record if the access path is a scan, else empty.
     store::Bytes record() const { return record_; }
 
   private:
@@ -39,9 +40,9 @@ class Candidates {
     const TypeView &type_;
     store::Directory &directory_;
     Id id_{};
-    bool placed_ = false;                        // `id_` is set: the walk goes on behind it
-    std::unique_ptr<store::Cursor> scan_;        // of a scan
-    std::vector<std::unique_ptr<Source>> heap_;  // else: by their next ids, the smallest in front
+    bool placed_ = false;                        // `id_` is set: the walk continues after it
+    std::unique_ptr<store::Cursor> scan_;        // if it is a scan
+    std::vector<std::unique_ptr<Source>> heap_;  // otherwise: smallest next id first
     store::Bytes record_;
 };
 

@@ -26,7 +26,7 @@ store::Operation operation_of(Method method) {
     }
 }
 
-// The body of a request that has one, parsed.
+// Parses the body; null for a DELETE, which has none.
 Result<Json> parse_body(const Request &request) {
     if (request.method == Method::del) return Json();
     auto typed = check_content_type(request);
@@ -34,7 +34,7 @@ Result<Json> parse_body(const Request &request) {
     return parse_json(request.body, request.settings->json);
 }
 
-// What a request for one resource asks: a job of one step.
+// Prepares a request for one resource as a job of one step.
 Outcome prepare_request(Job &job) {
     const Request &request = job.request;
     if (!job.target) return job.target.error();
@@ -46,7 +46,7 @@ Outcome prepare_request(Job &job) {
     Dialect dialect(request.settings->strict, job.prepare_report);
     auto query = parse_query(request.args, dialect);
     if (!query) return query.error();
-    // Before the body is parsed: it may be long.
+    // Checked before the body is parsed, because parsing a long body takes time.
     if (request.method != Method::post && !target.id)
         return no_such_resource(*target.type, target.name);
     auto body = parse_body(request);
@@ -77,7 +77,7 @@ Outcome prepare(Job &job, Snapshot &snapshot) {
 
 }  // namespace
 
-// A body that there is no memory for fails its own request only.
+// If there is no memory for a body, only its request fails.
 void prepare_job(Job &job, Snapshot &snapshot) noexcept {
     try {
         job.prepare_report = DeviationReport();
@@ -112,7 +112,7 @@ void forget(Job &job) noexcept {
     job.is_prepared = false;
 }
 
-// The resource is shown as the job has left it; of others what is committed now.
+// Shows the resource as the job wrote it, and other resources as they are in the snapshot.
 void finish_answer(Job &job, Snapshot &snapshot) {
     const Command &command = job.step().command;
     const Plan &plan = *job.step().planned;
@@ -131,7 +131,7 @@ void finish_answer(Job &job, Snapshot &snapshot) {
     forget(job);
 }
 
-// Not an error: a client would send again what is done.
+// The status is not an error, because the client would repeat a write that is committed.
 void answer_without_body(Job &job, std::string_view why) noexcept {
     Response &response = job.response;
     job.unfinished = false;

@@ -1,6 +1,6 @@
 #pragma once
-// A request that writes, on its way through a batch: prepared on any thread, decided and committed by
-// the Writer (batch.h), answered from a snapshot after its commit.
+// A request that writes. It is prepared on any thread, planned and committed by the Writer
+// (batch.h), and answered from a snapshot after its commit.
 
 #include <algorithm>
 #include <memory>
@@ -13,38 +13,38 @@
 
 namespace scim::service {
 
-// The request's views must stay valid until the batch has run.
+// The views of `request` must stay valid until the job is answered.
 struct Job {
     Request request;
     ActorPtr actor;
     Response response;
 
-    // After Writer::run(): what the job changes is on disk. Whatever happens afterwards, it must not
-    // be answered with an error.
-    bool committed = false;
-    bool unfinished = false;  // after Writer::run(): finish_answer() makes the answer
-    bool postponed =
-        false;        // after Writer::run(): the batch has ended before it; there is no answer
-    size_t work = 0;  // after Writer::run(): under the write lock, in units of scim/text/work.h
+    // Results of Writer::run().
+    bool committed = false;   // the changes are on disk: an error response is not allowed any more
+    bool unfinished = false;  // the response is not made yet: call finish_answer()
+    bool postponed = false;   // the batch ended before this job: there is no response
+    size_t work = 0;          // under the write lock, in units of scim/text/work.h
 
-    // The batch's own. `target` and `steps` belong to `catalog`, which is null until the job is
-    // prepared.
+    // Set by prepare_job() and the Writer. `target` and `steps` refer to `catalog`, which is null
+    // until the job is prepared.
     bool is_prepared = false;
     std::shared_ptr<const Catalog> catalog;
     Result<Target> target = Error{};
     Outcome prepared = Error{};
-    // Planned and applied in order, each on what those before it have written. A request other than
-    // to /Bulk has one.
+    // Planned and applied in order, each on the data that the steps before it have written. Only a
+    // bulk request (RFC 7644 3.7) has more than one.
     std::vector<Step> steps;
-    // Done once the steps are decided; until then, and if the transaction fails, the error that is
-    // the answer.
+    // Done after the steps were planned. Before that, and if the transaction fails, the error to
+    // answer with.
     Outcome decided = Error{};
-    DeviationReport prepare_report, report;  // a plan that is made again counts a rewrite once
+    // `report` is `prepare_report` and the deviations found by planning. It starts anew from
+    // `prepare_report` when the job is planned again, so that no deviation is counted twice.
+    DeviationReport prepare_report, report;
 
-    // The only step. REQUIRES: prepared.
+    // The first step. REQUIRES: `prepared` is Done.
     Step &step() { return steps.front(); }
     const Step &step() const { return steps.front(); }
-    // True if the decided steps write something.
+    // True if the planned steps write something.
     bool changes() const {
         return decided && std::any_of(steps.begin(), steps.end(), [](const Step &step) {
                    return step.planned && step.planned->changes;
@@ -52,22 +52,25 @@ struct Job {
     }
 };
 
-// Shows what an unfinished job has written; on any thread, from a snapshot after its commit.
+// Renders the response body of an unfinished job, on any thread. If the store or the sink fails, it
+// calls answer_without_body(). May throw std::bad_alloc. REQUIRES: the snapshot was taken after the
+// commit of the job.
 void finish_answer(Job &job, Snapshot &snapshot);
-// Instead: success without a body, and why in the facts. Never throws.
+// Sets a success status without a body. `why` is added to the log fields. Never throws.
 void answer_without_body(Job &job, std::string_view why) noexcept;
 
-// Prepares the job as of the snapshot; on any thread. Writer::run() prepares jobs that are not
-// prepared, or whose catalog is not the current one.
+// Prepares the job with the catalog of the snapshot, on any thread. Writer::run() prepares jobs
+// that are not prepared or whose catalog is not the current one.
 void prepare_job(Job &job, Snapshot &snapshot) noexcept;
 
-// Why the job is refused, or nullptr. REQUIRES: decided.
+// Why the job is refused; nullptr if it is not. REQUIRES: the job was planned or refused.
 const Error *error_of(const Job &job);
 
-// Sets the fields of a success: the resource's id, its ETag and Location.
+// Sets the id of the resource (log fields), ETag and Location of a successful response.
 void describe(Job &job);
 
-// Frees what only the batch needs, on its thread: that takes milliseconds for a large body.
+// Frees the steps, which the response does not need. For a large body this takes milliseconds, so
+// it is called on the thread that ran the job, not on the event loop.
 void forget(Job &job) noexcept;
 
 }  // namespace scim::service

@@ -8,9 +8,9 @@ namespace scim::service {
 
 namespace {
 
-constexpr size_t named_max = 5;  // in one detail text
+constexpr size_t named_max = 5;  // ids in an error message
 
-// The resource types that may be members: what members.$ref may refer to.
+// The resource types that may be members: the referenceTypes of members.$ref.
 std::vector<const TypeView *> member_types(const Catalog &catalog, const TypeView &groups) {
     std::vector<const TypeView *> types;
     for (const std::string &name : groups.member_types())
@@ -18,7 +18,7 @@ std::vector<const TypeView *> member_types(const Catalog &catalog, const TypeVie
     return types;
 }
 
-// Where the request names a member.
+// The place of an added member in the request, for an error message.
 std::string place_of(const Id &id, const MemberEdits &edits) {
     if (edits.operations.empty()) return "members";
     auto at = std::lower_bound(edits.add.begin(), edits.add.end(), id) - edits.add.begin();
@@ -35,7 +35,8 @@ Error unknown_members(const TypeView &type, const std::vector<Id> &unknown,
     return no_such_members(place_of(unknown[0], edits), type, names);
 }
 
-// Those of `ids` that join: they must exist, and their rows say what they are.
+// Adds `ids` to change.joined with their resource types. 400 invalidValue for ids that do not exist
+// and for the group itself.
 Outcome add_joined(const Command &command, store::Directory &directory, const std::vector<Id> &ids,
                    const MemberEdits &edits, store::MemberChange &change) {
     auto types = member_types(*command.catalog, *command.type);
@@ -56,7 +57,8 @@ Outcome add_joined(const Command &command, store::Directory &directory, const st
     return Done{};
 }
 
-// The members by id, or nothing if the rows to look at, dead ones included, are more than `limit`.
+// The living members in the order of their ids; nothing if the group has more than `limit` rows,
+// dead ones included.
 std::optional<std::vector<Id>> members_up_to(store::Members &members, const Id &group,
                                              uint32_t epoch, size_t limit) {
     if (members.rows(group, limit + 1) > limit) return std::nullopt;
@@ -92,7 +94,7 @@ Result<store::MemberChange> plan_members(const Command &command, store::Director
     std::vector<Id> joining;
     auto is_member = [&](const Id &id) { return members.contains(command.id, epoch, id); };
     if (edits.clear) {
-        // Differences only, as long as looking for them costs no more than writing everything.
+        // Write only the differences, unless to find them costs more than to write all members.
         size_t limit = 2 * edits.add.size() + store::members_deleted_at_once;
         auto now = members_up_to(members, command.id, epoch, limit);
         if (!now) {

@@ -1,5 +1,5 @@
 #pragma once
-// What plan() asks for piece by piece: uniqueness, and who joins and leaves a group.
+// Parts of plan(): uniqueness, and the members that are added to and removed from a group.
 
 #include <vector>
 
@@ -7,19 +7,20 @@
 
 namespace scim::service {
 
-// 409 uniqueness naming the resource that has one of the unique values among `values` already, and
-// whether it is inactive. `leaves` are what `values` were made of.
+// 409 uniqueness if another resource has one of the unique values in `values`. The error names that
+// resource and whether it is inactive. `values` were made from `leaves`.
 Outcome check_unique(const Command &command, const std::vector<Leaf> &leaves,
                      const store::IndexValues &values, store::Directory &directory);
 
-// What `edits` mean for a group's rows. `epoch` is the group's member epoch; the one of its new
-// record is in the result. Who is a member already does not join, who is none does not leave.
-// 400 invalidValue naming who does not exist. Takes time for what the request names, and never for
-// how many members there are.
+// The change of the group's rows that `edits` require. `epoch` is the stored member epoch of the
+// group; the result has the new one. To add a member that is present, or to remove one that is not,
+// changes nothing. 400 invalidValue names members that do not exist. The cost depends on the number
+// of members in the request, not on the number of members of the group.
 Result<store::MemberChange> plan_members(const Command &command, store::Directory &directory,
                                          uint32_t epoch, const MemberEdits &edits);
 
-// Everybody leaves: row by row if they are few, by a new epoch otherwise.
+// Removes all members: row by row up to store::members_deleted_at_once rows, otherwise by a new
+// member epoch.
 store::MemberChange empty_group(store::Directory &directory, const Id &group, uint32_t epoch);
 
 inline bool is_empty(const store::MemberChange &change) {

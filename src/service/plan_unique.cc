@@ -13,7 +13,8 @@ std::string unquoted(std::string_view json) {
     return text;
 }
 
-// The record decides: two long values may share a digest, and a row of the index may be damaged.
+// True if the record has the value. An index row alone does not prove it: two long values may have
+// the same digest, and the row may be damaged. True for a damaged record.
 bool really_has(const store::RecordView &record, const Attr &attr, const Leaf &wanted) {
     std::vector<Leaf> leaves;
     if (!record.leaves(leaves)) return true;
@@ -36,7 +37,7 @@ Error taken(const TypeView &type, const Attr &attr, const Leaf &leaf, const Id &
 
 }  // namespace
 
-// Nothing can come between this look and the write: there is one writer.
+// The result holds until the commit, because the write transaction is the only one.
 Outcome check_unique(const Command &command, const std::vector<Leaf> &leaves,
                      const store::IndexValues &values, store::Directory &directory) {
     for (const auto &entry : values) {

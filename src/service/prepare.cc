@@ -5,7 +5,8 @@ namespace scim::service {
 
 namespace {
 
-// A resource that was never said to be inactive is active: Okta and Entra expect to read it back.
+// Sets `active` to true in a new resource that does not have it: Okta and Entra expect to read it
+// back.
 void default_active(const TypeView &type, Resource &resource) {
     const Attr *active = type.find_core("active");
     if (active == nullptr || active->def->type != AttrType::boolean ||
@@ -84,7 +85,7 @@ Result<Step> prepare_step(const StepContext &context, const StepInput &input, co
     auto projection = Projection::parse(type, query.attributes, query.excluded_attributes, dialect,
                                         is_patch ? command.patch.sent() : command.resource.leaves);
     if (!projection) return projection.error();
-    // RFC 7644 3.5.2: 200 with the resource, or 204 unless `attributes` asks for something.
+    // RFC 7644 3.5.2 allows 204 for a PATCH unless the request has `attributes`.
     const bool no_content =
         is_patch && type.members != nullptr && !query.attributes && !query.excluded_attributes;
     return Step{std::move(command), std::move(*projection), no_content, Error{}};

@@ -11,20 +11,20 @@ namespace scim::service {
 
 namespace {
 
-// What the event loop does at most: comparisons of a filter's term with a resource, each a
-// fraction of a microsecond unless the Watch is told of long values; index rows that are walked;
-// resources that are rendered, each some microseconds; entries that are skipped on the way to a
-// page.
+// The limits of a query on the event loop: comparisons of a filter's term with a resource, each a
+// fraction of a microsecond (long values are charged to the ReadBudget); index rows that are read;
+// resources that are rendered, each some microseconds; entries that are skipped before the page.
 constexpr uint64_t loop_comparisons = 4000, loop_rows = 4000, loop_rendered = 200,
                    loop_skipped = 2000;
 
-// What a Watch is told of a leaf whose key is made: that takes 30 to 200 ns a byte, longest for Greek
-// with three marks on a letter, and a microsecond however short it is. So the event loop makes keys
-// of some 16 KiB, in one millisecond or two.
+// What the ReadBudget is charged for making the key of a leaf, as bytes: made_byte for each byte,
+// made_value for each value. Making a key takes 30 to 200 ns a byte (the most for Greek letters
+// with three marks), and at least 1 µs. The event loop thus makes keys of about 16 KiB, which takes
+// 1 to 2 ms.
 constexpr size_t made_byte = 64, made_value = 30;
 
-// Rows are worth more than a scan only while they are few: a share of the resources if each is
-// verified, else no more than there are.
+// Up to this many rows, an index costs less than a scan: rows_min, or, if that is more, a quarter
+// of the resources if each candidate is verified, else as many as there are resources.
 constexpr uint64_t rows_min = 10000, rows_share = 4;
 
 bool has_text(const std::optional<std::string> &text) { return text && !text->empty(); }
@@ -42,26 +42,28 @@ class Search::TypeQuery {
     void sort_by(const Attr *attr) { keys_.emplace(type_, attr); }
     void plan(RunOn run_on);
     uint64_t resources() const { return search_.directory_.count(type_.number); }
-    // Comparisons, at most.
+    // The maximum number of comparisons.
     uint64_t work() const;
-    // The names of other resources, which may be long.
+    // True if the sort keys are values of other resources, which may be long.
     bool sorts_by_rows() const { return keys_ && keys_->needs_rows(); }
     bool looks_at_records() const { return !plan_->is_exact() || keys_; }
-    // Of a record, for a Watch: a term takes an eighth of the time that rendering does, if the
-    // record is like most.
+    // The charge for a record, in bytes for the ReadBudget. For a typical record, a term takes an
+    // eighth of the time of rendering.
     size_t effort(size_t bytes) const { return bytes * (1 + (filter ? filter->terms() : 0)) / 8; }
 
-    // Takes the leaves of a resource, for matches() and append_key(); false if it is damaged.
+    // Reads the leaves of a resource for matches() and append_key(). False if the record is
+    // damaged; the transaction then fails.
     bool take(const Id &id, const store::RecordView &record);
-    // True at little cost if the filter is `eq` and the first value is the same ASCII text.
+    // A cheap test: true if the filter is one eq term and the first value of its attribute is the
+    // same ASCII text. False does not mean that the filter does not match.
     bool matches_first(const store::RecordView &record) const;
-    // Of these leaves, for a Watch.
+    // The charge for the leaves that take() has read, in bytes for the ReadBudget.
     size_t effort() const;
     bool matches() const { return !filter || filter->matches(subject_); }
     bool append_key(std::string &key) { return keys_->append_key(subject_, key); }
 
     std::optional<Filter> filter;
-    DeviationReport report;  // of the filter's and sortBy's text, as this type reads them
+    DeviationReport report;  // deviations of `filter` and `sortBy`, parsed for this type
     const AccessPath &plan() const { return *plan_; }
     const TypeView &type() const { return type_; }
 
@@ -75,8 +77,8 @@ class Search::TypeQuery {
     std::optional<AccessPath> plan_;
     void note_behind();
 
-    // Numbers: of what the leaves are needed, and, for a scan, of what stands behind it in a record
-    // that was written under this catalog.
+    // The attributes whose leaves are needed. For a scan: the attributes that come after all of
+    // these in a record that was written under this catalog.
     AttrSet wanted_, behind_;
     const AttrSet none_;
     std::vector<Leaf> leaves_;
@@ -103,7 +105,7 @@ void Search::TypeQuery::plan(RunOn run_on) {
     needs_version_ = (filter && filter->needs_version()) || (keys_ && keys_->needs_version());
 }
 
-// Canonical order is that of the top attributes first.
+// Leaves are ordered by the rank of their top-level attribute first.
 void Search::TypeQuery::note_behind() {
     auto top_rank = [](const Attr &attr) { return attr.parent ? attr.parent->rank : attr.rank; };
     uint16_t last = 0;
@@ -145,15 +147,15 @@ bool Search::TypeQuery::take(const Id &id, const store::RecordView &record) {
     return true;
 }
 
-// A term looks at each byte; looking for a part takes up to 4 ns for one, and an escape as long
-// again. A key is made once for all terms, and once more for the order.
+// A term reads each byte; a substring search takes up to 4 ns a byte, and twice that in a text with
+// an escape. A key is made once for all terms of the filter, and once more for sorting.
 size_t Search::TypeQuery::effort() const {
     size_t looked_at = 0, made = 0;
     for (const Leaf &leaf : leaves_) {
         looked_at += leaf.json.size() * (has_escape(leaf.json) ? 2 : 1);
         const Attr *attr = type_.by_number(leaf.attr);
         if (!is_key_made(leaf.json, attr != nullptr ? attr->matching : Matching::folded)) continue;
-        // Values of an array (E5607) have at least five bytes each.
+        // A multi-valued sub-attribute is an array, whose values have at least five bytes each.
         bool are_many = leaf.json.front() == '[';
         made += leaf.json.size() * (are_many ? 1 + made_value / 5 : 1) + made_value;
     }
@@ -215,7 +217,7 @@ Outcome Search::parse_filters() {
     return check_known();
 }
 
-// A name that none of the types has is a mistake all the same.
+// 400 invalidFilter for an attribute that none of the types has.
 Outcome Search::check_known() const {
     for (const std::string &name : type_queries_[0]->filter->unknown()) {
         bool everywhere =
@@ -236,7 +238,7 @@ Outcome Search::parse_sorting() {
     auto descending = is_descending(query_.sort_order.value_or(""));
     if (!descending) return descending.error();
     descending_ = *descending;
-    // Of no resources every order is the same.
+    // An empty page needs no sorting.
     sorted_ = has_text(query_.sort_by) && page_.count > 0;
     if (!has_text(query_.sort_by)) return Done{};
     bool known = false;
@@ -325,7 +327,7 @@ bool Search::confirms(const Hit &hit, const store::RecordView &record) {
     return type_query.take(hit.id, record) && type_query.matches();
 }
 
-// Counts a resource that matches, and keeps it if it is on the page.
+// Counts a resource that matches, and adds it to the page if it belongs there.
 void Search::note(const Hit &hit, Hits &hits) const {
     hits.total++;
     if (hits.total >= page_.start && hits.page.size() < page_.count) hits.page.push_back(hit);

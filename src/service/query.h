@@ -1,6 +1,6 @@
 #pragma once
-// A query over the resources of one type, or of several (S-65, S-66): which resources match, how
-// many, and which of them are on the page.
+// A query over the resources of one type, or of all types (RFC 7644 3.4.2 and 3.4.2.1): the number
+// of resources that match, and those on the requested page.
 
 #include <memory>
 #include <optional>
@@ -15,44 +15,45 @@
 namespace scim::service {
 
 struct Hits {
-    uint64_t total = 0;     // on all pages
-    std::vector<Hit> page;  // in order
+    uint64_t total = 0;     // resources that match, on all pages
+    std::vector<Hit> page;  // in the order of the query
 };
 
 class Search {
   public:
-    // All must outlive the Search. An attribute that only some of several types have has no value
-    // in the others.
+    // The arguments must outlive the Search. With several types, an attribute that some of them
+    // lack has no value there (RFC 7644 3.4.2.1).
     Search(Snapshot &snapshot, store::Directory &directory, const Request &request,
            const Query &query, std::vector<const TypeView *> types);
     ~Search();
 
-    // Parses and plans. 400 invalidFilter, invalidPath and invalidValue; 400 tooMany if more than
-    // scim_max_scan resources had to be looked at, with what would help.
+    // Parses the query and chooses an access path for each type. 400 invalidFilter, invalidPath and
+    // invalidValue; 400 tooMany if more than scim_max_scan resources would have to be read, with
+    // advice.
     Outcome prepare(RunOn run_on, DeviationReport &report);
 
-    // True if run(), or making the page, holds the event loop too long.
+    // True if run(), or rendering the page, would block the event loop too long. REQUIRES:
+    // prepared.
     bool is_long() const;
 
-    // Without a filter, and in no other order than that of ids: the page is nothing but a part of
-    // the table.
+    // True without a filter and sorting: the page is a range of the resources in the order of ids.
     bool is_plain() const { return !query_.filter && !sorted_; }
 
-    // The hits are not all there if the watch was stopped. REQUIRES: prepared.
+    // The hits are incomplete if budget.stopped() afterwards. REQUIRES: prepared.
     Hits run(ReadBudget &budget);
 
-    // False if the record does not have what the query asks for: an index row that led to it is
-    // damaged. REQUIRES: a hit of run().
+    // False if the record of the hit does not match the filter: an index row is damaged. REQUIRES:
+    // a hit of run().
     bool confirms(const Hit &hit, const store::RecordView &record);
 
-    // One line; REQUIRES: prepared.
+    // The access path of each type, in one line. REQUIRES: prepared.
     std::string explain() const;
 
     const Page &page() const { return page_; }
     const std::vector<const TypeView *> &types() const { return types_; }
 
   private:
-    class TypeQuery;  // the query as one type sees it
+    class TypeQuery;  // the query for one type
 
     Outcome parse_filters();
     Outcome parse_sorting();

@@ -1,5 +1,6 @@
-// Behind the index's prefix a row is value 0x00 id. Strings hold no 0x00 and other values have a
-// fixed width, so the rows of a value v lie in [v 0x00, v 0x01), those of greater values behind it.
+// After the prefix of the index, the key of a row is value 0x00 id. Strings contain no 0x00 and
+// other values have a fixed width. So the rows of a value v are in [v 0x00, v 0x01), and those of
+// greater values come after that range.
 
 #include "service/query_range.h"
 
@@ -17,7 +18,7 @@ std::string successor(std::string prefix) {
     return prefix;
 }
 
-// The rows of all values that stand in this relation to `value`.
+// The rows of the values v for which `v op value` holds.
 std::optional<IndexRange> order_range(FilterOp op, const std::string &value) {
     switch (op) {
         case FilterOp::eq: return IndexRange{value + first, value + behind, true, true};
@@ -29,7 +30,7 @@ std::optional<IndexRange> order_range(FilterOp op, const std::string &value) {
     }
 }
 
-// A long string's row has a digest in place of its end.
+// The row of a long string contains its prefix and a digest.
 std::optional<IndexRange> string_range(const FilterNode &term) {
     const std::string &key = term.value.key;
     if (term.op == FilterOp::eq) {
@@ -54,7 +55,7 @@ std::optional<IndexRange> string_range(const FilterNode &term) {
     }
 }
 
-// Rows of decimals are doubles: numbers that are not may be neighbours there.
+// Rows of decimals contain doubles: different decimals may have the same double.
 FilterOp widened(FilterOp op) {
     return op == FilterOp::gt ? FilterOp::ge : op == FilterOp::lt ? FilterOp::le : op;
 }

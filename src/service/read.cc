@@ -16,10 +16,10 @@ namespace scim::service {
 
 namespace {
 
-// Bytes of a SearchRequest that the event loop parses, some 50 ns each at worst.
+// The maximum length in bytes of a SearchRequest that the event loop parses, at most 50 ns a byte.
 constexpr size_t loop_body = 16 * 1024;
 
-// What has become of an answer that was rendered.
+// The result of a read whose response was rendered, or whose budget has ended.
 Result<ReadResult> ended(Snapshot &snapshot, const ReadBudget &budget, SpillingBody &body) {
     if (budget.deferred()) return ReadResult::deferred;
     auto done = body.finish();
@@ -65,13 +65,14 @@ Result<ReadResult> read_resource(Snapshot &snapshot, const Actor &actor, const R
     return ended(snapshot, budget, body);
 }
 
-// The page of a query's answer.
+// Writes a ListResponse (RFC 7644 3.4.2) with one page of resources.
 class PageWriter {
   public:
     PageWriter(Snapshot &snapshot, store::Directory &directory, SpillingBody &body)
         : snapshot_(snapshot), directory_(directory), body_(body) {}
 
-    // One for each type of the query. `projection` must outlive this.
+    // To be called for each type of the query, in order. `type`, `projection` and `base_url` must
+    // outlive the writer.
     void add_type(const TypeView &type, const Projection &projection, std::string_view base_url) {
         renderings_.push_back(
             {*snapshot_.catalog(), type, base_url, projection, directory_, body_});
@@ -82,7 +83,7 @@ class PageWriter {
         return (r.type.members != nullptr && r.projection.shows_any(*r.type.members)) ||
                (r.type.groups != nullptr && r.projection.shows_any(*r.type.groups));
     }
-    // False if rendering these takes longer than the event loop has.
+    // False if these resources have more references than the event loop renders.
     bool is_short(const std::vector<Hit> &hits) const {
         size_t references = 0;
         for (const Hit &hit : hits) {
@@ -93,7 +94,7 @@ class PageWriter {
         return true;
     }
 
-    // The page that begins after `skip` resources of the only type.
+    // Writes up to `count` resources of the first type, after the first `skip` of them.
     void write_range(uint64_t total, uint64_t skip, uint64_t count) {
         begin(total, skip + 1, skip < total ? std::min(count, total - skip) : 0);
         directory_.scan(renderings_[0].type.number, skip, left_,
@@ -128,7 +129,8 @@ class PageWriter {
             snapshot_.txn.fail(store::Errc::damaged);
         if (--left_ > 0) body_.text() += ',';
     }
-    // Fewer resources than were counted: the count is in the text already.
+    // If fewer resources were found than the counter says, the store is damaged: itemsPerPage is
+    // already written.
     void end() {
         if (left_ > 0) snapshot_.txn.fail(store::Errc::damaged);
         end_list(body_.text());
@@ -205,8 +207,8 @@ Result<ReadResult> read_list(Snapshot &snapshot, const Actor &actor, const Reque
 Outcome read_discovery(const Catalog &catalog, const Request &request, const Target &target,
                        Response &response) {
     response.status = 200;
-    // RFC 7644 4: filters do not apply here, and a client that sends one expects something this is
-    // not (S-169).
+    // RFC 7644 4: a filter is refused with 403, because a client would take the unfiltered response
+    // for the matches.
     DeviationReport report;
     Dialect dialect(request.settings->strict, report);
     auto query = parse_query(request.args, dialect);
@@ -264,7 +266,7 @@ Result<ReadResult> read(Snapshot &snapshot, const Actor &actor, const Request &r
         if (!done) return done.error();
         return ReadResult::answered;
     }
-    // To parse it may take a while.
+    // Parsing a long body would block the event loop.
     if (run_on == RunOn::event_loop && request.body.size() > loop_body) return ReadResult::deferred;
     DeviationReport report;
     Dialect dialect(request.settings->strict, report);

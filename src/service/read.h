@@ -1,5 +1,5 @@
 #pragma once
-// Requests that only read: one resource, queries, discovery.
+// Requests that only read (RFC 7644 3.4 and 4): one resource, queries, discovery.
 
 #include "service/read_budget.h"
 #include "service/request.h"
@@ -9,12 +9,13 @@ namespace scim::service {
 
 enum class ReadResult : uint8_t {
     answered,
-    deferred,  // it would hold the event loop: it belongs on a thread, nothing has been answered
+    deferred,  // it would block the event loop: repeat it on a thread; there is no response
 };
 
-// Answers a GET, or a POST to .search, from one snapshot. The answer owns its bytes: the snapshot
-// may end right after. Of a refusal only the facts and `allow` are set: refuse() makes the answer,
-// and needs the request's id, which is not free to make. `request.id` is not looked at.
+// Answers a GET, or a POST to .search, from one snapshot. The response does not refer to the
+// snapshot, which may end afterwards. On an error only the log fields and `allow` of the response
+// are valid; the caller calls refuse(). `request.id` is not used, because generating it costs time
+// and only refuse() needs it. RunOn::thread never returns `deferred`.
 Result<ReadResult> read(Snapshot &snapshot, const Actor &actor, const Request &request,
                         Response &response, RunOn run_on = RunOn::thread);
 

@@ -1,5 +1,6 @@
 #pragma once
-// How long a read may take, and the look at the clock that keeps it within that.
+// Limits the time of a read: on the event loop by an estimate, counted in bytes, that does not use
+// the clock; on a thread by the deadline of the request.
 
 #include "service/request.h"
 #include "store/directory.h"
@@ -7,45 +8,48 @@
 namespace scim::service {
 
 enum class RunOn : uint8_t {
-    event_loop,  // a few milliseconds: what would take longer is deferred
-    thread,      // until the request's deadline, or until its client is gone
+    event_loop,  // a few milliseconds; a read that takes longer is deferred
+    thread,      // until the deadline of the request, or until its client disconnects
 };
 
 class ReadBudget final : public store::Allowance {
   public:
-    // `txn`: the read's, to be ended when the process must adopt a larger map.
+    // `txn` is the transaction of the read, or nullptr. The read ends when the process must adopt a
+    // larger map (Txn::must_end()). `request` and `txn` must outlive the object.
     ReadBudget(const Request &request, RunOn run_on, const store::Txn *txn = nullptr)
         : request_(request), run_on_(run_on), txn_(txn) {}
 
-    // To be asked for each record that is looked at, with its size, or several times that if it is
-    // looked at in several ways: false if that must end.
+    // Called before each record is processed, with the bytes to charge: its size, or a multiple of
+    // it for more work. False if the read must end.
     bool go_on(size_t bytes = 0) {
         bytes_ += bytes;
         bool is_time = ++seen_ % records_a_look == 0 || bytes_ > bytes_a_look;
         return (!is_time || look()) && !stopped_;
     }
-    // To be asked before more is done to a record than that: false if it must not be done. What takes
-    // longer than its bytes do is given as more bytes, each some nanoseconds.
+    // Called before further work on a record, with the bytes to charge for it, each some
+    // nanoseconds. False if the work must not be done and the read must end.
     bool has_time(size_t bytes) {
         bytes_ += bytes;
         return (bytes_ <= bytes_a_look || look()) && !stopped_;
     }
-    // A checksum takes less than an eighth of what else is done to a byte.
+    // A checksum takes less than an eighth of the time that a byte is charged for.
     bool may_check(size_t bytes) override { return has_time(bytes / 8); }
     bool may_walk() override { return has_time(row_bytes); }
-    // True if every record has its price: a thread that looks at a million of them saves the reckoning.
+    // True if the cost of each record must be charged (on the event loop only). On a thread this is
+    // omitted, because it would slow down a scan of many records.
     bool is_strict() const { return run_on_ == RunOn::event_loop; }
     bool stopped() const { return stopped_; }
-    // True if it is the event loop that must not go on.
+    // True if the read must end on the event loop and be repeated on a thread.
     bool deferred() const { return stopped_ && run_on_ == RunOn::event_loop; }
-    // REQUIRES: stopped().
+    // The 503 for a read on a thread that was ended. REQUIRES: stopped().
     Error error() const;
 
   private:
-    // The event loop has no time for more bytes than these. Records may be large: those of a
-    // resource are bounded at 16 MiB.
+    // On a thread, look() checks the clock after this many records or bytes: a record has up to
+    // 16 MiB. On the event loop, bytes_a_look is the limit of the whole read.
     static constexpr uint64_t records_a_look = 1000, bytes_a_look = 1 << 20;
-    // A row takes as long as these: the event loop walks 16,384, in one millisecond or two.
+    // The charge for an index or membership row, in bytes: the event loop reads up to 16,384 rows,
+    // in 1 to 2 ms.
     static constexpr size_t row_bytes = 64;
     bool look();
 

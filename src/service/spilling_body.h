@@ -1,24 +1,24 @@
 #pragma once
-// What keeps the memory of an answer bounded, however long it becomes: between two of its elements
-// the text that is there goes to the request's sink. An answer that fits into memory stays there; of
-// one that does not, nothing is left there in the end.
+// Bounds the memory of a response body of any length: when the text in memory exceeds 1 MiB at the
+// beginning of an element, it is moved to the sink of the request. A body that fits into memory
+// stays there; a longer one is in the sink completely after finish().
 
 #include "service/read_budget.h"
 #include "service/request.h"
 
 namespace scim::service {
 
-// Takes the bytes of one answer in their order.
+// Receives the bytes of one response body, in order.
 class BodySink {
   public:
     virtual ~BodySink() = default;
-    // False if it cannot: then there is no such answer.
+    // False on an error: the response is then 503.
     virtual bool write(std::string_view bytes) = 0;
 };
 
 class SpillingBody {
   public:
-    static constexpr size_t memory = size_t(1) << 20;  // bytes of text
+    static constexpr size_t memory = size_t(1) << 20;  // bytes
 
     // All must outlive the SpillingBody. Without a sink the whole text stays in memory.
     SpillingBody(const Request &request, Response &response, ReadBudget &budget)
@@ -26,11 +26,12 @@ class SpillingBody {
 
     std::string &text() { return response_.body; }
 
-    // To be asked for each element of the text, whose record has `bytes`: false if the text must
-    // end, and finish() will say why. REQUIRES: what is appended next does not look back.
+    // Called before each element, whose record has `bytes`. False if the body must end: the budget
+    // has ended, or the sink has failed; finish() returns the error. REQUIRES: what is appended
+    // next does not depend on text(), which may be empty now.
     bool go_on(size_t bytes) { return budget_.go_on(bytes) && (!is_full() || pass_on()); }
 
-    // After the last byte: 503 if the text had to end before.
+    // Called after the last byte. 503 if the body had to end early.
     Outcome finish();
 
   private:

@@ -93,7 +93,8 @@ Result<std::optional<CatalogRows>> Store::declare_into(const CatalogRows &rows) 
     return wanted;
 }
 
-// Sets the state from what is on disk.
+// Sets readable(), state() and warning() from the contents of the store. False, and a sentence in
+// `why`, if the store cannot be served.
 bool Store::examine(std::string &why) {
     store::Reader reader(*env_);
     store::ReadTxn txn(reader);

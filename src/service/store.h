@@ -1,7 +1,7 @@
 #pragma once
-// An opened store of one process: environment, format check and catalog. Opening never waits and
-// never writes; what the configuration wants beyond what is there is declared later, on a thread
-// that may wait for the write lock.
+// The store of one process: environment, format check and catalog. Opening never waits and never
+// writes. If the configuration declares more than the store has, declare() writes it later, on a
+// thread that may wait for the write lock.
 
 #include <atomic>
 #include <memory>
@@ -15,7 +15,7 @@
 
 namespace scim::service {
 
-// The catalog of whatever snapshot one looks at. For one thread.
+// A cache of the catalog that was read last. Not thread-safe.
 class CatalogCache {
   public:
     // The catalog of this transaction; 503 if it cannot be read.
@@ -42,14 +42,14 @@ class Store {
     enum class State : uint8_t {
         ready,       // serves reads and writes
         read_only,   // a newer format that may be read but not written
-        undeclared,  // declare() has something to do first
+        undeclared,  // declare() must be called first
     };
 
-    // Nothing, and a sentence in `why`, if the store cannot be served at all.
+    // nullptr, and a sentence in `why`, if the store cannot be served at all.
     static std::unique_ptr<Store> open(Options options, std::string &why);
 
     State state() const { return state_; }
-    // True if what is there may be read, declared or not: a store that is not new.
+    // True if the store can be read, declared or not. False for a new store.
     bool readable() const { return readable_; }
     store::Env &env() { return *env_; }
     const store::Retention &retention() const { return options_.retention; }
@@ -81,7 +81,7 @@ class Store {
     std::string warning_, hidden_;
 };
 
-// One thread's means to read a store.
+// What one thread needs to read a store. Not thread-safe.
 class Session {
   public:
     explicit Session(Store &store) : reader(store.env()) {}
@@ -96,7 +96,7 @@ class Snapshot {
     explicit Snapshot(Session &session) : txn(session.reader), catalog_(session.catalogs.at(txn)) {}
 
     store::ReadTxn txn;
-    // Why the store cannot be read now.
+    // 503 if the store cannot be read now.
     Outcome usable() const {
         if (!catalog_) return catalog_.error();
         return Done{};

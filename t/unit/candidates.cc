@@ -1,5 +1,5 @@
-// Candidates are in the order of their ids, each once, from any starting point and however few are
-// read ahead.
+// Candidates come in the order of their ids, each once, for any starting point and any number of
+// ids that are read ahead.
 
 #include "service/candidates.h"
 
@@ -30,7 +30,7 @@ int main() {
         for (Candidates every = path.candidates(); every.next();) all.push_back(every.id());
         ok(std::is_sorted(all.begin(), all.end()) &&
                std::adjacent_find(all.begin(), all.end()) == all.end() && !all.empty(),
-           text + " gives ids in order, each once");
+           text + ": candidates come in the order of their ids, each once");
         bool same = true;
         for (size_t chunk : {1, 2, 3, 7})
             for (size_t from = 0; from <= all.size(); from++) {
@@ -40,7 +40,8 @@ int main() {
                     rest.push_back(some.id());
                 same &= rest == std::vector<Id>(all.begin() + long(from), all.end());
             }
-        ok(same, text + " gives the same from each starting point and in small chunks");
+        ok(same,
+           text + ": a walk in small chunks gives the same candidates from each starting point");
     }
     return tap::done();
 }

@@ -1,5 +1,5 @@
-// Steps are prepared from parsed JSON without a request, and planned and applied in order within one
-// transaction: each sees what those before it have written. A Plan refers to nothing but itself.
+// Steps are prepared from parsed JSON without an HTTP request, and planned and applied in order in
+// one transaction: each step sees the writes of the steps before it. A Plan is self-contained.
 
 #include "client.h"
 #include "scim/text/json.h"
@@ -23,7 +23,7 @@ class Import {
             StepContext{snapshot_.catalog(), settings_, tenant, 0, {}, 1000});
     }
 
-    // A step of `operation` on `path`, or the sentence of its error in `why`.
+    // Prepares a step of `operation` on `path`; if it is refused, `why` is the detail of the error.
     std::optional<Step> step(store::Operation operation, const std::string &path,
                              const std::string &json, uint8_t new_id = 0) {
         auto target = parse_target(*context_->catalog, path);
@@ -46,7 +46,7 @@ class Import {
     std::unique_ptr<StepContext> context_;
 };
 
-// "201 changes", "409: …"
+// Plans and applies a step. Returns a summary such as "201 changes" or "409: …".
 std::string decide(store::WriteTxn &txn, Step &step) {
     store::DirectoryWriter directory(txn, step.command.tenant);
     DeviationReport report;
@@ -54,7 +54,7 @@ std::string decide(store::WriteTxn &txn, Step &step) {
     step.planned = plan(step.command, directory, report, work);
     if (!step.planned)
         return std::to_string(step.planned.error().status) + ": " + step.planned.error().detail;
-    // What is applied is a copy: it must not need the command, or the catalog that this points to.
+    // Applies a copy of the plan: it must not depend on the command or its catalog.
     const Plan copy = *step.planned;
     step.command = Command();
     apply(copy, directory);
@@ -89,18 +89,20 @@ int main() {
                import.why.find("userName") != import.why.npos,
            "a step without a required attribute is refused when it is prepared");
     }
-    is(steps.size(), 5u, "five steps are prepared");
+    is(steps.size(), 5u, "all five steps are prepared");
     store::WriteTxn txn(store->env());
-    is(decide(txn, steps[0]), "201 changes", "the first step creates a user");
-    is(decide(txn, steps[1]), "201 changes", "the second step names that user as a member");
-    is(decide(txn, steps[2]), "200 changes", "the third step changes that user");
-    is(decide(txn, steps[3]).substr(0, 4), "409:", "the fourth step meets the user's name");
+    is(decide(txn, steps[0]), "201 changes", "the first step creates the user");
+    is(decide(txn, steps[1]), "201 changes",
+       "the second step creates a group with this user as a member");
+    is(decide(txn, steps[2]), "200 changes", "the third step changes the user");
+    is(decide(txn, steps[3]).substr(0, 4), "409:", "the fourth step gets 409: the name is taken");
     is(decide(txn, steps[4]), "204 changes", "the fifth step deletes the group");
-    ok(txn.commit() == store::Errc::ok, "all of them are one transaction");
+    ok(txn.commit() == store::Errc::ok, "the transaction of all steps is committed");
     const Response response = client.get("/Users/" + user);
     ok(response.body.find("\"title\":\"x\"") != response.body.npos &&
            response.body.find("\"groups\"") == response.body.npos,
-       "the user is as the steps have left it");
-    is(client.get("/Groups/" + group).status, 404, "and the group is deleted");
+       "after the commit the user has the new title and no groups");
+    is(client.get("/Groups/" + group).status, 404,
+       "after the commit GET of the group is answered with 404");
     return tap::done();
 }
