@@ -1,7 +1,7 @@
 # `make` lists the targets. On a Debian with make and git, `make run` and `make test` install the packages that are missing;
 # `make build` only names them. Everything is built in build/. Only the installation of packages needs root.
 #
-# FLAVOUR (sanitize, coverage) builds the same targets with other flags in build/$(FLAVOUR).
+# FLAVOUR (sanitize, tsan, coverage) builds the same targets with other flags in build/$(FLAVOUR).
 
 # Settings. (The name NGINX is not usable: nginx reads the sockets of a binary upgrade from a variable of that name.)
 NGINX_BINARY ?= /usr/sbin/nginx
@@ -36,7 +36,7 @@ DEPS_ALL   := $(DEPS_TEST) clang clang-format clang-tidy cppcheck libclang-rt-de
 
 # $(call need,PACKAGES): a recipe line that does nothing if all packages are installed. The targets in `installs` install
 # missing packages. All others, such as `make build`, fail and name them.
-installs := deps run test check sanitize coverage fuzz bench matrix
+installs := deps run test check sanitize tsan coverage fuzz bench matrix
 need = @$(if $(NO_DEPS),:,tools/deps.sh $(if $(filter $(installs),$(MAKECMDGOALS)),install,check) $(1))
 
 ## Everyday
@@ -65,6 +65,10 @@ check: check-format check-layers check-compile check-tidy check-cppcheck ## chec
 
 sanitize: ## build and test under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) FLAVOUR=sanitize test
+
+tsan: ## run a worker's threads on one store under ThreadSanitizer (t/unit/threads.cc)
+	@$(MAKE) FLAVOUR=tsan build/tsan/unit/threads.t
+	TSAN_OPTIONS='suppressions=$(abspath tools/tsan.supp) print_suppressions=0' $(PROVE) -v build/tsan/unit/threads.t
 
 coverage: | need-all ## measure line coverage of src/scim, src/store, src/service by the tests; fail below 90 %
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
@@ -105,7 +109,7 @@ install: build ## install module, tools, manuals and examples below DESTDIR; doe
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: help deps build run stop test check sanitize coverage fuzz matrix bench stalls install clean
+.PHONY: help deps build run stop test check sanitize tsan coverage fuzz matrix bench stalls install clean
 
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -116,6 +120,7 @@ MODULE  := ngx_http_scim_module
 flags_          := -O2 -g
 flags_sanitize  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
                    -Wno-maybe-uninitialized
+flags_tsan      := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 flags_coverage  := -O0 -g --coverage -fprofile-update=atomic
 
 compile = $(CXX) -std=c++17 -Wall -Wextra $(WERROR) -fPIC -pthread -Isrc $(flags_$(FLAVOUR)) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP
