@@ -50,10 +50,11 @@ Result<std::string_view> bearer_token(std::string_view header, Dialect &dialect)
     if (header.empty())
         return unauthorized(
             "the request has no Authorization header; send \"Authorization: Bearer <token>\"");
-    const size_t blank = header.find_first_of(" \t");
+    size_t blank = 0;
+    while (blank < header.size() && !is_blank(header[blank])) blank++;
     const std::string_view word = header.substr(0, blank);
     const bool is_bearer = ascii_iequals(word, "Bearer");
-    if (blank == std::string_view::npos) {
+    if (blank == header.size()) {
         if (is_bearer)
             return unauthorized(
                 "the Authorization header has the scheme Bearer but no token: the secret token "

@@ -56,6 +56,7 @@ void AcceptedTypes::raise(Quality &quality, int specificity, int weight) {
 }
 
 void AcceptedTypes::add(std::string_view field) {
+    if (field == scim_type) return raise(scim_, 3, 1000);  // what most clients send
     while (!field.empty()) {
         std::string_view parameters = take(field, ',');
         const std::string_view range = take(parameters, ';');

@@ -84,12 +84,11 @@ bool is_as_written(const Catalog &catalog, const store::RecordHeader &header) {
 class ReferenceWriter {
   public:
     ReferenceWriter(const Rendering &r, const Attr &attr)
-        : out_(r.body.text()), base_url_(r.base_url), attr_(attr) {
-        for (const Attr *part : attr.subs)
-            if (r.projection.shows(*part)) parts_.push_back(part->def->name);
-    }
+        : out_(r.body.text()), base_url_(r.base_url), projection_(r.projection), attr_(attr) {}
     bool shows_display() const {
-        return std::find(parts_.begin(), parts_.end(), "display") != parts_.end();
+        return std::any_of(attr_.subs.begin(), attr_.subs.end(), [&](const Attr *part) {
+            return part->def->name == "display" && projection_.shows(*part);
+        });
     }
     // `display` is JSON, or empty; `label` is the value of the sub-attribute `type`.
     void add(const TypeView &type, const Id &id, store::Bytes display, std::string_view label) {
@@ -122,14 +121,17 @@ class ReferenceWriter {
             return;
         }
         any_ = true;
+        for (const Attr *part : attr_.subs)
+            if (projection_.shows(*part)) parts_.push_back(part->def->name);
         append_member(out_, attr_.def->name);
         out_ += '[';
     }
 
     std::string &out_;
     std::string_view base_url_;
+    const Projection &projection_;
     const Attr &attr_;
-    std::vector<std::string_view> parts_;
+    std::vector<std::string_view> parts_;  // made with the first element
     bool any_ = false;
 };
 
@@ -199,9 +201,9 @@ const Attr *manager_value(const TypeView &type) {
 
 // Copies the stored body and inserts the computed sub-attributes of the manager.
 void copy_body(std::string &out, const Rendering &r, const store::RecordView &record) {
-    const Attr *value = manager_value(r.type);
-    bool has_manager = (record.header().flags & store::record_computed_sibling) != 0;
-    store::Bytes text = has_manager && value != nullptr ? record.first(value->number) : "";
+    const bool has_manager = (record.header().flags & store::record_computed_sibling) != 0;
+    const Attr *value = has_manager ? manager_value(r.type) : nullptr;
+    const store::Bytes text = value != nullptr ? record.first(value->number) : "";
     if (text.empty()) {
         out += record.body();
         return;

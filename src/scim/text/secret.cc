@@ -1,7 +1,5 @@
 #include "scim/text/secret.h"
 
-#include <algorithm>
-
 #include "scim/text/text.h"
 
 namespace scim {
@@ -15,11 +13,10 @@ bool is_alphanumeric(char c) { return is_digit(c) || is_letter(c); }
 }  // namespace
 
 std::string without_tokens(std::string_view text) {
+    size_t found = text.find(token_prefix), at = 0;
+    if (found == text.npos) return std::string(text);
     std::string out;
-    size_t at = 0;
-    while (at < text.size()) {
-        const size_t found = text.find(token_prefix, at);
-        if (found == text.npos) break;
+    for (; found != text.npos; found = text.find(token_prefix, at)) {
         const size_t begin = found + token_prefix.size();
         size_t end = begin;
         while (end < text.size() && is_alphanumeric(text[end])) end++;
@@ -28,7 +25,8 @@ std::string without_tokens(std::string_view text) {
         if (is_token) out += "\u2026";
         at = end;
     }
-    return out += text.substr(std::min(at, text.size()));
+    out += text.substr(at);
+    return out;
 }
 
 }  // namespace scim

@@ -160,7 +160,7 @@ std::string ascii_lower(std::string_view s) {
 
 bool ascii_iequals(std::string_view a, std::string_view b) {
     return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-               return ascii_lower(x) == ascii_lower(y);
+               return x == y || ascii_lower(x) == ascii_lower(y);
            });
 }
 
