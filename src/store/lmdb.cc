@@ -311,16 +311,34 @@ void Env::leave() { active_.fetch_sub(1); }
 
 // REQUIRES: the calling thread has called leave(). Does not wait: if another thread is adopting the
 // map or has a transaction, it returns map_resized, which clients see as 503 with Retry-After for a
-// moment after an operator has raised `size=`. Long reads end early because of must_end().
+// moment after an operator has raised `size=`. Long reads end early because of must_end(). Another
+// thread may have adopted the map already.
 Errc Env::adopt_map() {
-    adoption_due_.store(true);
     bool expected = false;
     if (!adopting_.compare_exchange_strong(expected, true)) return Errc::map_resized;
     Errc code = Errc::map_resized;
-    if (active_.load() == 0) code = from_mdb(mdb_env_set_mapsize(env_, 0));
-    if (code == Errc::ok) adoption_due_.store(false);
+    if (active_.load() == 0)
+        code = from_mdb(mdb_env_set_mapsize(env_, 0));
+    else if (EnvInfo now = info(); now.used <= now.map_size)
+        code = Errc::ok;
+    adoption_due_.store(code != Errc::ok);
     adopting_.store(false);
     return code;
+}
+
+// LMDB takes the number of the last commit, and then its roots from one of two meta pages. The
+// commit after the next one writes that page: a thread that does not run for so long would read the
+// roots of that commit, which may not be on the disk yet, under the older number.
+int Env::begin_read(MDB_txn **txn) {
+    for (;;) {
+        int rc =
+            *txn != nullptr ? mdb_txn_renew(*txn) : mdb_txn_begin(env_, nullptr, MDB_RDONLY, txn);
+        if (rc != 0) return rc;
+        MDB_envinfo info;
+        mdb_env_info(env_, &info);
+        if (info.me_last_txnid <= mdb_txn_id(*txn) + 1) return 0;
+        mdb_txn_reset(*txn);
+    }
 }
 
 uint64_t Txn::id() const { return txn_ != nullptr ? mdb_txn_id(txn_) : 0; }
@@ -372,9 +390,7 @@ ReadTxn::ReadTxn(Reader &reader) : Txn(reader.env_) {
             error_ = Errc::map_resized;
             return;
         }
-        int rc = reader.txn_ != nullptr
-                     ? mdb_txn_renew(reader.txn_)
-                     : mdb_txn_begin(env_.env_, nullptr, MDB_RDONLY, &reader.txn_);
+        int rc = env_.begin_read(&reader.txn_);
         if (rc == 0) {
             txn_ = reader.txn_;
             error_ = Errc::ok;

@@ -144,6 +144,7 @@ class Env {
     void leave();
     Errc adopt_map();
 
+    int begin_read(MDB_txn **txn);
     Errc begin_write(MDB_txn **txn);
     Errc error_of_commit(int rc);
 
