@@ -69,7 +69,7 @@ sanitize: ## build and test under AddressSanitizer, LeakSanitizer and UndefinedB
 tsan_units := $(addprefix build/tsan/unit/,threads.t lmdb_threads.t)
 tsan: ## run the unit tests that have threads under ThreadSanitizer
 	@$(MAKE) FLAVOUR=tsan $(tsan_units)
-	TSAN_OPTIONS='suppressions=$(abspath tools/tsan.supp) print_suppressions=0' $(PROVE) $(tsan_units)
+	$(PROVE) $(tsan_units)
 
 coverage: | need-all ## measure line coverage of src/scim, src/store, src/service by the tests; fail below 90 %
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
