@@ -91,8 +91,8 @@ matrix: scimctl poke faults | need-all ## build and test with several versions o
 bench: build | need-all ## run the benchmarks (bench/run); BENCH='arguments'
 	bench/run $(BENCH)
 
-stalls: build | need-test ## measure how long expensive requests occupy the event loop (bench/stalls); STALLS='arguments'
-	@$(test_env) bench/stalls $(STALLS)
+stalls: build build/turns.so | need-test ## measure how long expensive requests occupy the event loop (bench/stalls); STALLS='arguments'
+	@$(test_env) TEST_TURNS=$(abspath build/turns.so) bench/stalls $(STALLS)
 
 ## Delivery
 
@@ -196,8 +196,9 @@ build/fuzz/%: t/fuzz/%.cc $(fuzz_obj)
 $(B)/poke: t/tools/poke.cc $(B)/libscim.a
 	$(compile) -MF $(B)/obj/poke.d -o $@ $< $(LDFLAGS) $(B)/libscim.a $(LIBS)
 
-# Preloaded libraries that make disk writes and memory allocations fail when a test asks for it.
-$(B)/faults.so $(B)/allocations.so: $(B)/%.so: t/tools/%.cc | need-build
+# Preloaded libraries: disk writes and memory allocations that fail when a test asks for it, and the longest iteration of an
+# event loop.
+$(B)/faults.so $(B)/allocations.so $(B)/turns.so: $(B)/%.so: t/tools/%.cc | need-build
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -Wall -Wextra $(WERROR) -fPIC -shared -o $@ $< $(LDFLAGS)
 
