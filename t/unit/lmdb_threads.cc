@@ -50,6 +50,7 @@ void test_numbers(Env &env) {
     std::atomic<bool> done{false};
     std::atomic<int> wrong{0};
     std::vector<std::thread> threads;
+    threads.reserve(readers);
     write_numbers(env);
     for (int i = 0; i < readers; i++)
         threads.emplace_back([&] { wrong += read_numbers(env, done); });
@@ -87,6 +88,7 @@ bool grow_elsewhere(const std::string &path, size_t map_size) {
 void adopt_at_once(Env &env) {
     std::atomic<int> started{0}, reading{0};
     std::vector<std::thread> threads;
+    threads.reserve(readers);
     for (int i = 0; i < readers; i++)
         threads.emplace_back([&] {
             Reader reader(env);

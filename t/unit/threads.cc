@@ -118,6 +118,7 @@ int main(int argc, char **argv) {
     const auto tenant = fixture::add_tenant(store->env(), "one");
     Seen seen;
     std::vector<std::thread> threads;
+    threads.reserve(readers);
     for (int i = 0; i < readers; i++)
         threads.emplace_back([&, i] {
             Client client(*store, tenant);
