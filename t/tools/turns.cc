@@ -1,6 +1,6 @@
-// Preloaded into nginx: the longest turn of an event loop. A turn is what the thread does between two calls of epoll_wait().
-// The file $TEST_TURNS_FILE is shared with the reader and holds the most processor time that a turn has taken, in nanoseconds
-// (64 bits), which the reader may set to 0.
+// Preloaded into nginx: measures the longest iteration of an event loop, that is, the CPU time that
+// the thread takes between two calls of epoll_wait(). The maximum is in the file $TEST_TURNS_FILE as
+// a 64-bit number of nanoseconds; the process that reads it may set it to 0.
 
 #include <fcntl.h>
 #include <sys/epoll.h>

@@ -1,6 +1,6 @@
-// Threads that read one environment while another commits, or while another process grows the map:
-// a snapshot is what the commit of its number has left, and no thread is told of a map that is too
-// small once it has been adopted.
+// Threads read one environment while another thread commits, or while another process increases the
+// size of the map. A snapshot has exactly the state that the commit of its number wrote, and no read
+// fails with map_resized once the map has been adopted.
 
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
-// The threads of a worker on one store, all at once: one writes in batches, one prepares the next
-// batch meanwhile, some read long lists, one reads as the event loop does, and another process grows
-// the map. Every read sees whole batches. `make tsan` runs this under ThreadSanitizer.
+// The threads of a worker use one store at the same time: one writes in batches, one prepares the next
+// batch, some read long lists, one reads as the event loop does, and another process increases the
+// size of the map. Each read sees whole batches only. `make tsan` runs this under ThreadSanitizer.
 
 #include <sys/wait.h>
 #include <unistd.h>
