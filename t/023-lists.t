@@ -64,14 +64,16 @@ push @paged, @{ ids($c->request(GET => "$base?startIndex=$_&count=150")->{json})
 is_deeply [@paged, @{ ids($c->request(GET => "$base?startIndex=2101")->{json}) }], \@ids,
     'pages of 150 return every user once, in the order of ids';
 
-# The voluntary context switches of the worker's threads other than the event loop: the sum rises when one of them has
-# worked.
+# The voluntary context switches of the two threads of the pool `reads`: the sum rises when one of them has worked. The
+# worker creates its threads in the order of the pools; the one of `writes` also works for maintenance at any time.
 sub thread_switches {
     my ($worker) = $t->workers;
     $t->threads_sleep($worker);
+    my (undef, undef, @reads) = sort { $a <=> $b } map m{([^/]+)\z}, glob "/proc/$worker/task/*";
+    @reads == 2 or die "not two threads for reads: @reads";
     my $sum = 0;
-    for my $file (grep !m{/$worker/status}, glob "/proc/$worker/task/*/status") {
-        open my $f, '<', $file or next;
+    for my $id (@reads) {
+        open my $f, '<', "/proc/$worker/task/$id/status" or die "thread $id: $!";
         while (<$f>) { $sum += $1 if /^voluntary_ctxt_switches:\s*(\d+)/ }
     }
     return $sum;

@@ -192,7 +192,7 @@ is scalar(grep length $_->{body} > 900_000, @answers), 16, 'each answer of the b
 my $s = $t->client(token => $token);
 rmdir "$t->{dir}/gone" or die "rmdir: $!";
 (my $gone = $url) =~ s/scim/gone/;
-my $cannot = qr/the answer is too long for memory, and the file that takes it instead cannot be written/;
+my $cannot = qr/the response exceeds 1 MiB and its temporary file cannot be written/;
 is_error $r = $s->request(GET => $gone), 503, '', qr/^$cannot/,
     'a long group without a directory for the file is refused with 503';
 is $r->{headers}{'retry-after'}, 60, 'the 503 of a file that cannot be written has Retry-After';

@@ -215,7 +215,7 @@ Outcome read_discovery(const Catalog &catalog, const Request &request, const Tar
     if (!query) return query.error();
     response.log_fields.dialect = report.summary();
     if (query->filter)
-        return Error{403, ScimType::none, "a filter is not possible on this address", 0};
+        return Error{403, ScimType::none, "filters are not supported on this endpoint", 0};
     switch (target.endpoint) {
         case Endpoint::service_provider_config:
             write_service_provider_config(

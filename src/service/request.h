@@ -60,7 +60,7 @@ struct Request {
     // For a long read: when it must end, and a flag that is set when its client has disconnected.
     std::optional<std::chrono::steady_clock::time_point> deadline;
     const std::atomic<bool> *cancelled = nullptr;
-    BodySink *sink = nullptr;  // takes a response body that is too long for memory
+    BodySink *sink = nullptr;  // takes a response body of more than 1 MiB
     bool explains = false;     // true: LogFields::plan is set
 };
 

@@ -15,9 +15,7 @@ Outcome SpillingBody::finish() {
     if (response_.in_sink > 0 || is_full()) pass_on();
     if (!failed_) return Done{};
     return Error{503, ScimType::none,
-                 "the answer is too long for memory, and the file that takes it instead cannot be "
-                 "written",
-                 60};
+                 "the response exceeds 1 MiB and its temporary file cannot be written", 60};
 }
 
 }  // namespace scim::service
