@@ -169,7 +169,7 @@ void note_refused(ngx_http_request_t *r, Ctx &ctx, WorkerStore &store, const Err
 
 Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
     auto based = find_base(r, lcf, ctx);
-    if (!based) return based.error();
+    RETURN_IF_ERROR(based);
     WorkerStore *store = store_of(*lcf.store);
     service::Session *session = store != NULL ? store->session() : NULL;
     if (session == NULL) return unavailable(store);

@@ -76,9 +76,9 @@ Result<std::string> list_of(service::Store &store, const FindArguments &argument
     service::Session session(store);
     service::Snapshot snapshot(session);
     auto actor = reader_of(session, snapshot, arguments.tenant);
-    if (!actor) return actor.error();
+    RETURN_IF_ERROR(actor);
     auto type = type_named(*snapshot.catalog(), arguments.type);
-    if (!type) return type.error();
+    RETURN_IF_ERROR(type);
     return read_as_server(snapshot, **actor, (*type)->type.endpoint, query_of(arguments),
                           arguments.base_url);
 }

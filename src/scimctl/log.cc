@@ -157,7 +157,7 @@ std::optional<store::LogStart> LogReader::trimmed(store::Directory &directory, b
 Result<Found> LogReader::last() {
     service::Snapshot snapshot(session_);
     auto actor = reader_of(session_, snapshot, arguments_.tenant);
-    if (!actor) return actor.error();
+    RETURN_IF_ERROR(actor);
     tenant_ = (*actor)->tenant;
     store::Directory directory(snapshot.txn, tenant_);
     // All parts of this position are read.
@@ -183,7 +183,7 @@ Result<Found> LogReader::last() {
 
 Result<Found> LogReader::next() {
     service::Snapshot snapshot(session_);
-    if (auto checked = check(snapshot); !checked) return checked.error();
+    RETURN_IF_ERROR(check(snapshot));
     if (snapshot.txn.id() == txn_) return Found{};
     store::Directory directory(snapshot.txn, tenant_);
     // Changes may have been trimmed before they were read.

@@ -8,7 +8,7 @@ namespace scim::scimctl {
 
 Result<service::ActorPtr> reader_of(service::Session &session, service::Snapshot &snapshot,
                                     const std::string &tenant) {
-    if (auto usable = snapshot.usable(); !usable) return usable.error();
+    RETURN_IF_ERROR(snapshot.usable());
     auto actor = session.authenticator.anonymous(snapshot.txn, tenant, store::scope_read);
     if (actor || actor.error().status == 503) return actor;
     return service::unknown_tenant(snapshot.txn, tenant);
@@ -47,7 +47,7 @@ Result<std::string> read_as_server(service::Snapshot &snapshot, const service::A
     request.now = now();
     service::Response response;
     auto outcome = service::read(snapshot, actor, request, response);
-    if (!outcome) return outcome.error();
+    RETURN_IF_ERROR(outcome);
     return std::move(response.body);
 }
 

@@ -97,7 +97,7 @@ Error known_elsewhere() {
 Result<std::vector<TokenEntry>> tokens_named(store::Txn &txn, const Tenant &tenant,
                                              std::string_view which) {
     auto tokens = store::list_tokens(txn, tenant.number);
-    if (auto r = readable(txn); !r) return r.error();
+    RETURN_IF_ERROR(readable(txn));
     uint32_t number = 0;
     const bool is_number = read_number(which, number);
     tokens.erase(std::remove_if(tokens.begin(), tokens.end(),
@@ -117,7 +117,7 @@ Result<std::vector<TokenEntry>> tokens_named(store::Txn &txn, const Tenant &tena
 Result<TokenEntry> token_to_rotate(store::Txn &txn, const Tenant &tenant, std::string_view which,
                                    int64_t now) {
     auto named = tokens_named(txn, tenant, which);
-    if (!named) return named.error();
+    RETURN_IF_ERROR(named);
     auto usable = std::find_if(named->rbegin(), named->rend(),
                                [&](const auto &e) { return is_usable(e.token, now); });
     if (usable == named->rend()) {
@@ -147,7 +147,7 @@ Result<TenantResult> create_tenant(store::WriteTxn &txn, std::string_view name, 
                        " is not a valid tenant name: it must consist of 1 to 255 letters, digits, "
                        "\".\", \"-\" and \"_\", and begin with a letter or digit");
     auto known = store::find_tenant(txn, name);
-    if (auto r = readable(txn); !r) return r.error();
+    RETURN_IF_ERROR(readable(txn));
     if (known) return TenantResult{std::move(*known), true};
     if (map_space(txn) == MapSpace::for_lockouts) return directory_full(txn.map_size());
     return TenantResult{store::add_tenant(txn, name, now, random), false};
@@ -172,7 +172,7 @@ Error unknown_tenant(store::Txn &txn, std::string_view name) {
 
 Result<Tenant> tenant_named(store::Txn &txn, std::string_view name) {
     auto tenant = store::find_tenant(txn, name);
-    if (auto r = readable(txn); !r) return r.error();
+    RETURN_IF_ERROR(readable(txn));
     if (!tenant || tenant->state != store::TenantState::active) return unknown_tenant(txn, name);
     return std::move(*tenant);
 }
@@ -188,13 +188,13 @@ std::vector<Tenant> unswept_tenants(store::Txn &txn) {
 
 Result<std::vector<Tenant>> begin_removal(store::WriteTxn &txn, std::string_view name) {
     auto active = store::find_tenant(txn, name);
-    if (auto r = readable(txn); !r) return r.error();
+    RETURN_IF_ERROR(readable(txn));
     if (active) store::mark_tenant_removed(txn, *active);
     auto tenants = unswept_tenants(txn);
     tenants.erase(std::remove_if(tenants.begin(), tenants.end(),
                                  [&](const Tenant &t) { return t.name != name; }),
                   tenants.end());
-    if (auto r = readable(txn); !r) return r.error();
+    RETURN_IF_ERROR(readable(txn));
     if (tenants.empty()) return unknown_tenant(txn, name);
     return tenants;
 }
@@ -233,10 +233,10 @@ std::vector<std::string> scope_names(uint8_t scopes) {
 Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant,
                                  const TokenOrder &order, const store::Digest &digest,
                                  int64_t now) {
-    if (auto r = check_label(order.label); !r) return r.error();
+    RETURN_IF_ERROR(check_label(order.label));
     auto tokens = store::list_tokens(txn, tenant.number);
     auto known = store::find_token(txn, digest);
-    if (auto r = readable(txn); !r) return r.error();
+    RETURN_IF_ERROR(readable(txn));
     if (known) {
         bool same = known->tenant == tenant.number && known->label == order.label &&
                     known->scopes == order.scopes;
@@ -244,12 +244,12 @@ Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant,
         return TokenResult{std::move(*known), true};
     }
     if (map_space(txn) == MapSpace::for_lockouts) return directory_full(txn.map_size());
-    if (auto r = check_times(order.not_before, order.expires, now); !r) return r.error();
+    RETURN_IF_ERROR(check_times(order.not_before, order.expires, now));
     for (const TokenEntry &e : tokens)
         if (e.token.label == order.label && is_usable(e.token, now))
             return conflict("tenant " + quoted(tenant.name) + " has a live token " +
                             name_of(e.token) + "; rotate it, revoke it, or choose another label");
-    if (auto r = check_token_limit(tenant, tokens, now); !r) return r.error();
+    RETURN_IF_ERROR(check_token_limit(tenant, tokens, now));
     Token token;
     token.tenant = tenant.number;
     token.label = order.label;
@@ -264,7 +264,7 @@ Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant,
 Result<RevokeResult> revoke_tokens(store::WriteTxn &txn, const Tenant &tenant,
                                    std::string_view which, int64_t now) {
     auto named = tokens_named(txn, tenant, which);
-    if (!named) return named.error();
+    RETURN_IF_ERROR(named);
     RevokeResult result;
     for (TokenEntry &entry : *named) {
         if (entry.token.revoked == 0) {
@@ -281,10 +281,10 @@ Result<RotateResult> rotate_token(store::WriteTxn &txn, const Tenant &tenant,
                                   const RotateOrder &order, const store::Digest &digest,
                                   int64_t now) {
     auto old = token_to_rotate(txn, tenant, order.which, now);
-    if (!old) return old.error();
+    RETURN_IF_ERROR(old);
     if (map_space(txn) == MapSpace::for_lockouts) return directory_full(txn.map_size());
     auto tokens = store::list_tokens(txn, tenant.number);
-    if (auto r = check_token_limit(tenant, tokens, now); !r) return r.error();
+    RETURN_IF_ERROR(check_token_limit(tenant, tokens, now));
     RotateResult result;
     result.old = old->token;
     Token &token = result.token;
@@ -298,7 +298,7 @@ Result<RotateResult> rotate_token(store::WriteTxn &txn, const Tenant &tenant,
     token.expires = order.expires != 0        ? order.expires
                     : result.old.expires != 0 ? std::max(now, token.not_before) + life
                                               : 0;
-    if (auto r = check_times(token.not_before, token.expires, now); !r) return r.error();
+    RETURN_IF_ERROR(check_times(token.not_before, token.expires, now));
     if (!store::add_token(txn, token, digest)) return known_elsewhere();
     // The rotation never extends the life of the old token.
     int64_t end = now + order.overlap;

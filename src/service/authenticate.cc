@@ -148,8 +148,8 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
 Result<ActorPtr> Authenticator::authenticate(store::Txn &txn, std::string_view authorization,
                                              int64_t now, Dialect &dialect) {
     auto token = bearer_token(authorization, dialect);
-    if (!token) return token.error();
-    if (auto pasted = check_pasted(*token); !pasted) return pasted.error();
+    RETURN_IF_ERROR(token);
+    RETURN_IF_ERROR(check_pasted(*token));
     uint64_t epoch = epoch_of(txn);
     if (!txn.good()) return unreadable(txn.error(), 1);
     if (cache_.empty()) cache_.resize(slots);  // here, because most sessions never authenticate
@@ -158,12 +158,12 @@ Result<ActorPtr> Authenticator::authenticate(store::Txn &txn, std::string_view a
         entry.token.size() != token->size() ||
         CRYPTO_memcmp(entry.token.data(), token->data(), token->size()) != 0) {
         auto actor = look_up(txn, *token, epoch);
-        if (!actor) return actor.error();
+        RETURN_IF_ERROR(actor);
         int64_t used = store::last_use(txn, (*actor)->tenant, (*actor)->token);
         entry = {std::string(*token), std::move(*actor), used};
     }
     auto in_time = check_time(*entry.actor, now);
-    if (!in_time) return in_time.error();
+    RETURN_IF_ERROR(in_time);
     if (now - entry.used >= use_interval) note_use(entry, now);
     return entry.actor;
 }

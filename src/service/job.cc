@@ -30,7 +30,7 @@ store::Operation operation_of(Method method) {
 Result<Json> parse_body(const Request &request) {
     if (request.method == Method::del) return Json();
     auto typed = check_content_type(request);
-    if (!typed) return typed.error();
+    RETURN_IF_ERROR(typed);
     return parse_json(request.body, request.settings->json);
 }
 
@@ -45,19 +45,19 @@ Outcome prepare_request(Job &job) {
         if (auto r = check_unversioned(request); !r) return r;
     Dialect dialect(request.settings->strict, job.prepare_report);
     auto query = parse_query(request.args, dialect);
-    if (!query) return query.error();
+    RETURN_IF_ERROR(query);
     // Checked before the body is parsed, because parsing a long body takes time.
     if (request.method != Method::post && !target.id)
         return no_such_resource(*target.type, target.name);
     auto body = parse_body(request);
-    if (!body) return body.error();
+    RETURN_IF_ERROR(body);
     const StepContext context{job.catalog,       *request.settings, job.actor->tenant,
                               job.actor->number, request.id,        request.now};
     const StepInput input{
         operation_of(request.method), target, *query, body->get(), request.if_match,
         request.if_none_match};
     auto step = prepare_step(context, input, make_new_id(request.now), job.prepare_report);
-    if (!step) return step.error();
+    RETURN_IF_ERROR(step);
     job.steps.push_back(std::move(*step));
     return Done{};
 }

@@ -256,7 +256,7 @@ size_t edit_work(const store::ResourceEdit &edit) {
 Result<Plan> plan_create(const Command &command, store::Directory &directory) {
     const TypeView &type = *command.type;
     auto unique = check_unique(command, command.resource.leaves, command.index, directory);
-    if (!unique) return unique.error();
+    RETURN_IF_ERROR(unique);
     Plan plan;
     plan.status = 201;
     stamp(command, directory, plan.edit);
@@ -265,7 +265,7 @@ Result<Plan> plan_create(const Command &command, store::Directory &directory) {
         auto members =
             plan_members(command, directory, first_epoch,
                          {false, command.resource.members.value_or(std::vector<Id>()), {}, {}});
-        if (!members) return members.error();
+        RETURN_IF_ERROR(members);
         plan.edit.members = std::move(*members);
     }
     plan.edit.is_new = plan.grows = true;
@@ -309,10 +309,10 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
     const TypeView &type = *command.type;
     std::vector<AttrNumber> changed = changed_attrs(type, u.before, u.after);
     auto immutable = check_immutable(command, u.before, u.after, changed);
-    if (!immutable) return immutable.error();
+    RETURN_IF_ERROR(immutable);
     Plan plan;
     auto members = plan_members(command, directory, u.record.header().member_epoch, u.members);
-    if (!members) return members.error();
+    RETURN_IF_ERROR(members);
     plan.edit.members = std::move(*members);
     if (changed.empty() && is_empty(plan.edit.members)) {
         // A write that changes nothing changes neither version nor lastModified (RFC 7644 3.5.2.1).
@@ -321,7 +321,7 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
         return plan;
     }
     auto indexable = check_indexed(command, u);
-    if (!indexable) return indexable.error();
+    RETURN_IF_ERROR(indexable);
     const std::vector<Leaf> was = differing(type, u.before, changed),
                             is = differing(type, u.after, changed);
     note_index(command, was, work);
@@ -330,7 +330,7 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
     plan.edit.before = store::index_values(*command.catalog, type, was);
     plan.edit.after = store::index_values(*command.catalog, type, is);
     auto unique = check_unique(command, is, plan.edit.after, directory);
-    if (!unique) return unique.error();
+    RETURN_IF_ERROR(unique);
     stamp(command, directory, plan.edit);
     plan.locks_out = is_active(type, was) && !is_active(type, is);
     plan.edit.change.attrs = std::move(changed);
@@ -380,7 +380,7 @@ Result<Plan> plan_existing(const Command &command, store::Directory &directory,
     if (!record) return no_such_resource(type, scim::to_string(command.id));
     uint64_t version = version_of(*command.catalog, type, directory, command.id, *record);
     auto conditions = check_conditions(command, version);
-    if (!conditions) return conditions.error();
+    RETURN_IF_ERROR(conditions);
     Resource resource;
     if (!record->leaves(resource.leaves)) directory.txn().fail(store::Errc::damaged);
     work.note(record_work(record->bytes().size()) + leaf_work * resource.leaves.size());
@@ -400,7 +400,7 @@ Result<Plan> plan_existing(const Command &command, store::Directory &directory,
         }
         default: {
             auto applied = command.patch.apply(type, resource, report, work);
-            if (!applied) return applied.error();
+            RETURN_IF_ERROR(applied);
             const Attr *missing = nullptr;
             auto complete = check_required(type, resource, &missing);
             if (!complete) return command.patch.without_required(missing, complete.error());

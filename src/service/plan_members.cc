@@ -113,7 +113,7 @@ Result<store::MemberChange> plan_members(const Command &command, store::Director
                             is_member);
     }
     auto joined = add_joined(command, directory, joining, edits, change);
-    if (!joined) return joined.error();
+    RETURN_IF_ERROR(joined);
     return change;
 }
 

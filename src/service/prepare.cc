@@ -20,7 +20,7 @@ Outcome read_patch(Command &command, const StepContext &context, const StepInput
                    DeviationReport &report) {
     auto patch = Patch::parse(*command.type, input.data, context.settings.patch_limits(),
                               context.settings.strict, report);
-    if (!patch) return patch.error();
+    RETURN_IF_ERROR(patch);
     command.patch = std::move(*patch);
     return Done{};
 }
@@ -29,7 +29,7 @@ Outcome read_data(Command &command, const StepContext &context, const StepInput 
                   DeviationReport &report) {
     auto resource = read_resource(*command.type, input.data, context.settings.strict, report,
                                   ReadLimits{context.settings.max_members});
-    if (!resource) return resource.error();
+    RETURN_IF_ERROR(resource);
     command.resource = std::move(*resource);
     if (command.operation == store::Operation::create)
         default_active(*command.type, command.resource);
@@ -78,13 +78,13 @@ Result<Step> prepare_step(const StepContext &context, const StepInput &input, co
     if (input.operation != store::Operation::remove) {
         auto read = is_patch ? read_patch(command, context, input, report)
                              : read_data(command, context, input, report);
-        if (!read) return read.error();
+        RETURN_IF_ERROR(read);
     }
     const Query &query = input.query;
     Dialect dialect(context.settings.strict, report);
     auto projection = Projection::parse(type, query.attributes, query.excluded_attributes, dialect,
                                         is_patch ? command.patch.sent() : command.resource.leaves);
-    if (!projection) return projection.error();
+    RETURN_IF_ERROR(projection);
     // RFC 7644 3.5.2 allows 204 for a PATCH unless the request has `attributes`.
     const bool no_content =
         is_patch && type.members != nullptr && !query.attributes && !query.excluded_attributes;

@@ -190,8 +190,8 @@ Search::Search(Snapshot &snapshot, store::Directory &directory, const Request &r
 Search::~Search() = default;
 
 Outcome Search::prepare(RunOn run_on, DeviationReport &report) {
-    if (auto r = parse_filters(); !r) return r.error();
-    if (auto r = parse_sorting(); !r) return r.error();
+    RETURN_IF_ERROR(parse_filters());
+    RETURN_IF_ERROR(parse_sorting());
     for (auto &type_query : type_queries_) report.unite(type_query->report);
     const uint64_t max_scan = request_.settings->max_scan;
     uint64_t looked_at = 0;
@@ -211,7 +211,7 @@ Outcome Search::parse_filters() {
         Dialect dialect(settings.strict, type_query->report);
         auto filter =
             Filter::parse(type_query->type(), *query_.filter, settings.filter, dialect, unknown);
-        if (!filter) return filter.error();
+        RETURN_IF_ERROR(filter);
         type_query->filter = std::move(*filter);
     }
     return check_known();
@@ -236,7 +236,7 @@ Outcome Search::check_known() const {
 
 Outcome Search::parse_sorting() {
     auto descending = is_descending(query_.sort_order.value_or(""));
-    if (!descending) return descending.error();
+    RETURN_IF_ERROR(descending);
     descending_ = *descending;
     // An empty page needs no sorting.
     sorted_ = has_text(query_.sort_by) && page_.count > 0;
@@ -245,7 +245,7 @@ Outcome Search::parse_sorting() {
     for (auto &type_query : type_queries_) {
         Dialect dialect(request_.settings->strict, type_query->report);
         auto attr = sort_attribute(type_query->type(), *query_.sort_by, dialect);
-        if (!attr) return attr.error();
+        RETURN_IF_ERROR(attr);
         known |= *attr != nullptr;
         if (sorted_) type_query->sort_by(*attr);
     }

@@ -23,7 +23,7 @@ constexpr size_t loop_body = 16 * 1024;
 Result<ReadResult> ended(Snapshot &snapshot, const ReadBudget &budget, SpillingBody &body) {
     if (budget.deferred()) return ReadResult::deferred;
     auto done = body.finish();
-    if (!done) return done.error();
+    RETURN_IF_ERROR(done);
     if (!snapshot.txn.good()) return unreadable(snapshot.txn.error());
     return ReadResult::answered;
 }
@@ -33,7 +33,7 @@ Result<ReadResult> read_resource(Snapshot &snapshot, const Actor &actor, const R
                                  Response &response, RunOn run_on) {
     auto projection =
         Projection::parse(*target.type, query.attributes, query.excluded_attributes, dialect);
-    if (!projection) return projection.error();
+    RETURN_IF_ERROR(projection);
     response.log_fields.dialect = dialect.report().summary();
     if (!target.id) return no_such_resource(*target.type, target.name);
     ReadBudget budget(request, run_on, &snapshot.txn);
@@ -46,8 +46,7 @@ Result<ReadResult> read_resource(Snapshot &snapshot, const Actor &actor, const R
         version_of(*snapshot.catalog(), *target.type, directory, *target.id, *record);
     response.etag = etag_of(version);
     // RFC 9110 13.2.2: If-Match first.
-    if (!request.if_match.empty())
-        if (auto r = check_if_match(request.if_match, response.etag); !r) return r.error();
+    if (!request.if_match.empty()) RETURN_IF_ERROR(check_if_match(request.if_match, response.etag));
     append_location(response.location, *target.type, request.base_url, *target.id);
     if (!request.if_none_match.empty() && etag_listed(request.if_none_match, response.etag)) {
         response.status = 304;
@@ -146,9 +145,9 @@ class PageWriter {
 Result<Query> query_of(const Request &request, const Target &target, Dialect &dialect) {
     if (target.endpoint != Endpoint::search) return parse_query(request.args, dialect);
     auto typed = check_content_type(request);
-    if (!typed) return typed.error();
+    RETURN_IF_ERROR(typed);
     auto body = parse_json(request.body, request.settings->json);
-    if (!body) return body.error();
+    RETURN_IF_ERROR(body);
     return read_search(body->get(), dialect);
 }
 
@@ -167,7 +166,7 @@ Result<std::vector<Projection>> projections_of(const std::vector<const TypeView 
         Dialect own(dialect.strict(), report);
         auto projection =
             Projection::parse(*type, query.attributes, query.excluded_attributes, own);
-        if (!projection) return projection.error();
+        RETURN_IF_ERROR(projection);
         dialect.report().unite(report);
         projections.push_back(std::move(*projection));
     }
@@ -181,8 +180,8 @@ Result<ReadResult> read_list(Snapshot &snapshot, const Actor &actor, const Reque
     store::Directory directory(snapshot.txn, actor.tenant, &budget);
     Search search(snapshot, directory, request, query, types_of(*snapshot.catalog(), target));
     auto projections = projections_of(search.types(), query, dialect);
-    if (!projections) return projections.error();
-    if (auto r = search.prepare(run_on, dialect.report()); !r) return r.error();
+    RETURN_IF_ERROR(projections);
+    RETURN_IF_ERROR(search.prepare(run_on, dialect.report()));
     response.log_fields.dialect = dialect.report().summary();
     if (request.explains) response.log_fields.plan = search.explain();
     const bool on_loop = run_on == RunOn::event_loop;
@@ -212,7 +211,7 @@ Outcome read_discovery(const Catalog &catalog, const Request &request, const Tar
     DeviationReport report;
     Dialect dialect(request.settings->strict, report);
     auto query = parse_query(request.args, dialect);
-    if (!query) return query.error();
+    RETURN_IF_ERROR(query);
     response.log_fields.dialect = report.summary();
     if (query->filter)
         return Error{403, ScimType::none, "filters are not supported on this endpoint", 0};
@@ -239,10 +238,10 @@ Outcome read_discovery(const Catalog &catalog, const Request &request, const Tar
 Result<ReadResult> read(Snapshot &snapshot, const Actor &actor, const Request &request,
                         Response &response, RunOn run_on) {
     response.clear();
-    if (auto usable = snapshot.usable(); !usable) return usable.error();
+    RETURN_IF_ERROR(snapshot.usable());
     auto target = parse_target(*snapshot.catalog(), request.path);
     response.log_fields.operation = operation_name(request.method, target ? &*target : nullptr);
-    if (!target) return target.error();
+    RETURN_IF_ERROR(target);
     if (target->type != nullptr) response.log_fields.resource_type = target->type->type.name;
     if (target->endpoint == Endpoint::resource)
         response.log_fields.resource_id = without_tokens(target->name);
@@ -255,15 +254,14 @@ Result<ReadResult> read(Snapshot &snapshot, const Actor &actor, const Request &r
         return Error{403, ScimType::none,
                      "the token " + quoted(actor.label) + " may not read: it lacks the scope read",
                      0};
-    if (auto r = check_condition_fields(request); !r) return r.error();
-    if (target->endpoint != Endpoint::resource)
-        if (auto r = check_unversioned(request); !r) return r.error();
+    RETURN_IF_ERROR(check_condition_fields(request));
+    if (target->endpoint != Endpoint::resource) RETURN_IF_ERROR(check_unversioned(request));
     bool of_resources =
         target->endpoint == Endpoint::root || target->endpoint == Endpoint::resources ||
         target->endpoint == Endpoint::resource || target->endpoint == Endpoint::search;
     if (!of_resources) {
         auto done = read_discovery(*snapshot.catalog(), request, *target, response);
-        if (!done) return done.error();
+        RETURN_IF_ERROR(done);
         return ReadResult::answered;
     }
     // Parsing a long body would block the event loop.
@@ -271,7 +269,7 @@ Result<ReadResult> read(Snapshot &snapshot, const Actor &actor, const Request &r
     DeviationReport report;
     Dialect dialect(request.settings->strict, report);
     auto query = query_of(request, *target, dialect);
-    if (!query) return query.error();
+    RETURN_IF_ERROR(query);
     return target->endpoint == Endpoint::resource
                ? read_resource(snapshot, actor, request, *target, *query, dialect, response, run_on)
                : read_list(snapshot, actor, request, *target, *query, dialect, response, run_on);

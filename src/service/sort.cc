@@ -24,8 +24,7 @@ Result<const Attr *> find_attribute(const TypeView &type, std::string_view path,
     if (!found) return found;
     std::string refusal = "\"sortBy\" is " + name +
                           ", which lacks the URN of an extension: send \"" + found->path + "\"";
-    if (auto r = dialect.deviation("unprefixed-extension", refusal, ScimType::invalid_path); !r)
-        return r.error();
+    RETURN_IF_ERROR(dialect.deviation("unprefixed-extension", refusal, ScimType::invalid_path));
     return found;
 }
 

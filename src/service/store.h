@@ -98,7 +98,7 @@ class Snapshot {
     store::ReadTxn txn;
     // 503 if the store cannot be read now.
     Outcome usable() const {
-        if (!catalog_) return catalog_.error();
+        RETURN_IF_ERROR(catalog_);
         return Done{};
     }
     // REQUIRES: usable().

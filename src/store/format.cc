@@ -50,14 +50,14 @@ void read_header(CatalogRows &rows, const RowReader &row) {
 
 Outcome read_schema_row(CatalogRows &rows, uint16_t number, const RowReader &row) {
     auto schema = load_schema(row.get("schema"));
-    if (!schema) return schema.error();
+    RETURN_IF_ERROR(schema);
     rows.schemas.push_back({number, std::move(*schema), row.boolean("declared")});
     return Done{};
 }
 
 Outcome read_type_row(CatalogRows &rows, uint16_t number, const RowReader &row) {
     auto type = load_resource_type(row.get("resourceType"));
-    if (!type) return type.error();
+    RETURN_IF_ERROR(type);
     std::vector<std::string> bits;
     const json_t *urns = row.get("extensionBits");
     for (size_t i = 0; i < json_array_size(urns); i++)

@@ -132,7 +132,7 @@ Result<Filter> FilterParser::parse() {
         return wrong(valid, "the text is not UTF-8");
     skip_blanks();
     auto root = disjunction();
-    if (!root) return root.error();
+    RETURN_IF_ERROR(root);
     skip_blanks();
     if (!at_end()) return expected("\"and\", \"or\" or the end");
     filter_.root_ = *root;
@@ -158,7 +158,7 @@ FilterParser::Node FilterParser::chain(FilterNode::Kind kind, std::string_view k
         if (!one) return one;
         operands.push_back(*one);
         auto more = accept_keyword(keyword);
-        if (!more) return more.error();
+        RETURN_IF_ERROR(more);
         if (!*more) break;
     }
     uint32_t last = operands.back();
@@ -209,7 +209,7 @@ Outcome FilterParser::enter() {
 }
 
 FilterParser::Node FilterParser::group() {
-    if (auto r = enter(); !r) return r.error();
+    RETURN_IF_ERROR(enter());
     Node inner = disjunction();
     if (!inner) return inner;
     skip_blanks();
@@ -222,7 +222,7 @@ FilterParser::Node FilterParser::group() {
 FilterParser::Node FilterParser::term() {
     size_t start = at_;
     auto attr = attribute();
-    if (!attr) return attr.error();
+    RETURN_IF_ERROR(attr);
     if (!next_is('[')) return condition(*attr);
     std::string_view path = text_.substr(start, at_ - start);
     if (*attr && !has_elements(type_, **attr))
@@ -233,7 +233,7 @@ FilterParser::Node FilterParser::term() {
 
 // Called at the "[" behind an attribute that has elements.
 FilterParser::Node FilterParser::element(const Attr *attr, std::string_view path) {
-    if (auto r = enter(); !r) return r.error();
+    RETURN_IF_ERROR(enter());
     element_ = attr;
     element_path_ = path;
     Node inner = disjunction();
@@ -245,7 +245,7 @@ FilterParser::Node FilterParser::element(const Attr *attr, std::string_view path
     if (next_is('.') && dialect_.accepts("value-path")) {
         at_++;
         auto part = attribute();
-        if (!part) return part.error();
+        RETURN_IF_ERROR(part);
         Node last = condition(*part);
         if (!last) return last;
         FilterNode both;
@@ -278,8 +278,7 @@ FilterParser::Node FilterParser::condition(const Attr *attr) {
     FilterNode node;
     node.op = *op;
     node.attr = attr;
-    if (*op != FilterOp::pr)
-        if (auto r = compare(node, op_at); !r) return r.error();
+    if (*op != FilterOp::pr) RETURN_IF_ERROR(compare(node, op_at));
     return add(std::move(node));
 }
 
@@ -289,7 +288,7 @@ Outcome FilterParser::compare(FilterNode &node, size_t op_at) {
     if (!skip_blanks() && !next_is('"')) return expected("a blank and a value");
     size_t value_at = at_;
     auto what = literal();
-    if (!what) return what.error();
+    RETURN_IF_ERROR(what);
     if (what->kind == FilterLiteral::Kind::null) {
         if (node.op != FilterOp::eq && node.op != FilterOp::ne)
             return wrong(op_at, "null can only be compared with eq and ne");
@@ -299,7 +298,7 @@ Outcome FilterParser::compare(FilterNode &node, size_t op_at) {
     }
     if (!node.attr) return Done{};  // an unknown attribute has no value to compare
     auto target = compared(*node.attr, node.op, op_at);
-    if (!target) return target.error();
+    RETURN_IF_ERROR(target);
     node.attr = *target;
     auto value = to_value(**target, *what, dialect_);
     if (!value)
@@ -330,7 +329,7 @@ Result<const Attr *> FilterParser::attribute() {
         attr = *found;
     }
     if (attr) {
-        if (auto r = check_filterable(*attr, start); !r) return r.error();
+        RETURN_IF_ERROR(check_filterable(*attr, start));
         return attr;
     }
     if (unknown_ == UnknownNames::refused) return unknown(path, start);
@@ -374,7 +373,7 @@ Result<const Attr *> FilterParser::compared(const Attr &attr, FilterOp op, size_
             return wrong(at, "\"" + attr.path +
                                  "\" has parts, expected the name of one of them before \"" +
                                  std::string(to_string(op)) + "\"");
-        if (auto r = check_filterable(*target, at); !r) return r.error();
+        RETURN_IF_ERROR(check_filterable(*target, at));
     }
     if (!applies(op, target->def->type))
         return wrong(at, "\"" + std::string(to_string(op)) + "\" does not apply to \"" +
@@ -389,7 +388,7 @@ Result<FilterLiteral> FilterParser::literal() {
     FilterLiteral out;
     size_t start = at_;
     if (next_is('"')) {
-        if (auto r = read_quoted(out); !r) return r.error();
+        RETURN_IF_ERROR(read_quoted(out));
         return out;
     }
     std::string_view word = take_word();

@@ -57,20 +57,19 @@ Result<std::optional<Path>> PathParser::parse() {
                                                        " are allowed");
     const size_t open = text_.find('[');
     auto known = name(text_.substr(0, open));
-    if (!known) return known.error();
+    RETURN_IF_ERROR(known);
     if (open == text_.npos) return *known ? std::optional(std::move(path_)) : std::nullopt;
 
     auto close = closing_bracket(open);
-    if (!close) return close.error();
+    RETURN_IF_ERROR(close);
     const size_t end = *close + 1;
-    if (*known)
-        if (auto r = brackets(end); !r) return r.error();
+    if (*known) RETURN_IF_ERROR(brackets(end));
     if (end == text_.size()) return *known ? std::optional(std::move(path_)) : std::nullopt;
     if (text_[end] != '.' || !is_sub_attribute_name(text_.substr(end + 1)))
         return wrong(end, "expected \".\" and the name of a part, or the end");
     if (!*known) return std::optional<Path>();
     known = part(text_.substr(end + 1));
-    if (!known) return known.error();
+    RETURN_IF_ERROR(known);
     return *known ? std::optional(std::move(path_)) : std::nullopt;
 }
 
@@ -82,11 +81,11 @@ Result<bool> PathParser::name(std::string_view name) {
         path_.extension = type_.find_extension(name);
         if (path_.extension >= 0) return true;
         auto found = unprefixed(name);
-        if (!found) return found.error();
+        RETURN_IF_ERROR(found);
         attr = *found;
     }
     if (!attr) {
-        if (auto r = check_form(name); !r) return r.error();
+        RETURN_IF_ERROR(check_form(name));
         return unknown(name);
     }
     path_.attr = attr->parent ? attr->parent : attr;
@@ -180,7 +179,7 @@ Outcome PathParser::brackets(size_t end) {
     if (path_.attr->computed) return Done{};  // refused or ignored later, whatever the filter is
     // Parsed together with the attribute, so that positions in errors are those in the path.
     auto filter = Filter::parse(type_, text_.substr(0, end), limits_.filter, dialect_);
-    if (!filter) return filter.error();
+    RETURN_IF_ERROR(filter);
     path_.filter = std::move(*filter);
     return Done{};
 }
@@ -201,7 +200,7 @@ bool PathParser::member_id(const FilterNode &node) {
 // Parses `value eq "…" or value eq "…"`.
 Outcome PathParser::member_brackets(size_t end) {
     auto filter = Filter::parse(type_, text_.substr(0, end), limits_.filter, dialect_);
-    if (!filter) return filter.error();
+    RETURN_IF_ERROR(filter);
     path_.member_ids.emplace();
     std::vector<uint32_t> left{filter->node(filter->root()).left};
     while (!left.empty()) {

@@ -145,13 +145,12 @@ Result<Patch> PatchParser::parse(const json_t *body) {
         return bad_request(ScimType::invalid_syntax,
                            "a PATCH must be an object, not " + std::string(kind_of(body)));
     auto schemas = get(body, "schemas");
-    if (!schemas) return schemas.error();
-    if (auto r = dialect_.message_schemas(patch_op_urn, *schemas); !r) return r.error();
+    RETURN_IF_ERROR(schemas);
+    RETURN_IF_ERROR(dialect_.message_schemas(patch_op_urn, *schemas));
     auto list = operations(body);
-    if (!list) return list.error();
+    RETURN_IF_ERROR(list);
     const Elements elements(*list);
-    for (size_t i = 0; i < elements.size(); i++)
-        if (auto r = operation(i, elements[i]); !r) return r.error();
+    for (size_t i = 0; i < elements.size(); i++) RETURN_IF_ERROR(operation(i, elements[i]));
     patch_.members_ = edits_.edits();
     return std::move(patch_);
 }
@@ -161,10 +160,8 @@ Result<const json_t *> PatchParser::get(const json_t *object, const char *name) 
     bool exact;
     const json_t *value = member_of(object, name, exact);
     if (exact) return value;
-    if (auto r = dialect_.deviation("operations-case",
-                                    "\"" + std::string(name) + "\" must be written in this case");
-        !r)
-        return r.error();
+    RETURN_IF_ERROR(dialect_.deviation(
+        "operations-case", "\"" + std::string(name) + "\" must be written in this case"));
     return value;
 }
 
@@ -185,10 +182,8 @@ Result<const json_t *> PatchParser::operations(const json_t *body) {
                          std::to_string(limits_.operations) + ") are allowed",
                      0};
     if (elements->size() == 0)
-        if (auto r = dialect_.deviation("operations-empty",
-                                        "\"Operations\" must have at least one element");
-            !r)
-            return r.error();
+        RETURN_IF_ERROR(dialect_.deviation("operations-empty",
+                                           "\"Operations\" must have at least one element"));
     return *list;
 }
 
@@ -229,16 +224,14 @@ Outcome PatchParser::operation(size_t i, const json_t *object) {
 
 Result<PatchOp> PatchParser::op_of(const json_t *object) {
     auto op = get(object, "op");
-    if (!op) return op.error();
+    RETURN_IF_ERROR(op);
     constexpr std::pair<std::string_view, PatchOp> all[] = {
         {"add", PatchOp::add}, {"replace", PatchOp::replace}, {"remove", PatchOp::remove}};
     for (const auto &[name, value] : all) {
         if (!json_is_string(*op) || !ascii_iequals(text_of(*op), name)) continue;
         if (text_of(*op) != name)
-            if (auto r = dialect_.deviation(
-                    "op-case", quoted(text_of(*op)) + " must be \"" + std::string(name) + "\"");
-                !r)
-                return r.error();
+            RETURN_IF_ERROR(dialect_.deviation(
+                "op-case", quoted(text_of(*op)) + " must be \"" + std::string(name) + "\""));
         return value;
     }
     const std::string got = json_is_string(*op) ? quoted(text_of(*op)) : std::string(kind_of(*op));
@@ -258,13 +251,13 @@ Outcome PatchParser::core_urn() {
 // The path of an operation, empty if there is none.
 Result<std::string_view> PatchParser::path_of(const json_t *object) {
     auto path = get(object, "path");
-    if (!path) return path.error();
+    RETURN_IF_ERROR(path);
     if (!*path) return std::string_view();
     if (!json_is_null(*path) && !json_is_string(*path))
         return bad_request(ScimType::invalid_path,
                            "must be a string, not " + std::string(kind_of(*path)));
     if (json_is_string(*path) && is_core_urn(text_of(*path))) {
-        if (auto r = core_urn(); !r) return r.error();
+        RETURN_IF_ERROR(core_urn());
         return std::string_view();
     }
     if (json_string_length(*path) > 0) return text_of(*path);
@@ -316,7 +309,7 @@ Outcome PatchParser::path_key(const Source &from, std::string_view name, const j
     // An extension's attribute without its URN is unknown here, as in the body of POST and PUT.
     if (name.find('[') == name.npos && !type_.find(name)) return unknown();
     auto path = parse_path(type_, name, path_limits_, dialect_);
-    if (!path) return path.error();
+    RETURN_IF_ERROR(path);
     if (!*path) return Done{};
     if (auto r = dialect_.deviation(
             "path-in-value", quoted_path(type_, name) + " is a path and must be sent as \"path\"",
@@ -403,7 +396,7 @@ Outcome PatchParser::change(const Source &from, Path path, std::string_view text
                          " paths with a filter; at most scim_max_operations are allowed",
                      0};
     auto step = reader_.read(from.op, std::move(path), text, value);
-    if (!step) return step.error();
+    RETURN_IF_ERROR(step);
     if (!*step) return Done{};
     const Attr &attr = *(*step)->attr;
     if ((*step)->op == PatchOp::remove && &attr == type_.find_core("active") &&
@@ -429,7 +422,7 @@ Outcome PatchParser::schemas(const Source &from, const json_t *value) {
     }
     if (from.op == PatchOp::add) return dialect_.added_schemas(type_, value);
     auto r = dialect_.schemas(type_, value);
-    if (!r) return r.error();
+    RETURN_IF_ERROR(r);
     return Done{};
 }
 
@@ -447,7 +440,7 @@ Outcome PatchParser::members(const Source &from, const Path &path, const json_t 
     }
     auto ids = from.op == PatchOp::remove ? removed_members(path, value)
                                           : members_.read(value, MemberReader::Unknown::refuse);
-    if (!ids) return ids.error();
+    RETURN_IF_ERROR(ids);
     if (from.op == PatchOp::replace) edits_.clear();
     if (from.op == PatchOp::remove)
         edits_.remove(*ids, from.operation);
@@ -459,8 +452,7 @@ Outcome PatchParser::members(const Source &from, const Path &path, const json_t 
 // The ids of a remove that has a value or a filter. A value lists the members to remove. A filter
 // selects members; if there is a value as well, only those that are also in the value.
 Result<std::vector<Id>> PatchParser::removed_members(const Path &path, const json_t *value) {
-    if (!path.member_ids || is_assigned(value))
-        if (auto r = dialect_.remove_with_value(); !r) return r.error();
+    if (!path.member_ids || is_assigned(value)) RETURN_IF_ERROR(dialect_.remove_with_value());
     if (!path.member_ids) return members_.read(value, MemberReader::Unknown::skip);
     auto selected = members_.read(*path.member_ids, MemberReader::Unknown::skip);
     if (!selected || !is_assigned(value)) return selected;

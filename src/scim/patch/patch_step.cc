@@ -124,8 +124,7 @@ PatchStepReader::Step PatchStepReader::assignment(PatchStep step, const json_t *
     bool unassigns = !is_assigned(value);
     if (unassigns && step.op == PatchOp::add) return Step(std::nullopt);
     step.values.first = leaves_.size();
-    if (!unassigns)
-        if (auto r = new_values(step, value, unassigns); !r) return r.error();
+    if (!unassigns) RETURN_IF_ERROR(new_values(step, value, unassigns));
     step.values.last = leaves_.size();
     if (unassigns) {
         if (is_on_required(step))
@@ -170,14 +169,13 @@ PatchStepReader::Step PatchStepReader::removal(PatchStep step, const json_t *val
     const bool many = step.attr->def->multi_valued || (step.part && step.part->def->multi_valued);
     const bool selected = step.part || step.filter;
     step.listed = many && value && (is_assigned(value) || !selected);
-    if (step.listed || is_assigned(value))
-        if (auto r = dialect_.remove_with_value(); !r) return r.error();
+    if (step.listed || is_assigned(value)) RETURN_IF_ERROR(dialect_.remove_with_value());
     if (!step.listed) return Step(std::move(step));
     if (!is_assigned(value)) return Step(std::nullopt);
     step.values.first = leaves_.size();
     auto r =
         step.part ? reader_.simple(*step.part, value) : reader_.descriptions(*step.attr, value);
-    if (!r) return r.error();
+    RETURN_IF_ERROR(r);
     step.values.last = leaves_.size();
     if (step.values.empty()) return Step(std::nullopt);
     return Step(std::move(step));

@@ -76,15 +76,14 @@ Outcome check_schemas(const json_t *body) {
 
 Result<Query> read_search(const json_t *body, Dialect &dialect) {
     Query query;
-    if (auto r = check_schemas(body); !r) return r.error();
-    if (auto r = read_text(body, "filter", query.filter); !r) return r.error();
-    if (auto r = read_text(body, "sortBy", query.sort_by); !r) return r.error();
-    if (auto r = read_text(body, "sortOrder", query.sort_order); !r) return r.error();
-    if (auto r = read_number(body, "startIndex", query.start_index, dialect); !r) return r.error();
-    if (auto r = read_number(body, "count", query.count, dialect); !r) return r.error();
-    if (auto r = read_names(body, "attributes", query.attributes, dialect); !r) return r.error();
-    if (auto r = read_names(body, "excludedAttributes", query.excluded_attributes, dialect); !r)
-        return r.error();
+    RETURN_IF_ERROR(check_schemas(body));
+    RETURN_IF_ERROR(read_text(body, "filter", query.filter));
+    RETURN_IF_ERROR(read_text(body, "sortBy", query.sort_by));
+    RETURN_IF_ERROR(read_text(body, "sortOrder", query.sort_order));
+    RETURN_IF_ERROR(read_number(body, "startIndex", query.start_index, dialect));
+    RETURN_IF_ERROR(read_number(body, "count", query.count, dialect));
+    RETURN_IF_ERROR(read_names(body, "attributes", query.attributes, dialect));
+    RETURN_IF_ERROR(read_names(body, "excludedAttributes", query.excluded_attributes, dialect));
     if (query.filter && query.filter->find_first_not_of(' ') == query.filter->npos)
         return bad_request(ScimType::invalid_filter,
                            "\"filter\" of a SearchRequest is empty, expected a filter such as "

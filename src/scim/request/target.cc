@@ -297,7 +297,7 @@ std::optional<int64_t> parse_integer(std::string_view text) {
 
 Outcome assign(Query &query, const Parameter &parameter, std::string_view raw, Dialect &dialect) {
     Result<std::string> value = decode_value(parameter, raw);
-    if (!value) return std::move(value.error());
+    RETURN_IF_ERROR(value);
     if (parameter.number && value->empty() && dialect.accepts("empty-parameter")) return Done{};
     if (parameter.number) {
         query.*parameter.number = parse_integer(*value);
@@ -328,7 +328,7 @@ Result<Query> parse_query(std::string_view args, Dialect &dialect) {
         const Parameter *parameter = find_parameter(pair.substr(0, equals));
         if (!parameter || is_assigned(query, *parameter)) continue;
         std::string_view raw = pair.substr(std::min(equals + 1, pair.size()));
-        if (Outcome r = assign(query, *parameter, raw, dialect); !r) return r.error();
+        RETURN_IF_ERROR(assign(query, *parameter, raw, dialect));
     }
     return query;
 }

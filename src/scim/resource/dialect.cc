@@ -51,16 +51,14 @@ Result<uint32_t> Dialect::schemas(const TypeView &type, const json_t *schemas) {
     uint32_t extensions = 0;
     bool base = false;
     if (!is_assigned(schemas)) {
-        if (auto r = deviation("schemas-missing", refusal(", and it is missing")); !r)
-            return r.error();
+        RETURN_IF_ERROR(deviation("schemas-missing", refusal(", and it is missing")));
         return extensions;
     }
     std::optional<Elements> urns = elements(schemas);
     if (!urns) return syntax(refusal(", not " + std::string(kind_of(schemas))));
     for (size_t i = 0; i < urns->size(); i++)
-        if (auto r = one_schema(type, (*urns)[i], extensions, base); !r) return r.error();
-    if (!base)
-        if (auto r = deviation("schemas-incomplete", refusal("")); !r) return r.error();
+        RETURN_IF_ERROR(one_schema(type, (*urns)[i], extensions, base));
+    if (!base) RETURN_IF_ERROR(deviation("schemas-incomplete", refusal("")));
     return extensions;
 }
 

@@ -78,13 +78,13 @@ Result<std::vector<Id>> MemberReader::read(const json_t *value, Unknown unknown)
     const auto elements = dialect_.elements(value);
     if (!elements)
         return invalid_value("\"members\" must be an array, not " + std::string(kind_of(value)));
-    if (auto r = count(elements->size()); !r) return r.error();
+    RETURN_IF_ERROR(count(elements->size()));
     ids.reserve(elements->size());
     UnknownIds unknown_ids(type_);
     for (size_t i = 0; i < elements->size(); i++) {
         const json_t *element = (*elements)[i];
         auto id = text(element, i);
-        if (!id) return id.error();
+        RETURN_IF_ERROR(id);
         take(*id, unknown, ids, unknown_ids);
     }
     if (!unknown_ids.none()) return unknown_ids.error();
@@ -93,7 +93,7 @@ Result<std::vector<Id>> MemberReader::read(const json_t *value, Unknown unknown)
 
 Result<std::vector<Id>> MemberReader::read(const std::vector<std::string> &texts, Unknown unknown) {
     std::vector<Id> ids;
-    if (auto r = count(texts.size()); !r) return r.error();
+    RETURN_IF_ERROR(count(texts.size()));
     UnknownIds unknown_ids(type_);
     for (const std::string &text : texts) take(text, unknown, ids, unknown_ids);
     if (!unknown_ids.none()) return unknown_ids.error();
@@ -140,10 +140,10 @@ Result<std::string_view> MemberReader::value_of(const json_t *object, size_t i) 
             value = sent;
         else if (ascii_iequals(name, "type"))
             type = sent;
-        else if (auto r = unknown_part(name); !r)
-            return r.error();
+        else
+            RETURN_IF_ERROR(unknown_part(name));
     }
-    if (auto r = check_type(type, i); !r) return r.error();
+    RETURN_IF_ERROR(check_type(type, i));
     if (!value || json_is_null(value))
         return invalid_value(place(i) + ".value\" must be the id of a " +
                              names_of(type_.member_types()) + "; it is missing");

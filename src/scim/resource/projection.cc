@@ -117,7 +117,7 @@ Outcome each_name(const TypeView &type, std::string_view names, bool excluded, D
         const size_t open = name.find('[');
         auto named = open == name.npos ? find(type, name, dialect)
                                        : find(type, without_brackets(name, open), dialect);
-        if (!named) return named.error();
+        RETURN_IF_ERROR(named);
         if (!named->attr && named->extension < 0) continue;  // unknown (RFC 7644 3.9)
         if (open != name.npos) {
             auto r = dialect.deviation("filter-in-attributes",
@@ -165,7 +165,7 @@ Result<Projection> Projection::parse(const TypeView &type,
         auto r = each_name(type, *attributes, false, dialect, [&](const Attr *attr, int extension) {
             include(type, p.shown_, attr, extension);
         });
-        if (!r) return r.error();
+        RETURN_IF_ERROR(r);
     } else {
         if (!p.whole_) add_sent(type, p.shown_, sent);
     }
@@ -173,7 +173,7 @@ Result<Projection> Projection::parse(const TypeView &type,
         auto r = each_name(type, *excluded, true, dialect, [&](const Attr *attr, int extension) {
             exclude(type, p.shown_, attr, extension);
         });
-        if (!r) return r.error();
+        RETURN_IF_ERROR(r);
     }
     p.whole_ = type.stored.is_within(p.shown_);
     return p;

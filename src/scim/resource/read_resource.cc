@@ -40,13 +40,13 @@ Result<Resource> Reader::read(const json_t *body) {
     if (!json_is_object(body))
         return bad_request(ScimType::invalid_syntax,
                            "a resource must be an object, not " + std::string(kind_of(body)));
-    if (auto r = collect(body); !r) return r.error();
+    RETURN_IF_ERROR(collect(body));
     for (const Attr &attr : type_.attrs) {
         if (attr.parent || !is_assigned(members_[attr.rank])) continue;
-        if (auto r = values_.attribute(attr, members_[attr.rank]); !r) return r.error();
+        RETURN_IF_ERROR(values_.attribute(attr, members_[attr.rank]));
     }
-    if (auto r = members_of_group(); !r) return r.error();
-    if (auto r = check_bytes("the resource", bytes_of(out_.leaves)); !r) return r.error();
+    RETURN_IF_ERROR(members_of_group());
+    RETURN_IF_ERROR(check_bytes("the resource", bytes_of(out_.leaves)));
     return std::move(out_);
 }
 
@@ -70,7 +70,7 @@ Outcome Reader::collect(const json_t *body) {
         }
     }
     auto announced = dialect_.schemas(type_, schemas);
-    if (!announced) return announced.error();
+    RETURN_IF_ERROR(announced);
     for (const auto &[bit, object] : extensions)
         if (auto r = collect_extension(bit, object, *announced); !r) return r;
     return Done{};
@@ -105,7 +105,7 @@ Outcome Reader::members_of_group() {
     if (!sent) return Done{};
     MemberReader reader(type_, limits_.max_members, dialect_);
     auto ids = reader.read(sent, MemberReader::Unknown::refuse);
-    if (!ids) return ids.error();
+    RETURN_IF_ERROR(ids);
     sort_members(*ids);
     out_.members = std::move(*ids);
     return Done{};

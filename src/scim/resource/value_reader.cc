@@ -204,7 +204,7 @@ Result<const json_t *> ValueReader::unwrapped(const Attr &attr, const json_t *el
     if (!value || !dialect_.accepts("value-object")) return element;
     json_object_foreach(const_cast<json_t *>(element), key, one) {
         if (one == value) continue;
-        if (auto r = dialect_.unknown_attribute(type_, attr.path + "." + key); !r) return r.error();
+        RETURN_IF_ERROR(dialect_.unknown_attribute(type_, attr.path + "." + key));
     }
     return value;
 }
@@ -272,7 +272,7 @@ Outcome ValueReader::part(const Attr &attr, const json_t *value, std::optional<s
     if (!attr.parent || !attr.def->multi_valued) {
         if (attr.def->multi_valued && json_is_object(value)) {
             auto element = unwrapped(attr, value);
-            if (!element) return element.error();
+            RETURN_IF_ERROR(element);
             if (json_is_null(*element)) return Done{};
             value = *element;
         }
@@ -287,7 +287,7 @@ Outcome ValueReader::part(const Attr &attr, const json_t *value, std::optional<s
     std::string one;
     for (size_t i = 0; i < elements->size(); i++) {
         auto element = unwrapped(attr, (*elements)[i]);
-        if (!element) return element.error();
+        RETURN_IF_ERROR(element);
         if (json_is_null(*element)) continue;
         one.clear();
         if (auto r = scalar(at, *element, one); !r) return r;

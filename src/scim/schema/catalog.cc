@@ -401,10 +401,10 @@ Outcome CatalogBuilder::add_extensions(const CatalogRows::TypeRow &row) {
 
 Outcome CatalogBuilder::add_top(const Origin &from, const Attribute &def) {
     Result<Attr *> top = add(from, def, nullptr);
-    if (!top) return top.error();
+    RETURN_IF_ERROR(top);
     for (const Attribute &sub : def.sub_attributes) {
         Result<Attr *> part = add(from, sub, *top);
-        if (!part) return part.error();
+        RETURN_IF_ERROR(part);
         (*top)->subs.push_back(*part);
     }
     return Done{};
@@ -473,7 +473,7 @@ void CatalogBuilder::note_index(Attr &attr) const {
 Result<std::shared_ptr<const Catalog>> Catalog::build(CatalogRows rows) {
     auto catalog = std::make_shared<Catalog>();
     catalog->rows_ = std::move(rows);
-    if (auto r = CatalogBuilder(*catalog).build(); !r) return r.error();
+    RETURN_IF_ERROR(CatalogBuilder(*catalog).build());
     return std::shared_ptr<const Catalog>(std::move(catalog));
 }
 

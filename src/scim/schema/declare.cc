@@ -146,20 +146,19 @@ Result<Declaration> make_declaration(uint64_t generation,
     const size_t builtin = d.schemas.size();
     for (const Definition &def : definitions) {
         if (def.kind == Definition::Kind::resource_type) {
-            if (auto r = add_type(d.types, def.resource_type); !r) return r.error();
+            RETURN_IF_ERROR(add_type(d.types, def.resource_type));
             continue;
         }
         if (find_schema(d.schemas, def.schema.id))
             return refused("the schema " + quoted(def.schema.id) + " is defined already");
         auto enforced = check_uniqueness(def.schema.id, def.schema.attributes);
-        if (!enforced) return enforced.error();
+        RETURN_IF_ERROR(enforced);
         d.schemas.push_back(def.schema);
     }
     for (size_t i = builtin; i < d.schemas.size(); i++)
-        if (auto r = attach(d.types, d.schemas[i]); !r) return r.error();
-    for (const ResourceType &t : d.types)
-        if (auto r = check_schemas_of(t, d.schemas); !r) return r.error();
-    if (auto r = check_endpoints(d.types); !r) return r.error();
+        RETURN_IF_ERROR(attach(d.types, d.schemas[i]));
+    for (const ResourceType &t : d.types) RETURN_IF_ERROR(check_schemas_of(t, d.schemas));
+    RETURN_IF_ERROR(check_endpoints(d.types));
     return d;
 }
 
@@ -392,8 +391,8 @@ Result<std::optional<CatalogRows>> declare(const CatalogRows &rows,
 
     CatalogRows next = rows;
     declare_schemas(next, declaration.schemas);
-    if (auto r = declare_types(next, declaration.types); !r) return r.error();
-    if (auto r = number_attributes(next, declaration); !r) return r.error();
+    RETURN_IF_ERROR(declare_types(next, declaration.types));
+    RETURN_IF_ERROR(number_attributes(next, declaration));
     if (rows.epoch != 0 && same_content(rows, next)) return nothing;
 
     next.generation = declaration.generation;
@@ -401,9 +400,9 @@ Result<std::optional<CatalogRows>> declare(const CatalogRows &rows,
     if (rows.epoch == 0) next.unicode = unicode_version();
 
     auto before = Catalog::build(rows);
-    if (!before) return before.error();
+    RETURN_IF_ERROR(before);
     auto after = Catalog::build(next);
-    if (!after) return after.error();
+    RETURN_IF_ERROR(after);
     if (!still_presentable(**before, **after)) next.shape_epoch = next.epoch;
     for (const auto &row : next.types)
         if (row.number > largest_number(rows.types))

@@ -435,11 +435,11 @@ Result<Definition> load_definition(std::string_view bytes) {
     definition.kind = *kind;
     if (*kind == Definition::Kind::schema) {
         Result<Schema> schema = load_schema(root->get());
-        if (!schema) return std::move(schema.error());
+        RETURN_IF_ERROR(schema);
         definition.schema = std::move(*schema);
     } else {
         Result<ResourceType> type = load_resource_type(root->get());
-        if (!type) return std::move(type.error());
+        RETURN_IF_ERROR(type);
         definition.resource_type = std::move(*type);
     }
     return definition;

@@ -64,6 +64,12 @@ class [[nodiscard]] Result {
 struct Done {};
 using Outcome = Result<Done>;
 
+// Returns from the calling function with the error of `expression`, a Result, if it holds one.
+#define RETURN_IF_ERROR(expression)                                                     \
+    do {                                                                                \
+        if (auto &&result_ = (expression); !result_) return std::move(result_.error()); \
+    } while (false)
+
 // `text` in double quotes, cut to 64 bytes at a character boundary. Control characters and invalid
 // UTF-8 become "?", tokens are shortened (secret.h). A client's text must be passed through
 // quoted() before it is put into an error detail or a log line.
