@@ -102,13 +102,11 @@ Result<const Attr *> PathParser::unprefixed(std::string_view name) {
     if (!found) return found;
     // If brackets follow, the filter is parsed together with the name, which reports the deviation.
     if (!dialect_.strict() && text_.find('[') != text_.npos) return found;
-    if (auto r =
-            dialect_.deviation("unprefixed-extension",
-                               "the path " + quoted_path(type_, text_) +
-                                   " lacks the URN of an extension: send \"" + found->path + "\"",
-                               ScimType::invalid_path);
-        !r)
-        return r.error();
+    RETURN_IF_ERROR(dialect_.deviation("unprefixed-extension",
+                                       "the path " + quoted_path(type_, text_) +
+                                           " lacks the URN of an extension: send \"" + found->path +
+                                           "\"",
+                                       ScimType::invalid_path));
     return found;
 }
 

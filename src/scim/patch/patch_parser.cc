@@ -261,11 +261,8 @@ Result<std::string_view> PatchParser::path_of(const json_t *object) {
         return std::string_view();
     }
     if (json_string_length(*path) > 0) return text_of(*path);
-    if (auto r =
-            dialect_.deviation("empty-path", "must be the path of an attribute, or be left out",
-                               ScimType::invalid_path);
-        !r)
-        return r.error();
+    RETURN_IF_ERROR(dialect_.deviation(
+        "empty-path", "must be the path of an attribute, or be left out", ScimType::invalid_path));
     return std::string_view();
 }
 
