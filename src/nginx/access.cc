@@ -77,7 +77,7 @@ std::string_view path_of(std::string_view url) {
 
 // Sets ctx.base_url to the request's scheme and host and the location's path. For locations without
 // scim_base_url.
-Outcome make_base_url(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
+Outcome make_base_url(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx) {
     const std::string_view host = view(ctx.looked_up.host), path = lcf.base_path;
     if (host.empty())
         return Error{400, ScimType::none,
@@ -120,7 +120,7 @@ Outcome check_base_url(std::string_view url) {
 
 // Sets ctx.base_url, and ctx.path to the rest of the URI. 404 if the request's URI is not below the
 // base URL's path.
-Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
+Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx) {
     ctx.base_url = ctx.looked_up.base_url;
     const std::string_view base_path =
         lcf.base_path_fixed ? lcf.base_path : path_of(view(ctx.base_url));
@@ -153,13 +153,13 @@ Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf
         txn, header != NULL ? view(header->value) : std::string_view(), now(), dialect);
 }
 
-bool is_public(ngx_http_request_t *r, const Ctx &ctx) {
+bool is_public(ngx_http_request_t *r, const EndpointCtx &ctx) {
     const bool reads = r->method == NGX_HTTP_GET || r->method == NGX_HTTP_HEAD;
     return reads && service::is_public(service::Method::get, ctx.path);
 }
 
 // If the store knows the refused token, records its owner for the variables and the change log.
-void note_refused(ngx_http_request_t *r, Ctx &ctx, WorkerStore &store, const Error &error) {
+void note_refused(ngx_http_request_t *r, EndpointCtx &ctx, WorkerStore &store, const Error &error) {
     const auto *header = r->headers_in.authorization;
     if (header == NULL) return;
     store::ReadTxn txn(store.session()->reader);
@@ -167,7 +167,7 @@ void note_refused(ngx_http_request_t *r, Ctx &ctx, WorkerStore &store, const Err
     if (ctx.refused) store.refused_tokens().add(*ctx.refused, request_id(r), error, now());
 }
 
-Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx) {
+Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx) {
     auto based = find_base(r, lcf, ctx);
     RETURN_IF_ERROR(based);
     WorkerStore *store = store_of(*lcf.store);
@@ -202,19 +202,7 @@ Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, 
 
 }  // namespace
 
-Ctx *ctx_if_any(ngx_http_request_t *r) {
-    return static_cast<Ctx *>(ngx_http_get_module_ctx(r, ngx_http_scim_module));
-}
-
-Ctx *ctx_of(ngx_http_request_t *r) {
-    Ctx *ctx = ctx_if_any(r);
-    if (ctx != NULL) return ctx;
-    ctx = pool_new<Ctx>(r->pool);
-    if (ctx != NULL) ngx_http_set_ctx(r, ctx, ngx_http_scim_module);
-    return ctx;
-}
-
-void look_up_actor(ngx_http_request_t *r, Ctx &ctx) {
+void look_up_actor(ngx_http_request_t *r, EndpointCtx &ctx) {
     // After the response, the variables keep showing the actor that the response was sent to.
     if (ctx.answered && ctx.looked_up.location != NULL) return;
     const LocConf &lcf = loc_conf(r);
@@ -255,7 +243,7 @@ ngx_int_t access_handler(ngx_http_request_t *r) {
     const LocConf &lcf = loc_conf(r);
     if (!lcf.enabled() || r != r->main) return NGX_DECLINED;
     return guarded(r, [&]() -> ngx_int_t {
-        Ctx *ctx = ctx_of(r);
+        EndpointCtx *ctx = ctx_of(r);
         if (ctx == NULL) return NGX_ERROR;
         look_up_actor(r, *ctx);
         // A request without a token (scim_auth off, or a public endpoint) does not satisfy

@@ -157,7 +157,8 @@ ngx_str_t answer_type(ngx_http_request_t *r) {
     return literal(accepted.answer_type());
 }
 
-ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, TempFile *file) {
+ngx_int_t send(ngx_http_request_t *r, EndpointCtx &ctx, service::Response &response,
+               TempFile *file) {
     put_first(ctx.log_fields.dialect, response.log_fields.dialect);
     if (response.status >= 400 || !response.log_fields.detail.empty()) log_refusal(r, response);
     if (response.status < 400 && !response.log_fields.dialect.empty())
@@ -195,7 +196,7 @@ ngx_int_t send(ngx_http_request_t *r, Ctx &ctx, service::Response &response, Tem
     return ngx_http_output_filter(r, &out);
 }
 
-ngx_int_t send_without_body(ngx_http_request_t *r, Ctx &ctx,
+ngx_int_t send_without_body(ngx_http_request_t *r, EndpointCtx &ctx,
                             const service::Response &response) noexcept {
     ctx.answered = true;
     r->disable_not_modified = 1;
@@ -207,7 +208,7 @@ ngx_int_t send_without_body(ngx_http_request_t *r, Ctx &ctx,
     return ngx_http_send_header(r);
 }
 
-ngx_int_t send_error(ngx_http_request_t *r, Ctx &ctx, const Error &error) {
+ngx_int_t send_error(ngx_http_request_t *r, EndpointCtx &ctx, const Error &error) {
     service::Response response;
     service::refuse(response, error, request_id(r));
     return send(r, ctx, response);

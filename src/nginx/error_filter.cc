@@ -13,7 +13,7 @@ namespace {
 ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
-std::string detail_of(ngx_http_request_t *r, const Ctx &ctx) {
+std::string detail_of(ngx_http_request_t *r, const EndpointCtx &ctx) {
     if (ctx.reading_body && r->err_status == 503)
         return "the request body cannot be kept; the server's error log says why";
     auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
@@ -48,12 +48,12 @@ std::string detail_of(ngx_http_request_t *r, const Ctx &ctx) {
 
 bool replaces(ngx_http_request_t *r) {
     if (r != r->main || r->err_status < 400 || !loc_conf(r).enabled()) return false;
-    Ctx *ctx = ctx_of(r);
+    EndpointCtx *ctx = ctx_of(r);
     return ctx != NULL && !ctx->answered;
 }
 
 ngx_int_t replace_headers(ngx_http_request_t *r) {
-    Ctx &ctx = *ctx_if_any(r);
+    EndpointCtx &ctx = *ctx_if_any(r);
     // nginx reports 500 if it lacks a descriptor, memory or disk space for the body. 503 tells the
     // client that it may send the request again.
     if (ctx.reading_body && r->err_status == 500) r->err_status = r->headers_out.status = 503;
@@ -94,7 +94,7 @@ ngx_int_t header_filter(ngx_http_request_t *r) {
 
 ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in) {
     if (r->err_status < 400 || in == NULL) return next_body_filter(r, in);
-    Ctx *ctx = ctx_if_any(r);
+    EndpointCtx *ctx = ctx_if_any(r);
     if (ctx == NULL || ctx->error_body.empty()) return next_body_filter(r, in);
     bool last = false;
     for (ngx_chain_t *chain = in; chain != NULL; chain = chain->next) {

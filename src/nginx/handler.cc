@@ -40,7 +40,7 @@ std::string_view other_header(ngx_http_request_t *r, std::string_view name) {
 }
 
 // A request that is handled within this call: its views point into nginx's memory.
-service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const Ctx &ctx) {
+service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const EndpointCtx &ctx) {
     service::Request request;
     request.method = method_of(r);
     request.path = ctx.path;
@@ -58,8 +58,8 @@ service::Request request_of(ngx_http_request_t *r, const LocConf &lcf, const Ctx
 }
 
 // A request that outlives this call: its views point into a copy of the bytes.
-std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx,
-                                           Body body) {
+std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf &lcf,
+                                           EndpointCtx &ctx, Body body) {
     auto pending = std::make_unique<PendingRequest>(*lcf.temp_path, std::move(body));
     service::Request &request = pending->job.request;
     request = request_of(r, lcf, ctx);
@@ -102,7 +102,7 @@ Error no_descriptor() {
 // Submits a write to the writer. NGX_DONE: the response is sent later.
 ngx_int_t take_write(ngx_http_request_t *r) {
     const LocConf &lcf = loc_conf(r);
-    Ctx &ctx = *ctx_if_any(r);
+    EndpointCtx &ctx = *ctx_if_any(r);
     ctx.reading_body = false;
     WorkerStore *store = store_of(*lcf.store);
     // The store may have been closed while nginx read the body.
@@ -121,7 +121,8 @@ void body_ready(ngx_http_request_t *r) {
     ngx_http_finalize_request(r, guarded(r, [&] { return take_write(r); }));
 }
 
-ngx_int_t read_body(ngx_http_request_t *r, Ctx &ctx, ngx_http_client_body_handler_pt ready) {
+ngx_int_t read_body(ngx_http_request_t *r, EndpointCtx &ctx,
+                    ngx_http_client_body_handler_pt ready) {
     r->request_body_in_single_buf = 1;
     ctx.reading_body = true;
     ngx_int_t rc = ngx_http_read_client_request_body(r, ready);
@@ -130,14 +131,16 @@ ngx_int_t read_body(ngx_http_request_t *r, Ctx &ctx, ngx_http_client_body_handle
 
 // False if the request will be refused whatever its body is, so that the client need not send it.
 // The writer decides, and records the refusal.
-bool wants_body(ngx_http_request_t *r, const LocConf &lcf, const Ctx &ctx, WorkerStore &store) {
+bool wants_body(ngx_http_request_t *r, const LocConf &lcf, const EndpointCtx &ctx,
+                WorkerStore &store) {
     if (store.preparing()) return true;  // the new catalog is not known yet
     service::Snapshot snapshot(*store.session());
     return !snapshot.usable() ||
            service::wants_body(*snapshot.catalog(), request_of(r, lcf, ctx), *ctx.actor);
 }
 
-ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, WorkerStore &store) {
+ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx,
+                      WorkerStore &store) {
     if (!lcf.write_allowed() || store.read_only()) {
         ngx_int_t rc = refuse_body(r);
         if (rc != NGX_OK) return rc;
@@ -159,8 +162,8 @@ ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, Worke
 }
 
 // Submits a read to the read pool. NGX_DONE: the response is sent later.
-ngx_int_t defer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, WorkerStore &store,
-                     Body body) {
+ngx_int_t defer_read(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx,
+                     WorkerStore &store, Body body) {
     constexpr std::chrono::seconds most{30};
     auto pending = pending_of(r, lcf, ctx, std::move(body));
     pending->is_write = false;
@@ -173,8 +176,8 @@ ngx_int_t defer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, Worker
 }
 
 // Handles a read on the event loop, or defers it to the read pool and returns NGX_DONE.
-ngx_int_t answer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, WorkerStore &store,
-                      Body body) {
+ngx_int_t answer_read(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx,
+                      WorkerStore &store, Body body) {
     if (body.in_file() || body.size() > loop_bytes || r->args.len > loop_bytes)
         return defer_read(r, lcf, ctx, store, std::move(body));
     service::Request request = request_of(r, lcf, ctx);
@@ -194,7 +197,8 @@ ngx_int_t answer_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, Worke
     return send(r, ctx, *response);
 }
 
-ngx_int_t serve_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, WorkerStore &store) {
+ngx_int_t serve_read(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx,
+                     WorkerStore &store) {
     ngx_int_t rc = refuse_body(r);
     if (rc != NGX_OK) return rc;
     return answer_read(r, lcf, ctx, store, Body());
@@ -203,7 +207,7 @@ ngx_int_t serve_read(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, Worker
 void search_ready(ngx_http_request_t *r) {
     ngx_int_t rc = guarded(r, [&]() -> ngx_int_t {
         const LocConf &lcf = loc_conf(r);
-        Ctx &ctx = *ctx_if_any(r);
+        EndpointCtx &ctx = *ctx_if_any(r);
         ctx.reading_body = false;
         WorkerStore *store = store_of(*lcf.store);
         if (store == NULL || store->session() == NULL) return send_error(r, ctx, unserved());
@@ -215,7 +219,8 @@ void search_ready(ngx_http_request_t *r) {
 }
 
 // POST .search (RFC 7644 3.4.3): a read with its query in the body. Never waits for the writer.
-ngx_int_t serve_search(ngx_http_request_t *r, const LocConf &lcf, Ctx &ctx, WorkerStore &store) {
+ngx_int_t serve_search(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx,
+                       WorkerStore &store) {
     if (!wants_body(r, lcf, ctx, store)) return serve_read(r, lcf, ctx, store);
     return read_body(r, ctx, search_ready);
 }
@@ -259,7 +264,7 @@ ngx_int_t refuse_body(ngx_http_request_t *r) {
 ngx_int_t content_handler(ngx_http_request_t *r) {
     return guarded(r, [&]() -> ngx_int_t {
         const LocConf &lcf = loc_conf(r);
-        Ctx *ctx = ctx_of(r);
+        EndpointCtx *ctx = ctx_of(r);
         if (ctx == NULL) return NGX_ERROR;
         look_up_actor(r, *ctx);
         WorkerStore *store = store_of(*lcf.store);

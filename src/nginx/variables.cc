@@ -40,11 +40,11 @@ Name names[] = {
 // The actor for $scim_tenant and $scim_token_label. After the response, when the access log is
 // written, it is the owner of an expired or revoked token, too. Before, when limit_req and
 // limit_conn read the variables, such a request counts as unauthenticated.
-const service::Actor *known(const Ctx &ctx) {
+const service::Actor *known(const EndpointCtx &ctx) {
     return ctx.actor ? ctx.actor.get() : ctx.answered ? ctx.refused.get() : nullptr;
 }
 
-std::string_view text_of(const Ctx &ctx, uintptr_t variable) {
+std::string_view text_of(const EndpointCtx &ctx, uintptr_t variable) {
     switch (variable) {
         case operation: return ctx.log_fields.operation;
         case resource_type: return ctx.log_fields.resource_type;
@@ -72,7 +72,7 @@ ngx_int_t get(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t var
     return guarded(r->connection->log, ngx_int_t(NGX_ERROR), [&]() -> ngx_int_t {
         v->not_found = 1;
         if (!loc_conf(r).enabled()) return NGX_OK;
-        Ctx *ctx = ctx_of(r);
+        EndpointCtx *ctx = ctx_of(r);
         if (ctx == NULL) return NGX_ERROR;
         // limit_req reads these before the access phase. A second call with the same inputs is
         // cheap.
