@@ -18,8 +18,7 @@ struct NewToken {
 Result<NewToken> new_token(const std::string &sha256) {
     if (!sha256.empty()) {
         auto digest = service::parse_digest(sha256);
-        if (!digest)
-            return bad_request(ScimType::invalid_value, "--sha256 needs 64 hexadecimal digits");
+        if (!digest) return invalid_value("--sha256 needs 64 hexadecimal digits");
         return NewToken{"", *digest};
     }
     std::array<uint8_t, 32> random;

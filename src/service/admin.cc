@@ -20,9 +20,6 @@ using store::TokenEntry;
 
 Error not_found(std::string detail) { return Error{404, ScimType::none, std::move(detail), 0}; }
 Error conflict(std::string detail) { return Error{409, ScimType::none, std::move(detail), 0}; }
-Error invalid(std::string detail) {
-    return bad_request(ScimType::invalid_value, std::move(detail));
-}
 
 // 503 if the transaction has failed: an item that was not found may exist.
 Outcome readable(const store::Txn &txn) {
@@ -49,29 +46,30 @@ bool is_printable(int32_t code_point) {
 }
 
 Outcome check_label(std::string_view label) {
-    if (!is_utf8(label)) return invalid("the label is not UTF-8");
+    if (!is_utf8(label)) return invalid_value("the label is not UTF-8");
     CodePoints text = decode_utf8(label);
     if (text.empty() || text.size() > 64)
-        return invalid("the label has " + std::to_string(text.size()) +
-                       " characters; it must have 1 to 64");
+        return invalid_value("the label has " + std::to_string(text.size()) +
+                             " characters; it must have 1 to 64");
     if (!std::all_of(text.begin(), text.end(), is_printable))
-        return invalid("the label " + quoted(label) +
-                       " contains a character that is not printable");
+        return invalid_value("the label " + quoted(label) +
+                             " contains a character that is not printable");
     if (label.front() == ' ' || label.back() == ' ')
-        return invalid("the label " + quoted(label) + " begins or ends with a space");
+        return invalid_value("the label " + quoted(label) + " begins or ends with a space");
     if (label.find_first_not_of("0123456789") == std::string_view::npos)
-        return invalid("the label " + quoted(label) +
-                       " consists of digits only and would be taken for the number of a token");
+        return invalid_value(
+            "the label " + quoted(label) +
+            " consists of digits only and would be taken for the number of a token");
     return Done{};
 }
 
 Outcome check_times(int64_t not_before, int64_t expires, int64_t now) {
     if (expires != 0 && expires <= now)
-        return invalid("the token would expire at " + time_text(expires) +
-                       ", which is not in the future");
+        return invalid_value("the token would expire at " + time_text(expires) +
+                             ", which is not in the future");
     if (expires != 0 && not_before >= expires)
-        return invalid("the token would expire at " + time_text(expires) +
-                       ", before it becomes valid");
+        return invalid_value("the token would expire at " + time_text(expires) +
+                             ", before it becomes valid");
     return Done{};
 }
 
@@ -143,9 +141,10 @@ Result<TenantResult> create_tenant(store::WriteTxn &txn, std::string_view name, 
     // A name that begins with "-" would need "--" before it on a command line.
     bool begins = store::is_tenant_name(name) && name.find_first_of(".-_") != 0;
     if (!begins)
-        return invalid("the name " + quoted(name) +
-                       " is not a valid tenant name: it must consist of 1 to 255 letters, digits, "
-                       "\".\", \"-\" and \"_\", and begin with a letter or digit");
+        return invalid_value(
+            "the name " + quoted(name) +
+            " is not a valid tenant name: it must consist of 1 to 255 letters, digits, "
+            "\".\", \"-\" and \"_\", and begin with a letter or digit");
     auto known = store::find_tenant(txn, name);
     RETURN_IF_ERROR(readable(txn));
     if (known) return TenantResult{std::move(*known), true};

@@ -18,7 +18,7 @@ namespace {
 
 const Attr *top_of(const TypeView &type, AttrNumber number) {
     const Attr *attr = type.by_number(number);
-    return attr != nullptr && attr->parent != nullptr ? attr->parent : attr;
+    return attr != nullptr ? &attr->top() : nullptr;
 }
 
 bool has_top(const TypeView &type, const std::vector<Leaf> &leaves, const Attr *top) {

@@ -43,8 +43,7 @@ Outcome add_joined(const Command &command, store::Directory &directory, const st
     std::vector<Id> unknown;
     for (const Id &id : ids) {
         if (id == command.id)
-            return bad_request(ScimType::invalid_value,
-                               place_of(id, edits) + ": the group cannot be a member of itself");
+            return invalid_value(place_of(id, edits) + ": the group cannot be a member of itself");
         auto type = std::find_if(types.begin(), types.end(), [&](const TypeView *candidate) {
             return directory.exists(candidate->number, id);
         });

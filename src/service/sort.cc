@@ -63,16 +63,15 @@ Result<const Attr *> sort_attribute(const TypeView &type, std::string_view path,
             return unsortable(name, "which is complex; expected one of its sub-attributes");
         attr = value;
     }
-    if (attr->never_returned() || attr->discarded)
-        return unsortable(name, "which is never returned");
+    if (attr->hidden()) return unsortable(name, "which is never returned");
     return attr;
 }
 
 Result<bool> is_descending(std::string_view sort_order) {
     if (ascii_iequals(sort_order, "descending")) return true;
     if (sort_order.empty() || ascii_iequals(sort_order, "ascending")) return false;
-    return bad_request(ScimType::invalid_value, "\"sortOrder\" is " + quoted(sort_order) +
-                                                    ", expected \"ascending\" or \"descending\"");
+    return invalid_value("\"sortOrder\" is " + quoted(sort_order) +
+                         ", expected \"ascending\" or \"descending\"");
 }
 
 SortKeys::SortKeys(const TypeView &type, const Attr *attr) : type_(type), attr_(attr) {

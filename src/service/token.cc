@@ -67,8 +67,7 @@ std::optional<store::Digest> parse_digest(std::string_view hex) {
     store::Digest digest{};
     if (hex.size() != 2 * digest.size()) return std::nullopt;
     for (size_t i = 0; i < hex.size(); i++) {
-        char c = ascii_lower(hex[i]);
-        int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        const int value = hex_value(ascii_lower(hex[i]));
         if (value < 0) return std::nullopt;
         digest[i / 2] = uint8_t(digest[i / 2] << 4 | value);
     }

@@ -13,10 +13,9 @@ std::string hex(const RequestId &id) {
 }
 
 RequestId unhex(std::string_view text) {
-    auto digit = [](char c) { return uint8_t(c <= '9' ? c - '0' : c - 'a' + 10); };
     RequestId id{};
     for (size_t i = 0; i < id.size() && 2 * i + 1 < text.size(); i++)
-        id[i] = uint8_t(digit(text[2 * i]) << 4 | (digit(text[2 * i + 1]) & 15));
+        id[i] = uint8_t(hex_value(text[2 * i]) * 16 + hex_value(text[2 * i + 1]));
     return id;
 }
 

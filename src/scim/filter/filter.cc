@@ -116,9 +116,9 @@ class Evaluation {
 
   private:
     bool some_element(const FilterNode &element, Leaves leaves) const;
-    bool some_managed(const FilterNode &element, Leaves leaves) const;
-    bool some_simple(const FilterNode &element, Leaves leaves) const;
-    bool term(const FilterNode &term, Leaves leaves) const;
+    bool some_manager(const FilterNode &element, Leaves leaves) const;
+    bool some_simple_element(const FilterNode &element, Leaves leaves) const;
+    bool satisfies_term(const FilterNode &term, Leaves leaves) const;
     bool some_value(const FilterNode &term, FilterOp op, Leaves leaves) const;
 
     // Stored attributes.
@@ -133,17 +133,17 @@ class Evaluation {
     bool text_matches(const FilterNode &term, FilterOp op, std::string_view text) const;
 
     // Computed attributes.
-    bool computed(const FilterNode &term, FilterOp op) const;
+    bool computed_matches(const FilterNode &term, FilterOp op) const;
     bool some_row(const Attr &top, uint32_t parts, const Id *only,
                   const ComputedValues::Test &test) const {
         return subject_.computed && subject_.computed->some_element(top, parts, only, test);
     }
-    bool term_of_rows(const FilterNode &term) const;
-    bool element_of_rows(const FilterNode &element) const;
+    bool rows_satisfy_term(const FilterNode &term) const;
+    bool some_row_element(const FilterNode &element) const;
     uint32_t parts_in(uint32_t index) const;
     std::optional<Id> wanted_id(uint32_t index, const Attr &top) const;
     bool some_schema(const FilterNode &term, FilterOp op) const;
-    bool meta(const FilterNode &term, FilterOp op) const;
+    bool meta_matches(const FilterNode &term, FilterOp op) const;
 
     const Filter &filter_;
     const FilterSubject &subject_;
@@ -157,7 +157,7 @@ bool Evaluation::satisfies(uint32_t index, const Leaves &leaves) const {
     for (;;) {
         const FilterNode &node = filter_.node(index);
         switch (node.kind) {
-            case FilterNode::Kind::term: return term(node, leaves);
+            case FilterNode::Kind::term: return satisfies_term(node, leaves);
             case FilterNode::Kind::element: return some_element(node, leaves);
             case FilterNode::Kind::negation: return !satisfies(node.left, leaves);
             case FilterNode::Kind::conjunction:
@@ -175,10 +175,10 @@ bool Evaluation::satisfies(uint32_t index, const Leaves &leaves) const {
 bool Evaluation::some_element(const FilterNode &element, Leaves leaves) const {
     if (!element.attr) return false;
     const Attr &attr = *element.attr;
-    if (is_of_rows(type_, attr)) return element_of_rows(element);
+    if (is_of_rows(type_, attr)) return some_row_element(element);
     if (element.computed) return satisfies(element.left, {nullptr, nullptr});  // meta
-    if (&attr == type_.manager) return some_managed(element, leaves);
-    if (attr.has_simple_elements()) return some_simple(element, leaves);
+    if (&attr == type_.manager) return some_manager(element, leaves);
+    if (attr.has_simple_elements()) return some_simple_element(element, leaves);
     for (const Leaf *leaf = leaves.begin; leaf != leaves.end;) {
         const Leaf *first = leaf++;
         if (!is_part(*first, attr)) continue;
@@ -190,17 +190,17 @@ bool Evaluation::some_element(const FilterNode &element, Leaves leaves) const {
 }
 
 // Each leaf is an element.
-bool Evaluation::some_simple(const FilterNode &element, Leaves leaves) const {
+bool Evaluation::some_simple_element(const FilterNode &element, Leaves leaves) const {
     return std::any_of(leaves.begin, leaves.end, [&](const Leaf &leaf) {
         return leaf.attr == element.attr->number && satisfies(element.left, {&leaf, &leaf + 1});
     });
 }
 
-bool Evaluation::term(const FilterNode &term, Leaves leaves) const {
+bool Evaluation::satisfies_term(const FilterNode &term, Leaves leaves) const {
     bool to_null = term.value.kind == FilterValue::Kind::null;
     if (!term.attr) return term.op == FilterOp::ne ? !to_null : to_null;
     bool is_given = term.attr->parent && term.attr->parent == leaves.element;
-    if (!is_given && is_of_rows(type_, *term.attr)) return term_of_rows(term);
+    if (!is_given && is_of_rows(type_, *term.attr)) return rows_satisfy_term(term);
     // A computed attribute always has a value, unless it is a part of the element in `leaves`.
     if (to_null) {
         bool assigned = (term.computed && !is_given) || is_assigned(*term.attr, leaves);
@@ -215,33 +215,13 @@ bool Evaluation::term(const FilterNode &term, Leaves leaves) const {
 
 bool Evaluation::some_value(const FilterNode &term, FilterOp op, Leaves leaves) const {
     bool is_given = term.attr->parent && term.attr->parent == leaves.element;
-    if (term.computed && !is_given) return computed(term, op);
+    if (term.computed && !is_given) return computed_matches(term, op);
     for (const Leaf *leaf = leaves.begin; leaf != leaves.end; leaf++)
         if (leaf->attr == term.attr->number && value_matches(term, op, leaf->json)) return true;
     return false;
 }
 
 // ---- Stored attributes ----
-
-// True if `is_wanted` is true for a value in the text of a leaf: for the only one, or, of a
-// multi-valued sub-attribute, for one in the array. Text of a damaged record is not an error.
-template <class F>
-bool some_json(std::string_view json, const F &is_wanted) {
-    if (json.empty() || json[0] != '[') return is_wanted(json);
-    bool quoted = false;
-    size_t start = 1;
-    for (size_t i = 1; i < json.size(); i++) {
-        if (json[i] == '"') quoted = !quoted;
-        if (quoted) {
-            if (json[i] == '\\') i++;
-            continue;
-        }
-        if (json[i] != ',' && json[i] != ']') continue;
-        if (is_wanted(json.substr(start, i - start))) return true;
-        start = i + 1;
-    }
-    return false;
-}
 
 bool Evaluation::is_assigned(const Attr &attr, Leaves leaves) const {
     return std::any_of(leaves.begin, leaves.end, [&](const Leaf &leaf) {
@@ -257,13 +237,13 @@ bool Evaluation::is_present(const Attr &attr, Leaves leaves) const {
         bool is_meant =
             leaf.attr == attr.number ||
             (is_part(leaf, attr) && type_.by_number(leaf.attr)->def->returned != Returned::never);
-        return is_meant && some_json(leaf.json, is_filled);
+        return is_meant && some_value_of(leaf.json, is_filled);
     });
 }
 
 bool Evaluation::value_matches(const FilterNode &term, FilterOp op, std::string_view json) const {
     const FilterValue &value = term.value;
-    return some_json(json, [&](std::string_view one) {
+    return some_value_of(json, [&](std::string_view one) {
         switch (value.kind) {
             case FilterValue::Kind::boolean: return one == (value.boolean ? "true" : "false");
             case FilterValue::Kind::integer:
@@ -304,7 +284,7 @@ bool Evaluation::text_matches(const FilterNode &term, FilterOp op, std::string_v
 // ---- Attributes that depend on other resources ----
 
 // A term outside of brackets is true if any element satisfies it.
-bool Evaluation::term_of_rows(const FilterNode &term) const {
+bool Evaluation::rows_satisfy_term(const FilterNode &term) const {
     const Attr &attr = *term.attr;
     auto exists = [](const Leaf *, const Leaf *) { return true; };
     if (!attr.parent) {  // groups and members themselves: pr, eq null, ne null
@@ -327,7 +307,7 @@ bool Evaluation::term_of_rows(const FilterNode &term) const {
     return some_row(top, part_bit(attr), nullptr, test) != is_negated;
 }
 
-bool Evaluation::element_of_rows(const FilterNode &element) const {
+bool Evaluation::some_row_element(const FilterNode &element) const {
     auto test = [&](const Leaf *begin, const Leaf *end) {
         return satisfies(element.left, {begin, end, element.attr});
     };
@@ -366,7 +346,7 @@ std::optional<Id> Evaluation::wanted_id(uint32_t index, const Attr &top) const {
 }
 
 // An element node for manager, some of whose parts are stored and some computed.
-bool Evaluation::some_managed(const FilterNode &element, Leaves leaves) const {
+bool Evaluation::some_manager(const FilterNode &element, Leaves leaves) const {
     const Attr &attr = *element.attr;
     std::vector<Leaf> all;
     std::copy_if(leaves.begin, leaves.end, std::back_inserter(all),
@@ -386,14 +366,14 @@ bool Evaluation::some_managed(const FilterNode &element, Leaves leaves) const {
 
 // ---- Computed attributes ----
 
-bool Evaluation::computed(const FilterNode &term, FilterOp op) const {
+bool Evaluation::computed_matches(const FilterNode &term, FilterOp op) const {
     if (term.attr == type_.schemas) return some_schema(term, op);
     if (term.attr == type_.id) {
         buffers_.text.clear();
         append_id(buffers_.text, subject_.id);
         return text_matches(term, op, buffers_.text);
     }
-    return term.attr->parent == type_.meta && meta(term, op);
+    return term.attr->parent == type_.meta && meta_matches(term, op);
 }
 
 bool Evaluation::some_schema(const FilterNode &term, FilterOp op) const {
@@ -406,7 +386,7 @@ bool Evaluation::some_schema(const FilterNode &term, FilterOp op) const {
     return false;
 }
 
-bool Evaluation::meta(const FilterNode &term, FilterOp op) const {
+bool Evaluation::meta_matches(const FilterNode &term, FilterOp op) const {
     const std::string &name = term.attr->def->name;
     if (name == "created" || name == "lastModified") {
         // A damaged record may contain any number.

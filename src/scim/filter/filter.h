@@ -119,7 +119,7 @@ inline uint32_t part_bit(const Attr &part) {
 // True for the attributes of ComputedValues: groups and members with their parts, and the computed
 // parts of manager.
 inline bool is_of_rows(const TypeView &type, const Attr &attr) {
-    const Attr *top = attr.parent ? attr.parent : &attr;
+    const Attr *top = &attr.top();
     return top == type.groups || top == type.members || (top == type.manager && attr.computed);
 }
 

@@ -37,13 +37,10 @@ bool read_number(std::string_view text, FilterValue &value) {
 }
 
 // Writes the number as read_resource() writes one of this type.
-void write_number(const FilterValue &value, AttrType type, std::string &out) {
-    constexpr int64_t exact = int64_t(1) << 53;
-    bool is_integer = value.kind == FilterValue::Kind::integer;
-    bool is_large = value.integer < -exact || value.integer > exact;
-    if (is_integer && (type == AttrType::integer || is_large))
-        return write_integer(out, value.integer);
-    write_decimal(out, is_integer ? double(value.integer) : value.decimal);
+void write_as(AttrType type, const FilterValue &value, std::string &out) {
+    if (value.kind == FilterValue::Kind::decimal) return write_decimal(out, value.decimal);
+    if (type == AttrType::integer) return write_integer(out, value.integer);
+    write_integer_as_decimal(out, value.integer);
 }
 
 bool number_value(AttrType type, const FilterLiteral &literal, Dialect &dialect,
@@ -52,7 +49,7 @@ bool number_value(AttrType type, const FilterLiteral &literal, Dialect &dialect,
     if ((literal.kind != Kind::number && !quoted) || !read_number(literal.text, value))
         return false;
     if (quoted && !dialect.accepts("string-number")) return false;
-    write_number(value, type, value.json);
+    write_as(type, value, value.json);
     return true;
 }
 

@@ -30,13 +30,6 @@ std::optional<FilterOp> op_of(std::string_view word) {
     return std::nullopt;
 }
 
-// A filter on an attribute that is never returned would reveal its value.
-bool is_hidden(const Attr &attr) {
-    return attr.def->mutability == Mutability::write_only ||
-           attr.def->returned == Returned::never || attr.discarded ||
-           (attr.parent && is_hidden(*attr.parent));
-}
-
 // The attributes whose values filter.cc computes or reads through ComputedValues.
 bool is_computed(const TypeView &type, const Attr &attr) {
     return attr.computed && (is_of_rows(type, attr) || &attr == type.schemas || &attr == type.id ||
@@ -94,7 +87,7 @@ class FilterParser {
     bool skip_blanks();
     std::string_view peek_word() const;
     std::string_view take_word();
-    Error wrong(size_t at, std::string sentence) const;
+    Error wrong(size_t at, std::string_view sentence) const;
     Error expected(std::string_view what) const;
     Error expected_at(size_t at, std::string_view what) const;
 
@@ -345,7 +338,7 @@ Error FilterParser::unknown(std::string_view path, size_t at) const {
 }
 
 Outcome FilterParser::check_filterable(const Attr &attr, size_t at) const {
-    if (is_hidden(attr))
+    if (attr.hidden())
         return wrong(at, "\"" + attr.path + "\" is never returned and cannot be used in a filter");
     return Done{};
 }
@@ -443,12 +436,8 @@ std::string_view FilterParser::take_word() {
     return word;
 }
 
-Error FilterParser::wrong(size_t at, std::string sentence) const {
-    size_t character = 1;
-    for (char c : text_.substr(0, at)) character += (c & 0xc0) != 0x80;
-    return bad_request(ScimType::invalid_filter, "the filter is wrong at character " +
-                                                     std::to_string(character) + ": " +
-                                                     std::move(sentence));
+Error FilterParser::wrong(size_t at, std::string_view sentence) const {
+    return bad_request(ScimType::invalid_filter, wrong_at("the filter", text_, at, sentence));
 }
 
 Error FilterParser::expected(std::string_view what) const { return expected_at(at_, what); }

@@ -1,12 +1,11 @@
 #include "scim/filter/path.h"
-#include "scim/schema/quoted_path.h"
 
 #include <algorithm>
 
+#include "scim/schema/quoted_path.h"
 #include "scim/text/json.h"
 #include "scim/text/name.h"
 #include "scim/text/text.h"
-#include "scim/text/unicode.h"
 
 namespace scim {
 
@@ -29,12 +28,11 @@ class PathParser {
     Result<const Attr *> unprefixed(std::string_view name);
     Outcome check_form(std::string_view name) const;
     Result<bool> unknown(std::string_view path);
-    Outcome brackets(size_t end);
-    Outcome member_brackets(size_t end);
+    Outcome read_brackets(size_t end);
+    Outcome read_member_brackets(size_t end);
     bool member_id(const FilterNode &node);
     Result<bool> part(std::string_view name);
-    Result<size_t> closing_bracket(size_t open) const;
-    Error wrong(size_t at, std::string sentence, ScimType type = ScimType::invalid_path) const;
+    Error wrong(size_t at, std::string_view sentence, ScimType type = ScimType::invalid_path) const;
 
     const TypeView &type_;
     std::string_view text_;
@@ -43,11 +41,9 @@ class PathParser {
     Path path_;
 };
 
-Error PathParser::wrong(size_t at, std::string sentence, ScimType type) const {
-    size_t character = 1;
-    for (char c : text_.substr(0, at)) character += (c & 0xc0) != 0x80;
-    return bad_request(type, "the path " + quoted_path(type_, text_) + " is wrong at character " +
-                                 std::to_string(character) + ": " + std::move(sentence));
+Error PathParser::wrong(size_t at, std::string_view sentence, ScimType type) const {
+    return bad_request(type,
+                       wrong_at("the path " + quoted_path(type_, text_), text_, at, sentence));
 }
 
 Result<std::optional<Path>> PathParser::parse() {
@@ -60,10 +56,13 @@ Result<std::optional<Path>> PathParser::parse() {
     RETURN_IF_ERROR(known);
     if (open == text_.npos) return *known ? std::optional(std::move(path_)) : std::nullopt;
 
-    auto close = closing_bracket(open);
-    RETURN_IF_ERROR(close);
-    const size_t end = *close + 1;
-    if (*known) RETURN_IF_ERROR(brackets(end));
+    const Brackets brackets = find_brackets(text_, open);
+    if (brackets.close == text_.size())
+        return wrong(brackets.close, brackets.in_string
+                                         ? "expected a double quote that ends the string"
+                                         : "expected \"]\"");
+    const size_t end = brackets.close + 1;
+    if (*known) RETURN_IF_ERROR(read_brackets(end));
     if (end == text_.size()) return *known ? std::optional(std::move(path_)) : std::nullopt;
     if (text_[end] != '.' || !is_sub_attribute_name(text_.substr(end + 1)))
         return wrong(end, "expected \".\" and the name of a part, or the end");
@@ -88,7 +87,7 @@ Result<bool> PathParser::name(std::string_view name) {
         RETURN_IF_ERROR(check_form(name));
         return unknown(name);
     }
-    path_.attr = attr->parent ? attr->parent : attr;
+    path_.attr = &attr->top();
     path_.part = attr->parent ? attr : nullptr;
     return true;
 }
@@ -146,26 +145,15 @@ Result<bool> PathParser::part(std::string_view name) {
 
 // Brackets
 
-Result<size_t> PathParser::closing_bracket(size_t open) const {
-    bool in_string = false;
-    for (size_t i = open + 1; i < text_.size(); i++) {
-        if (text_[i] == '"') in_string = !in_string;
-        if (in_string && text_[i] == '\\') i++;
-        if (!in_string && text_[i] == ']') return i;
-    }
-    return wrong(text_.size(),
-                 in_string ? "expected a double quote that ends the string" : "expected \"]\"");
-}
-
 // `end` is the position behind the closing bracket.
-Outcome PathParser::brackets(size_t end) {
+Outcome PathParser::read_brackets(size_t end) {
     const size_t open = text_.find('[');
     if (!path_.attr) return wrong(open, "brackets cannot follow the URN of an extension");
     if (path_.part ||
         !(path_.attr->def->type == AttrType::complex || path_.attr->has_simple_elements()))
         return wrong(open, "brackets cannot follow " + quoted(text_.substr(0, open)) +
                                ", which has no parts");
-    if (path_.attr == type_.members) return member_brackets(end);
+    if (path_.attr == type_.members) return read_member_brackets(end);
     if (!path_.attr->def->multi_valued)
         if (auto r = dialect_.deviation("filter-on-singular",
                                         "the path " + quoted_path(type_, text_) +
@@ -196,7 +184,7 @@ bool PathParser::member_id(const FilterNode &node) {
 }
 
 // Parses `value eq "…" or value eq "…"`.
-Outcome PathParser::member_brackets(size_t end) {
+Outcome PathParser::read_member_brackets(size_t end) {
     auto filter = Filter::parse(type_, text_.substr(0, end), limits_.filter, dialect_);
     RETURN_IF_ERROR(filter);
     path_.member_ids.emplace();

@@ -15,8 +15,6 @@ namespace scim {
 
 namespace {
 
-const Attr &top_of(const Attr &attr) { return attr.parent ? *attr.parent : attr; }
-
 // An attribute that is changed, and its elements.
 struct Slot {
     const Attr *attr = nullptr;
@@ -88,7 +86,7 @@ class PatchApplication {
     std::vector<Element> elements(const LeafRange &range) const;
     bool is_part(const Leaf &leaf, const Attr &top) const {
         const Attr *attr = type_.by_number(leaf.attr);
-        return attr && attr->stored() && &top_of(*attr) == &top;
+        return attr && attr->stored() && &attr->top() == &top;
     }
 
     const Patch &patch_;
@@ -129,8 +127,8 @@ void PatchApplication::take_apart() {
     uint32_t element = 0;
     for (const Leaf &leaf : resource_.leaves) {
         const Attr *attr = type_.by_number(leaf.attr);
-        if (!attr || !attr->stored() || !places_[top_of(*attr).rank]) continue;
-        Slot &slot = slot_of(top_of(*attr));
+        if (!attr || !attr->stored() || !places_[attr->top().rank]) continue;
+        Slot &slot = slot_of(attr->top());
         if (slot.attr != last || leaf.element != element) slot.elements.emplace_back();
         last = slot.attr;
         element = leaf.element;
@@ -141,7 +139,7 @@ void PatchApplication::take_apart() {
 Outcome PatchApplication::put_together() {
     auto touched = [&](const Leaf &leaf) {
         const Attr *attr = type_.by_number(leaf.attr);
-        return attr && attr->stored() && places_[top_of(*attr).rank];
+        return attr && attr->stored() && places_[attr->top().rank];
     };
     std::vector<Leaf> leaves;
     std::remove_copy_if(resource_.leaves.begin(), resource_.leaves.end(),
@@ -235,9 +233,8 @@ Outcome PatchApplication::add_to(Slot &slot, std::vector<Element> sent) {
 Outcome PatchApplication::check_size(const PatchStep &step, const Slot &slot) const {
     const std::string what = "\"" + step.attr->path + "\"";
     if (slot.elements.size() > max_elements)
-        return bad_request(ScimType::invalid_value,
-                           what + " would have " + std::to_string(slot.elements.size()) +
-                               " elements; " + std::to_string(max_elements) + " are allowed");
+        return invalid_value(what + " would have " + std::to_string(slot.elements.size()) +
+                             " elements; " + std::to_string(max_elements) + " are allowed");
     size_t bytes = 0;
     for (const Element &element : slot.elements) bytes += bytes_of(element.leaves);
     return check_bytes(what, bytes);
@@ -418,7 +415,7 @@ Error Patch::without_required(const Attr *missing, Error error) const {
             error.type = ScimType::mutability;
         return error;
     }
-    const Attr *top = missing->parent ? missing->parent : missing;
+    const Attr *top = &missing->top();
     auto last = std::find_if(steps_.rbegin(), steps_.rend(),
                              [&](const PatchStep &step) { return step.attr == top; });
     if (last == steps_.rend()) return error;
@@ -427,9 +424,8 @@ Error Patch::without_required(const Attr *missing, Error error) const {
 }
 
 Error Patch::in_last_operation(const Attr &attr, Error error) const {
-    const Attr *top = attr.parent ? attr.parent : &attr;
     auto last = std::find_if(steps_.rbegin(), steps_.rend(),
-                             [&](const PatchStep &step) { return step.attr == top; });
+                             [&](const PatchStep &step) { return step.attr == &attr.top(); });
     return last == steps_.rend() ? error : in_operation(last->operation, "", std::move(error));
 }
 

@@ -89,17 +89,12 @@ std::optional<size_t> Present::find(const Element &element) const {
 
 // Texts
 
-std::vector<std::string_view> values_of(std::string_view array) {
+std::vector<std::string_view> values_of(std::string_view json) {
     std::vector<std::string_view> out;
-    bool quoted = false;
-    size_t start = 1;
-    for (size_t i = 1; i < array.size(); i++) {
-        if (array[i] == '"') quoted = !quoted;
-        if (quoted && array[i] == '\\') i++;
-        if (quoted || (array[i] != ',' && array[i] != ']')) continue;
-        out.push_back(array.substr(start, i - start));
-        start = i + 1;
-    }
+    some_value_of(json, [&](std::string_view value) {
+        out.push_back(value);
+        return false;
+    });
     return out;
 }
 

@@ -89,8 +89,9 @@ class Present {
     std::unordered_multimap<size_t, size_t> places_;  // by key
 };
 
-// The values in the text of a multi-valued sub-attribute, an array of simple values.
-std::vector<std::string_view> values_of(std::string_view array);
+// The values in the text of a sub-attribute: an array of simple values, or one value, which was
+// stored before the sub-attribute was multi-valued.
+std::vector<std::string_view> values_of(std::string_view json);
 std::string array_of(const std::vector<std::string_view> &values);  // empty if there are no values
 
 // A text that is the same for all values that are equal in a filter. `json` is one value, also for

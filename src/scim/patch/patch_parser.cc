@@ -15,29 +15,9 @@ namespace scim {
 
 namespace {
 
-Error invalid_value(std::string detail) {
-    return bad_request(ScimType::invalid_value, std::move(detail));
-}
-
 bool is_read_only(const TypeView &type, const Attr &attr) {
     return attr.def->mutability == Mutability::read_only || &attr == type.schemas ||
            (attr.parent && is_read_only(type, *attr.parent));
-}
-
-// The member of an object by its name in any case. `exact` is set to false if only the case
-// differs.
-const json_t *member_of(const json_t *object, const char *name, bool &exact) {
-    exact = true;
-    if (const json_t *value = json_object_get(object, name)) return value;
-    const char *key;
-    size_t size;
-    json_t *value;
-    json_object_keylen_foreach(const_cast<json_t *>(object), key, size, value) {
-        if (!ascii_iequals({key, size}, name)) continue;
-        exact = false;
-        return value;
-    }
-    return nullptr;
 }
 
 // True if `value` leaves the one member that the path selects unchanged: its parts are immutable,
@@ -45,8 +25,7 @@ const json_t *member_of(const json_t *object, const char *name, bool &exact) {
 bool is_same_member(const Path &path, const json_t *value) {
     if (!path.member_ids || path.member_ids->size() != 1) return false;
     if (path.part && path.part->def->name != "value") return false;
-    bool exact;
-    const json_t *id = path.part ? value : member_of(value, "value", exact);
+    const json_t *id = path.part ? value : member_of(value, "value");
     return json_is_string(id) && text_of(id) == path.member_ids->front();
 }
 
@@ -98,7 +77,7 @@ class PatchParser {
     };
 
     Result<const json_t *> operations(const json_t *body);
-    Outcome operation(size_t i, const json_t *object);
+    Outcome read_operation(size_t i, const json_t *object);
     Result<PatchOp> op_of(const json_t *object);
     Result<std::string_view> path_of(const json_t *object);
     bool is_core_urn(std::string_view name) const { return ascii_iequals(name, type_.type.schema); }
@@ -106,15 +85,16 @@ class PatchParser {
     Result<const json_t *> get(const json_t *object, const char *name);
 
     Outcome without_path(const Source &from, const json_t *value);
-    Outcome key(const Source &from, std::string_view name, const json_t *value);
-    Outcome path_key(const Source &from, std::string_view name, const json_t *value);
-    Outcome extension(const Source &from, int bit, const json_t *value);
-    Outcome extension_keys(const Source &from, int bit, const json_t *object);
+    Outcome change_by_name(const Source &from, std::string_view name, const json_t *value);
+    Outcome change_by_path(const Source &from, std::string_view name, const json_t *value);
+    Outcome change_extension(const Source &from, int bit, const json_t *value);
+    Outcome change_extension_attributes(const Source &from, int bit, const json_t *object);
     Outcome remove_extension(const Source &from, int bit);
 
-    Outcome change(const Source &from, Path path, std::string_view text, const json_t *value);
-    Outcome schemas(const Source &from, const json_t *value);
-    Outcome members(const Source &from, const Path &path, const json_t *value);
+    Outcome change_attribute(const Source &from, Path path, std::string_view text,
+                             const json_t *value);
+    Outcome change_schemas(const Source &from, const json_t *value);
+    Outcome change_members(const Source &from, const Path &path, const json_t *value);
     Result<std::vector<Id>> removed_members(const Path &path, const json_t *value);
 
     void add(const Source &from, PatchStep step) {
@@ -150,16 +130,16 @@ Result<Patch> PatchParser::parse(const json_t *body) {
     auto list = operations(body);
     RETURN_IF_ERROR(list);
     const Elements elements(*list);
-    for (size_t i = 0; i < elements.size(); i++) RETURN_IF_ERROR(operation(i, elements[i]));
+    for (size_t i = 0; i < elements.size(); i++) RETURN_IF_ERROR(read_operation(i, elements[i]));
     patch_.members_ = edits_.edits();
     return std::move(patch_);
 }
 
 // A member of the message or of an operation; nullptr if there is none.
 Result<const json_t *> PatchParser::get(const json_t *object, const char *name) {
-    bool exact;
-    const json_t *value = member_of(object, name, exact);
-    if (exact) return value;
+    std::string_view written;
+    const json_t *value = member_of(object, name, &written);
+    if (!value || written == name) return value;
     RETURN_IF_ERROR(dialect_.deviation(
         "operations-case", "\"" + std::string(name) + "\" must be written in this case"));
     return value;
@@ -187,7 +167,7 @@ Result<const json_t *> PatchParser::operations(const json_t *body) {
     return *list;
 }
 
-Outcome PatchParser::operation(size_t i, const json_t *object) {
+Outcome PatchParser::read_operation(size_t i, const json_t *object) {
     if (!json_is_object(object))
         return in_operation(
             i, "",
@@ -217,7 +197,7 @@ Outcome PatchParser::operation(size_t i, const json_t *object) {
     auto path = parse_path(type_, *text, path_limits_, dialect_);
     if (!path) return in_operation(i, ".path", path.error());
     if (!*path) return Done{};
-    auto r = change(from, std::move(**path), *text, *value);
+    auto r = change_attribute(from, std::move(**path), *text, *value);
     const bool about_path = !r && r.error().type == ScimType::mutability;
     return r ? r : in_operation(i, about_path ? ".path" : ".value", r.error());
 }
@@ -277,28 +257,30 @@ Outcome PatchParser::without_path(const Source &from, const json_t *value) {
     size_t size;
     json_t *one;
     json_object_keylen_foreach(const_cast<json_t *>(value), name, size, one) {
-        if (auto r = key(from, {name, size}, one); !r) return r;
+        if (auto r = change_by_name(from, {name, size}, one); !r) return r;
     }
     return Done{};
 }
 
-Outcome PatchParser::key(const Source &from, std::string_view name, const json_t *value) {
+Outcome PatchParser::change_by_name(const Source &from, std::string_view name,
+                                    const json_t *value) {
     if (const Attr *attr = type_.find_core(name)) {
         Path path;
         path.attr = attr;
-        return change(from, std::move(path), name, value);
+        return change_attribute(from, std::move(path), name, value);
     }
-    if (int bit = type_.find_extension(name); bit >= 0) return extension(from, bit, value);
+    if (int bit = type_.find_extension(name); bit >= 0) return change_extension(from, bit, value);
     if (is_core_urn(name)) {
         auto r = core_urn();
         return r ? without_path(from, value) : r;
     }
-    return path_key(from, name, value);
+    return change_by_path(from, name, value);
 }
 
 // A path as a name in a value: "name.givenName", "urn:…:User:department",
 // "emails[type eq \"work\"].value".
-Outcome PatchParser::path_key(const Source &from, std::string_view name, const json_t *value) {
+Outcome PatchParser::change_by_path(const Source &from, std::string_view name,
+                                    const json_t *value) {
     auto unknown = [&]() -> Outcome {
         auto r = dialect_.unknown_attribute(type_, name);
         return r ? r : bad_request(ScimType::invalid_path, r.error().detail);
@@ -313,12 +295,12 @@ Outcome PatchParser::path_key(const Source &from, std::string_view name, const j
             ScimType::invalid_path);
         !r)
         return r;
-    return change(from, std::move(**path), name, value);
+    return change_attribute(from, std::move(**path), name, value);
 }
 
 // Whole extensions
 
-Outcome PatchParser::extension(const Source &from, int bit, const json_t *value) {
+Outcome PatchParser::change_extension(const Source &from, int bit, const json_t *value) {
     const std::string &urn = type_.extension_bits[size_t(bit)];
     if (from.op == PatchOp::remove) {
         if (value && !json_is_null(value))
@@ -330,10 +312,11 @@ Outcome PatchParser::extension(const Source &from, int bit, const json_t *value)
     if (!json_is_object(value))
         return invalid_value("\"" + urn + "\" must be an object, not " +
                              std::string(kind_of(value)));
-    return extension_keys({from.operation, from.op, false}, bit, value);
+    return change_extension_attributes({from.operation, from.op, false}, bit, value);
 }
 
-Outcome PatchParser::extension_keys(const Source &from, int bit, const json_t *object) {
+Outcome PatchParser::change_extension_attributes(const Source &from, int bit,
+                                                 const json_t *object) {
     const char *name;
     size_t size;
     json_t *value;
@@ -343,9 +326,9 @@ Outcome PatchParser::extension_keys(const Source &from, int bit, const json_t *o
         if (const Attr *attr = type_.find_in_extension(bit, {name, size})) {
             Path path;
             path.attr = attr;
-            r = change(from, std::move(path), full, value);
+            r = change_attribute(from, std::move(path), full, value);
         } else {
-            r = path_key(from, full, value);
+            r = change_by_path(from, full, value);
         }
         if (!r) return r;
     }
@@ -365,11 +348,11 @@ Outcome PatchParser::remove_extension(const Source &from, int bit) {
 
 // One attribute
 
-Outcome PatchParser::change(const Source &from, Path path, std::string_view text,
-                            const json_t *value) {
-    if (!path.attr) return extension(from, path.extension, value);
-    if (path.attr == type_.members) return members(from, path, value);
-    if (path.attr == type_.schemas && from.named) return schemas(from, value);
+Outcome PatchParser::change_attribute(const Source &from, Path path, std::string_view text,
+                                      const json_t *value) {
+    if (!path.attr) return change_extension(from, path.extension, value);
+    if (path.attr == type_.members) return change_members(from, path, value);
+    if (path.attr == type_.schemas && from.named) return change_schemas(from, value);
     const Json referenced = path.part && from.op != PatchOp::remove
                                 ? referenced_value(type_, *path.part, value)
                                 : Json();
@@ -408,7 +391,7 @@ Outcome PatchParser::change(const Source &from, Path path, std::string_view text
 
 // `schemas` is computed from the attributes of a resource (RFC 7643 3). Adding or replacing it with
 // schemas of the type changes nothing; an extension is removed with its attributes.
-Outcome PatchParser::schemas(const Source &from, const json_t *value) {
+Outcome PatchParser::change_schemas(const Source &from, const json_t *value) {
     if (from.op == PatchOp::remove || !is_assigned(value)) {
         if (from.op == PatchOp::add) return Done{};
         if (is_assigned(value) && !dialect_.some_schema(type_, value))
@@ -425,7 +408,7 @@ Outcome PatchParser::schemas(const Source &from, const json_t *value) {
 
 // Members of a group
 
-Outcome PatchParser::members(const Source &from, const Path &path, const json_t *value) {
+Outcome PatchParser::change_members(const Source &from, const Path &path, const json_t *value) {
     if (from.op != PatchOp::remove && is_same_member(path, value)) return Done{};
     if (path.part || (path.member_ids && from.op != PatchOp::remove))
         return bad_request(ScimType::mutability,

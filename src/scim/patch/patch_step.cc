@@ -11,10 +11,6 @@ namespace scim {
 
 namespace {
 
-Error invalid_value(std::string detail) {
-    return bad_request(ScimType::invalid_value, std::move(detail));
-}
-
 // True if the step is on a required attribute that no resource can be without. Attributes of an
 // extension are left to check_required(), because the whole extension may be removed.
 bool is_on_required(const PatchStep &step) {
@@ -93,7 +89,7 @@ void PatchStepReader::describe(PatchFilter &out) {
             if (json_array_append_new(array.get(), value.release()) != 0) throw std::bad_alloc();
             value = std::move(array);
         }
-        if (!value || !reader_.simple(*node.attr, value.get())) out.describes = false;
+        if (!value || !reader_.read_simple(*node.attr, value.get())) out.describes = false;
     }
     out.element.last = leaves_.size();
     // False for terms that contradict each other, and for literals that no value can equal.
@@ -146,14 +142,14 @@ Outcome PatchStepReader::new_values(PatchStep &step, const json_t *value, bool &
             step.part = nullptr;
             return Done{};
         }
-        auto r = reader_.simple(*step.part, value);
+        auto r = reader_.read_simple(*step.part, value);
         unassigns = leaves_.size() == step.values.first;  // [null]
         return r;
     }
-    if (attr.def->multi_valued && !step.filter) return reader_.list(attr, value);
-    if (attr.def->type != AttrType::complex) return reader_.simple(attr, value);
+    if (attr.def->multi_valued && !step.filter) return reader_.read_list(attr, value);
+    if (attr.def->type != AttrType::complex) return reader_.read_simple(attr, value);
     ValueReader::Parts parts;
-    if (auto r = reader_.object(attr, value, parts); !r) return r;
+    if (auto r = reader_.read_object(attr, value, parts); !r) return r;
     unassigns = parts.emptied;
     if (!parts.named) step.op = PatchOp::add;
     if (step.op == PatchOp::replace && !step.filter) step.unassigned = std::move(parts.unassigned);
@@ -173,8 +169,8 @@ PatchStepReader::Step PatchStepReader::removal(PatchStep step, const json_t *val
     if (!step.listed) return Step(std::move(step));
     if (!is_assigned(value)) return Step(std::nullopt);
     step.values.first = leaves_.size();
-    auto r =
-        step.part ? reader_.simple(*step.part, value) : reader_.descriptions(*step.attr, value);
+    auto r = step.part ? reader_.read_simple(*step.part, value)
+                       : reader_.read_descriptions(*step.attr, value);
     RETURN_IF_ERROR(r);
     step.values.last = leaves_.size();
     if (step.values.empty()) return Step(std::nullopt);

@@ -51,7 +51,7 @@ void write_supported(std::string &out, std::string_view feature, bool supported)
     out += to_text(supported);
 }
 
-void write_number(std::string &out, std::string_view name, uint64_t value) {
+void write_count(std::string &out, std::string_view name, uint64_t value) {
     out += ",\"";
     out += name;
     out += "\":";
@@ -74,8 +74,8 @@ void write_pagination(std::string &out, uint64_t max_results) {
     out += R"(,"index":)";
     out += to_text(supports_index_pagination);
     out += R"(,"defaultPaginationMethod":"index")";
-    write_number(out, "defaultPageSize", page_of(Query(), max_results).count);
-    write_number(out, "maxPageSize", max_results);
+    write_count(out, "defaultPageSize", page_of(Query(), max_results).count);
+    write_count(out, "maxPageSize", max_results);
     out += '}';
 }
 
@@ -98,11 +98,11 @@ void write_service_provider_config(std::string &out, const Features &features,
     write_supported(out, "patch", supports_patch);
     out += '}';
     write_supported(out, "bulk", supports_bulk);
-    write_number(out, "maxOperations", bulk_max_operations);
-    write_number(out, "maxPayloadSize", bulk_max_payload_size);
+    write_count(out, "maxOperations", bulk_max_operations);
+    write_count(out, "maxPayloadSize", bulk_max_payload_size);
     out += '}';
     write_supported(out, "filter", supports_filter);
-    write_number(out, "maxResults", features.max_results);
+    write_count(out, "maxResults", features.max_results);
     out += '}';
     write_supported(out, "changePassword", supports_change_password);
     out += '}';

@@ -12,17 +12,8 @@ Error wrong(std::string_view name, std::string_view expected, const json_t *got)
                                  std::string(expected) + ", not " + std::string(kind_of(got)));
 }
 
-// The member by its name in any case. It is unique: parse_json() refuses keys that differ by case
-// alone.
-const json_t *member(const json_t *body, std::string_view name) {
-    auto *object = const_cast<json_t *>(body);
-    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at))
-        if (ascii_iequals(json_object_iter_key(at), name)) return json_object_iter_value(at);
-    return nullptr;
-}
-
 Outcome read_text(const json_t *body, std::string_view name, std::optional<std::string> &out) {
-    const json_t *value = member(body, name);
+    const json_t *value = member_of(body, name);
     if (!value || json_is_null(value)) return Done{};
     if (!json_is_string(value)) return wrong(name, "a string", value);
     out = text_of(value);
@@ -31,7 +22,7 @@ Outcome read_text(const json_t *body, std::string_view name, std::optional<std::
 
 Outcome read_number(const json_t *body, std::string_view name, std::optional<int64_t> &out,
                     Dialect &dialect) {
-    const json_t *value = member(body, name);
+    const json_t *value = member_of(body, name);
     if (!value || json_is_null(value)) return Done{};
     if (json_is_string(value) && json_string_length(value) == 0 &&
         dialect.accepts("empty-parameter"))
@@ -46,7 +37,7 @@ Outcome read_number(const json_t *body, std::string_view name, std::optional<int
 // The names, comma-separated as in a query string.
 Outcome read_names(const json_t *body, std::string_view name, std::optional<std::string> &out,
                    Dialect &dialect) {
-    const json_t *value = member(body, name);
+    const json_t *value = member_of(body, name);
     if (!value || json_is_null(value)) return Done{};
     const auto elements =
         json_is_array(value) || json_is_string(value) ? dialect.elements(value) : std::nullopt;
@@ -63,7 +54,7 @@ Outcome read_names(const json_t *body, std::string_view name, std::optional<std:
 }
 
 Outcome check_schemas(const json_t *body) {
-    const json_t *schemas = member(body, "schemas");
+    const json_t *schemas = member_of(body, "schemas");
     for (size_t i = 0; i < json_array_size(schemas); i++) {
         const json_t *one = json_array_get(schemas, i);
         if (json_is_string(one) && ascii_iequals(text_of(one), search_request_urn)) return Done{};

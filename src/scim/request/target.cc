@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "scim/text/nearest.h"
 #include "scim/text/text.h"
 
 namespace scim {
@@ -81,8 +82,6 @@ std::string with_slash(const Segments &known, std::string_view segment) {
 }
 
 Error not_found(std::string detail) { return Error{404, ScimType::none, std::move(detail), 0}; }
-
-std::string did_you_mean(std::string_view path) { return "did you mean " + quoted(path) + "?"; }
 
 std::string slash(std::string_view segment) { return "/" + std::string(segment); }
 
@@ -221,12 +220,6 @@ constexpr Parameter parameters[] = {
     {"count", nullptr, &Query::count},
 };
 
-int hex_value(char c) {
-    if (is_digit(c)) return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 // Decodes %-escapes, and "+" as a blank: RFC 3986 does not define "+" so, but clients send it.
 // Returns the first invalid escape, nullopt if there is none.
 std::optional<std::string_view> decode(std::string_view raw, std::string &out) {
@@ -235,8 +228,8 @@ std::optional<std::string_view> decode(std::string_view raw, std::string &out) {
             out += raw[i] == '+' ? ' ' : raw[i];
             continue;
         }
-        int high = i + 2 < raw.size() ? hex_value(raw[i + 1]) : -1;
-        int low = i + 2 < raw.size() ? hex_value(raw[i + 2]) : -1;
+        int high = i + 2 < raw.size() ? hex_value(ascii_lower(raw[i + 1])) : -1;
+        int low = i + 2 < raw.size() ? hex_value(ascii_lower(raw[i + 2])) : -1;
         if (high < 0 || low < 0) return raw.substr(i, 3);
         out += char(high * 16 + low);
         i += 2;

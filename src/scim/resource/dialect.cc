@@ -27,6 +27,19 @@ bool is_array_text(std::string_view text) {
     return bool(parse_json("{\"array\":" + std::string(text) + "}", JsonLimits()));
 }
 
+// One URN of "schemas". SCIM 1.1 gives some attribute names another meaning, so its messages are
+// refused; the error says to send `wanted`.
+Result<std::string_view> read_urn(const json_t *urn, std::string_view wanted) {
+    if (!json_is_string(urn))
+        return syntax("\"schemas\" must contain strings, not " + std::string(kind_of(urn)));
+    const std::string_view text = text_of(urn);
+    if (has_prefix(text, scim_1_prefix))
+        return syntax(quoted(text) +
+                      " in \"schemas\" is SCIM 1.1; this server speaks SCIM 2.0: send \"" +
+                      std::string(wanted) + "\"");
+    return text;
+}
+
 const Attr *value_part(const Attr &complex) { return TypeView::find_sub(complex, "value"); }
 
 }  // namespace
@@ -83,14 +96,9 @@ bool Dialect::some_schema(const TypeView &type, const json_t *schemas) {
 
 Outcome Dialect::one_schema(const TypeView &type, const json_t *urn, uint32_t &extensions,
                             bool &base) {
-    if (!json_is_string(urn))
-        return syntax("\"schemas\" must contain strings, not " + std::string(kind_of(urn)));
-    const std::string_view text = text_of(urn);
-    // SCIM 1.1 gives some attribute names another meaning, so its messages are refused.
-    if (has_prefix(text, scim_1_prefix))
-        return syntax(quoted(text) +
-                      " in \"schemas\" is SCIM 1.1; this server speaks SCIM 2.0: send \"" +
-                      type.type.schema + "\"");
+    const auto read = read_urn(urn, type.type.schema);
+    RETURN_IF_ERROR(read);
+    const std::string_view text = *read;
     const int bit = type.find_extension(text);
     const bool is_base = ascii_iequals(text, type.type.schema);
     if (!is_base && bit < 0)
@@ -113,20 +121,14 @@ Outcome Dialect::message_schemas(std::string_view urn, const json_t *schemas) {
     if (!urns) return syntax(wanted + ", not " + std::string(kind_of(schemas)));
     bool found = false;
     for (size_t i = 0; i < urns->size(); i++) {
-        const json_t *one = (*urns)[i];
-        if (!json_is_string(one))
-            return syntax("\"schemas\" must contain strings, not " + std::string(kind_of(one)));
-        const std::string_view text = text_of(one);
-        if (ascii_iequals(text, urn)) {
+        const auto read = read_urn((*urns)[i], urn);
+        RETURN_IF_ERROR(read);
+        if (ascii_iequals(*read, urn)) {
             found = true;
             continue;
         }
-        if (has_prefix(text, scim_1_prefix))
-            return syntax(quoted(text) +
-                          " in \"schemas\" is SCIM 1.1; this server speaks SCIM 2.0: send \"" +
-                          std::string(urn) + "\"");
         if (auto r = deviation("unknown-schema",
-                               quoted(text) + " in \"schemas\" is not the schema of this message");
+                               quoted(*read) + " in \"schemas\" is not the schema of this message");
             !r)
             return r;
     }

@@ -10,10 +10,6 @@ namespace {
 
 constexpr size_t max_named = 5;  // unknown ids in one message
 
-Error invalid_value(std::string detail) {
-    return bad_request(ScimType::invalid_value, std::move(detail));
-}
-
 std::string place(size_t i) { return "\"members[" + std::to_string(i) + "]"; }
 
 // "User or Group"

@@ -95,9 +95,8 @@ Result<Named> find(const TypeView &type, std::string_view name, Dialect &dialect
     if (named.attr || named.extension >= 0 || dialect.strict()) return named;
     const auto [found, ambiguous] = type.find_unprefixed(name);
     if (ambiguous)
-        return bad_request(ScimType::invalid_value,
-                           "several extensions have an attribute " + quoted(name) +
-                               ", expected one with its URN such as \"" + found->path + "\"");
+        return invalid_value("several extensions have an attribute " + quoted(name) +
+                             ", expected one with its URN such as \"" + found->path + "\"");
     if (found && dialect.accepts("unprefixed-extension")) named.attr = found;
     return named;
 }
@@ -155,8 +154,7 @@ Result<Projection> Projection::parse(const TypeView &type,
                                      const std::vector<Leaf> &sent) {
     const bool some = names_something(attributes), all_but = names_something(excluded);
     if (some && all_but)
-        return bad_request(
-            ScimType::invalid_value,
+        return invalid_value(
             "\"attributes\" and \"excludedAttributes\" exclude each other: send one");
     Projection p(type);
     if (some) {

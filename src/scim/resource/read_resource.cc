@@ -43,7 +43,7 @@ Result<Resource> Reader::read(const json_t *body) {
     RETURN_IF_ERROR(collect(body));
     for (const Attr &attr : type_.attrs) {
         if (attr.parent || !is_assigned(members_[attr.rank])) continue;
-        RETURN_IF_ERROR(values_.attribute(attr, members_[attr.rank]));
+        RETURN_IF_ERROR(values_.read_attribute(attr, members_[attr.rank]));
     }
     RETURN_IF_ERROR(members_of_group());
     RETURN_IF_ERROR(check_bytes("the resource", bytes_of(out_.leaves)));
@@ -80,8 +80,8 @@ Outcome Reader::collect_extension(int bit, const json_t *object, uint32_t announ
     if (!is_assigned(object)) return Done{};
     const std::string &urn = type_.extension_bits[size_t(bit)];
     if (!json_is_object(object))
-        return bad_request(ScimType::invalid_value, "\"" + urn + "\" must be an object, not " +
-                                                        std::string(kind_of(object)));
+        return invalid_value("\"" + urn + "\" must be an object, not " +
+                             std::string(kind_of(object)));
     if (json_object_size(object) == 0) return Done{};
     if (!(announced >> bit & 1))
         if (auto r = dialect_.unannounced_extension(urn); !r) return r;

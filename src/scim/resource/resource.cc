@@ -116,8 +116,6 @@ std::string DeviationReport::summary() const {
 
 namespace {
 
-const Attr &top_of(const Attr &attr) { return attr.parent ? *attr.parent : attr; }
-
 // Writes the leaves of one resource and opens and closes the arrays and objects around them.
 class MembersWriter {
   public:
@@ -125,7 +123,7 @@ class MembersWriter {
         : out_(out), type_(type), start_(out.size()) {}
 
     Extent leaf(const Attr &attr, const Leaf &leaf) {
-        const Attr &top = top_of(attr);
+        const Attr &top = attr.top();
         if (&top != top_) {
             open(top);
         } else if (leaf.element != element_ && attr.parent) {
@@ -205,7 +203,7 @@ void write_members(std::string &out, const TypeView &type, const std::vector<Lea
         const Attr *attr = type.by_number(leaves[i].attr);
         if (!attr || (extents && !attr->stored()) || (shown && !shown->has(attr->rank))) continue;
         // Stored when the attribute was multi-valued: now its value is that of the first element.
-        if (leaves[i].element != 0 && !top_of(*attr).def->multi_valued) continue;
+        if (leaves[i].element != 0 && !attr->top().def->multi_valued) continue;
         const Extent extent = writer.leaf(*attr, leaves[i]);
         if (extents) (*extents)[i] = extent;
     }
@@ -216,7 +214,7 @@ void canonical_order(const TypeView &type, std::vector<Leaf> &leaves) {
     auto key = [&](const Leaf &leaf) {
         const Attr *attr = type.by_number(leaf.attr);
         if (!attr) return UINT64_MAX;
-        return uint64_t(top_of(*attr).rank) << 48 | uint64_t(leaf.element) << 16 | attr->rank;
+        return uint64_t(attr->top().rank) << 48 | uint64_t(leaf.element) << 16 | attr->rank;
     };
     uint64_t last = 0;
     bool is_sorted = true;
@@ -291,8 +289,7 @@ bool in_each_element(const Attr &part, const std::vector<Leaf> &leaves) {
 }
 
 Error has_no_value(std::string_view path) {
-    return bad_request(ScimType::invalid_value,
-                       "\"" + std::string(path) + "\" is required and has no value");
+    return invalid_value("\"" + std::string(path) + "\" is required and has no value");
 }
 
 }  // namespace

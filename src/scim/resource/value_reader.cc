@@ -18,10 +18,6 @@ namespace {
 constexpr size_t max_string = 64 * 1024;
 constexpr size_t max_large_string = 1024 * 1024;  // for binary values, and photos as data: URLs
 
-Error invalid_value(std::string detail) {
-    return bad_request(ScimType::invalid_value, std::move(detail));
-}
-
 }  // namespace
 
 // The place of a value: "emails[0].value". Elements are counted from 0, nulls included.
@@ -30,8 +26,7 @@ struct ValueReader::Place {
     std::optional<size_t> element;
 
     std::string text() const {
-        const Attr &top = attr.parent ? *attr.parent : attr;
-        std::string out = "\"" + top.path;
+        std::string out = "\"" + attr.top().path;
         if (element) out += "[" + std::to_string(*element) + "]";
         if (attr.parent) out += "." + attr.def->name;
         return out + "\"";
@@ -93,13 +88,10 @@ bool is_base64(std::string_view s) {
     return s.size() % 4 != 1;
 }
 
-// Writes equal numbers as equal texts: 5 and 5.0 are the same decimal. Integers that a double
-// cannot represent stay exact.
-void write_number(std::string &out, const json_t *number) {
-    constexpr json_int_t exact = json_int_t(1) << 53;
-    const json_int_t integer = json_integer_value(number);
-    if (integer < -exact || integer > exact) return write_integer(out, integer);
-    const double value = json_number_value(number);
+// Writes the value of a decimal attribute: equal numbers as equal texts.
+void write_decimal_of(std::string &out, const json_t *number) {
+    if (json_is_integer(number)) return write_integer_as_decimal(out, json_integer_value(number));
+    const double value = json_real_value(number);
     write_decimal(out, value == 0 ? 0 : value);  // no -0.0
 }
 
@@ -121,23 +113,24 @@ Outcome ValueReader::collect_parts(const Attr &attr, const json_t *object) {
     return Done{};
 }
 
-Outcome ValueReader::attribute(const Attr &attr, const json_t *value) {
+Outcome ValueReader::read_attribute(const Attr &attr, const json_t *value) {
     // Ignored without a check of its type (RFC 7643 7, readOnly). A password is not stored.
     if (attr.computed || attr.discarded) return Done{};
-    if (attr.def->multi_valued) return list(attr, value);
+    if (attr.def->multi_valued) return read_list(attr, value);
     element_ = 0;
-    if (attr.def->type == AttrType::complex) return complex(attr, value, std::nullopt, nullptr);
-    return part(attr, value, std::nullopt);
+    if (attr.def->type == AttrType::complex)
+        return read_complex(attr, value, std::nullopt, nullptr);
+    return read_part(attr, value, std::nullopt);
 }
 
-Outcome ValueReader::object(const Attr &attr, const json_t *value, Parts &parts) {
+Outcome ValueReader::read_object(const Attr &attr, const json_t *value, Parts &parts) {
     element_ = 0;
-    return complex(attr, value, std::nullopt, &parts);
+    return read_complex(attr, value, std::nullopt, &parts);
 }
 
-Outcome ValueReader::simple(const Attr &attr, const json_t *value) {
+Outcome ValueReader::read_simple(const Attr &attr, const json_t *value) {
     element_ = 0;
-    return part(attr, value, std::nullopt);
+    return read_part(attr, value, std::nullopt);
 }
 
 Outcome ValueReader::check_size(const Attr &attr, const Elements &elements) const {
@@ -155,8 +148,8 @@ Outcome ValueReader::each_element(const Attr &attr, const json_t *value, Then th
         const json_t *element = (*elements)[i];
         if (json_is_null(element)) continue;
         const size_t first = out_.leaves.size();
-        auto r = attr.def->type == AttrType::complex ? complex(attr, element, i, nullptr)
-                                                     : part(attr, element, i);
+        auto r = attr.def->type == AttrType::complex ? read_complex(attr, element, i, nullptr)
+                                                     : read_part(attr, element, i);
         if (!r) return r;
         if (first == out_.leaves.size()) continue;  // no part is assigned: no element
         if (r = then(i, first); !r) return r;
@@ -164,7 +157,7 @@ Outcome ValueReader::each_element(const Attr &attr, const json_t *value, Then th
     return Done{};
 }
 
-Outcome ValueReader::list(const Attr &attr, const json_t *value) {
+Outcome ValueReader::read_list(const Attr &attr, const json_t *value) {
     element_ = 0;
     ElementUnion distinct(type_, attr, out_.leaves, Elements(value).size());
     auto is_primary = [&](const Leaf &leaf) { return distinct.identity().is_primary(leaf); };
@@ -184,7 +177,7 @@ Outcome ValueReader::list(const Attr &attr, const json_t *value) {
     return r;
 }
 
-Outcome ValueReader::descriptions(const Attr &attr, const json_t *value) {
+Outcome ValueReader::read_descriptions(const Attr &attr, const json_t *value) {
     element_ = 0;
     return each_element(attr, value, [&](size_t, size_t) -> Outcome {
         element_++;
@@ -194,14 +187,11 @@ Outcome ValueReader::descriptions(const Attr &attr, const json_t *value) {
 
 // The element of a simple multi-valued attribute in the object {"value": "x"}, in which Entra ID
 // sends it. Any other element is returned unchanged.
-Result<const json_t *> ValueReader::unwrapped(const Attr &attr, const json_t *element) {
-    const json_t *value = nullptr;
+Result<const json_t *> ValueReader::unwrap(const Attr &attr, const json_t *element) {
+    const json_t *value = member_of(element, "value");
+    if (!value || !dialect_.accepts("value-object")) return element;
     const char *key;
     json_t *one;
-    json_object_foreach(const_cast<json_t *>(element), key, one) {
-        if (ascii_iequals(key, "value")) value = one;
-    }
-    if (!value || !dialect_.accepts("value-object")) return element;
     json_object_foreach(const_cast<json_t *>(element), key, one) {
         if (one == value) continue;
         RETURN_IF_ERROR(dialect_.unknown_attribute(type_, attr.path + "." + key));
@@ -218,8 +208,8 @@ Json ValueReader::read_reference(const Attr &attr) {
     return id;
 }
 
-Outcome ValueReader::complex(const Attr &attr, const json_t *value, std::optional<size_t> place,
-                             Parts *parts) {
+Outcome ValueReader::read_complex(const Attr &attr, const json_t *value,
+                                  std::optional<size_t> place, Parts *parts) {
     if (!place) value = dialect_.singular(attr, value);
     Json in_text;
     if (json_is_string(value)) in_text = dialect_.object_in_text(attr, value);
@@ -248,7 +238,7 @@ Outcome ValueReader::complex(const Attr &attr, const json_t *value, std::optiona
             if (parts) parts->emptied = true;
             return Done{};
         }
-        if (auto r = part(*sub, sent, place); !r) return r;
+        if (auto r = read_part(*sub, sent, place); !r) return r;
     }
     return Done{};
 }
@@ -266,17 +256,17 @@ void ValueReader::report_unused(const Attr &attr) {
 }
 
 // Reads one leaf: a simple value, or all values of a multi-valued sub-attribute.
-Outcome ValueReader::part(const Attr &attr, const json_t *value, std::optional<size_t> place) {
+Outcome ValueReader::read_part(const Attr &attr, const json_t *value, std::optional<size_t> place) {
     const Place at{attr, place};
     text_.clear();
     if (!attr.parent || !attr.def->multi_valued) {
         if (attr.def->multi_valued && json_is_object(value)) {
-            auto element = unwrapped(attr, value);
+            auto element = unwrap(attr, value);
             RETURN_IF_ERROR(element);
             if (json_is_null(*element)) return Done{};
             value = *element;
         }
-        if (auto r = scalar(at, value, text_); !r) return r;
+        if (auto r = read_scalar(at, value, text_); !r) return r;
         add_leaf(attr);
         return Done{};
     }
@@ -286,11 +276,11 @@ Outcome ValueReader::part(const Attr &attr, const json_t *value, std::optional<s
     std::unordered_set<std::string> seen;
     std::string one;
     for (size_t i = 0; i < elements->size(); i++) {
-        auto element = unwrapped(attr, (*elements)[i]);
+        auto element = unwrap(attr, (*elements)[i]);
         RETURN_IF_ERROR(element);
         if (json_is_null(*element)) continue;
         one.clear();
-        if (auto r = scalar(at, *element, one); !r) return r;
+        if (auto r = read_scalar(at, *element, one); !r) return r;
         if (!seen.insert(one).second) continue;
         text_ += text_.empty() ? '[' : ',';
         text_ += one;
@@ -303,7 +293,7 @@ Outcome ValueReader::part(const Attr &attr, const json_t *value, std::optional<s
 
 // Simple values
 
-Outcome ValueReader::scalar(const Place &place, const json_t *value, std::string &out) {
+Outcome ValueReader::read_scalar(const Place &place, const json_t *value, std::string &out) {
     const AttrType type = place.attr.def->type;
     Json number;
     if (type == AttrType::integer || type == AttrType::decimal)
@@ -318,17 +308,17 @@ Outcome ValueReader::scalar(const Place &place, const json_t *value, std::string
         write_integer(out, json_integer_value(value));
         return Done{};
     } else if (type == AttrType::decimal && json_is_number(value)) {
-        write_number(out, value);
+        write_decimal_of(out, value);
         return Done{};
     } else if (type != AttrType::integer && type != AttrType::decimal && json_is_string(value)) {
-        if (auto r = string(place, text_of(value)); !r) return r;
+        if (auto r = check_string(place, text_of(value)); !r) return r;
         write_string(out, text_of(value));
         return Done{};
     }
     return place.wrong(expected_form(type), shown(place.attr, value));
 }
 
-Outcome ValueReader::string(const Place &place, std::string_view value) const {
+Outcome ValueReader::check_string(const Place &place, std::string_view value) const {
     const Attr &attr = place.attr;
     const bool photo = attr.extension < 0 && attr.path == "photos.value";
     const size_t limit =

@@ -36,16 +36,16 @@ class ValueReader {
     // All functions below REQUIRE: `value` is assigned (is_assigned()).
 
     // Reads a top-level attribute of any type. Computed and discarded attributes are ignored.
-    Outcome attribute(const Attr &attr, const json_t *value);
+    Outcome read_attribute(const Attr &attr, const json_t *value);
     // Reads all elements of a multi-valued attribute, numbered from 0.
-    Outcome list(const Attr &attr, const json_t *value);
+    Outcome read_list(const Attr &attr, const json_t *value);
     // The same for elements that describe which ones to remove: they are not merged.
-    Outcome descriptions(const Attr &attr, const json_t *value);
+    Outcome read_descriptions(const Attr &attr, const json_t *value);
     // Reads the parts of a singular complex attribute, or of one element of a multi-valued one, as
     // element 0.
-    Outcome object(const Attr &attr, const json_t *value, Parts &parts);
+    Outcome read_object(const Attr &attr, const json_t *value, Parts &parts);
     // Reads a simple attribute that is not multi-valued, or a part of a complex one, as element 0.
-    Outcome simple(const Attr &attr, const json_t *value);
+    Outcome read_simple(const Attr &attr, const json_t *value);
 
   private:
     struct Place;
@@ -53,15 +53,15 @@ class ValueReader {
     // Calls then(index in the array, index of its first leaf) after each element that has a leaf.
     template <class Then>
     Outcome each_element(const Attr &attr, const json_t *value, Then then);
-    Outcome complex(const Attr &attr, const json_t *value, std::optional<size_t> place,
-                    Parts *parts);
+    Outcome read_complex(const Attr &attr, const json_t *value, std::optional<size_t> place,
+                         Parts *parts);
     Outcome collect_parts(const Attr &attr, const json_t *object);
-    Result<const json_t *> unwrapped(const Attr &attr, const json_t *element);
+    Result<const json_t *> unwrap(const Attr &attr, const json_t *element);
     Json read_reference(const Attr &attr);
     void report_unused(const Attr &attr);
-    Outcome part(const Attr &attr, const json_t *value, std::optional<size_t> place);
-    Outcome scalar(const Place &place, const json_t *value, std::string &out);
-    Outcome string(const Place &place, std::string_view value) const;
+    Outcome read_part(const Attr &attr, const json_t *value, std::optional<size_t> place);
+    Outcome read_scalar(const Place &place, const json_t *value, std::string &out);
+    Outcome check_string(const Place &place, std::string_view value) const;
     Outcome check_size(const Attr &attr, const Elements &elements) const;
 
     void add_leaf(const Attr &attr) {

@@ -87,12 +87,16 @@ struct Attr {
     std::string path;                // for clients: "name.familyName", "urn:…:User:department"
     std::vector<const Attr *> subs;  // sub-attributes of a complex attribute, in order
 
+    // The top-level attribute: its complex attribute, or itself.
+    const Attr &top() const { return parent ? *parent : *this; }
     // Never in a response or a log (RFC 7643 7, "returned" and "mutability"): by its own definition
     // or by that of its parent.
     bool never_returned() const {
         return def->returned == Returned::never || def->mutability == Mutability::write_only ||
                (parent && parent->never_returned());
     }
+    // A filter on it, or sorting by it, would reveal a value that is never returned.
+    bool hidden() const { return never_returned() || discarded || (parent && parent->hidden()); }
     // Returned if the request names no attributes (RFC 7643 7, "returned").
     bool shown_by_default() const {
         return !never_returned() && is_default(*def) && (!parent || is_default(*parent->def));

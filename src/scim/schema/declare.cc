@@ -14,10 +14,6 @@ namespace scim {
 
 namespace {
 
-Error refused(std::string detail) {
-    return bad_request(ScimType::invalid_value, std::move(detail));
-}
-
 template <class Schemas>
 auto find_schema(Schemas &schemas, std::string_view urn) -> decltype(&schemas.front()) {
     for (auto &s : schemas)
@@ -52,9 +48,9 @@ Outcome add_type(std::vector<ResourceType> &types, const ResourceType &added) {
         return Done{};
     }
     if (known->endpoint != added.endpoint || !ascii_iequals(known->schema, added.schema))
-        return refused("the resource type " + quoted(added.name) + " has the endpoint " +
-                       quoted(known->endpoint) + " and the schema " + quoted(known->schema) +
-                       " already; a second definition can only add extensions");
+        return invalid_value("the resource type " + quoted(added.name) + " has the endpoint " +
+                             quoted(known->endpoint) + " and the schema " + quoted(known->schema) +
+                             " already; a second definition can only add extensions");
     for (const SchemaExtension &e : added.extensions) {
         auto same = std::find_if(known->extensions.begin(), known->extensions.end(),
                                  [&](const auto &k) { return ascii_iequals(k.schema, e.schema); });
@@ -75,9 +71,10 @@ Outcome attach(std::vector<ResourceType> &types, const Schema &schema) {
         t.extensions.push_back({schema.id, false});
         return Done{};
     }
-    return refused("the schema " + quoted(schema.id) +
-                   " extends no resource type: end its URN in \":User\" or another type's name, or "
-                   "name it in a ResourceType");
+    return invalid_value(
+        "the schema " + quoted(schema.id) +
+        " extends no resource type: end its URN in \":User\" or another type's name, or "
+        "name it in a ResourceType");
 }
 
 // Sub-attributes of a resource are never complex (RFC 7643 2.3.8); only the schemas of the
@@ -86,10 +83,10 @@ Outcome check_flat(const Schema &schema, const ResourceType &type) {
     for (const Attribute &a : schema.attributes)
         for (const Attribute &sub : a.sub_attributes)
             if (sub.type == AttrType::complex)
-                return refused("the resource type " + quoted(type.name) +
-                               " cannot use the schema " + quoted(schema.id) +
-                               ", whose attribute " + quoted(a.name + "." + sub.name) +
-                               " is complex");
+                return invalid_value("the resource type " + quoted(type.name) +
+                                     " cannot use the schema " + quoted(schema.id) +
+                                     ", whose attribute " + quoted(a.name + "." + sub.name) +
+                                     " is complex");
     return Done{};
 }
 
@@ -100,11 +97,11 @@ Outcome check_schemas_of(const ResourceType &type, const std::vector<Schema> &sc
     for (std::string_view urn : urns) {
         const Schema *schema = find_schema(schemas, urn);
         if (!schema)
-            return refused("the resource type " + quoted(type.name) + " uses the schema " +
-                           quoted(urn) + ", which is not defined");
+            return invalid_value("the resource type " + quoted(type.name) + " uses the schema " +
+                                 quoted(urn) + ", which is not defined");
         if (!seen.insert(ascii_lower(urn)).second)
-            return refused("the resource type " + quoted(type.name) + " uses the schema " +
-                           quoted(urn) + " twice");
+            return invalid_value("the resource type " + quoted(type.name) + " uses the schema " +
+                                 quoted(urn) + " twice");
         if (auto r = check_flat(*schema, type); !r) return r;
     }
     return Done{};
@@ -115,8 +112,8 @@ Outcome check_endpoints(const std::vector<ResourceType> &types) {
     for (const ResourceType &t : types) {
         // Endpoints must differ by more than case, because clients may confuse the cases.
         if (!taken.insert(ascii_lower(t.endpoint)).second)
-            return refused("the resource type " + quoted(t.name) + " has the endpoint " +
-                           quoted(t.endpoint) + ", which another resource type has already");
+            return invalid_value("the resource type " + quoted(t.name) + " has the endpoint " +
+                                 quoted(t.endpoint) + ", which another resource type has already");
     }
     return Done{};
 }
@@ -130,9 +127,9 @@ namespace {
 Outcome check_uniqueness(const std::string &urn, const std::vector<Attribute> &attributes) {
     for (const Attribute &a : attributes) {
         if (a.uniqueness != Uniqueness::none)
-            return refused("the attribute " + quoted(a.name) + " of " + quoted(urn) +
-                           " has \"uniqueness\": \"" + std::string(to_string(a.uniqueness)) +
-                           "\", which is not supported in schemas of your own: use \"none\"");
+            return invalid_value("the attribute " + quoted(a.name) + " of " + quoted(urn) +
+                                 " has \"uniqueness\": \"" + std::string(to_string(a.uniqueness)) +
+                                 "\", which is not supported in schemas of your own: use \"none\"");
         if (auto r = check_uniqueness(urn, a.sub_attributes); !r) return r;
     }
     return Done{};
@@ -150,7 +147,7 @@ Result<Declaration> make_declaration(uint64_t generation,
             continue;
         }
         if (find_schema(d.schemas, def.schema.id))
-            return refused("the schema " + quoted(def.schema.id) + " is defined already");
+            return invalid_value("the schema " + quoted(def.schema.id) + " is defined already");
         auto enforced = check_uniqueness(def.schema.id, def.schema.attributes);
         RETURN_IF_ERROR(enforced);
         d.schemas.push_back(def.schema);
@@ -265,10 +262,10 @@ Outcome declare_types(CatalogRows &rows, const std::vector<ResourceType> &wanted
                              [&](const auto &urn) { return ascii_iequals(urn, e.schema); }))
                 bits.push_back(e.schema);
         if (bits.size() > max_extensions)
-            return refused("the resource type " + quoted(type.name) + " would have " +
-                           std::to_string(bits.size()) + " extensions, those of earlier " +
-                           "configurations included; at most " + std::to_string(max_extensions) +
-                           " are allowed");
+            return invalid_value("the resource type " + quoted(type.name) + " would have " +
+                                 std::to_string(bits.size()) + " extensions, those of earlier " +
+                                 "configurations included; at most " +
+                                 std::to_string(max_extensions) + " are allowed");
     }
     return Done{};
 }
@@ -292,8 +289,8 @@ class Numbering {
         std::string path = local_path(parent, def);
         if (known_.find(schema, path, def) != no_attr) return Done{};
         if (last_ == std::numeric_limits<AttrNumber>::max())
-            return refused("there is no number left for the attribute " + quoted(path) + " of " +
-                           quoted(schema));
+            return invalid_value("there is no number left for the attribute " + quoted(path) +
+                                 " of " + quoted(schema));
         rows_.attrs.push_back({++last_, std::string(schema), std::move(path), def.type,
                                def.multi_valued, def.case_exact});
         known_.add(rows_.attrs.back());

@@ -99,7 +99,7 @@ struct Loading {
         std::string detail(where);
         detail += ": ";
         detail += what;
-        problem = bad_request(ScimType::invalid_value, std::move(detail));
+        problem = invalid_value(std::move(detail));
     }
 };
 
@@ -201,13 +201,8 @@ class Keywords {
     }
 
     const json_t *find(std::string_view keyword) const {
-        auto *object = const_cast<json_t *>(object_);  // Jansson's iterators take no const
-        for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
-            const json_t *value = json_object_iter_value(i);
-            if (ascii_iequals(json_object_iter_key(i), keyword) && !json_is_null(value))
-                return value;
-        }
-        return nullptr;
+        const json_t *value = member_of(object_, keyword);
+        return json_is_null(value) ? nullptr : value;
     }
 
   private:
@@ -415,8 +410,7 @@ std::optional<Definition::Kind> kind_of_definition(const json_t *root) {
 
 Result<Definition> load_definition(std::string_view bytes) {
     if (bytes.find_first_not_of(" \t\r\n") == bytes.npos)
-        return bad_request(ScimType::invalid_value,
-                           "the file is empty, expected a Schema or a ResourceType in JSON");
+        return invalid_value("the file is empty, expected a Schema or a ResourceType in JSON");
     Result<Json> root = parse_json(bytes, JsonLimits());
     if (!root) {
         // The errors of parse_json() say "the body".
@@ -428,9 +422,9 @@ Result<Definition> load_definition(std::string_view bytes) {
 
     std::optional<Definition::Kind> kind = kind_of_definition(root->get());
     if (!kind)
-        return bad_request(ScimType::invalid_value,
-                           "this is neither a Schema nor a ResourceType, expected an object with "
-                           "\"attributes\" or with \"endpoint\"");
+        return invalid_value(
+            "this is neither a Schema nor a ResourceType, expected an object with "
+            "\"attributes\" or with \"endpoint\"");
     Definition definition;
     definition.kind = *kind;
     if (*kind == Definition::Kind::schema) {

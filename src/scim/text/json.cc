@@ -19,9 +19,8 @@ std::string place(std::string_view bytes, size_t position) {
     size_t newline = before.rfind('\n');
     std::string_view line = newline == before.npos ? before : before.substr(newline + 1);
     auto lines = std::count(before.begin(), before.end(), '\n');
-    auto columns =
-        std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; });
-    return "line " + std::to_string(lines + 1) + ", column " + std::to_string(columns + 1);
+    return "line " + std::to_string(lines + 1) + ", column " +
+           std::to_string(count_characters(line) + 1);
 }
 
 Error syntax_error(std::string detail) {
@@ -179,10 +178,9 @@ Error parse_error(std::string_view bytes, const JsonFault &fault) {
                                 " twice, the second time at " + place(bytes, fault.begin) +
                                 "; names must differ");
         case Kind::number_too_large:
-            return bad_request(ScimType::invalid_value,
-                               "the number at " + at +
-                                   " is too large: an integer has 64 bits, a decimal is at most "
-                                   "1.8e308");
+            return invalid_value("the number at " + at +
+                                 " is too large: an integer has 64 bits, a decimal is at most "
+                                 "1.8e308");
         case Kind::ends_early:
             return syntax_error("the body ends too early, at " + at +
                                 ": the JSON object is not complete");
@@ -252,6 +250,17 @@ Result<Json> parse_json(std::string_view bytes, const JsonLimits &limits) {
     if (!tree) return parse_error(bytes, parser.fault());
     if (auto names = check_names(tree.get())) return *names;
     return tree;
+}
+
+const json_t *member_of(const json_t *object, std::string_view name, std::string_view *written) {
+    auto *tree = const_cast<json_t *>(object);  // Jansson's iterators take no const
+    for (void *i = json_object_iter(tree); i; i = json_object_iter_next(tree, i)) {
+        const std::string_view key(json_object_iter_key(i), json_object_iter_key_len(i));
+        if (!ascii_iequals(key, name)) continue;
+        if (written) *written = key;
+        return json_object_iter_value(i);
+    }
+    return nullptr;
 }
 
 bool is_json_number(std::string_view text) {

@@ -59,6 +59,12 @@ inline bool is_assigned(const json_t *value) {
     return value && !json_is_null(value) && !(json_is_array(value) && json_array_size(value) == 0);
 }
 
+// The member of `object` with this name in any case, nullptr if there is none. At most one has it,
+// because parse_json() refuses names that differ by case alone. `written`, if given, is set to the
+// name of the member as it was sent.
+const json_t *member_of(const json_t *object, std::string_view name,
+                        std::string_view *written = nullptr);
+
 // True if the text is a number as JSON writes one (RFC 8259 6).
 bool is_json_number(std::string_view text);
 
@@ -72,6 +78,9 @@ inline std::string_view text_of(const json_t *string) {
 void write_string(std::string &out, std::string_view utf8);
 void write_integer(std::string &out, int64_t value);
 void write_decimal(std::string &out, double value);
+// An integer as the value of a decimal attribute: 5 and 5.0 are both written as 5.0. From 2^53 on,
+// where a double is not exact, it is written as the integer.
+void write_integer_as_decimal(std::string &out, int64_t value);
 void write_value(std::string &out, const json_t *value);
 
 // True if a string written by write_string() contains an escape.
@@ -82,5 +91,22 @@ inline bool has_escape(std::string_view json_string) {
 // Appends the text of the JSON string `literal`, which includes the quotes, to `out`. False, with
 // `out` unchanged, if `literal` is not a JSON string: data read from disk is not trusted.
 bool read_string(std::string_view literal, std::string &out);
+
+// True if `is_wanted` is true for one of the values in `json`: a simple value, or an array of simple
+// values in canonical form. Damaged text is not an error.
+template <class F>
+bool some_value_of(std::string_view json, const F &is_wanted) {
+    if (json.empty() || json[0] != '[') return is_wanted(json);
+    bool in_string = false;
+    size_t start = 1;
+    for (size_t i = 1; i < json.size(); i++) {
+        if (json[i] == '"') in_string = !in_string;
+        if (in_string && json[i] == '\\') i++;
+        if (in_string || (json[i] != ',' && json[i] != ']')) continue;
+        if (is_wanted(json.substr(start, i - start))) return true;
+        start = i + 1;
+    }
+    return false;
+}
 
 }  // namespace scim

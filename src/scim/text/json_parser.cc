@@ -10,8 +10,6 @@ namespace scim {
 
 namespace {
 
-bool is_hex_digit(char c) { return is_digit(c) || (is_letter(c) && ascii_lower(c) <= 'f'); }
-
 size_t skip_digits(std::string_view s, size_t at) {
     while (at < s.size() && is_digit(s[at])) at++;
     return at;
@@ -119,7 +117,7 @@ size_t JsonParser::skip_escape(size_t at) {
     if (letter != 'u')
         return std::string_view("\"\\/bfnrt").find(letter) != std::string_view::npos ? at : 0;
     for (size_t end = at + 4; at < end; at++)
-        if (at >= text_.size() || !is_hex_digit(text_[at])) return 0;
+        if (at >= text_.size() || hex_value(ascii_lower(text_[at])) < 0) return 0;
     return at;
 }
 

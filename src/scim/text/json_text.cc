@@ -44,14 +44,8 @@ int32_t take_utf16(std::string_view &rest) {
     if (rest.size() < 5 || rest[0] != 'u') return -1;
     int32_t unit = 0;
     for (char c : rest.substr(1, 4)) {
-        int digit;
-        if (c >= '0' && c <= '9') {
-            digit = c - '0';
-        } else if (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f') {
-            digit = ascii_lower(c) - 'a' + 10;
-        } else {
-            return -1;
-        }
+        const int digit = hex_value(ascii_lower(c));
+        if (digit < 0) return -1;
         unit = unit << 4 | digit;
     }
     rest.remove_prefix(5);
@@ -101,7 +95,6 @@ bool take_string(std::string_view inner, std::string &out) {
 }  // namespace
 
 void write_string(std::string &out, std::string_view utf8) {
-    constexpr char digits[] = "0123456789abcdef";
     out += '"';
     size_t written = 0;
     for (size_t i = 0; i < utf8.size(); i++) {
@@ -114,8 +107,8 @@ void write_string(std::string &out, std::string_view utf8) {
             out += letter;
         } else {
             out += "u00";
-            out += digits[c >> 4];
-            out += digits[c & 15];
+            out += hex_digits[c >> 4];
+            out += hex_digits[c & 15];
         }
     }
     out += utf8.substr(written);
@@ -139,6 +132,12 @@ void write_decimal(std::string &out, double value) {
     out += text.substr(0, whole);
     if (!has_point) out += ".0";
     out += text.substr(whole);
+}
+
+void write_integer_as_decimal(std::string &out, int64_t value) {
+    constexpr int64_t exact = int64_t(1) << 53;
+    if (value < -exact || value > exact) return write_integer(out, value);
+    write_decimal(out, double(value));
 }
 
 void write_value(std::string &out, const json_t *value) {

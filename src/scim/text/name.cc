@@ -18,4 +18,14 @@ bool is_sub_attribute_name(std::string_view text) {
     return text == "$ref" || is_attribute_name(text);
 }
 
+Brackets find_brackets(std::string_view text, size_t open) {
+    bool in_string = false;
+    for (size_t i = open + 1; i < text.size(); i++) {
+        if (text[i] == '"') in_string = !in_string;
+        if (in_string && text[i] == '\\') i++;
+        if (!in_string && text[i] == ']') return {i, false};
+    }
+    return {text.size(), in_string};
+}
+
 }  // namespace scim

@@ -16,4 +16,12 @@ bool is_sub_attribute_name(std::string_view text);
 // True if `text` consists of ASCII letters, digits and `others`.
 bool consists_of(std::string_view text, std::string_view others);
 
+// The end of the brackets that open at `open` in a path or a list of names. Strings between them
+// may contain brackets.
+struct Brackets {
+    size_t close;    // of the closing bracket; the size of the text if there is none
+    bool in_string;  // there is none because a string does not end
+};
+Brackets find_brackets(std::string_view text, size_t open);
+
 }  // namespace scim

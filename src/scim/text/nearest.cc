@@ -47,9 +47,11 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
     return found;
 }
 
+std::string did_you_mean(std::string_view name) { return "did you mean " + quoted(name) + "?"; }
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view> &names) {
     std::string_view name = nearest(word, names);
-    return name.empty() ? std::string() : "; did you mean " + quoted(name) + "?";
+    return name.empty() ? std::string() : "; " + did_you_mean(name);
 }
 
 }  // namespace scim

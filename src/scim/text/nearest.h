@@ -12,6 +12,9 @@ namespace scim {
 // if there is no such name. Words and names longer than 64 bytes are not compared.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view> &names);
 
+// `did you mean "x"?`
+std::string did_you_mean(std::string_view name);
+
 // `; did you mean "x"?` for nearest(), or empty if there is none.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view> &names);
 

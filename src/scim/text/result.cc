@@ -62,4 +62,11 @@ std::string quoted(std::string_view text) {
     return out;
 }
 
+std::string wrong_at(std::string_view what, std::string_view text, size_t at,
+                     std::string_view sentence) {
+    std::string out(what);
+    out += " is wrong at character " + std::to_string(count_characters(text.substr(0, at)) + 1);
+    return out.append(": ").append(sentence);
+}
+
 }  // namespace scim

@@ -40,6 +40,9 @@ struct Error {
 inline Error bad_request(ScimType type, std::string detail) {
     return Error{400, type, std::move(detail), 0};
 }
+inline Error invalid_value(std::string detail) {
+    return bad_request(ScimType::invalid_value, std::move(detail));
+}
 
 template <class T>
 class [[nodiscard]] Result {
@@ -74,5 +77,10 @@ using Outcome = Result<Done>;
 // UTF-8 become "?", tokens are shortened (secret.h). A client's text must be passed through
 // quoted() before it is put into an error detail or a log line.
 std::string quoted(std::string_view text);
+
+// "`what` is wrong at character 5: `sentence`", where the character begins at the byte `at` of
+// `text`. Characters are counted from 1.
+std::string wrong_at(std::string_view what, std::string_view text, size_t at,
+                     std::string_view sentence);
 
 }  // namespace scim

@@ -126,10 +126,9 @@ bool is_precis_username(std::string_view utf8) {
 bool is_utf8(std::string_view bytes) { return utf8_prefix(bytes) == bytes.size(); }
 
 void append_hex(std::string &out, const uint8_t *bytes, size_t size) {
-    constexpr char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < size; i++) {
-        out += digits[bytes[i] >> 4];
-        out += digits[bytes[i] & 15];
+        out += hex_digits[bytes[i] >> 4];
+        out += hex_digits[bytes[i] & 15];
     }
 }
 

@@ -36,7 +36,13 @@ bool is_ascii(std::string_view bytes);
 // UTF-8 without blanks, control characters, double quotes and backslashes.
 bool is_url_text(std::string_view text);
 
-// Appends two lower-case hexadecimal digits for each byte.
+// Hexadecimal digits are written in lower case.
+constexpr char hex_digits[] = "0123456789abcdef";
+// The value of a hexadecimal digit in lower case, -1 for any other character.
+constexpr int hex_value(char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+// Appends two hexadecimal digits for each byte.
 void append_hex(std::string &out, const uint8_t *bytes, size_t size);
 
 // The version of the tables that the keys are made with: "15.0.0".

@@ -166,6 +166,11 @@ bool is_blank(std::string_view utf8) {
     return true;
 }
 
+size_t count_characters(std::string_view utf8) {
+    return size_t(
+        std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
 CodePoints decode_utf8(std::string_view utf8) {
     CodePoints out;
     out.reserve(utf8.size());

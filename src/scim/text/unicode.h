@@ -18,6 +18,9 @@ using CodePoints = std::vector<int32_t>;
 // nothing above U+10FFFF).
 size_t utf8_prefix(std::string_view bytes);
 
+// The number of characters: bytes that do not continue a character are counted.
+size_t count_characters(std::string_view utf8);
+
 // REQUIRES: valid UTF-8.
 CodePoints decode_utf8(std::string_view utf8);
 
