@@ -4,7 +4,7 @@
 #include <string>
 #include <tuple>
 
-#include "scim/resource/same_element.h"
+#include "scim/resource/element_index.h"
 #include "service/command.h"
 #include "service/conditions.h"
 #include "service/plan_parts.h"
@@ -95,11 +95,11 @@ std::vector<Leaf> leaves_of(const std::vector<Leaf> &leaves, AttrNumber number) 
     return some;
 }
 
-// The values of an immutable part by the identity of their element (same_element.h). Of elements
+// The values of an immutable part by the identity of their element (element_index.h). Of elements
 // with the same identity, the last value.
 std::map<std::string, std::string_view> values_by_element(const TypeView &type, const Attr &part,
                                                           const std::vector<Leaf> &leaves) {
-    const ElementIdentity identity(*part.parent);
+    const ElementIndex index(*part.parent);
     std::map<std::string, std::string_view> values;
     for (auto first = leaves.begin(); first != leaves.end();) {
         auto same = [&](const Leaf &leaf) {
@@ -108,7 +108,7 @@ std::map<std::string, std::string_view> values_by_element(const TypeView &type, 
         const auto last = same(*first) ? std::find_if_not(first, leaves.end(), same) : first + 1;
         for (auto leaf = first; leaf != last; ++leaf)
             if (leaf->attr == part.number)
-                values[identity.text(&*first, &*first + (last - first))] = leaf->json;
+                values[index.key(&*first, &*first + (last - first))] = leaf->json;
         first = last;
     }
     return values;

@@ -16,7 +16,7 @@
 // unassigned afterwards, and a value that is kept, such as a department, could grant access.
 //
 // If an operation sets "primary": true, the other elements lose it. Elements with the same type and
-// value are merged (same_element.h), also if they become equal by the operation; adding an element
+// value are merged (element_index.h), also if they become equal by the operation; adding an element
 // that exists updates it. `schemas` is computed from the other attributes: adding to it a schema of
 // the type changes nothing.
 //

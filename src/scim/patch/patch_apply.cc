@@ -18,7 +18,7 @@ namespace {
 // An attribute that is changed, and its elements.
 struct Slot {
     const Attr *attr = nullptr;
-    ElementIdentity identity;
+    const ElementIndex identity;  // empty: only for keys and `primary`
     std::vector<Element> elements;
 };
 
@@ -120,7 +120,7 @@ void PatchApplication::take_apart() {
     for (const PatchStep &step : patch_.steps_) {
         uint16_t &place = places_[step.attr->rank];
         if (place) continue;
-        slots_.push_back({step.attr, ElementIdentity(*step.attr), {}});
+        slots_.push_back({step.attr, ElementIndex(*step.attr), {}});
         place = uint16_t(slots_.size());
     }
     const Attr *last = nullptr;
@@ -146,13 +146,13 @@ Outcome PatchApplication::put_together() {
                         std::back_inserter(leaves), touched);
     for (const Slot &slot : slots_) {
         // Two elements may have become the same.
-        ElementUnion distinct(type_, *slot.attr, leaves, slot.elements.size());
+        ElementIndex index(*slot.attr);
         for (const Element &element : slot.elements) {
             const size_t first = leaves.size();
             leaves.insert(leaves.end(), element.leaves.begin(), element.leaves.end());
-            distinct.add(first);
+            index.number_last(leaves, first);
         }
-        distinct.finish();
+        index.merge(type_, leaves);
     }
     if (auto r = check_bytes("the resource", bytes_of(leaves)); !r) return r;
     resource_.leaves = std::move(leaves);
@@ -209,21 +209,25 @@ Outcome PatchApplication::list(const PatchStep &step, Slot &slot) {
 // Appends the elements that are new (RFC 7644 3.5.2.1). An element that exists already gets the
 // parts that were sent for it.
 Outcome PatchApplication::add_to(Slot &slot, std::vector<Element> sent) {
-    work_.note(Present::cost(slot.elements.size(), sent.size()));
+    work_.note_search(slot.elements.size(), sent.size());
     work_.note_walk(slot.elements.size());
     work_.note_changes(sent.size());
     if (auto r = work_.check(); !r) return r;
-    Present present(slot.identity, slot.elements, sent.size());
+    ElementIndex index(*slot.attr);
+    const bool indexed = sent.size() > PatchWork::few;
+    for (size_t i = 0; indexed && i < slot.elements.size(); i++)
+        index.add(slot.elements[i].key(index), uint32_t(i));
     std::optional<size_t> winner;  // the element sent as primary; at most one
     for (Element &element : sent) {
-        const auto same = present.find(element);
-        const size_t place = same ? *same : slot.elements.size();
+        const auto same =
+            indexed ? index.find(element.key(index)) : find_same(index, slot.elements, element);
+        const uint32_t place = same ? *same : uint32_t(slot.elements.size());
         if (is_primary(slot, element)) winner = place;
         if (same) {
             for (const Leaf &leaf : element.leaves) set(PatchOp::add, slot.elements[place], leaf);
         } else {
+            if (indexed) index.add(element.key(index), place);
             slot.elements.push_back(std::move(element));
-            present.note_last();
         }
     }
     if (winner) claim_primary(slot, *winner);
@@ -366,7 +370,7 @@ Outcome PatchApplication::remove_all(const PatchStep &step, Slot &slot, const Ta
     } else if (!step.listed) {
         for (size_t i : targets) all[i].leaves.clear();
     } else {
-        Listed listed(type_, elements(step.values), work_);
+        ListedElements listed(type_, elements(step.values), work_);
         for (size_t i : targets) {
             if (listed.contains(all[i])) all[i].leaves.clear();
             if (auto r = work_.check(); !r) return r;

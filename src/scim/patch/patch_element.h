@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "scim/resource/element_index.h"
 #include "scim/resource/resource.h"
-#include "scim/resource/same_element.h"
 #include "scim/schema/catalog.h"
 #include "scim/text/result.h"
 #include "scim/text/work.h"
@@ -25,8 +25,10 @@ struct Element {
     std::vector<Leaf> leaves;
     mutable size_t hash = 0;  // 0: not computed yet
 
-    // A hash of the identity of the element (same_element.h).
-    size_t key(const ElementIdentity &identity) const;
+    std::string key(const ElementIndex &index) const {
+        return index.key(leaves.data(), leaves.data() + leaves.size());
+    }
+    size_t key_hash(const ElementIndex &index) const;  // cached
     const Leaf *find(AttrNumber attr) const;
     Leaf *find(const Attr &attr) {
         return const_cast<Leaf *>(std::as_const(*this).find(attr.number));
@@ -53,8 +55,14 @@ class PatchWork {
     // Iterating over all elements, to count them or to find the primary one.
     void note_walk(size_t elements) { note(elements / 8); }
 
+    // Finding `sought` elements among `elements`.
+    void note_search(size_t elements, size_t sought);
+
     bool too_much() const { return own_.too_much() || all_.too_much(); }
     Outcome check() const;  // 413
+
+    // Finding more elements than this is worth an index.
+    static constexpr size_t few = 16;
 
   private:
     static constexpr size_t most = 1'500'000;
@@ -62,32 +70,10 @@ class PatchWork {
     Work &all_;
 };
 
-// Finds elements in a growing list: by a scan if find() is called only a few times, otherwise with
-// an index.
-class Present {
-  public:
-    // `questions`: the number of calls of find(). `identity` and `all` must outlive the object.
-    // Elements may be appended (then call note_last()), and changed if their identity stays the
-    // same.
-    Present(const ElementIdentity &identity, const std::vector<Element> &all, size_t questions);
-
-    // The work of the constructor and of all calls of find(), for PatchWork.
-    static size_t cost(size_t elements, size_t questions);
-
-    // The index of the first element that is the same; nullopt if there is none.
-    std::optional<size_t> find(const Element &element) const;
-    // Call after an element was appended.
-    void note_last() { note(all_.size() - 1); }
-
-  private:
-    void note(size_t i);
-    bool is_same(size_t i, const Element &element) const;
-
-    const ElementIdentity &identity_;
-    const std::vector<Element> &all_;
-    const bool indexed_;
-    std::unordered_multimap<size_t, size_t> places_;  // by key
-};
+// The place of the first of `elements` that is the same as `element`, by a scan; nullopt if there
+// is none. The keys are not needed for the most part, because their hashes differ.
+std::optional<uint32_t> find_same(const ElementIndex &index, const std::vector<Element> &elements,
+                                  const Element &element);
 
 // The values in the text of a sub-attribute: an array of simple values, or one value, which was
 // stored before the sub-attribute was multi-valued.
@@ -98,12 +84,13 @@ std::string array_of(const std::vector<std::string_view> &values);  // empty if 
 // a multi-valued sub-attribute.
 std::string comparable(const Attr &attr, std::string_view json);
 
-// The elements that a remove lists. Each is described by the parts that were sent for it.
-class Listed {
+// The elements that a remove lists. Each is described by the parts that were sent for it, whose
+// values are compared as in a filter: this is not the identity of ElementIndex.
+class ListedElements {
   public:
     // `type` must outlive the object, and so must `work`, to which the work is added. If that
     // becomes too much, the list is incomplete: the caller checks `work`.
-    Listed(const TypeView &type, const std::vector<Element> &elements, PatchWork &work);
+    ListedElements(const TypeView &type, const std::vector<Element> &elements, PatchWork &work);
 
     // True if `element` has all parts of one of the descriptions. The work is linear in the leaves
     // of `element` and in the number of different sets of parts.

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "scim/resource/element_index.h"
 #include "scim/resource/reference.h"
-#include "scim/resource/same_element.h"
 #include "scim/text/datetime.h"
 #include "scim/text/unicode.h"
 
@@ -159,11 +159,11 @@ Outcome ValueReader::each_element(const Attr &attr, const json_t *value, Then th
 
 Outcome ValueReader::read_list(const Attr &attr, const json_t *value) {
     element_ = 0;
-    ElementUnion distinct(type_, attr, out_.leaves, Elements(value).size());
-    auto is_primary = [&](const Leaf &leaf) { return distinct.identity().is_primary(leaf); };
+    ElementIndex index(attr);
+    auto is_primary = [&](const Leaf &leaf) { return index.is_primary(leaf); };
     std::optional<uint32_t> primary;
     auto r = each_element(attr, value, [&](size_t i, size_t first) -> Outcome {
-        const uint32_t number = distinct.add(first);
+        const uint32_t number = index.number_last(out_.leaves, first);
         const auto leaves = out_.leaves.begin() + std::ptrdiff_t(first);
         if (std::none_of(leaves, out_.leaves.end(), is_primary)) return Done{};
         if (primary && *primary != number)
@@ -173,7 +173,7 @@ Outcome ValueReader::read_list(const Attr &attr, const json_t *value) {
         primary = number;
         return Done{};
     });
-    if (r) distinct.finish();
+    if (r) index.merge(type_, out_.leaves);
     return r;
 }
 

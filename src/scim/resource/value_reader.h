@@ -1,7 +1,7 @@
 #pragma once
 // Reads the JSON value of one attribute into leaves, for POST, PUT and PATCH. Types are checked;
 // null and [] mean unassigned (RFC 7643 2.5); elements that are the same are merged
-// (same_element.h); at most one element is `primary` (RFC 7643 2.4); readOnly and computed
+// (element_index.h); at most one element is `primary` (RFC 7643 2.4); readOnly and computed
 // attributes make no leaf; a required string must not be blank. Errors are 400 invalidValue and
 // name the place, such as "emails[0].value".
 

@@ -1,11 +1,11 @@
-#include "scim/resource/same_element.h"
+#include "scim/resource/element_index.h"
 
 #include <algorithm>
 #include <tuple>
 
 namespace scim {
 
-ElementIdentity::ElementIdentity(const Attr &attr) {
+ElementIndex::ElementIndex(const Attr &attr) {
     const Attr *type = TypeView::find_sub(attr, "type"), *value = TypeView::find_sub(attr, "value");
     if (type && value && type->stored() && value->stored()) {
         type_ = type;
@@ -16,7 +16,7 @@ ElementIdentity::ElementIdentity(const Attr &attr) {
         primary_ = primary;
 }
 
-std::string ElementIdentity::text(const Leaf *from, const Leaf *to) const {
+std::string ElementIndex::key(const Leaf *from, const Leaf *to) const {
     auto is = [](const Leaf &leaf, const Attr *part) { return part && leaf.attr == part->number; };
     const bool pair = std::any_of(from, to, [&](const Leaf &leaf) { return is(leaf, value_); });
     std::string all;
@@ -29,18 +29,21 @@ std::string ElementIdentity::text(const Leaf *from, const Leaf *to) const {
     return all;
 }
 
-ElementUnion::ElementUnion(const TypeView &type, const Attr &attr, std::vector<Leaf> &leaves,
-                           size_t elements)
-    : type_(type), identity_(attr), leaves_(leaves), begin_(leaves.size()), alone_(elements < 2) {}
+std::optional<uint32_t> ElementIndex::find(const std::string &key) const {
+    const auto found = numbers_.find(key);
+    return found == numbers_.end() ? std::nullopt : std::optional(found->second);
+}
 
-uint32_t ElementUnion::add(size_t first) {
+uint32_t ElementIndex::number_last(std::vector<Leaf> &leaves, size_t first) {
+    const Leaf *all = leaves.data();
     uint32_t number = size_;
-    if (!alone_) {
-        const Leaf *leaves = leaves_.data();
-        std::string text = identity_.text(leaves + first, leaves + leaves_.size());
-        number = numbers_.emplace(std::move(text), size_).first->second;
+    if (size_ == 0) {
+        begin_ = first;  // the key of an element is not needed before there is a second one
+    } else {
+        if (size_ == 1 && numbers_.empty()) add(key(all + begin_, all + first), 0);
+        number = add(key(all + first, all + leaves.size()), size_);
     }
-    for (size_t i = first; i < leaves_.size(); i++) leaves_[i].element = number;
+    for (size_t i = first; i < leaves.size(); i++) leaves[i].element = number;
     if (number == size_)
         size_++;
     else
@@ -48,22 +51,22 @@ uint32_t ElementUnion::add(size_t first) {
     return number;
 }
 
-void ElementUnion::finish() {
+void ElementIndex::merge(const TypeView &type, std::vector<Leaf> &leaves) const {
     if (!repeated_) return;
     auto place = [&](const Leaf &leaf) {
-        return std::make_tuple(leaf.element, type_.by_number(leaf.attr)->rank);
+        return std::make_tuple(leaf.element, type.by_number(leaf.attr)->rank);
     };
-    const auto begin = leaves_.begin() + std::ptrdiff_t(begin_);
-    std::stable_sort(begin, leaves_.end(),
+    const auto begin = leaves.begin() + std::ptrdiff_t(begin_);
+    std::stable_sort(begin, leaves.end(),
                      [&](const Leaf &a, const Leaf &b) { return place(a) < place(b); });
     auto last = begin;
-    for (auto next = begin + 1; next != leaves_.end(); ++next) {
+    for (auto next = begin + 1; next != leaves.end(); ++next) {
         if (next->element != last->element || next->attr != last->attr)
             *++last = *next;
-        else if (!identity_.is_primary(*last))
+        else if (!is_primary(*last))
             last->json = next->json;
     }
-    leaves_.erase(last + 1, leaves_.end());
+    leaves.erase(last + 1, leaves.end());
 }
 
 }  // namespace scim
