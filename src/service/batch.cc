@@ -178,9 +178,10 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
     size_t done = 0;
     for (Job *job : jobs) {
         job->work = 0;
-        is_over |= done >= work_most || !is_current(*job, **catalog);
+        is_over |= done >= batch_work_most || !is_current(*job, **catalog);
         // The first job has no limit: it would be as much work the next time.
-        if (!is_over) is_over = !plan_job(txn, *job, room, done == 0 ? SIZE_MAX : work_most - done);
+        if (!is_over)
+            is_over = !plan_job(txn, *job, room, done == 0 ? SIZE_MAX : batch_work_most - done);
         if (!txn.good()) return {txn.error(), job};
         job->postponed = is_over;
         done += job->work;

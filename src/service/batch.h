@@ -4,7 +4,7 @@
 // All requests of a batch are prepared before the transaction begins, because only one process at a
 // time has the write lock and parsing JSON is slow. Then the requests are planned and applied in
 // order. No response is final before the commit: even a refusal may depend on a write of the same
-// batch. A batch ends when its work reaches work_most; the remaining requests are postponed. If a
+// batch. A batch ends when its work reaches batch_work_most; the remaining requests are postponed. If a
 // write fails because the map or the disk is full, the batch is undone and its requests run again,
 // each in its own transaction, so that only those that do not fit are refused. If the commit fails
 // for another reason, all requests of the batch are refused.
@@ -35,12 +35,8 @@ class Writer {
   public:
     explicit Writer(Store &store) : store_(store), session_(store), trimmer_(store.retention()) {}
 
-    // The maximum work of one batch under the write lock, in units of scim/text/work.h: about
-    // 100 ms. A request of more work is a batch of its own.
-    static constexpr size_t work_most = 2'000'000;
-
     // Answers the jobs in order up to the first that is postponed, because the batch has reached
-    // work_most or the catalog has changed since that job was prepared. The caller runs postponed
+    // batch_work_most or the catalog has changed since that job was prepared. The caller runs postponed
     // jobs again, before others. The first job is not postponed unless the catalog changes during
     // the call. A long response is left unfinished (Job::unfinished), so that the other responses
     // need not wait for it. Blocks for the write lock and the disk. Not thread-safe. Never throws:

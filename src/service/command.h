@@ -73,9 +73,7 @@ struct Step {
 Result<Step> prepare_step(const StepContext &context, const StepInput &input, const Id &new_id,
                           DeviationReport &report);
 
-// 413 if the indexed values of a resource take more than about 50 ms to normalise and fold, which
-// is done under the write lock when the resource is changed or deleted.
-constexpr size_t index_work_most = 2'000'000;  // units of scim/text/work.h
+// 413 if the index work of a resource exceeds index_work_most.
 Outcome check_index_work(size_t work);
 
 // Reads the store, writes nothing. The result depends only on the Command and the store. The work

@@ -225,13 +225,6 @@ void note_members(const TypeView &type, store::ResourceEdit &edit) {
                  type.members->number);
 }
 
-// Work in units of 25 ns (scim/text/work.h). Measured: 2.5 ns for each byte of a record that is
-// read, encoded or written, 1 µs for each leaf, 3 µs for each row that is written, 1 µs for each
-// member that is looked up.
-constexpr size_t leaf_work = 40, row_work = 120, lookup_work = 40;
-
-size_t record_work(size_t bytes) { return bytes / 10; }
-
 void note_index(const Command &command, const std::vector<Leaf> &leaves, Work &work) {
     work.note(store::index_work(*command.catalog, *command.type, leaves));
 }
@@ -239,7 +232,7 @@ void note_index(const Command &command, const std::vector<Leaf> &leaves, Work &w
 void note_request(const Command &command, Work &work) {
     const MemberEdits &edits = command.patch.members();
     const size_t sent = command.resource.members ? command.resource.members->size() : 0;
-    work.note(lookup_work * (sent + edits.add.size() + edits.remove.size()) +
+    work.note(member_lookup_work * (sent + edits.add.size() + edits.remove.size()) +
               leaf_work * command.resource.leaves.size());
 }
 

@@ -334,8 +334,8 @@ void test_work_of_a_batch(Client &client) {
         size_t answered = take_answered(left), work = 0;
         ok(answered > 0, "a batch answers at least one request");
         for (size_t i = 0; i < answered; i++) work += batch[i]->work;
-        ok(work <= Writer::work_most,
-           "the work of a batch of several requests is at most work_most");
+        ok(work <= batch_work_most,
+           "the work of a batch of several requests is at most batch_work_most");
         batches++;
     }
     ok(batches > 1 && batches < 7, "seven PATCH of 500,000 comparisons each take 2 to 6 batches");
@@ -354,12 +354,16 @@ void test_work_of_one_request(Client &client) {
     std::vector<Job *> left = {before, huge, after};
     client.run(left);
     is(take_answered(left), 1u,
-       "a request of more work than work_most is postponed when it is not the first of its batch");
+       "a request of more work than batch_work_most is postponed when it is not the first of its "
+       "batch");
     is(client.get(path_of(one)).etag, one.etag, "a postponed request writes nothing");
     client.run(std::vector<Job *>(left));
-    is(take_answered(left), 1u, "a request of more work than work_most is done alone in its batch");
-    is(huge->response.status, 200, "a request of more work than work_most is answered with 200");
-    ok(huge->work > Writer::work_most, "the counted work of the request alone is above work_most");
+    is(take_answered(left), 1u,
+       "a request of more work than batch_work_most is done alone in its batch");
+    is(huge->response.status, 200,
+       "a request of more work than batch_work_most is answered with 200");
+    ok(huge->work > batch_work_most,
+       "the counted work of the request alone is above batch_work_most");
     client.run(left);
     is(after->response.status, 201, "the request behind a large one is done in the next batch");
 }

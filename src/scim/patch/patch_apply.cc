@@ -209,12 +209,12 @@ Outcome PatchApplication::list(const PatchStep &step, Slot &slot) {
 // Appends the elements that are new (RFC 7644 3.5.2.1). An element that exists already gets the
 // parts that were sent for it.
 Outcome PatchApplication::add_to(Slot &slot, std::vector<Element> sent) {
-    work_.note_search(slot.elements.size(), sent.size());
-    work_.note_walk(slot.elements.size());
-    work_.note_changes(sent.size());
+    work_.note(search_work(slot.elements.size(), sent.size()));
+    work_.note(walk_work(slot.elements.size()));
+    work_.note(change_work * sent.size());
     if (auto r = work_.check(); !r) return r;
     ElementIndex index(*slot.attr);
-    const bool indexed = sent.size() > PatchWork::few;
+    const bool indexed = sent.size() > few_sought;
     for (size_t i = 0; indexed && i < slot.elements.size(); i++)
         index.add(slot.elements[i].key(index), uint32_t(i));
     std::optional<size_t> winner;  // the element sent as primary; at most one
@@ -274,7 +274,7 @@ Outcome PatchApplication::selected(const PatchStep &step, Slot &slot) {
     if (auto r = select(step, slot, targets); !r) return r;
     if (step.op == PatchOp::remove) return remove_all(step, slot, targets);
     if (targets.empty()) return create(step, slot);
-    work_.note_changes(targets.size());
+    work_.note(change_work * targets.size());
     if (auto r = work_.check(); !r) return r;
     for (size_t i : targets) change(step, slot.elements[i]);
     // At most one element may be primary, even if the filter selects more.

@@ -36,9 +36,7 @@ struct Element {
     void remove(const Attr &attr);
 };
 
-// The work of one PATCH, in units of work.h. Other writes wait for a PATCH, so the bound keeps the
-// worst request on the worst resource below 100 ms (measured: 40 to 80 ms). Within it, 1,000
-// operations can select by value from 750 elements, or 75 operations from 10,000.
+// The work of one PATCH (work.h), which is bounded because other writes wait for it.
 class PatchWork {
   public:
     // The work is also added to `all`, which has its own bound and must outlive the PatchWork.
@@ -49,24 +47,12 @@ class PatchWork {
         all_.note(units);
     }
     // comparable() of a leaf.
-    void note_text(const Attr &attr, std::string_view json);
-    // Changing elements and computing their keys again.
-    void note_changes(size_t elements) { note(4 * elements); }
-    // Iterating over all elements, to count them or to find the primary one.
-    void note_walk(size_t elements) { note(elements / 8); }
-
-    // Finding `sought` elements among `elements`.
-    void note_search(size_t elements, size_t sought);
-
+    void note_text(const Attr &attr, std::string_view json) { note(key_work(attr.matching, json)); }
     bool too_much() const { return own_.too_much() || all_.too_much(); }
     Outcome check() const;  // 413
 
-    // Finding more elements than this is worth an index.
-    static constexpr size_t few = 16;
-
   private:
-    static constexpr size_t most = 1'500'000;
-    Work own_{most};
+    Work own_{patch_work_most};
     Work &all_;
 };
 

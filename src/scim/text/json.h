@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "scim/text/result.h"
+#include "scim/text/work.h"
 
 namespace scim {
 
@@ -32,15 +33,8 @@ inline Json made(json_t *value) {
 struct JsonLimits {
     size_t depth = 16;       // nested objects and arrays: `{}` has depth 1
     size_t values = 200000;  // values of any type, keys not counted
-    // In units of work.h, about 200 ms: see body_work().
-    size_t work = 8'000'000;
+    size_t work = body_work_most;
 };
-
-// The work of handling a body, in units of work.h. Measured from parse_json() to the index values
-// of a resource: at most 750 ns for a value, 500 ns more if it has a name, and 10 ns for a byte.
-constexpr size_t body_work(size_t values, size_t names, size_t bytes) {
-    return values * 30 + names * 20 + bytes * 2 / 5;
-}
 
 // Parses one JSON object. Throws std::bad_alloc without memory. Errors:
 //   400 invalidSyntax  `bytes` is not one JSON object, or exceeds the limit of depth or of values;
