@@ -4,10 +4,10 @@
 // All requests of a batch are prepared before the transaction begins, because only one process at a
 // time has the write lock and parsing JSON is slow. Then the requests are planned and applied in
 // order. No response is final before the commit: even a refusal may depend on a write of the same
-// batch. A batch ends when its work reaches batch_work_most; the remaining requests are postponed. If a
-// write fails because the map or the disk is full, the batch is undone and its requests run again,
-// each in its own transaction, so that only those that do not fit are refused. If the commit fails
-// for another reason, all requests of the batch are refused.
+// batch. A batch ends when its work reaches batch_work_most (scim/text/work.h); the remaining
+// requests are postponed. If a write fails because the map or the disk is full, the batch is undone
+// and its requests run again, each in its own transaction, so that only those that do not fit are
+// refused. If the commit fails for another reason, all requests of the batch are refused.
 
 #include <memory>
 #include <string>
@@ -36,12 +36,12 @@ class Writer {
     explicit Writer(Store &store) : store_(store), session_(store), trimmer_(store.retention()) {}
 
     // Answers the jobs in order up to the first that is postponed, because the batch has reached
-    // batch_work_most or the catalog has changed since that job was prepared. The caller runs postponed
-    // jobs again, before others. The first job is not postponed unless the catalog changes during
-    // the call. A long response is left unfinished (Job::unfinished), so that the other responses
-    // need not wait for it. Blocks for the write lock and the disk. Not thread-safe. Never throws:
-    // if memory is short, a job is answered with 503, or, if it is committed, with success and no
-    // body.
+    // batch_work_most or the catalog has changed since that job was prepared. The caller runs
+    // postponed jobs again, before others. The first job is not postponed unless the catalog changes
+    // during the call. A long response is left unfinished (Job::unfinished), so that the other
+    // responses need not wait for it. Blocks for the write lock and the disk. Not thread-safe. Never
+    // throws: if memory is short, a job is answered with 503, or, if it is committed, with success
+    // and no body.
     BatchOutcome run(const std::vector<Job *> &jobs) noexcept;
 
     // Adds refusals of tokens (refused_tokens.h). They are written with the next commit that has
