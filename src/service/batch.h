@@ -37,11 +37,11 @@ class Writer {
 
     // Answers the jobs in order up to the first that is postponed, because the batch has reached
     // batch_work_most or the catalog has changed since that job was prepared. The caller runs
-    // postponed jobs again, before others. The first job is not postponed unless the catalog changes
-    // during the call. A long response is left unfinished (Job::unfinished), so that the other
-    // responses need not wait for it. Blocks for the write lock and the disk. Not thread-safe. Never
-    // throws: if memory is short, a job is answered with 503, or, if it is committed, with success
-    // and no body.
+    // postponed jobs again, before others. The first job is not postponed unless the catalog
+    // changes during the call. A long response is left unfinished (Job::unfinished), so that the
+    // other responses need not wait for it. Blocks for the write lock and the disk. Not
+    // thread-safe. Never throws: if memory is short, a job is answered with 503, or, if it is
+    // committed, with success and no body.
     BatchOutcome run(const std::vector<Job *> &jobs) noexcept;
 
     // Adds refusals of tokens (refused_tokens.h). They are written with the next commit that has

@@ -86,8 +86,8 @@ inline bool has_escape(std::string_view json_string) {
 // `out` unchanged, if `literal` is not a JSON string: data read from disk is not trusted.
 bool read_string(std::string_view literal, std::string &out);
 
-// True if `is_wanted` is true for one of the values in `json`: a simple value, or an array of simple
-// values in canonical form. Damaged text is not an error.
+// True if `is_wanted` is true for one of the values in `json`: a simple value, or an array of
+// simple values in canonical form. Damaged text is not an error.
 template <class F>
 bool some_value_of(std::string_view json, const F &is_wanted) {
     if (json.empty() || json[0] != '[') return is_wanted(json);
