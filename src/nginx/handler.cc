@@ -65,7 +65,7 @@ std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf 
     request = request_of(r, lcf, ctx);
     request.id = request_id(r);
     request.sink = &pending->file;
-    request.cancelled = &pending->client.gone();
+    request.read_end.cancelled = &pending->client.gone();
     pending->job.actor = ctx.actor;
     std::string_view *views[] = {&request.path,
                                  &request.args,
@@ -167,7 +167,7 @@ ngx_int_t defer_read(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx
     constexpr std::chrono::seconds most{30};
     auto pending = pending_of(r, lcf, ctx, std::move(body));
     pending->is_write = false;
-    pending->job.request.deadline = std::chrono::steady_clock::now() + most;
+    pending->job.request.read_end.deadline = std::chrono::steady_clock::now() + most;
     // A read is cancelled when its client disconnects. A write always runs to its end.
     if (!pending->client.hold(r, true)) return NGX_ERROR;
     if (store.submit_read(pending)) return NGX_DONE;

@@ -4,7 +4,7 @@
 //
 // Memory is bounded. Rows in the order of ids are read in chunks. A range of index rows is in the
 // order of values: it is read whole, and the Chunks::range smallest ids are kept. A range with more
-// ids is read again for each further chunk.
+// ids is read again for each further chunk. It takes at most 2 MiB, whatever the number of its rows.
 
 #include <memory>
 #include <vector>
@@ -22,8 +22,8 @@ class Candidates {
     ~Candidates();
     Candidates(Candidates &&) noexcept;
 
-    // Moves to the next candidate; false after the last one. Rows that the directory's allowance
-    // refuses are missing: the caller checks the allowance.
+    // Moves to the next candidate; false after the last one. Rows that the directory's budget
+    // refuses are missing: the caller checks the budget.
     bool next();
     const Id &id() const { return id_; }
     // The bytes of the record if the access path is a scan, else empty.

@@ -116,7 +116,7 @@ void forget(Job &job) noexcept {
 void finish_answer(Job &job, Snapshot &snapshot) {
     const Command &command = job.step().command;
     const Plan &plan = *job.step().planned;
-    ReadBudget budget(job.request, RunOn::thread, &snapshot.txn);
+    ReadBudget budget(job.request.read_end, RunOn::thread, &snapshot.txn);
     store::Directory directory(snapshot.txn, command.tenant, &budget);
     SpillingBody body(job.request, job.response, budget);
     Rendering rendering{*command.catalog,      *command.type, job.request.base_url,

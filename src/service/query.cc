@@ -362,16 +362,16 @@ void Search::run_type_query(uint32_t number, Hits &hits, Sorter *sorter, ReadBud
     while (txn.good() && candidates.next()) {
         const Id &id = candidates.id();
         if (!candidates.record().empty()) {
-            if (!budget.go_on(type_query.effort(candidates.record().size()))) return;
+            if (!budget.next_resource(type_query.effort(candidates.record().size()))) return;
             if (auto record = store::RecordView::peek(candidates.record()))
                 look_at(id, *record);
             else
                 txn.fail(store::Errc::damaged);
         } else if (!type_query.looks_at_records()) {
-            if (!budget.go_on()) return;
+            if (!budget.next_resource()) return;
             note({number, id}, hits);
         } else if (auto record = directory_.record(type_query.type().number, id)) {
-            if (!budget.go_on(type_query.effort(record->bytes().size()))) return;
+            if (!budget.next_resource(type_query.effort(record->bytes().size()))) return;
             look_at(id, *record);
         }
         if (budget.stopped()) return;

@@ -8,7 +8,6 @@
 
 #include "scim/request/list.h"
 #include "service/access_path.h"
-#include "service/read_budget.h"
 #include "service/sort.h"
 #include "service/store.h"
 

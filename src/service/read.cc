@@ -36,7 +36,7 @@ Result<ReadResult> read_resource(Snapshot &snapshot, const Actor &actor, const R
     RETURN_IF_ERROR(projection);
     response.log_fields.dialect = dialect.report().summary();
     if (!target.id) return no_such_resource(*target.type, target.name);
-    ReadBudget budget(request, run_on, &snapshot.txn);
+    ReadBudget budget(request.read_end, run_on, &snapshot.txn);
     SpillingBody body(request, response, budget);
     store::Directory directory(snapshot.txn, actor.tenant, &budget);
     auto record = directory.record(target.type->number, *target.id);
@@ -58,7 +58,7 @@ Result<ReadResult> read_resource(Snapshot &snapshot, const Actor &actor, const R
     response.status = 200;
     Rendering rendering{*snapshot.catalog(), *target.type, request.base_url,
                         *projection,         directory,    body};
-    if (body.go_on(record->bytes().size()) &&
+    if (body.next_resource(record->bytes().size()) &&
         !render_resource(rendering, *target.id, *record, version))
         snapshot.txn.fail(store::Errc::damaged);
     return ended(snapshot, budget, body);
@@ -98,7 +98,7 @@ class PageWriter {
         begin(total, skip + 1, skip < total ? std::min(count, total - skip) : 0);
         directory_.scan(renderings_[0].type.number, skip, left_,
                         [&](const Id &id, store::Bytes bytes) {
-                            if (!body_.go_on(bytes.size())) return false;
+                            if (!body_.next_resource(bytes.size())) return false;
                             add(0, id, store::RecordView::parse(bytes));
                             return snapshot_.txn.good();
                         });
@@ -176,7 +176,7 @@ Result<std::vector<Projection>> projections_of(const std::vector<const TypeView 
 Result<ReadResult> read_list(Snapshot &snapshot, const Actor &actor, const Request &request,
                              const Target &target, const Query &query, Dialect &dialect,
                              Response &response, RunOn run_on) {
-    ReadBudget budget(request, run_on, &snapshot.txn);
+    ReadBudget budget(request.read_end, run_on, &snapshot.txn);
     store::Directory directory(snapshot.txn, actor.tenant, &budget);
     Search search(snapshot, directory, request, query, types_of(*snapshot.catalog(), target));
     auto projections = projections_of(search.types(), query, dialect);

@@ -1,7 +1,6 @@
 #pragma once
 // Requests that only read (RFC 7644 3.4 and 4): one resource, queries, discovery.
 
-#include "service/read_budget.h"
 #include "service/request.h"
 #include "service/store.h"
 

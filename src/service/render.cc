@@ -144,7 +144,7 @@ void append_groups(const Rendering &r, const Id &id) {
             .each_group(type->number, id, nullptr,
                         [&](const Id &group, const store::RecordView &record) {
                             array.add(*type, group, display_of(*type, record), "direct");
-                            return r.body.go_on(record.bytes().size());
+                            return r.body.next_resource(record.bytes().size());
                         });
     array.close();
 }
@@ -166,7 +166,7 @@ void append_members(const Rendering &r, const Id &id, uint32_t epoch) {
             auto record = records.record(number, member);
             if (!record) return true;
             array.add(*type, member, display_of(*type, *record), type->type.name);
-            return r.body.go_on(record->bytes().size());
+            return r.body.next_resource(record->bytes().size());
         });
     array.close();
 }

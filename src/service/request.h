@@ -1,8 +1,6 @@
 #pragma once
 // One SCIM request and its response, independent of nginx.
 
-#include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,9 +15,13 @@
 #include "scim/text/json.h"
 #include "scim/text/result.h"
 #include "store/directory.h"
+#include "store/read_budget.h"
 #include "store/tenants.h"
 
 namespace scim::service {
+
+using store::ReadBudget;
+using store::RunOn;
 
 enum class Method : uint8_t { get, post, put, patch, del, other };
 std::string_view to_string(Method method);
@@ -56,10 +58,8 @@ struct Request {
     std::string_view body;
     const Settings *settings = nullptr;
     store::RequestId id{};
-    int64_t now = 0;  // milliseconds since 1970
-    // For a long read: when it must end, and a flag that is set when its client has disconnected.
-    std::optional<std::chrono::steady_clock::time_point> deadline;
-    const std::atomic<bool> *cancelled = nullptr;
+    int64_t now = 0;           // milliseconds since 1970
+    store::ReadEnd read_end;   // for a long read
     BodySink *sink = nullptr;  // takes a response body of more than 1 MiB
     bool explains = false;     // true: LogFields::plan is set
 };

@@ -3,8 +3,8 @@
 // beginning of an element, it is moved to the sink of the request. A body that fits into memory
 // stays there; a longer one is in the sink completely after finish().
 
-#include "service/read_budget.h"
 #include "service/request.h"
+#include "store/read_budget.h"
 
 namespace scim::service {
 
@@ -26,16 +26,19 @@ class SpillingBody {
 
     std::string &text() { return response_.body; }
 
-    // Called before each element, whose record has `bytes`. False if the body must end: the budget
-    // has ended, or the sink has failed; finish() returns the error. REQUIRES: what is appended
-    // next does not depend on text(), which may be empty now.
-    bool go_on(size_t bytes) { return budget_.go_on(bytes) && (!is_full() || pass_on()); }
+    // Called before each element, whose record has `bytes`: next_resource() if the budget has not
+    // counted its resource yet, else go_on(). False if the body must end: the budget has ended, or
+    // the sink has failed; finish() returns the error. REQUIRES: what is appended next does not
+    // depend on text(), which may be empty now.
+    bool next_resource(size_t bytes) { return budget_.next_resource(bytes) && has_space(); }
+    bool go_on(size_t bytes) { return budget_.go_on(bytes) && has_space(); }
 
     // Called after the last byte. 503 if the body had to end early.
     Outcome finish();
 
   private:
     bool is_full() const { return sink_ != nullptr && response_.body.size() > memory; }
+    bool has_space() { return !is_full() || pass_on(); }
     bool pass_on();
 
     BodySink *sink_;

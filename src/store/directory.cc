@@ -132,7 +132,7 @@ std::optional<RecordView> Directory::record(TypeNumber type, const Id &id) {
 }
 
 std::optional<RecordView> Directory::checked(Bytes bytes) {
-    if (allowance_ != nullptr && !allowance_->may_check(bytes.size())) return std::nullopt;
+    if (budget_ != nullptr && !budget_->may_check(bytes.size())) return std::nullopt;
     auto view = RecordView::parse(bytes);
     if (!view) txn_.fail(Errc::damaged);
     return view;

@@ -16,6 +16,7 @@
 #include "scim/text/id.h"
 #include "store/keys.h"
 #include "store/lmdb.h"
+#include "store/read_budget.h"
 #include "store/record.h"
 
 namespace scim::store {
@@ -61,30 +62,18 @@ IndexValues index_values(const Catalog &catalog, const TypeView &type,
 // scim/text/work.h.
 size_t index_work(const Catalog &catalog, const TypeView &type, const std::vector<Leaf> &leaves);
 
-// Limits the work of a read. Once a call returns false, the read must end.
-class Allowance {
-  public:
-    // Called before the checksum of a record of this size is computed, which takes 1 ms for 7 MiB.
-    virtual bool may_check(size_t bytes) = 0;
-    // Called before each index or membership row that is read, which takes 0.1 µs.
-    virtual bool may_walk() = 0;
-
-  protected:
-    ~Allowance() = default;
-};
-
 class Directory {
   public:
-    // `allowance` may be nullptr (no limit); it must outlive the Directory.
-    Directory(Txn &txn, TenantNumber tenant, Allowance *allowance = nullptr)
-        : txn_(txn), tenant_(tenant), allowance_(allowance) {}
+    // `budget` may be nullptr (no limit); it must outlive the Directory.
+    Directory(Txn &txn, TenantNumber tenant, ReadBudget *budget = nullptr)
+        : txn_(txn), tenant_(tenant), budget_(budget) {}
 
     TenantNumber tenant() const { return tenant_; }
     Txn &txn() { return txn_; }
     // Call before each row of a walk: false if the walk must end.
-    bool may_walk() { return allowance_ == nullptr || allowance_->may_walk(); }
+    bool may_walk() { return budget_ == nullptr || budget_->may_walk(); }
 
-    // Nothing if there is no such resource or the allowance refuses the read; a damaged record
+    // Nothing if there is no such resource or the budget refuses the read; a damaged record
     // fails the transaction.
     std::optional<RecordView> record(TypeNumber type, const Id &id);
     bool exists(TypeNumber type, const Id &id);
@@ -97,7 +86,7 @@ class Directory {
 
     // Calls `each(id)` for the rows of an index whose value with its terminator is at or after
     // `from` and before `to` (empty: no upper bound), in the order of value and id. The walk ends
-    // when `each` returns false or the allowance refuses a row.
+    // when `each` returns false or the budget refuses a row.
     template <class Each>
     void each_row(const IndexDef &index, Bytes from, Bytes to, Each &&each) {
         std::string prefix = index_prefix(tenant_, index.type, index.attr);
@@ -139,7 +128,7 @@ class Directory {
 
     Txn &txn_;
     TenantNumber tenant_;
-    Allowance *allowance_;
+    ReadBudget *budget_;
 };
 
 // Looks up records in the order of their ids. If the next record is adjacent to the last, a cursor

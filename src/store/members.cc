@@ -148,19 +148,20 @@ void apply_members(WriteTxn &txn, TenantNumber tenant, const ResourceEdit &edit)
 
 bool has_dead_rows(Txn &txn) { return txn.entries(Db::jobs) != 0; }
 
-bool sweep(WriteTxn &txn, size_t rows, Allowance *allowance) {
+SweepStep sweep(WriteTxn &txn, size_t rows) {
     auto job = first_job(txn);
-    if (!job) return false;
-    Directory directory(txn, job->tenant, allowance);
+    if (!job) return {};
+    Directory directory(txn, job->tenant);
     std::vector<Id> dead;
     Id last{};
-    size_t looked = 0;
+    size_t read = 0;
     bool more = false;
     Members(directory).each_row(job->group, job->swept ? &*job->swept : nullptr,
                                 [&](const Id &member, const MemberRow &row) {
                                     last = member;
                                     if (row.epoch == job->epoch) dead.push_back(member);
-                                    more = dead.size() == rows || ++looked == rows * sweep_looks;
+                                    read++;
+                                    more = dead.size() == rows || read == rows * sweep_looks;
                                     return !more;
                                 });
     for (const Id &member : dead) {
@@ -176,7 +177,7 @@ bool sweep(WriteTxn &txn, size_t rows, Allowance *allowance) {
         txn.put(Db::jobs, key, position_text(job->position).append(bytes_of(last)));
     else
         txn.del(Db::jobs, key);
-    return has_dead_rows(txn);
+    return {read, has_dead_rows(txn)};
 }
 
 }  // namespace scim::store

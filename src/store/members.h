@@ -33,7 +33,7 @@ struct MemberRow {
 std::string encode_member(const MemberRow &row);
 std::optional<MemberRow> decode_member(Bytes bytes);
 
-// The walks ask the directory's allowance before each row, alive or dead, and end when it refuses.
+// The walks ask the directory's budget before each row, alive or dead, and end when it refuses.
 // They do not read the members' records.
 class Members {
   public:
@@ -118,10 +118,13 @@ class Members {
 void apply_members(WriteTxn &txn, TenantNumber tenant, const ResourceEdit &edit);
 
 // One step of deleting dead rows; continues where the last step ended. Deletes at most `rows` rows
-// and reads at most sweep_looks times as many; `allowance` may end the step earlier. True if dead
-// rows are left.
+// and reads at most sweep_looks times as many.
 constexpr size_t sweep_looks = 20;
-bool sweep(WriteTxn &txn, size_t rows, Allowance *allowance = nullptr);
+struct SweepStep {
+    size_t read = 0;        // rows that were read
+    bool has_more = false;  // dead rows are left
+};
+SweepStep sweep(WriteTxn &txn, size_t rows);
 bool has_dead_rows(Txn &txn);
 
 constexpr size_t sweep_job_key_size = 1 + 4 + id_size + 4;

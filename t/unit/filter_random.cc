@@ -95,15 +95,8 @@ static void survive(size_t cases) {
     note(std::to_string(accepted) + " damaged or random filters were accepted");
 }
 
-static uint64_t setting(const char *name, uint64_t default_value) {
-    const char *value = std::getenv(name);
-    return value ? std::strtoull(value, nullptr, 10) : default_value;
-}
-
 int main() {
-    uint64_t seed = setting("SCIM_SEED", std::random_device()());
-    engine.seed(seed);
-    diag("SCIM_SEED=" + std::to_string(seed));
+    seed_from_environment();
     size_t cases = setting("SCIM_CASES", 40000);
     agree(cases);
     survive(cases);

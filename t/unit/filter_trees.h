@@ -2,6 +2,7 @@
 // Random users, random filters as trees, and random ways to write such a tree as text.
 
 #include <cctype>
+#include <cstdlib>
 #include <random>
 #include <vector>
 
@@ -13,6 +14,18 @@ namespace fixture {
 // ---- Random numbers ----
 
 inline std::mt19937_64 engine;
+
+inline uint64_t setting(const char *name, uint64_t default_value) {
+    const char *value = std::getenv(name);
+    return value ? std::strtoull(value, nullptr, 10) : default_value;
+}
+
+// Seeds the random engine with SCIM_SEED, or with a random number, and prints it.
+inline void seed_from_environment() {
+    const uint64_t seed = setting("SCIM_SEED", std::random_device()());
+    engine.seed(seed);
+    diag("SCIM_SEED=" + std::to_string(seed));
+}
 
 inline size_t below(size_t n) { return size_t(engine() % n); }
 inline bool chance(size_t one_in) { return below(one_in) == 0; }

@@ -242,8 +242,8 @@ void test_deadline(Store &store, Client &client) {
         auto asked = [&](bool has_ended, bool is_gone) {
             std::atomic<bool> gone{is_gone};
             Request request = client.request(Method::get, "/Groups", args);
-            request.cancelled = &gone;
-            if (has_ended) request.deadline = std::chrono::steady_clock::now();
+            request.read_end.cancelled = &gone;
+            if (has_ended) request.read_end.deadline = std::chrono::steady_clock::now();
             Response response;
             return client.ask(request, response);
         };

@@ -191,7 +191,7 @@ inline Answer ask(Population &population, const Query &query,
     request.base_url = base_url;
     request.settings = &settings;
     Snapshot snapshot(population.session());
-    ReadBudget budget(request, run_on);
+    ReadBudget budget(request.read_end, run_on);
     store::Directory directory(snapshot.txn, population.tenant(), &budget);
     std::vector<const TypeView *> views;
     views.reserve(types.size());

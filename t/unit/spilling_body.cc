@@ -29,7 +29,7 @@ std::string sizes(const std::vector<size_t> &elements, Kept &sink) {
     Request request;
     request.sink = &sink;
     Response response;
-    ReadBudget budget(request, RunOn::thread);
+    ReadBudget budget(request.read_end, RunOn::thread);
     SpillingBody body(request, response, budget);
     for (size_t size : elements) {
         if (!body.go_on(size)) break;

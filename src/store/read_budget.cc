@@ -1,14 +1,16 @@
-#include "service/read_budget.h"
+#include "store/read_budget.h"
 
-namespace scim::service {
+#include "store/lmdb.h"
+
+namespace scim::store {
 
 bool ReadBudget::look() {
     if (run_on_ == RunOn::event_loop) return !(stopped_ = bytes_ > bytes_a_look);
     bytes_ = 0;
-    cancelled_ = request_.cancelled != nullptr && *request_.cancelled;
+    cancelled_ = end_.cancelled != nullptr && *end_.cancelled;
     superseded_ = txn_ != nullptr && txn_->must_end();
     stopped_ = cancelled_ || superseded_ ||
-               (request_.deadline && std::chrono::steady_clock::now() >= *request_.deadline);
+               (end_.deadline && std::chrono::steady_clock::now() >= *end_.deadline);
     return !stopped_;
 }
 
@@ -19,9 +21,9 @@ Error ReadBudget::error() const {
                      "the directory's map was enlarged while it was read; send the request again",
                      1};
     return Error{503, ScimType::none,
-                 "the search took too long and was ended after " + std::to_string(seen_) +
+                 "the search took too long and was ended after " + std::to_string(resources_) +
                      " resources; ask for less by a condition with eq on an indexed attribute",
                  30};
 }
 
-}  // namespace scim::service
+}  // namespace scim::store
