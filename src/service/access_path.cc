@@ -128,7 +128,7 @@ bool Planner::merge(Access &into, const Access &other) {
     return true;
 }
 
-bool Planner::is_better(const Access &a, const Access &b) { return a.rows < b.rows; }
+bool Planner::is_better(const Access &a, const Access &b) { return *a.rows < *b.rows; }
 
 Access Planner::of_conjunction(uint32_t at) {
     std::vector<Access> ways;
@@ -154,7 +154,7 @@ Access Planner::of_conjunction(uint32_t at) {
         uint64_t limit = bound_;
         for (Access &way : ways) {
             count(way, limit);
-            limit = std::min(limit, way.rows);
+            limit = std::min(limit, *way.rows);
         }
         best = std::min_element(ways.begin(), ways.end(), is_better);
     }
@@ -207,7 +207,7 @@ void Planner::count(Access &access, uint64_t limit) {
             for (Access &part : access.parts) {
                 if (rows >= limit) break;
                 count(part, limit - rows);
-                rows += part.rows;
+                rows += *part.rows;
             }
     }
     access.rows = rows;
@@ -280,8 +280,8 @@ AccessPath::AccessPath(const Filter *filter, const Catalog &catalog, const TypeV
     access_ = planner.choose(filter->root());
     const bool is_joined = is_joined_by_indexes(access_);
     const uint64_t bound = is_joined ? bounds.joined : bounds.verified;
-    if (access_.rows == 0) planner.count(access_, bound);
-    has_too_many_rows_ = (is_joined || !access_.exact) && access_.rows >= bound;
+    if (!access_.rows) planner.count(access_, bound);
+    has_too_many_rows_ = (is_joined || !access_.exact) && *access_.rows >= bound;
 }
 
 AccessPath AccessPath::scan(const Catalog &catalog, const TypeView &type,
@@ -294,7 +294,7 @@ AccessPath AccessPath::scan(const Catalog &catalog, const TypeView &type,
 std::string AccessPath::explain() const {
     std::string out;
     describe(access_, out);
-    out += ", " + std::to_string(access_.rows);
+    out += ", " + std::to_string(rows());
     out += is_scan() ? " resources" : " rows";
     if (!access_.exact) out += ", verified";
     return out;

@@ -43,7 +43,7 @@ struct Access {
     bool one_value = false;      // index: all rows have one value, so they are in the order of ids
     std::vector<Access> parts;
 
-    uint64_t rows = 0;  // counted up to a bound
+    std::optional<uint64_t> rows;  // counted up to a bound; nothing: not counted yet
 };
 
 // Row counting stops at these bounds; from there on a scan costs no more. `verified` is for access
@@ -74,7 +74,7 @@ class AccessPath {
     bool is_exact() const { return access_.exact; }
     // The number of records (scan) or rows to read, dead rows of groups included; a number that is
     // a bound means at least so many.
-    uint64_t rows() const { return access_.rows; }
+    uint64_t rows() const { return *access_.rows; }
     // True if rows() has reached its bound and a scan costs no more.
     bool has_too_many_rows() const { return has_too_many_rows_; }
 
