@@ -79,11 +79,15 @@ void Candidates::Source::fill_by_index() {
                         [&](const Id &id) { return take(id); });
 }
 
+// `ids_` grows to its maximum in one step: vector::push_back() would double it, and need up to three
+// times the memory of Chunks::range ids while it copies.
 void Candidates::Source::fill_by_range() {
+    const size_t most = chunks_.range + (chunks_.range + 1) / 2;
     directory_.each_row(*access_.attr->index, access_.from, access_.to, [&](const Id &id) {
         if (!is_behind(id) || (more_ && id > limit_)) return true;
+        if (ids_.size() == chunks_.range / 2) ids_.reserve(most);
         ids_.push_back(id);
-        if (ids_.size() == 2 * chunks_.range) keep_smallest();
+        if (ids_.size() == most) keep_smallest();
         return true;
     });
     keep_smallest();
