@@ -260,6 +260,7 @@ BatchOutcome Writer::write_all(const std::vector<Job *> &jobs) {
     if (code == store::Errc::given_up) return BatchOutcome::given_up;
     bool retry = code == store::Errc::map_full || code == store::Errc::no_space;
     bool must_reopen = needs_reopen(code);
+    store::Errc failed = retry ? store::Errc::ok : code;  // for the log
     for (Job *job : sound) {
         if (job->postponed) continue;
         store::Errc mine = code;
@@ -268,11 +269,12 @@ BatchOutcome Writer::write_all(const std::vector<Job *> &jobs) {
             drop_notes();
             mine = attempt({job}).code;
             must_reopen |= needs_reopen(mine);
+            if (mine != store::Errc::ok) failed = mine;
         }
         if (mine != store::Errc::ok) job->decided = unwritable(mine, store_.env());
     }
-    if (code != store::Errc::ok && code != store::Errc::replaced)
-        problem_ = "cannot be written: " + std::string(to_string(code));
+    if (failed != store::Errc::ok && failed != store::Errc::replaced)
+        problem_ = "cannot be written: " + std::string(to_string(failed));
     if (must_reopen) return BatchOutcome::reopen;
     return code == store::Errc::ok || retry ? BatchOutcome::ok : BatchOutcome::failed;
 }

@@ -1,6 +1,8 @@
 // Tests that an almost full map accepts changes until a hundredth of it is free, and then any
 // number of deactivations and deletions: maintenance shortens the change log to make room for them.
 
+#include <algorithm>
+
 #include "client.h"
 
 using namespace scim;
@@ -29,6 +31,23 @@ void run_maintenance(Client &client) {
     }
 }
 
+// A batch of changes needs new pages for all of them at once. One after the other they fit, because
+// the pages that a commit frees are used again.
+void test_batch(Client &client, const std::vector<std::string> &users) {
+    std::vector<Job *> jobs;
+    for (const std::string &path : users)
+        jobs.push_back(client.job(Method::patch, path, patch_title(0)));
+    ok(client.run(jobs) == BatchOutcome::ok, "a batch that changes every user is ok");
+    const auto refused = std::find_if(jobs.begin(), jobs.end(), [](const Job *job) {
+        return job->postponed || job->response.status != 200;
+    });
+    ok(refused == jobs.end(), "every change of a batch that does not fit as a whole is made");
+    if (refused != jobs.end())
+        diag(std::to_string((*refused)->response.status) + (*refused)->response.body);
+    is(client.writer().problem(), "",
+       "a batch whose changes were all made has no problem for the log");
+}
+
 uint64_t rows(Store &store, store::Db db) {
     store::Reader reader(store.env());
     store::ReadTxn txn(reader);
@@ -45,11 +64,13 @@ int main() {
     Response last;
     do {
         last = client.send(Method::post, "/Users",
-                           user("u" + std::to_string(users.size()), R"(,"title":"100000")"));
+                           user("u" + std::to_string(users.size()), R"(,"title":"099999")"));
         if (last.status == 201) users.push_back("/Users/" + last.log_fields.resource_id);
     } while (last.status == 201);
     is(last.status, 503,
        "creates are refused with 503 after " + std::to_string(users.size()) + " users");
+
+    test_batch(client, users);
 
     int changes = 0;
     do last = client.send(Method::patch, users[0], patch_title(++changes));
