@@ -120,7 +120,7 @@ Outcome check_base_url(std::string_view url) {
 
 // Sets ctx.base_url, and ctx.path to the rest of the URI. 404 if the request's URI is not below the
 // base URL's path.
-Outcome find_base(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx) {
+Outcome split_url(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx) {
     ctx.base_url = ctx.looked_up.base_url;
     const std::string_view base_path =
         lcf.base_path_fixed ? lcf.base_path : path_of(view(ctx.base_url));
@@ -167,9 +167,10 @@ void note_refused(ngx_http_request_t *r, EndpointCtx &ctx, WorkerStore &store, c
     if (ctx.refused) store.refused_tokens().add(*ctx.refused, request_id(r), error, now());
 }
 
-Result<service::ActorPtr> find_actor(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx) {
-    auto based = find_base(r, lcf, ctx);
-    RETURN_IF_ERROR(based);
+Result<service::ActorPtr> authenticated_actor(ngx_http_request_t *r, const LocConf &lcf,
+                                              EndpointCtx &ctx) {
+    auto split = split_url(r, lcf, ctx);
+    RETURN_IF_ERROR(split);
     WorkerStore *store = store_of(*lcf.store);
     service::Session *session = store != NULL ? store->session() : NULL;
     if (session == NULL) return unavailable(store);
@@ -213,7 +214,7 @@ void look_up_actor(ngx_http_request_t *r, EndpointCtx &ctx) {
     ctx.log_fields.dialect.clear();
     ctx.looked_up = look_up;
     try {
-        auto actor = find_actor(r, lcf, ctx);
+        auto actor = authenticated_actor(r, lcf, ctx);
         if (actor)
             ctx.actor = std::move(*actor);
         else

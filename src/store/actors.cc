@@ -26,7 +26,7 @@ uint32_t add_actor(WriteTxn &txn, TenantNumber tenant, const ActorRow &actor) {
     return number;
 }
 
-std::optional<ActorRow> find_actor(Txn &txn, TenantNumber tenant, uint32_t number) {
+std::optional<ActorRow> find_actor_row(Txn &txn, TenantNumber tenant, uint32_t number) {
     Bytes bytes;
     if (!txn.get(Db::actors, actor_key(tenant, number), bytes)) return std::nullopt;
     RowReader row(bytes);

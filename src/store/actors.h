@@ -18,6 +18,6 @@ struct ActorRow {
 // Adds an actor and returns its number.
 uint32_t add_actor(WriteTxn &txn, TenantNumber tenant, const ActorRow &actor);
 // Nothing if there is no such actor or its row cannot be read.
-std::optional<ActorRow> find_actor(Txn &txn, TenantNumber tenant, uint32_t number);
+std::optional<ActorRow> find_actor_row(Txn &txn, TenantNumber tenant, uint32_t number);
 
 }  // namespace scim::store

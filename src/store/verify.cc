@@ -193,7 +193,7 @@ void Verifier::check_tokens() {
         if (!v_.txn().get(Db::tenant_tokens, tenant_token_key(tenant, number), listed) ||
             listed != key)
             problem(Db::tokens, name, "it is missing in tenant_tokens, so it cannot be revoked");
-        auto actor = find_actor(v_.txn(), tenant, uint32_t(row.number("actor")));
+        auto actor = find_actor_row(v_.txn(), tenant, uint32_t(row.number("actor")));
         if (!actor || actor->token != number)
             problem(Db::tokens, name,
                     "its actor " + std::to_string(row.number("actor")) +
@@ -224,7 +224,7 @@ void Verifier::check_actors() {
     v_.each_tenant_row(Db::actors, 8, 8, [&](Bytes key, Bytes) {
         TenantNumber tenant = TenantNumber(read_be(key.data(), 4));
         uint32_t number = uint32_t(read_be(key.data() + 4, 4));
-        if (!find_actor(v_.txn(), tenant, number))
+        if (!find_actor_row(v_.txn(), tenant, number))
             problem(Db::actors,
                     "tenant " + std::to_string(tenant) + " actor " + std::to_string(number),
                     "the row cannot be read");

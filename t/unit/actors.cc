@@ -38,12 +38,12 @@ int main() {
        "an actor without a token of the tenant gets the next number");
     is(add(txn, one, 2), 3u, "the second token gets the number after that actor");
     is(add(txn, two, 3), 1u, "another tenant numbers its actors from 1");
-    auto actor = find_actor(txn, one, 3);
+    auto actor = find_actor_row(txn, one, 3);
     ok(actor && actor->token == 2, "actor 3 is token 2");
-    ok(!find_actor(txn, one, 4), "a number that was not assigned is not found");
-    ok(!find_actor(txn, one, 0), "the number 0 is not found");
+    ok(!find_actor_row(txn, one, 4), "a number that was not assigned is not found");
+    ok(!find_actor_row(txn, one, 0), "the number 0 is not found");
     txn.put(Db::actors, actor_key(one, 9), "{");
-    ok(!find_actor(txn, one, 9), "an actor whose row is damaged is not found");
+    ok(!find_actor_row(txn, one, 9), "an actor whose row is damaged is not found");
     auto token = find_token(txn, digest_of(2));
     ok(token && token->actor == 3, "the row of a token has the number of its actor");
     return tap::done();
