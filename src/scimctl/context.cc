@@ -150,6 +150,18 @@ bool print(const Globals &globals, std::string_view text, const store::RowWriter
     return globals.json ? print(globals, row.done()) : print(globals, text);
 }
 
+void List::add(std::string_view line, const store::RowWriter &row) {
+    if (!rows_.empty()) text_ += '\n';
+    text_.append(line);
+    rows_.push_back(row);
+}
+
+int List::print(const Globals &globals, store::RowWriter json, std::string_view key,
+                std::string_view none) const {
+    json.rows(key, rows_);
+    return scimctl::print(globals, rows_.empty() ? none : text_, json) ? exit_ok : exit_store;
+}
+
 std::unique_ptr<service::Store> open_store(const Globals &globals, Access access) {
     if (check_directory(globals, access) != exit_ok) return nullptr;
     // Generation 0: a declaration by nginx's configuration is always newer and is not changed.

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "scim/text/datetime.h"
 #include "scim/text/result.h"
@@ -42,6 +43,21 @@ void note(const Globals &globals, std::string_view text);
 // error is then printed.
 bool print(const Globals &globals, std::string_view text, const store::RowWriter &row);
 bool print(const Globals &globals, std::string_view text);
+
+// The output of a command that lists things: for each a line of text, or with --json an object in
+// an array.
+class List {
+  public:
+    void add(std::string_view line, const store::RowWriter &row);
+    // Prints the lines, or `none` if there are none; with --json, `json` with the array as its member
+    // `key`. Returns the exit code.
+    int print(const Globals &globals, store::RowWriter json, std::string_view key,
+              std::string_view none) const;
+
+  private:
+    std::string text_;
+    std::vector<store::RowWriter> rows_;
+};
 
 enum class Access : uint8_t {
     read,

@@ -156,16 +156,13 @@ std::string LogView::refusal_line(const store::Refusal &refusal) {
     return line + ": " + refusal.detail;
 }
 
-void LogView::append_members_json(std::string &out, const std::vector<Id> &ids) {
-    out += '[';
-    for (const Id &id : ids) {
-        store::RowWriter row;
-        row.text("id", scim::to_string(id));
-        add_text(row, "name", name(id));
-        if (out.back() != '[') out += ',';
-        out += row.done();
+std::vector<store::RowWriter> LogView::member_rows(const std::vector<Id> &ids) {
+    std::vector<store::RowWriter> rows(ids.size());
+    for (size_t i = 0; i < ids.size(); i++) {
+        rows[i].text("id", scim::to_string(ids[i]));
+        add_text(rows[i], "name", name(ids[i]));
     }
-    out += ']';
+    return rows;
 }
 
 std::string LogView::change_json(const store::LoggedChange &logged) {
@@ -185,8 +182,8 @@ std::string LogView::change_json(const store::LoggedChange &logged) {
         row.boolean("emptied", change.emptied);
         row.number("membersAdded", int64_t(logged.added));
         row.number("membersRemoved", int64_t(logged.removed));
-        append_members_json(row.member("added"), change.added);
-        append_members_json(row.member("removed"), change.removed);
+        row.rows("added", member_rows(change.added));
+        row.rows("removed", member_rows(change.removed));
     }
     add_actor(row, change.actor);
     row.text("requestId", service::request_text(change.request));

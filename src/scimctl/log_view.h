@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "service/store.h"
 #include "store/log.h"
@@ -36,7 +37,7 @@ class LogView {
     std::string name(const store::Refusal &refusal);
     std::string members_line(const store::LoggedChange &change);
     void append_members(std::string &out, char sign, const std::vector<Id> &ids, uint64_t count);
-    void append_members_json(std::string &out, const std::vector<Id> &ids);
+    std::vector<store::RowWriter> member_rows(const std::vector<Id> &ids);
 
     const Catalog &catalog_;
     store::Directory directory_;

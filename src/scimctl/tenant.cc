@@ -69,9 +69,7 @@ int tenant_list(const Globals &globals) {
     service::Session session(*store);
     service::Snapshot snapshot(session);
     if (auto usable = snapshot.usable(); !usable) return fail(globals, usable.error());
-    store::RowWriter json;
-    std::string text, &rows = json.member("tenants");
-    rows += '[';
+    List list;
     for (const store::Tenant &tenant : store::list_tenants(snapshot.txn)) {
         size_t tokens = 0;
         for (const auto &entry : store::list_tokens(snapshot.txn, tenant.number))
@@ -82,22 +80,18 @@ int tenant_list(const Globals &globals) {
             .number("number", tenant.number)
             .text("state", to_string(tenant.state));
         row.text("created", time_text(tenant.created)).number("liveTokens", int64_t(tokens));
-        text += tenant.name + "  " + std::string(to_string(tenant.state)) + "  created " +
-                time_text(tenant.created) + "  " + std::to_string(tokens) + " live tokens";
+        std::string line = tenant.name + "  " + std::string(to_string(tenant.state)) +
+                           "  created " + time_text(tenant.created) + "  " +
+                           std::to_string(tokens) + " live tokens";
         for (const auto &type : (*snapshot.catalog()).types()) {
             counts.number(type->type.name, int64_t(directory.count(type->number)));
-            text += "  " + std::to_string(directory.count(type->number)) + " " + type->type.name;
+            line += "  " + std::to_string(directory.count(type->number)) + " " + type->type.name;
         }
         row.member("resources") += counts.done();
-        if (rows.back() != '[') rows += ',';
-        rows += row.done();
-        text += '\n';
+        list.add(line, row);
     }
-    rows += ']';
     if (!snapshot.txn.good()) return fail(globals, exit_store, to_string(snapshot.txn.error()));
-    if (text.empty()) text = "There are no tenants.\n";
-    text.pop_back();
-    return print(globals, text, json) ? exit_ok : exit_store;
+    return list.print(globals, {}, "tenants", "There are no tenants.");
 }
 
 int tenant_remove(const Globals &globals, const std::string &name, bool resume) {

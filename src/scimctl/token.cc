@@ -134,25 +134,20 @@ int token_list(const Globals &globals, const TokenArguments &arguments) {
     int64_t at = now();
     store::RowWriter json;
     json.text("tenant", tenant->name);
-    std::string text, &rows = json.member("tokens");
-    rows += '[';
+    List list;
     for (const auto &entry : store::list_tokens(txn, tenant->number)) {
         store::RowWriter row;
         int64_t used = store::last_use(txn, tenant->number, entry.token.number);
         add_token(row, entry.token, at);
         if (used != 0) row.text("lastUsed", time_text(used));
-        if (rows.back() != '[') rows += ',';
-        rows += row.done();
-        text += described(entry.token, tenant->name) + ": " +
-                std::string(to_string(service::state_of(entry.token, at)));
-        text += ", created " + time_text(entry.token.created);
-        text += ", last used " + (used != 0 ? time_text(used) : "never") + '\n';
+        list.add(described(entry.token, tenant->name) + ": " +
+                     std::string(to_string(service::state_of(entry.token, at))) + ", created " +
+                     time_text(entry.token.created) + ", last used " +
+                     (used != 0 ? time_text(used) : "never"),
+                 row);
     }
-    rows += ']';
     if (!txn.good()) return fail(globals, exit_store, to_string(txn.error()));
-    if (text.empty()) text = "Tenant " + tenant->name + " has no tokens.\n";
-    text.pop_back();
-    return print(globals, text, json) ? exit_ok : exit_store;
+    return list.print(globals, json, "tokens", "Tenant " + tenant->name + " has no tokens.");
 }
 
 int token_revoke(const Globals &globals, const TokenArguments &arguments) {
@@ -165,21 +160,17 @@ int token_revoke(const Globals &globals, const TokenArguments &arguments) {
     if (code != exit_ok) return code;
     store::RowWriter json;
     json.text("tenant", arguments.tenant).number("revokedNow", int64_t(result->revoked));
-    std::string text, &rows = json.member("tokens");
-    rows += '[';
+    List list;
     for (const store::Token &token : result->tokens) {
         store::RowWriter row;
         add_token(row, token, at);
-        if (rows.back() != '[') rows += ',';
-        rows += row.done();
-        if (!text.empty()) text += '\n';
-        text += "Token " + std::to_string(token.number) + " \"" + token.label + "\" of tenant " +
-                arguments.tenant;
-        text +=
+        std::string line = "Token " + std::to_string(token.number) + " \"" + token.label +
+                           "\" of tenant " + arguments.tenant;
+        line +=
             token.revoked == at ? " revoked." : " was revoked at " + time_text(token.revoked) + ".";
+        list.add(line, row);
     }
-    rows += ']';
-    return print(globals, text, json) ? exit_ok : exit_store;
+    return list.print(globals, json, "tokens", "");
 }
 
 int token_rotate(const Globals &globals, const TokenArguments &arguments) {

@@ -46,23 +46,19 @@ std::vector<Count> counts_of(const Result &result) {
             {"freePages", "free pages", result.pages.free_pages}};
 }
 
-void add_problem(std::string &rows, std::string_view database, std::string_view key,
-                 std::string_view text) {
-    store::RowWriter row;
-    row.text("database", database).text("key", key).text("problem", text);
-    if (rows.back() != '[') rows += ',';
-    rows += row.done();
+store::RowWriter problem_row(std::string_view database, std::string_view key,
+                             std::string_view text) {
+    return store::RowWriter().text("database", database).text("key", key).text("problem", text);
 }
 
 store::RowWriter as_json(const Result &result) {
     store::RowWriter json, counts;
     json.number("problemCount", int64_t(result.problem_count()));
-    std::string &rows = json.member("problems");
-    rows += '[';
-    for (const std::string &text : result.pages.problems) add_problem(rows, "", "", text);
+    std::vector<store::RowWriter> rows;
+    for (const std::string &text : result.pages.problems) rows.push_back(problem_row("", "", text));
     for (const store::Problem &problem : result.rows.problems)
-        add_problem(rows, database_name(problem.db), problem.key, problem.text);
-    rows += ']';
+        rows.push_back(problem_row(database_name(problem.db), problem.key, problem.text));
+    json.rows("problems", rows);
     for (const Count &count : counts_of(result)) counts.number(count.name, int64_t(count.value));
     json.member("counts") += counts.done();
     return json;

@@ -36,6 +36,17 @@ class RowWriter {
         out += ']';
         return *this;
     }
+    // An array of objects.
+    RowWriter &rows(std::string_view key, const std::vector<RowWriter> &values) {
+        std::string &out = member(key);
+        out += '[';
+        for (const RowWriter &value : values) {
+            if (out.back() != '[') out += ',';
+            out += value.done();
+        }
+        out += ']';
+        return *this;
+    }
     // Begins a member; the caller appends its JSON value to the returned string.
     std::string &member(std::string_view key) {
         if (out_.size() > 1) out_ += ',';
