@@ -54,7 +54,8 @@ deny 'src/nginx must not include scimctl' "$include(scimctl)/" $(files nginx)
 deny 'src/scimctl must not include nginx' "$include(nginx)/" $(files scimctl)
 
 deny 'only src/store may use LMDB' "$include(lmdb\.h)|\b(mdb_|MDB_)\w" $(files scim service nginx scimctl)
-deny "only src/store/lmdb.cc may use LMDB's codes" '\bMDB_[A-Z]' $(files store ! src/store/lmdb.cc)
+deny "only src/store/lmdb.cc and lmdb_env.cc may use LMDB's codes" '\bMDB_[A-Z]' \
+    $(files store ! src/store/lmdb.cc src/store/lmdb_env.cc)
 deny 'these flags are forbidden: they lose or corrupt data, or change the format' '\bMDB_(WRITEMAP|NOSYNC|NOMETASYNC|MAPASYNC|NOLOCK|DUPSORT)\b' \
     $(files store)
 

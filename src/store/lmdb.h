@@ -1,6 +1,6 @@
 #pragma once
-// A typed interface to LMDB: environment, transactions and cursors. Only lmdb.cc includes <lmdb.h>
-// and knows LMDB's error codes.
+// A typed interface to LMDB: environment, transactions and cursors. Only lmdb.cc and
+// lmdb_env.cc include <lmdb.h> and know LMDB's error codes.
 //
 // A process opens each store directory at most once: a second open of the same directory fails,
 // because the first close would release the locks of both. Any number of threads may use one Env,
