@@ -205,6 +205,10 @@ is "$r->{status} $r->{body}", '204 ', 'a PUT whose long answer cannot be written
 ok exists $r->{headers}{etag}, 'a PUT whose long answer cannot be written has an ETag';
 ok $t->wait_log(qr/\[error\].*the change is made, but it cannot be shown: $cannot/),
     'the error log says that the change is made and cannot be shown';
+$r = $s->request(PUT => "/gone/Groups/" . id_of({ body => $pair[0] }), json => { displayName => 'changed',
+    members => [map +{ value => $_->{id} }, @users[0 .. 49]] });
+is_error $r, 503, '', qr/^$cannot/, 'the same PUT again changes nothing and is refused with 503';
+is $r->{headers}{'retry-after'}, 60, 'the 503 of a PUT that changes nothing has Retry-After';
 is $s->request(GET => '/scim/Groups?filter=displayName+eq+"changed"')->{json}{totalResults}, 1,
     'the PUT whose long answer could not be written is committed';
 is $s->request(GET => "/gone/Users/$users[-1]{id}")->{status}, 200, 'a user below 1 MiB is returned without a file';

@@ -226,16 +226,11 @@ ngx_int_t serve_search(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &c
 }
 
 // Completes the job's response: an error becomes an error response, without a body if memory is
-// short. A committed write is never reported as an error.
+// short. A committed write is never reported as an error. An unfinished response is replaced,
+// because its body is missing or incomplete.
 void make_answer(PendingRequest &pending) noexcept {
-    service::Job &job = pending.job;
-    if (job.committed) {
-        if (job.unfinished || !pending.outcome)
-            service::answer_without_body(
-                job, pending.outcome ? "out of memory" : pending.outcome.error().detail);
-    } else if (!pending.outcome) {
-        service::refuse_or_less(job.response, pending.outcome.error(), job.request.id);
-    }
+    if (pending.outcome && pending.job.unfinished) pending.refuse("out of memory", 5);
+    if (!pending.outcome) service::answer_unshown(pending.job, pending.outcome.error());
 }
 
 ngx_int_t send_answer(ngx_http_request_t *r, PendingRequest &pending) noexcept {

@@ -359,14 +359,16 @@ void WorkerStore::send_answers() noexcept {
 }
 
 // Sends a response, or makes it on the read pool if it is unfinished, so that it does not delay the
-// writer. The bound of waiting reads does not apply to it, because its write is committed.
+// writer. The bound of waiting reads does not apply to it, because its write is done.
 void WorkerStore::finish(std::unique_ptr<PendingRequest> request) noexcept {
-    if (!request->job.unfinished || session_ == nullptr) {
-        if (request->is_large()) note_large_request();
-        return finish_request(std::move(request), log_);
+    if (request->job.unfinished && session_ != nullptr) {
+        reads_.push(std::move(request));
+        return start_reads();
     }
-    reads_.push(std::move(request));
-    start_reads();
+    if (request->job.unfinished && request->outcome)
+        request->refuse("the directory cannot be served now", 1);
+    if (request->is_large()) note_large_request();
+    finish_request(std::move(request), log_);
 }
 
 // ---- Background work ----
@@ -443,7 +445,7 @@ void WorkerStore::start_reads() noexcept {
 }
 
 void WorkerStore::read_done(std::unique_ptr<PendingRequest> request) noexcept {
-    // A committed write whose response was not made gets one without a body; it is not retried.
+    // A write whose response was not made gets another one (make_answer()); it is not retried.
     if (request->job.unfinished)
         finish_request(std::move(request), log_);
     else

@@ -125,10 +125,16 @@ void finish_answer(Job &job, Snapshot &snapshot) {
     if (!render_resource(rendering, command.id, *record, plan.version))
         snapshot.txn.fail(store::Errc::damaged);
     auto done = body.finish();
-    job.unfinished = false;
-    if (!done || !snapshot.txn.good())
-        answer_without_body(job, (done ? unreadable(snapshot.txn.error()) : done.error()).detail);
+    if (done && !snapshot.txn.good()) done = unreadable(snapshot.txn.error());
+    if (!done) answer_unshown(job, done.error());
+    job.unfinished = false;  // last: if an exception is thrown, the response is still to be made
     forget(job);
+}
+
+void answer_unshown(Job &job, const Error &error) noexcept {
+    if (job.committed) return answer_without_body(job, error.detail);
+    job.unfinished = false;
+    refuse_or_less(job.response, error, job.request.id);
 }
 
 // The status is not an error, because the client would repeat a write that is committed.

@@ -53,9 +53,12 @@ struct Job {
 };
 
 // Renders the response body of an unfinished job, on any thread. If the store or the sink fails, it
-// calls answer_without_body(). May throw std::bad_alloc. REQUIRES: the snapshot was taken after the
-// commit of the job.
+// calls answer_unshown(). May throw std::bad_alloc: the job is still unfinished then. REQUIRES: the
+// snapshot was taken after the commit of the job.
 void finish_answer(Job &job, Snapshot &snapshot);
+// Answers a job whose response body cannot be made: success without a body if the job is committed,
+// otherwise `error`, because a write that changed nothing can be repeated. Never throws.
+void answer_unshown(Job &job, const Error &error) noexcept;
 // Sets a success status without a body. `why` is added to the log fields. Never throws.
 void answer_without_body(Job &job, std::string_view why) noexcept;
 

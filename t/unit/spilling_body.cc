@@ -120,6 +120,18 @@ void test_reads(Client &client, const std::string &path, std::string_view args,
        name + " is deferred before it is longer than 2 MiB");
 }
 
+// Sends a PUT whose response is longer than its failing sink takes.
+Job &put_unshown(Client &client, const std::string &path, const std::string &body, Kept &bad) {
+    bad.fails = 2;
+    Job &job = *client.job(Method::put, path, body);
+    job.request.sink = &bad;
+    client.run({&job});
+    client.finish(job);
+    ok(!job.unfinished && job.response.in_sink == 0,
+       "a PUT whose sink fails has no part of a body");
+    return job;
+}
+
 void test_writes(Client &client, const std::string &path, const std::vector<std::string> &ids) {
     const std::string body = group("written", ids);
     Kept sink;
@@ -134,16 +146,19 @@ void test_writes(Client &client, const std::string &path, const std::vector<std:
     is(get(client, shown, path), "answered", "GET after the PUT is answered");
     ok(sink.text == shown.body, "the finished response of a PUT is the same as that of GET");
     is(job.response.etag, shown.etag, "the finished response of a PUT has the ETag of GET");
-    Kept bad;
-    bad.fails = 2;
-    job.request.sink = &bad;
-    client.run({&job});
-    client.finish(job);
-    is(job.response.status, 204, "a PUT whose sink fails is answered with 204");
-    ok(job.response.body.empty() && job.response.in_sink == 0,
-       "a PUT whose sink fails has no body");
-    ok(job.response.log_fields.detail.find("the change is made, but it cannot be shown") == 0,
+    Kept bad, worse;
+    const Job &changed = put_unshown(client, path, group("again", ids), bad);
+    is(changed.response.status, 204, "a PUT whose sink fails is answered with 204");
+    is(changed.response.body, "", "a PUT whose sink fails has no body");
+    ok(changed.response.log_fields.detail.find("the change is made, but it cannot be shown") == 0,
        "a PUT whose sink fails has the reason in its log fields");
+    const Job &same = put_unshown(client, path, group("again", ids), worse);
+    is(same.response.status, 503,
+       "a PUT that changes nothing and whose sink fails is refused with 503");
+    ok(same.response.retry_after > 0 && same.response.etag.empty(),
+       "the 503 of a PUT that changes nothing has Retry-After and no ETag");
+    ok(same.response.body.find("temporary file cannot be written") != std::string::npos,
+       "the 503 of a PUT that changes nothing says that its response cannot be written");
 }
 
 }  // namespace
