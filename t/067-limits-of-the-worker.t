@@ -63,6 +63,58 @@ is join(' ', $t->workers), $worker, 'the same worker has answered all requests';
 $t->quit;
 is join('', $t->complaints), '', 'no alert, no crash, no sanitizer report';
 
+# --- the long response to a write meets a full queue: the only thread works for another store
+
+$t = Scim->new(main => 'thread_pool one threads=1 max_queue=1;', server => <<'EOS', http => <<'EOC');
+    location /a/ { scim a; client_body_in_file_only clean; }
+    location /b/ { scim b; client_body_in_file_only clean; }
+EOS
+    scim_store a %%DIR%%/a size=64m;
+    scim_store b %%DIR%%/b size=64m;
+    scim_thread_pool one;
+EOC
+%token = map { local $t->{store} = "$t->{dir}/$_"; $_ => $t->seed('acme') } qw(a b);
+$t->start;
+$t->served("/$_/Users", token => $token{$_}) for qw(a b);
+$client = $t->client(token => $token{b});
+my $member = $client->request(POST => '/b/Users', json => Scim::user('member'))->{json}{id};
+is scalar(grep $client->request(POST => '/b/Groups', json => { displayName => "g$_", members => [{ value => $member }] })->{status} != 201,
+    1 .. 501), 0, 'a user is a member of 501 groups';
+
+# The queue is full when the PUT is committed: the thread has a write to the other store, which waits for its lock, and the
+# queue has the next write to this store. Sometimes that write comes before the thread has taken the other one: then it is
+# refused, and the response to the PUT may find a place in the queue.
+for my $case ([204, 'a PUT'], [503, 'the same PUT again, which changes nothing,']) {
+    my ($status, $name) = @$case;
+    my ($lock_a, $lock_b) = map { local $t->{store} = "$t->{dir}/$_"; $t->hold_lock } qw(a b);
+    my ($put, $next) = map $t->client(token => $token{b}), 1 .. 2;
+    my $other = $t->client(token => $token{a});
+    $put->send(PUT => "/b/Users/$member", json => Scim::user('member', title => 'Countess'));
+    ok $t->wait_for(sub { $t->bodies == 1 }), "$name waits for the write lock";
+    $next->send(POST => '/b/Users', json => Scim::user("next$status"));
+    ok $t->wait_for(sub { $t->bodies == 2 }), 'the next write waits';
+    $other->send(POST => '/a/Users', json => Scim::user("other$status"));
+    ok $t->wait_for(sub { $t->bodies == 3 }), 'a write to the other store waits for the thread';
+    my $overflows = sub { scalar(() = $t->log =~ /queue overflow/g) };
+    my $before = $overflows->();
+    $t->release($lock_b);
+    ok $t->wait_for(sub { $overflows->() > $before }), "the response to $name meets a full queue";
+    is $client->request(GET => '/b/Users?count=0')->{status}, 200, 'a short read is answered while the queue is full';
+    cmp_ok $overflows->(), '<=', $before + 2, "neither the response to $name nor the next write is refused again and again";
+    $t->release($lock_a);
+    my $r = $put->receive;
+    my $is_refused = $next->receive->{status} == 201 || $r->{status} != 200;
+    is $r->{status}, $is_refused ? $status : 200, "$name is answered with $status, or with 200 if the queue had a place";
+    is_busy $r, qr/too many long reads are waiting/, $name if $is_refused && $status == 503;
+    is $r->{body}, '', "the answer to $name has no body" if $is_refused && $status == 204;
+    is $other->receive->{status}, 201, 'the write to the other store is done';
+    $_->close for $put, $next, $other;
+}
+is $client->request(GET => "/b/Users/$member?attributes=title")->{json}{title}, 'Countess', 'the PUT without a body is committed';
+$client->close;
+$t->quit;
+is join('', $t->complaints), '', 'no alert, no crash, no sanitizer report';
+
 # --- a worker is told to end while its thread works and its queue is full: nginx itself does not wait for threads
 
 $t = Scim->new(main => "thread_pool one threads=1 max_queue=1;", server => <<'EOS', http => <<'EOC');

@@ -359,14 +359,15 @@ void WorkerStore::send_answers() noexcept {
 }
 
 // Sends a response, or makes it on the read pool if it is unfinished, so that it does not delay the
-// writer. The bound of waiting reads does not apply to it, because its write is done.
+// writer. The bound of waiting reads does not apply to it, because its write is done. If
+// start_reads() has refused it, it is not tried again.
 void WorkerStore::finish(std::unique_ptr<PendingRequest> request) noexcept {
-    if (request->job.unfinished && session_ != nullptr) {
+    const bool is_unmade = request->job.unfinished && request->outcome;
+    if (is_unmade && session_ != nullptr) {
         reads_.push(std::move(request));
         return start_reads();
     }
-    if (request->job.unfinished && request->outcome)
-        request->refuse("the directory cannot be served now", 1);
+    if (is_unmade) request->refuse("the directory cannot be served now", 1);
     if (request->is_large()) note_large_request();
     finish_request(std::move(request), log_);
 }
