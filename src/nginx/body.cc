@@ -56,6 +56,7 @@ bool Body::load() {
     }
     close(fd_);
     fd_ = NGX_INVALID_FILE;
+    error_ = 0;  // of an earlier call
     return true;
 }
 

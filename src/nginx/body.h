@@ -22,7 +22,7 @@ class Body {
     size_t size() const { return size_; }  // in bytes, in memory or in the file
     bool in_file() const { return fd_ != NGX_INVALID_FILE; }
     // Reads the file into memory. May be called on any thread. Returns false and sets error() if
-    // that fails.
+    // that fails; it may be called again then.
     bool load();
     // Frees the memory of the text.
     void drop() { text_ = std::string(); }
