@@ -38,7 +38,7 @@ void read_on_thread(PendingRequest &request, service::Session &session) {
 void prepare_on_thread(PendingRequest &request, service::Session &session) {
     if (!request.load()) return;
     service::Snapshot snapshot(session);
-    service::prepare_job(request.job, snapshot);
+    service::prepare_ahead(request.job, snapshot);
 }
 
 }  // namespace scim::nginx

@@ -91,6 +91,11 @@ void prepare_job(Job &job, Snapshot &snapshot) noexcept {
     job.is_prepared = true;
 }
 
+void prepare_ahead(Job &job, Snapshot &snapshot) noexcept {
+    prepare_job(job, snapshot);
+    if (!job.prepared && job.prepared.error().status >= 500) job.is_prepared = false;
+}
+
 const Error *error_of(const Job &job) {
     if (!job.decided) return &job.decided.error();
     return job.step().planned ? nullptr : &job.step().planned.error();

@@ -65,6 +65,9 @@ void answer_without_body(Job &job, std::string_view why) noexcept;
 // Prepares the job with the catalog of the snapshot, on any thread. Writer::run() prepares jobs
 // that are not prepared or whose catalog is not the current one.
 void prepare_job(Job &job, Snapshot &snapshot) noexcept;
+// The same before Writer::run(), to which an error with a 5xx status is not passed on, because it
+// may be transient: the writer prepares the job again.
+void prepare_ahead(Job &job, Snapshot &snapshot) noexcept;
 
 // Why the job is refused; nullptr if it is not. REQUIRES: the job was planned or refused.
 const Error *error_of(const Job &job);

@@ -1,9 +1,10 @@
 // Tests, with each allocation failing in turn, that parse_json() returns the right tree or throws
-// std::bad_alloc, that a write succeeds or is refused with 503 and Retry-After, and that the next
-// write succeeds.
+// std::bad_alloc, that a write succeeds or is refused with 503 and Retry-After, that the next write
+// succeeds, and that a write that could not be prepared ahead of its batch succeeds.
 
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include "client.h"
 #include "scim/text/json.h"
@@ -142,11 +143,36 @@ void writes() {
     }
 }
 
+// If the thread that prepares a job ahead of its batch lacks memory, the writer prepares it again.
+void prepared_ahead() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    Client client(*store);
+    Session session(*store);
+    int users = 0, refused = 0;
+    const int allocations = with_each_failing([&] {
+        const int64_t n = std::exchange(left, -1);
+        Job *job = client.job(Method::post, "/Users",
+                              R"({"userName":"user)" + std::to_string(++users) + "\"}");
+        const std::vector<Job *> jobs{job};
+        Snapshot snapshot(session);
+        left = n;
+        prepare_ahead(*job, snapshot);
+        left = -1;
+        client.run(jobs);
+        refused += job->response.status != 201;
+    });
+    ok(allocations > 20,
+       "prepare_ahead(): " + std::to_string(allocations) + " allocations failed in turn");
+    is(refused, 0, "a job that lacked memory when it was prepared ahead is prepared by the writer");
+}
+
 }  // namespace
 
 int main() {
     json_set_alloc_funcs(allocate, std::free);
     parser();
     writes();
+    prepared_ahead();
     return tap::done();
 }
