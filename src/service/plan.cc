@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "scim/resource/element_index.h"
+#include "scim/schema/attr_set.h"
 #include "service/command.h"
 #include "service/conditions.h"
 #include "service/plan_parts.h"
@@ -26,11 +27,6 @@ bool has_top(const TypeView &type, const std::vector<Leaf> &leaves, const Attr *
                        [&](const Leaf &l) { return top_of(type, l.attr) == top; });
 }
 
-bool has_leaf(const std::vector<Leaf> &leaves, AttrNumber number) {
-    return std::any_of(leaves.begin(), leaves.end(),
-                       [&](const Leaf &l) { return l.attr == number; });
-}
-
 bool is_kept(const Attr &attr) {
     Mutability mutability = attr.def->mutability;
     return mutability == Mutability::write_only || mutability == Mutability::immutable ||
@@ -43,23 +39,41 @@ bool is_single_part(const Attr &attr) {
     return attr.parent != nullptr && !attr.parent->def->multi_valued;
 }
 
-// PUT clears the attributes that it omits (RFC 7644 3.5.1), except those that the client cannot
-// read or must not clear: attributes that are not declared any more, writeOnly, immutable and
-// readOnly ones; and `active`, because a PUT without `active` must not reactivate a deactivated
-// user.
-bool keeps(const TypeView &type, const std::vector<Leaf> &sent, const Leaf &leaf) {
-    const Attr *attr = type.by_number(leaf.attr);
-    if (attr == nullptr) return true;
-    const Attr *top = top_of(type, leaf.attr);
-    if (is_kept(*top) || top == type.find_core("active")) return !has_top(type, sent, top);
-    return is_single_part(*attr) && is_kept(*attr) && !has_leaf(sent, leaf.attr);
-}
+// What a PUT keeps of the stored resource. It clears the attributes that it omits (RFC 7644 3.5.1),
+// except those that the client cannot read or must not clear: attributes that are not declared any
+// more, writeOnly, immutable and readOnly ones; and `active`, because a PUT without `active` must
+// not reactivate a deactivated user.
+class Keeper {
+  public:
+    Keeper(const TypeView &type, const std::vector<Leaf> &sent)
+        : type_(type), active_(type.find_core("active")), sent_(type.numbers_end()) {
+        for (const Leaf &leaf : sent)
+            if (const Attr *attr = type.by_number(leaf.attr)) {
+                sent_.add(attr->number);
+                sent_.add(attr->top().number);
+            }
+    }
+
+    bool keeps(const Leaf &leaf) const {
+        const Attr *attr = type_.by_number(leaf.attr);
+        if (attr == nullptr) return true;
+        const Attr &top = attr->top();
+        if (is_kept(top) || &top == active_) return !sent_.has(top.number);
+        return is_single_part(*attr) && is_kept(*attr) && !sent_.has(attr->number);
+    }
+
+  private:
+    const TypeView &type_;
+    const Attr *active_;
+    AttrSet sent_;  // the numbers of the sent attributes and of their top-level attributes
+};
 
 std::vector<Leaf> carry_over(const TypeView &type, const std::vector<Leaf> &before,
                              const std::vector<Leaf> &sent) {
     std::vector<Leaf> after = sent;
+    const Keeper keeper(type, sent);
     std::copy_if(before.begin(), before.end(), std::back_inserter(after),
-                 [&](const Leaf &leaf) { return keeps(type, sent, leaf); });
+                 [&](const Leaf &leaf) { return keeper.keeps(leaf); });
     canonical_order(type, after);
     return after;
 }
