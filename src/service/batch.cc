@@ -319,12 +319,10 @@ void Writer::answer(Job &job, Snapshot &snapshot) {
     const Plan &plan = *job.step().planned;
     response.status = plan.status;
     describe(job);
+    const bool has_body = !plan.record.empty() && !job.step().no_content;
+    if (!has_body) response.status = 204;
     note_ignored(job);
-    if (plan.record.empty()) return;
-    if (job.step().no_content) {
-        response.status = 204;
-        return;
-    }
+    if (!has_body) return;
     job.unfinished = is_long(job, snapshot);
     if (!job.unfinished) finish_answer(job, snapshot);
 }

@@ -5,9 +5,10 @@
 // time has the write lock and parsing JSON is slow. Then the requests are planned and applied in
 // order. No response is final before the commit: even a refusal may depend on a write of the same
 // batch. A batch ends when its work reaches batch_work_most (scim/text/work.h); the remaining
-// requests are postponed. If a write fails because the map or the disk is full, the batch is undone
-// and its requests run again, each in its own transaction, so that only those that do not fit are
-// refused. If the commit fails for another reason, all requests of the batch are refused.
+// requests are postponed. The first request has no limit: if it is more work, it is alone. If a
+// write fails because the map or the disk is full, the batch is undone and its requests run again,
+// each in its own transaction, so that only those that do not fit are refused. If the commit fails
+// for another reason, all requests of the batch are refused.
 
 #include <memory>
 #include <string>

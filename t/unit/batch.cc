@@ -305,6 +305,20 @@ std::string patch(const std::string &operations) {
            operations + "]}";
 }
 
+void test_ignored_is_kept(Client &client, Store &store) {
+    const std::string group = client.create("/Groups", R"({"displayName":"ignoring"})");
+    const std::string ops =
+        patch(R"({"op":"add","value":{"displayName":"x","noSchemaDeclaresThis":"y"}})");
+    is(client.send(Method::patch, "/Groups/" + group, ops).status, 204,
+       "PATCH of a group with an unknown attribute is answered with 204");
+    client.send(Method::post, "/Users", user("after-ignored"));
+    store::Reader reader(store.env());
+    store::ReadTxn txn(reader);
+    auto kept = store::list_refusals(txn, client.actor().tenant, 1);
+    is(kept.at(0).resource_id, group, "the next commit writes that an attribute was ignored");
+    is(kept.at(0).status, 204, "the note of an ignored attribute has the status of the response");
+}
+
 // Removes from the beginning of `jobs` those that have an answer. Returns their number.
 size_t take_answered(std::vector<Job *> &jobs) {
     auto postponed = [](const Job *job) { return job->postponed; };
@@ -423,6 +437,7 @@ int main() {
     test_scopes(client);
     test_revoked_while_waiting(client, *store);
     test_refusals_are_kept(client, *store);
+    test_ignored_is_kept(client, *store);
     test_uses_are_kept(client, *store);
     test_catalog_change(client, *store);
     test_old_changes(client, *store);
