@@ -105,7 +105,7 @@ void Writer::plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room
                          (room == MapSpace::for_lockouts && plan.changes && !plan.locks_out);
     if (!refused) return apply(plan, directory);
     step.planned = directory_full(txn.map_size());
-    if (auto said = full_problem(store_.env(), job.request.now); !said.empty()) problem_ = said;
+    note_problem(full_problem(store_.env(), job.request.now));
 }
 
 // Plans and writes the steps of a job. Returns false if the job is more work than `most`; nothing
@@ -205,18 +205,29 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
 Writer::Attempt Writer::attempt_sound(std::vector<Job *> &jobs) {
     // Only the first attempt can be given up: before later ones, some jobs are already refused.
     Attempt tried = attempt(jobs, &lock_wait_);
-    while (tried.code == store::Errc::damaged && tried.stuck) {
-        Job &job = *tried.stuck;
-        const LogFields &log_fields = job.response.log_fields;
-        problem_ = "is damaged where " + std::string(to_string(job.request.method)) + " of " +
-                   log_fields.resource_type + " " + log_fields.resource_id +
-                   " looks; scimctl verify says more, and other requests are served";
-        job.decided = unwritable(tried.code, store_.env());
-        job.postponed = false;
-        jobs.erase(std::find(jobs.begin(), jobs.end(), &job));
+    while (tried.is_damaged()) {
+        note_damage(*tried.stuck);
+        tried.stuck->decided = unwritable(tried.code, store_.env());
+        tried.stuck->postponed = false;
+        jobs.erase(std::find(jobs.begin(), jobs.end(), tried.stuck));
         tried = attempt(jobs);
     }
     return tried;
+}
+
+// Of several damaged records, the log names the last.
+void Writer::note_damage(const Job &job) {
+    const LogFields &log_fields = job.response.log_fields;
+    damage_ = "is damaged where " + std::string(to_string(job.request.method)) + " of " +
+              log_fields.resource_type + " " + log_fields.resource_id +
+              " looks; scimctl verify says more, and other requests are served";
+}
+
+// Adds to the problem of the batch, unless the text is empty.
+void Writer::note_problem(const std::string &problem) {
+    if (problem.empty()) return;
+    if (!problem_.empty()) problem_ += "; it ";
+    problem_ += problem;
 }
 
 // The log message for a full map; empty if it was returned within the last minute.
@@ -229,6 +240,7 @@ std::string Writer::full_problem(const store::Env &env, int64_t now) {
 
 BatchOutcome Writer::run(const std::vector<Job *> &jobs) noexcept {
     problem_.clear();
+    damage_.clear();
     for (Job *job : jobs) {
         job->response.clear();
         job->unfinished = job->committed = job->postponed = false;
@@ -267,14 +279,19 @@ BatchOutcome Writer::write_all(const std::vector<Job *> &jobs) {
         if (retry) {
             // The notes may be what does not fit.
             drop_notes();
-            mine = attempt({job}).code;
+            const Attempt tried = attempt({job});
+            mine = tried.code;
             must_reopen |= needs_reopen(mine);
-            if (mine != store::Errc::ok) failed = mine;
+            if (tried.is_damaged())
+                note_damage(*job);
+            else if (mine != store::Errc::ok)
+                failed = mine;
         }
         if (mine != store::Errc::ok) job->decided = unwritable(mine, store_.env());
     }
     if (failed != store::Errc::ok && failed != store::Errc::replaced)
-        problem_ = "cannot be written: " + std::string(to_string(failed));
+        note_problem("cannot be written: " + std::string(to_string(failed)));
+    note_problem(damage_);
     if (must_reopen) return BatchOutcome::reopen;
     return code == store::Errc::ok || retry ? BatchOutcome::ok : BatchOutcome::failed;
 }

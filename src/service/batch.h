@@ -80,6 +80,7 @@ class Writer {
     struct Attempt {
         store::Errc code = store::Errc::ok;
         Job *stuck = nullptr;  // the job whose plan failed
+        bool is_damaged() const { return code == store::Errc::damaged && stuck != nullptr; }
     };
     Attempt attempt(const std::vector<Job *> &jobs, store::LockWait *wait = nullptr);
     Attempt attempt_sound(std::vector<Job *> &jobs);
@@ -91,6 +92,8 @@ class Writer {
     void answer(Job &job, Snapshot &snapshot);
     void note_ignored(const Job &job);
     std::string full_problem(const store::Env &env, int64_t now);
+    void note_problem(const std::string &problem);
+    void note_damage(const Job &job);
     bool has_notes() const { return !refusals_.empty() || !uses_.empty(); }
     void put_notes(store::WriteTxn &txn);
     void drop_notes();
@@ -104,7 +107,7 @@ class Writer {
     std::vector<store::Refusal> refusals_, refused_tokens_;
     OnceAMinute ignored_;
     std::vector<store::TokenUse> uses_;
-    std::string problem_, warning_;
+    std::string problem_, damage_, warning_;
     store::LockWait lock_wait_;
     bool clock_is_behind_ = false;
     bool short_of_room_ = false;  // the map is nearly full: changes of any age are deleted

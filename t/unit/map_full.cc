@@ -48,6 +48,31 @@ void test_batch(Client &client, const std::vector<std::string> &users) {
        "a batch whose changes were all made has no problem for the log");
 }
 
+// A batch that does not fit as a whole, and whose last request needs a damaged record.
+void test_damage(Client &client, Store &store, const std::vector<std::string> &users) {
+    const std::string id = users.back().substr(7);
+    fixture::damage(store, client, id);
+    const std::string damaged = "is damaged where PATCH of User " + id +
+                                " looks; scimctl verify says more, and other requests are served";
+    std::vector<Job *> jobs;
+    for (const std::string &path : users)
+        jobs.push_back(client.job(Method::patch, path, patch_title(1)));
+    client.run(jobs);
+    ok(jobs.front()->committed && jobs.back()->response.status == 503,
+       "a batch that is run again makes its changes and refuses the one of a damaged record");
+    is(client.writer().problem(), damaged,
+       "the problem of a batch that is run again names its damaged record");
+    client.now += 120000;  // that the map is full is said once a minute
+    client.run({client.job(Method::patch, users.back(), patch_title(2)),
+                client.job(Method::post, "/Users", user("one-more"))});
+    const std::string &problem = client.writer().problem();
+    ok(problem.find("is full: creates are refused") == 0 &&
+           problem.find("; it " + damaged) != std::string::npos,
+       "the problem of a batch says that the map is full and names the damaged record");
+    note(problem);
+    fixture::damage(store, client, id);  // flips the bit back
+}
+
 uint64_t rows(Store &store, store::Db db) {
     store::Reader reader(store.env());
     store::ReadTxn txn(reader);
@@ -71,6 +96,7 @@ int main() {
        "creates are refused with 503 after " + std::to_string(users.size()) + " users");
 
     test_batch(client, users);
+    test_damage(client, *store, users);
 
     int changes = 0;
     do last = client.send(Method::patch, users[0], patch_title(++changes));
