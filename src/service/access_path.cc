@@ -42,6 +42,7 @@ class Planner {
 
     Access choose(uint32_t at);
     void count(Access &access, uint64_t limit);
+    uint64_t count_ranges(Access &access, uint64_t limit);
 
   private:
     Access of_term(const FilterNode &term);
@@ -213,16 +214,40 @@ void Planner::count(Access &access, uint64_t limit) {
     access.rows = rows;
 }
 
-bool has_membership(const Access &access) {
-    return access.kind == Kind::groups_of || access.kind == Kind::members_of ||
-           std::any_of(access.parts.begin(), access.parts.end(), has_membership);
+// Counts only the rows of ranges, up to `limit`.
+uint64_t Planner::count_ranges(Access &access, uint64_t limit) {
+    if (access.is_range()) count(access, limit);
+    uint64_t rows = access.is_range() ? *access.rows : 0;
+    for (Access &part : access.parts) {
+        if (rows >= limit) break;
+        rows += count_ranges(part, limit - rows);
+    }
+    return rows;
 }
 
-// True for an exact "or" of index conditions. A scan tests these on the record alone; for a
-// membership it would look up rows for each resource, which always costs more than the membership
-// rows.
-bool is_joined_by_indexes(const Access &access) {
-    return access.kind == Kind::any_of && access.exact && !has_membership(access);
+bool has_range(const Access &access) {
+    return access.is_range() || std::any_of(access.parts.begin(), access.parts.end(), has_range);
+}
+
+// The number of membership conditions.
+uint64_t memberships(const Access &access) {
+    uint64_t count = access.kind == Kind::groups_of || access.kind == Kind::members_of;
+    for (const Access &part : access.parts) count += memberships(part);
+    return count;
+}
+
+// The number of rows from which on a scan costs no more; nothing if a scan always costs more: for
+// the rows of one value, and for a membership, because a scan looks up rows for each resource.
+std::optional<uint64_t> bound_of(const Access &access, const RowBounds &bounds) {
+    std::optional<uint64_t> bound;
+    if (!access.exact)
+        bound = bounds.verified;
+    else if (memberships(access) > 0)
+        return std::nullopt;
+    else if (access.kind == Kind::any_of)
+        bound = bounds.joined;
+    if (has_range(access)) bound = std::min(bound.value_or(bounds.ranged), bounds.ranged);
+    return bound;
 }
 
 void describe(const Access &access, std::string &out) {
@@ -278,10 +303,13 @@ AccessPath::AccessPath(const Filter *filter, const Catalog &catalog, const TypeV
     }
     Planner planner(*filter, type, directory, bounds.verified);
     access_ = planner.choose(filter->root());
-    const bool is_joined = is_joined_by_indexes(access_);
-    const uint64_t bound = is_joined ? bounds.joined : bounds.verified;
-    if (!access_.rows) planner.count(access_, bound);
-    has_too_many_rows_ = (is_joined || !access_.exact) && *access_.rows >= bound;
+    const std::optional<uint64_t> bound = bound_of(access_, bounds);
+    if (!access_.rows) planner.count(access_, bound.value_or(bounds.verified));
+    has_too_many_rows_ = bound && *access_.rows >= *bound;
+    if (bound || *access_.rows < bounds.verified || !has_range(access_)) return;
+    // Memberships and ranges. A scan that looks up memberships takes a few times longer for each.
+    const uint64_t ranged = bounds.joined * (1 + memberships(access_)) / 2;
+    has_too_many_rows_ = planner.count_ranges(access_, ranged) >= ranged;
 }
 
 AccessPath AccessPath::scan(const Catalog &catalog, const TypeView &type,

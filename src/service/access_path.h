@@ -44,20 +44,25 @@ struct Access {
     std::vector<Access> parts;
 
     std::optional<uint64_t> rows;  // counted up to a bound; nothing: not counted yet
+
+    // True if the rows are in the order of values.
+    bool is_range() const { return kind == Kind::index && !one_value; }
 };
 
-// Row counting stops at these bounds; from there on a scan costs no more. `verified` is for access
-// paths whose candidates are tested, `joined` for exact index conditions that are joined by "or".
+// Row counting stops at these bounds; from there on a scan costs no more.
 struct RowBounds {
-    uint64_t verified, joined;
+    uint64_t verified;  // if the candidates are tested
+    uint64_t joined;    // of exact index conditions that are joined by "or"
+    uint64_t ranged;    // of ranges of index rows, which are read again for each Chunks::range ids
 };
 
 class Candidates;  // service/candidates.h
 
 // The maximum number of ids that a walk reads ahead.
 struct Chunks {
-    size_t ordered = 1024;  // of rows in the order of ids
-    size_t range = 65536;   // of a range of index rows
+    size_t ordered = 1024;       // of a part of the access path whose rows are in the order of ids
+    size_t range = 65536;        // of all ranges of index rows together
+    size_t all_ordered = 32768;  // of all parts in the order of ids together
 };
 
 class AccessPath {

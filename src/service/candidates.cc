@@ -1,19 +1,42 @@
 #include "service/candidates.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "store/members.h"
 
 namespace scim::service {
 
-// One part of an access path that is not a scan: the ids that are read ahead, and where to go on.
+namespace {
+
+// The member epoch of a group; nothing if the group does not exist.
+std::optional<uint32_t> member_epoch(const Catalog &catalog, store::Directory &directory,
+                                     const Id &group) {
+    for (const TypeView *groups : catalog.group_types())
+        if (auto record = directory.record(groups->number, group))
+            return record->header().member_epoch;
+    return std::nullopt;
+}
+
+}  // namespace
+
+// One part of an access path that is not a scan, or all its ranges of index rows: the ids that are
+// read ahead, and where to go on.
 class Candidates::Source {
   public:
-    Source(const Access &access, const Catalog &catalog, const TypeView &type,
+    // REQUIRES: `parts` is one part or all are ranges.
+    Source(std::vector<const Access *> parts, const Catalog &catalog, const TypeView &type,
            store::Directory &directory, const Id *after, const Chunks &chunks)
-        : access_(access), catalog_(catalog), type_(type), directory_(directory), chunks_(chunks) {
+        : parts_(std::move(parts)),
+          access_(*parts_.front()),
+          type_(type),
+          directory_(directory),
+          chunks_(chunks) {
         if (after != nullptr) last_ = *after;
         has_last_ = after != nullptr;
+        if (access_.kind == Access::Kind::members_of)
+            epoch_ = member_epoch(catalog, directory, access_.ids[0]);
         fill();
     }
 
@@ -27,19 +50,14 @@ class Candidates::Source {
     void fill();
     void fill_by_index();
     void fill_by_range();
-    void fill_by_members();
     const Id *after() const { return has_last_ ? &last_ : nullptr; }
     bool is_behind(const Id &id) const { return !has_last_ || id > last_; }
-    // Takes the id of a row of those in the order of ids; false if the chunk is full.
-    bool take(const Id &id) {
-        if (is_behind(id)) ids_.push_back(id);
-        more_ = ids_.size() == chunks_.ordered;
-        return !more_;
-    }
+    bool take(const Id &id);
+    void take_unordered(const Id &id);
     void keep_smallest();
 
-    const Access &access_;
-    const Catalog &catalog_;
+    const std::vector<const Access *> parts_;
+    const Access &access_;  // the first part
     const TypeView &type_;
     store::Directory &directory_;
     const Chunks chunks_;
@@ -48,6 +66,7 @@ class Candidates::Source {
     Id last_{};   // the chunk has only greater ids
     Id limit_{};  // of a range, if `more_`: greater ids are left for the next chunk
     bool has_last_ = false, more_ = false;
+    std::optional<uint32_t> epoch_;  // of the group whose members are read
 };
 
 void Candidates::Source::fill() {
@@ -64,10 +83,17 @@ void Candidates::Source::fill() {
             return;
         case Access::Kind::index: return access_.one_value ? fill_by_index() : fill_by_range();
         case Access::Kind::groups_of:
-            return store::Members(directory_)
+            store::Members(directory_)
                 .each_group(type_.number, access_.ids[0], after(),
                             [&](const Id &id, const store::RecordView &) { return take(id); });
-        case Access::Kind::members_of: return fill_by_members();
+            return;
+        case Access::Kind::members_of:
+            if (!epoch_) return;
+            store::Members(directory_)
+                .each_member(access_.ids[0], *epoch_, after(), [&](const Id &id, TypeNumber type) {
+                    return type != type_.number || take(id);
+                });
+            return;
         default: return;
     }
 }
@@ -79,18 +105,35 @@ void Candidates::Source::fill_by_index() {
                         [&](const Id &id) { return take(id); });
 }
 
-// `ids_` grows to its maximum in one step: vector::push_back() would double it, and need up to three
-// times the memory of Chunks::range ids while it copies.
 void Candidates::Source::fill_by_range() {
-    const size_t most = chunks_.range + (chunks_.range + 1) / 2;
-    directory_.each_row(*access_.attr->index, access_.from, access_.to, [&](const Id &id) {
-        if (!is_behind(id) || (more_ && id > limit_)) return true;
-        if (ids_.size() == chunks_.range / 2) ids_.reserve(most);
-        ids_.push_back(id);
-        if (ids_.size() == most) keep_smallest();
-        return true;
-    });
+    for (const Access *range : parts_)
+        directory_.each_row(*range->attr->index, range->from, range->to, [&](const Id &id) {
+            take_unordered(id);
+            return true;
+        });
     keep_smallest();
+}
+
+// Takes the id of a row of those in the order of ids; false if the chunk is full. `ids_` does not
+// grow beyond the chunk.
+bool Candidates::Source::take(const Id &id) {
+    if (is_behind(id)) {
+        const size_t size = ids_.size();
+        if (size == ids_.capacity()) ids_.reserve(std::min(chunks_.ordered, 2 * size + 4));
+        ids_.push_back(id);
+    }
+    more_ = ids_.size() == chunks_.ordered;
+    return !more_;
+}
+
+// Takes the id of a row of a range. `ids_` grows to its maximum in one step: vector::push_back()
+// would double it, and need up to three times the memory of Chunks::range ids while it copies.
+void Candidates::Source::take_unordered(const Id &id) {
+    if (!is_behind(id) || (more_ && id > limit_)) return;
+    const size_t most = chunks_.range + (chunks_.range + 1) / 2;
+    if (ids_.size() == chunks_.range / 2) ids_.reserve(most);
+    ids_.push_back(id);
+    if (ids_.size() == most) keep_smallest();
 }
 
 void Candidates::Source::keep_smallest() {
@@ -100,18 +143,6 @@ void Candidates::Source::keep_smallest() {
     ids_.resize(chunks_.range);
     limit_ = ids_.back();
     more_ = true;
-}
-
-void Candidates::Source::fill_by_members() {
-    for (const TypeView *groups : catalog_.group_types()) {
-        auto group = directory_.record(groups->number, access_.ids[0]);
-        if (!group) continue;
-        store::Members(directory_)
-            .each_member(
-                access_.ids[0], group->header().member_epoch, after(),
-                [&](const Id &id, TypeNumber type) { return type != type_.number || take(id); });
-        return;
-    }
 }
 
 namespace {
@@ -124,6 +155,14 @@ struct Greater {
     }
 };
 
+// A part of an any_of may be an any_of itself.
+void add_parts(const Access &access, std::vector<const Access *> &ranges,
+               std::vector<const Access *> &ordered) {
+    for (const Access &part : access.parts) add_parts(part, ranges, ordered);
+    if (access.kind == Access::Kind::any_of) return;
+    (access.is_range() ? ranges : ordered).push_back(&access);
+}
+
 }  // namespace
 
 Candidates::Candidates(const Access &access, const Catalog &catalog, const TypeView &type,
@@ -135,17 +174,20 @@ Candidates::Candidates(const Access &access, const Catalog &catalog, const TypeV
         scan_ = std::make_unique<store::Cursor>(directory.txn(), store::Db::resources);
         return;
     }
-    add_sources(access, catalog, after, chunks);
+    std::vector<const Access *> ranges, ordered;
+    add_parts(access, ranges, ordered);
+    Chunks shared = chunks;
+    if (!ordered.empty())
+        shared.ordered = std::clamp<size_t>(chunks.all_ordered / ordered.size(), 1, chunks.ordered);
+    auto add = [&](std::vector<const Access *> parts) {
+        auto source =
+            std::make_unique<Source>(std::move(parts), catalog, type, directory, after, shared);
+        if (!source->empty()) heap_.push_back(std::move(source));
+    };
+    // First, because most memory is used while they are read.
+    if (!ranges.empty()) add(std::move(ranges));
+    for (const Access *part : ordered) add({part});
     std::make_heap(heap_.begin(), heap_.end(), Greater());
-}
-
-// A part of an any_of may be an any_of itself.
-void Candidates::add_sources(const Access &access, const Catalog &catalog, const Id *after,
-                             const Chunks &chunks) {
-    for (const Access &part : access.parts) add_sources(part, catalog, after, chunks);
-    if (access.kind == Access::Kind::any_of) return;
-    auto source = std::make_unique<Source>(access, catalog, type_, directory_, after, chunks);
-    if (!source->empty()) heap_.push_back(std::move(source));
 }
 
 Candidates::~Candidates() = default;

@@ -2,9 +2,10 @@
 // The candidates of an access path, in the order of their ids, each once. The order does not depend
 // on the access path, so that a walk can continue after any id, even with another access path.
 //
-// Memory is bounded. Rows in the order of ids are read in chunks. A range of index rows is in the
-// order of values: it is read whole, and the Chunks::range smallest ids are kept. A range with more
-// ids is read again for each further chunk. It takes at most 2 MiB, whatever the number of its rows.
+// Memory is bounded: the ids take at most 2 MiB, whatever the number of conditions and rows. Rows in
+// the order of ids are read in chunks. Ranges of index rows are in the order of values: all of them
+// are read whole, and their Chunks::range smallest ids are kept. If they have more ids, they are
+// read again for each further chunk.
 
 #include <memory>
 #include <vector>
@@ -32,8 +33,6 @@ class Candidates {
   private:
     class Source;
 
-    void add_sources(const Access &access, const Catalog &catalog, const Id *after,
-                     const Chunks &chunks);
     bool next_of_scan();
     bool next_of_sources();
 

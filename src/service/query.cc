@@ -1,6 +1,7 @@
 #include "service/query.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "scim/filter/key_cache.h"
 #include "scim/text/json.h"
@@ -26,6 +27,13 @@ constexpr size_t made_byte = 64, made_value = 30;
 // Up to this many rows, an index costs less than a scan: rows_min, or, if that is more, a quarter
 // of the resources if each candidate is verified, else as many as there are resources.
 constexpr uint64_t rows_min = 10000, rows_share = 4;
+
+// The same for ranges of index rows, which are read again for each Chunks::range ids: with one chunk
+// they always cost less, and r rows are r * r / Chunks::range reads of a row.
+uint64_t range_rows(uint64_t resources) {
+    const double chunk = double(Chunks().range);
+    return uint64_t(std::sqrt(std::max(double(resources), chunk) * chunk));
+}
 
 bool has_text(const std::optional<std::string> &text) { return text && !text->empty(); }
 
@@ -87,10 +95,12 @@ class Search::TypeQuery {
 
 void Search::TypeQuery::plan(RunOn run_on) {
     const uint64_t all = resources(), max_scan = search_.request_.settings->max_scan;
-    RowBounds bounds{std::max(rows_min, all / rows_share), std::max(rows_min, all)};
-    if (all > max_scan) bounds = {max_scan + 1, max_scan + 1};
+    RowBounds bounds{std::max(rows_min, all / rows_share), std::max(rows_min, all),
+                     range_rows(all)};
+    if (all > max_scan) bounds = {max_scan + 1, max_scan + 1, max_scan + 1};
     if (run_on == RunOn::event_loop)
-        bounds = {std::min(bounds.verified, loop_rows), std::min(bounds.joined, loop_rows)};
+        for (uint64_t *bound : {&bounds.verified, &bounds.joined, &bounds.ranged})
+            *bound = std::min(*bound, loop_rows);
     const Filter *asked = filter ? &*filter : nullptr;
     const Catalog &catalog = *search_.snapshot_.catalog();
     plan_.emplace(asked, catalog, type_, search_.directory_, bounds);

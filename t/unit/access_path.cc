@@ -1,5 +1,5 @@
-// Tests which access path a query has, that a union of many terms is used until a scan is cheaper,
-// and when a query is refused with tooMany or is too long for the event loop.
+// Tests which access path a query has, that a union of many terms or a long range is used until a
+// scan is cheaper, and when a query is refused with tooMany or is too long for the event loop.
 //
 //     SCIM_SEED=n access_path.t
 
@@ -81,6 +81,50 @@ void unions(Population &population) {
     ok(answer.page == members, "2,000 terms on a group find its members");
 }
 
+// Ranges of index rows are read again for each chunk of ids, so that a scan costs less from a number
+// of rows on.
+void ranges(Population &population) {
+    Snapshot snapshot(population.session());
+    const TypeView &type = *snapshot.catalog()->type_by_name("User");
+    store::Directory directory(snapshot.txn, population.tenant());
+    auto has_too_many_rows = [&](const std::string &text, const RowBounds &bounds) {
+        DeviationReport report;
+        Dialect dialect(false, report);
+        auto filter = Filter::parse(type, text, FilterLimits(), dialect);
+        return AccessPath(&*filter, *snapshot.catalog(), type, directory, bounds)
+            .has_too_many_rows();
+    };
+    const std::string range = "userName sw \"\"",
+                      group = "groups eq \"" + to_string(population.groups[0].id) + "\"";
+    ok(has_too_many_rows(range, {1000, 1000, 40}), "an exact range has too many rows at its bound");
+    ok(!has_too_many_rows(range, {1, 1, 41}), "an exact range below its bound has not");
+    ok(!has_too_many_rows("active eq true", {1, 1, 1}), "the rows of one value are never too many");
+    ok(has_too_many_rows(range + " or active eq true", {1000, 1000, 40}),
+       "a range joined with a value has too many rows at the bound of ranges");
+    ok(has_too_many_rows(range + " and title pr", {1000, 1000, 40}),
+       "a range whose candidates are tested has too many rows at the bound of ranges");
+    ok(has_too_many_rows(group + " or " + range, {40, 40, 1}),
+       "a range joined with a membership has too many rows if it has as many as the type");
+    ok(!has_too_many_rows(group + " or " + range, {1, 41, 1}),
+       "a range joined with a membership has not too many rows below that");
+    ok(!has_too_many_rows(group + " or active eq true", {1, 1, 1}),
+       "the rows of a membership and a value are never too many");
+}
+
+// With rows of more users than a walk reads ahead: these users do not exist.
+void long_ranges(Population &population) {
+    {
+        Snapshot snapshot(population.session());
+        auto catalog = snapshot.catalog();
+        put_user_names(population.env(), population.tenant(), *catalog->type_by_name("User"),
+                       70000);
+    }
+    is(ask(population, query_of("userName sw \"1\"")).plan, "User: scan, 40 resources, verified",
+       "a range of more rows than a walk reads ahead has the plan scan");
+    is(ask(population, query_of("userName sw \"103\"")).plan, "User: index userName sw, 10000 rows",
+       "a range of fewer rows has the plan index");
+}
+
 void limits(Population &population) {
     std::string why = ask(population, query_of("title eq \"x\""), {"User"}, 39).why;
     ok(why.find("tooMany: this query has to look at more than scim_max_scan (39) resources; title "
@@ -126,5 +170,7 @@ int main() {
     plans(population);
     unions(population);
     limits(population);
+    ranges(population);
+    long_ranges(population);
     return tap::done();
 }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <new>
 
+#include "client.h"
 #include "query_fixture.h"
 
 using namespace fixture;
@@ -44,7 +45,8 @@ void test_order(Population &population) {
         DeviationReport report;
         Dialect dialect(false, report);
         auto filter = Filter::parse(type, text, FilterLimits(), dialect);
-        const AccessPath path(&*filter, *snapshot.catalog(), type, directory, {100000, 100000});
+        const AccessPath path(&*filter, *snapshot.catalog(), type, directory,
+                              {100000, 100000, 100000});
         std::vector<Id> all;
         for (Candidates every = path.candidates(); every.next();) all.push_back(every.id());
         ok(std::is_sorted(all.begin(), all.end()) &&
@@ -64,17 +66,16 @@ void test_order(Population &population) {
     }
 }
 
-// Writes index rows of userName, of resources that do not exist: Candidates reads no records. The
-// greatest value has the smallest id, so that each row replaces an id that was read before.
-void put_rows(store::Env &env, const store::Tenant &tenant, const TypeView &type, size_t count) {
-    const AttrNumber user_name = type.find("userName")->number;
+// Writes index rows of one externalId, of users that do not exist.
+void put_external_ids(store::Env &env, store::TenantNumber tenant, const TypeView &type,
+                      size_t count) {
+    const AttrNumber attr = type.find("externalId")->number;
     store::WriteTxn txn(env);
-    for (size_t i = 0; i < count; i++) {
-        const Id id = make_id(int64_t(count - i), {});
-        const std::string value = std::to_string(1000000 + i);
-        txn.put(store::Db::index,
-                store::index_key(tenant.number, type.number, user_name, value, id), "");
-    }
+    for (size_t i = 0; i < count; i++)
+        txn.put(
+            store::Db::index,
+            store::index_key(tenant, type.number, attr, "x", make_id(int64_t(10000000 + i), {})),
+            "");
     if (txn.commit() != store::Errc::ok) std::abort();
 }
 
@@ -86,7 +87,8 @@ size_t walk(Session &session, const store::Tenant &tenant, const std::string &te
     DeviationReport report;
     Dialect dialect(false, report);
     auto filter = Filter::parse(type, text, FilterLimits(), dialect);
-    const AccessPath path(&*filter, *snapshot.catalog(), type, directory, {1000000, 1000000});
+    const AccessPath path(&*filter, *snapshot.catalog(), type, directory,
+                          {1000000, 1000000, 1000000});
     const size_t before = allocated_max = allocated;
     size_t count = 0;
     for (Candidates all = path.candidates(); all.next();) count++;
@@ -98,22 +100,61 @@ void test_memory() {
     TempDir dir;
     auto opened = open_store(dir.path, size_t(128) << 20);
     Session session(*opened);
+    constexpr size_t others = 2000;  // with greater ids
     for (size_t rows : {1000, 65536, 65537, 100000, 300000}) {
         const auto tenant = add_tenant(opened->env(), "t" + std::to_string(rows));
         {
             Snapshot snapshot(session);
             auto catalog = snapshot.catalog();
-            put_rows(opened->env(), tenant, *catalog->type_by_name("User"), rows);
+            const TypeView &type = *catalog->type_by_name("User");
+            put_user_names(opened->env(), tenant.number, type, rows);
+            put_external_ids(opened->env(), tenant.number, type, others);
         }
-        constexpr size_t each_range = size_t(2) << 20, overhead = 16384;
+        constexpr size_t most = size_t(2) << 20, overhead = 16384, each_part = 512;
         const std::string name = std::to_string(rows) + " index rows";
-        size_t one = 0, two = 0;
+        size_t one = 0, many = 0, mixed = 0;
         is(walk(session, tenant, "userName sw \"1\"", one), rows, name + " are all found");
-        ok(one <= each_range + overhead, "a range of " + name + " takes at most 2 MiB");
-        walk(session, tenant, "userName sw \"1\" or userName ge \"1\"", two);
-        ok(two <= 2 * each_range + overhead, "two ranges of " + name + " take at most 4 MiB");
-        note(std::to_string(one) + " and " + std::to_string(two) + " bytes");
+        ok(one <= most + overhead, "a range of " + name + " takes at most 2 MiB");
+        std::string filter = "userName sw \"1\"";
+        for (int i = 0; i < 19; i++) filter += " or userName ge \"1\"";
+        is(walk(session, tenant, filter, many), rows, name + " in twenty ranges are all found");
+        ok(many <= most + overhead + 20 * each_part,
+           "twenty ranges of " + name + " take at most 2 MiB");
+        for (int i = 0; i < 180; i++) filter += " or externalId eq \"x\"";
+        is(walk(session, tenant, filter, mixed), rows + others,
+           name + " in twenty ranges and 180 values are all found");
+        ok(mixed <= most + overhead + 200 * each_part,
+           "twenty ranges of " + name + " and 180 values take at most 2 MiB");
+        note(std::to_string(one) + ", " + std::to_string(many) + " and " + std::to_string(mixed) +
+             " bytes");
     }
+}
+
+// The record of a group is charged to the budget when it is read.
+void test_group_is_read_once() {
+    TempDir dir;
+    auto opened = open_store(dir.path);
+    Client client(*opened);
+    std::string members;
+    constexpr size_t count = 300;
+    for (size_t i = 0; i < count; i++)
+        members += (i == 0 ? R"({"value":")" : R"(,{"value":")") +
+                   client.create("/Users", R"({"userName":"u)" + std::to_string(i) + "\"}") + "\"}";
+    const std::string group =
+        client.create("/Groups", R"({"displayName":")" + std::string(60000, 'x') +
+                                     R"(","members":[)" + members + "]}");
+    Session session(*opened);
+    Snapshot snapshot(session);
+    const TypeView &type = *snapshot.catalog()->type_by_name("User");
+    ReadBudget budget({}, RunOn::event_loop);
+    store::Directory directory(snapshot.txn, client.tenant(), &budget);
+    DeviationReport report;
+    Dialect dialect(false, report);
+    auto filter = Filter::parse(type, "groups eq \"" + group + "\"", FilterLimits(), dialect);
+    const AccessPath path(&*filter, *snapshot.catalog(), type, directory, {1000, 1000, 1000});
+    size_t found = 0;
+    for (Candidates all = path.candidates(nullptr, {1, 1}); all.next();) found++;
+    is(found, count, "the members of a group are read in 300 chunks, its record of 60 KB once");
 }
 
 }  // namespace
@@ -124,5 +165,6 @@ int main() {
     population.fill();
     test_order(population);
     test_memory();
+    test_group_is_read_once();
     return tap::done();
 }

@@ -80,6 +80,7 @@ class Population {
     }
 
     Session &session() { return *session_; }
+    store::Env &env() { return store_->env(); }
     store::TenantNumber tenant() const { return tenant_; }
 
     std::vector<Person> people;
@@ -171,6 +172,20 @@ class Population {
     const TypeView *user_ = nullptr, *group_ = nullptr;
     uint64_t position_ = 0, ids_ = 0;
 };
+
+// Writes index rows of userName, of users that do not exist. The
+// greatest value has the smallest id, so that each row replaces an id that was read before.
+inline void put_user_names(store::Env &env, store::TenantNumber tenant, const TypeView &type,
+                           size_t count) {
+    const AttrNumber user_name = type.find("userName")->number;
+    store::WriteTxn txn(env);
+    for (size_t i = 0; i < count; i++) {
+        const Id id = make_id(int64_t(count - i), {});
+        const std::string value = std::to_string(1000000 + i);
+        txn.put(store::Db::index, store::index_key(tenant, type.number, user_name, value, id), "");
+    }
+    if (txn.commit() != store::Errc::ok) std::abort();
+}
 
 // The result of a query: the total, the ids of the page and the plan, or the error in `why`.
 struct Answer {
