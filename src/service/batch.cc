@@ -6,6 +6,7 @@
 #include "scim/text/datetime.h"
 #include "scim/text/secret.h"
 #include "service/ignored.h"
+#include "service/mass_deactivation.h"
 #include "service/render.h"
 #include "service/routes.h"
 #include "service/token.h"
@@ -94,6 +95,15 @@ Outcome Writer::still_authorized(store::WriteTxn &txn, const Job &job) {
     return Error{401, ScimType::none, "the token was revoked while the request was on its way", 0};
 }
 
+// Counts a user that has lost its access.
+void Writer::note_lockout(store::WriteTxn &txn, const Job &job, const Step &step) {
+    const Plan &plan = *step.planned;
+    std::string alarm = service::note_lockout(txn, *step.command.catalog, step.command.tenant,
+                                              job.actor->tenant_name, plan.edit.record.empty(),
+                                              plan.edit.change.time);
+    if (!alarm.empty()) uncommitted_alarms_.push_back(std::move(alarm));
+}
+
 // Plans one step and writes the plan, unless `work` becomes too much. Refuses a write for which the
 // map lacks space; plan() does not check this, because it depends only on the Command and the data.
 void Writer::plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room, Work &work) {
@@ -103,7 +113,11 @@ void Writer::plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room
     const Plan &plan = *step.planned;
     const bool refused = (room != MapSpace::for_all && plan.grows) ||
                          (room == MapSpace::for_lockouts && plan.changes && !plan.locks_out);
-    if (!refused) return apply(plan, directory);
+    if (!refused) {
+        apply(plan, directory);
+        if (plan.ends_access) note_lockout(txn, job, step);
+        return;
+    }
     step.planned = directory_full(txn.map_size());
     note_problem(full_problem(store_.env(), job.request.now));
 }
@@ -172,6 +186,7 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
     auto catalog = write_catalogs_.at(txn);
     if (!txn.good()) return {txn.error()};
     if (!catalog) return {store::Errc::damaged};
+    uncommitted_alarms_.clear();
     const MapSpace room = map_space(txn);
     short_of_room_ |= room == MapSpace::for_lockouts;
     bool changes = false, is_over = false;
@@ -196,6 +211,7 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
     store::Errc code = txn.commit();
     if (code != store::Errc::ok) return {code};
     for (Job *job : jobs) job->committed = !job->postponed && job->changes();
+    std::move(uncommitted_alarms_.begin(), uncommitted_alarms_.end(), std::back_inserter(alarms_));
     if (takes_notes) drop_notes();
     return {};
 }

@@ -70,6 +70,9 @@ class Writer {
     // falls behind. Empty otherwise.
     std::string take_warning() { return std::exchange(warning_, std::string()); }
 
+    // Warnings of the last batch about tenants (mass_deactivation.h), for the log.
+    std::vector<std::string> take_alarms() { return std::exchange(alarms_, {}); }
+
     // What is wrong with the store according to the last batch, for the log, such as "cannot be
     // written: …"; empty if nothing is.
     const std::string &problem() const { return problem_; }
@@ -86,6 +89,7 @@ class Writer {
     Attempt attempt_sound(std::vector<Job *> &jobs);
     bool plan_job(store::WriteTxn &txn, Job &job, MapSpace room, size_t most);
     void plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room, Work &work);
+    void note_lockout(store::WriteTxn &txn, const Job &job, const Step &step);
     void look_at_clock(const Job &job);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
     void answer_for_sure(Job &job) noexcept;
@@ -107,6 +111,7 @@ class Writer {
     std::vector<store::Refusal> refusals_, refused_tokens_;
     OnceAMinute ignored_;
     std::vector<store::TokenUse> uses_;
+    std::vector<std::string> alarms_, uncommitted_alarms_;
     std::string problem_, damage_, warning_;
     store::LockWait lock_wait_;
     bool clock_is_behind_ = false;

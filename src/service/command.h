@@ -34,6 +34,8 @@ struct Plan {
     bool changes = false;    // false: nothing is written, `record` is the stored one
     bool grows = false;      // the write makes the store larger (map_space.h)
     bool locks_out = false;  // deletes the resource or sets `active` to false (map_space.h)
+    // Deactivates a user, or deletes one that is not inactive (mass_deactivation.h).
+    bool ends_access = false;
     store::ResourceEdit edit;
     std::string record;    // of the resource after the write; empty after a delete
     uint64_t version = 0;  // of the resource after the write, for its ETag

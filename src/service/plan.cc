@@ -255,7 +255,7 @@ size_t edit_work(const store::ResourceEdit &edit) {
     const size_t members = edit.members.joined.size() + edit.members.left.size();
     size_t work = record_work(edit.record.size());
     work += row_work * (rows_each_change + edit.before.size() + edit.after.size() +
-                        rows_each_member * members + edit.groups.size());
+                        rows_each_member * members + edit.groups.size() + edit.access.size());
     for (const store::LeftGroup &group : edit.groups) work += record_work(group.record.size());
     return work;
 }
@@ -287,11 +287,20 @@ Result<Plan> plan_create(const Command &command, store::Directory &directory) {
 // change from true to false, and varints may become longer.
 constexpr size_t record_slack = 64;
 
-bool is_active(const TypeView &type, const std::vector<Leaf> &leaves) {
+bool has_active(const TypeView &type, const std::vector<Leaf> &leaves, std::string_view json) {
     const Attr *active = type.find_core("active");
     return active != nullptr && std::any_of(leaves.begin(), leaves.end(), [&](const Leaf &leaf) {
-               return leaf.attr == active->number && leaf.json == "true";
+               return leaf.attr == active->number && leaf.json == json;
            });
+}
+
+bool is_active(const TypeView &type, const std::vector<Leaf> &leaves) {
+    return has_active(type, leaves, "true");
+}
+
+// False also for a user without a value of `active`.
+bool is_inactive(const TypeView &type, const std::vector<Leaf> &leaves) {
+    return has_active(type, leaves, "false");
 }
 
 // The stored resource and what the request changes.
@@ -340,6 +349,7 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
     RETURN_IF_ERROR(unique);
     stamp(command, directory, plan.edit);
     plan.locks_out = is_active(type, was) && !is_active(type, is);
+    plan.ends_access = plan.locks_out && store::has_users(type);
     plan.edit.change.attrs = std::move(changed);
     note_members(type, plan.edit);
     put_record(command, u.after, u.record.header().created, plan);
@@ -370,6 +380,7 @@ Plan plan_remove(const Command &command, store::Directory &directory,
     Plan plan;
     plan.status = 204;
     plan.changes = plan.locks_out = true;
+    plan.ends_access = store::has_users(*command.type) && !is_inactive(*command.type, before);
     note_index(command, before, work);
     if (work.too_much()) return plan;
     plan.edit.before = store::index_values(*command.catalog, *command.type, before);
@@ -426,6 +437,8 @@ Result<Plan> plan(const Command &command, store::Directory &directory, Deviation
     Result<Plan> result = command.operation == store::Operation::create
                               ? plan_create(command, directory)
                               : plan_existing(command, directory, report, work);
+    if (result && result->changes && !work.too_much())
+        plan_access(command, directory, result->edit);
     if (result) work.note(edit_work(result->edit));
     if (!directory.txn().good()) return unreadable(directory.txn().error());
     return result;

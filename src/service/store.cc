@@ -31,7 +31,10 @@ std::unique_ptr<Store> Store::open(Options options, std::string &why) {
     if (store->env_ == nullptr) return nullptr;
     store->options_ = std::move(options);
     store::Errc code = store->env_->open_databases();
-    if (code == store::Errc::not_found) return store;  // new: undeclared
+    // A new store is undeclared. A store that lacks only some databases has another format, which
+    // is refused before anything is written.
+    if (code == store::Errc::not_found && !store->env_->has_meta()) return store;
+    if (code == store::Errc::not_found) return store->is_readable(why) ? std::move(store) : nullptr;
     if (code != store::Errc::ok) {
         why = "cannot read store \"" + store->env_->directory() +
               "\": " + std::string(to_string(code));
@@ -95,16 +98,22 @@ Result<std::optional<CatalogRows>> Store::declare_into(const CatalogRows &rows) 
 
 // Sets readable(), state() and warning() from the contents of the store. False, and a sentence in
 // `why`, if the store cannot be served.
-bool Store::examine(std::string &why) {
+bool Store::is_readable(std::string &why) {
     store::Reader reader(*env_);
     store::ReadTxn txn(reader);
     store::FormatCheck check = store::check_format(txn);
-    if (check.code == store::Errc::not_found)
-        return true;  // databases without a format: the process that created them died
-    if (!check.readable()) {
-        why = store::format_problem(check, env_->directory());
-        return false;
-    }
+    // Databases without a format: the process that created them died.
+    if (check.readable() || check.code == store::Errc::not_found) return true;
+    why = store::format_problem(check, env_->directory());
+    return false;
+}
+
+bool Store::examine(std::string &why) {
+    if (!is_readable(why)) return false;
+    store::Reader reader(*env_);
+    store::ReadTxn txn(reader);
+    store::FormatCheck check = store::check_format(txn);
+    if (check.code == store::Errc::not_found) return true;
     auto rows = store::read_catalog(txn);
     auto wanted = rows ? declare_into(*rows) : Result<std::optional<CatalogRows>>(rows.error());
     if (!wanted) {

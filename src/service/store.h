@@ -66,6 +66,7 @@ class Store {
     bool declare(std::string &why);
 
   private:
+    bool is_readable(std::string &why);
     bool examine(std::string &why);
     Result<std::optional<CatalogRows>> declare_into(const CatalogRows &rows);
     uint64_t generation_over(const CatalogRows &rows);

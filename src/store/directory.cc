@@ -44,6 +44,10 @@ std::string_view to_string(Operation operation) {
         case Operation::replace: return "replace";
         case Operation::patch: return "patch";
         case Operation::remove: return "delete";
+        case Operation::block: return "block";
+        case Operation::unblock: return "unblock";
+        case Operation::pause: return "pause";
+        case Operation::resume: return "resume";
     }
     return "?";
 }
@@ -73,7 +77,7 @@ std::optional<Change> decode_change(Bytes bytes) {
     if (in.failed()) return std::nullopt;
     std::copy(request.begin(), request.end(), change.request.begin());
     uint64_t operation = in.le(1);
-    if (operation < 1 || operation > 4) return std::nullopt;
+    if (operation < 1 || operation > uint64_t(Operation::resume)) return std::nullopt;
     change.operation = Operation(operation);
     change.type = TypeNumber(in.le(2));
     Bytes id = in.bytes(id_size);
@@ -236,10 +240,22 @@ void DirectoryWriter::apply(const ResourceEdit &edit) {
     }
     put_index(edit);
     put_changes(edit);
-    std::string position;
-    append_le(position, edit.position, 8);
-    append_le(position, uint64_t(edit.change.time), 8);
-    write_.put(Db::meta, position_key(tenant_), position);
+    for (const auto &[key, state] : edit.access) put_access(write_, key, state);
+    put_position({edit.position, edit.change.time});
+}
+
+void DirectoryWriter::put_position(const Position &position) {
+    std::string bytes;
+    append_le(bytes, position.position, 8);
+    append_le(bytes, uint64_t(position.time), 8);
+    write_.put(Db::meta, position_key(tenant_), bytes);
+}
+
+void DirectoryWriter::append(Change change) {
+    const Position last = position();
+    change.time = std::max(change.time, last.time);
+    write_.put(Db::changes, change_key(tenant_, last.position + 1, 0), encode_change(change));
+    put_position({last.position + 1, change.time});
 }
 
 }  // namespace scim::store

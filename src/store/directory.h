@@ -14,6 +14,7 @@
 #include "scim/resource/resource.h"
 #include "scim/schema/catalog.h"
 #include "scim/text/id.h"
+#include "store/access.h"
 #include "store/keys.h"
 #include "store/lmdb.h"
 #include "store/read_budget.h"
@@ -21,8 +22,20 @@
 
 namespace scim::store {
 
-enum class Operation : uint8_t { create = 1, replace = 2, patch = 3, remove = 4 };
+// The operations from `block` on are those of scimctl: they change no record, so no record has the
+// position of such a change as its version.
+enum class Operation : uint8_t {
+    create = 1,
+    replace = 2,
+    patch = 3,
+    remove = 4,
+    block = 5,
+    unblock = 6,
+    pause = 7,
+    resume = 8,
+};
 std::string_view to_string(Operation operation);
+inline bool is_administrative(Operation operation) { return operation >= Operation::block; }
 
 using RequestId = std::array<uint8_t, 16>;
 
@@ -32,7 +45,8 @@ using RequestId = std::array<uint8_t, 16>;
 //     names  := count:varint attr:varint*
 //     added, removed := count:varint member:16*
 // Numbers are little-endian; `time` is in milliseconds since 1970; `actor` is the number of a row
-// in `actors`, 0 if there was no token.
+// in `actors`, 0 if there was no token. A change that concerns no resource (pause, resume, unblock of
+// a deleted user) has type 0 and an id of zeros.
 struct Change {
     int64_t time = 0;
     uint32_t actor = 0;
@@ -174,6 +188,8 @@ struct ResourceEdit {
     Change change;  // without members
     MemberChange members;
     std::vector<LeftGroup> groups;
+    // Rows of `access` by their key; an empty state deletes the row.
+    std::vector<std::pair<std::string, AccessState>> access;
 };
 
 class DirectoryWriter : public Directory {
@@ -183,11 +199,15 @@ class DirectoryWriter : public Directory {
     // Writes the record, the index rows that differ, members, counter, change rows and position.
     // Index rows that stay the same are not rewritten.
     void apply(const ResourceEdit &edit);
+    // Writes a change that changes no record, at the next position. Its time is moved forward to
+    // that of the tenant's last change if it is earlier.
+    void append(Change change);
 
   private:
     void put_index(const ResourceEdit &edit);
     void put_changes(const ResourceEdit &edit);
     void add_count(TypeNumber type, int64_t delta);
+    void put_position(const Position &position);
 
     WriteTxn &write_;
 };

@@ -144,6 +144,18 @@ Key actor_key(TenantNumber tenant, uint32_t actor) {
     return tenant_prefix(tenant).number(actor, 4);
 }
 
+Key access_prefix(TenantNumber tenant, AccessKind kind) {
+    return tenant_prefix(tenant).number(uint64_t(kind), 1);
+}
+
+Key access_key(TenantNumber tenant, const Id &id) {
+    return access_prefix(tenant, AccessKind::resource).id(id);
+}
+
+std::string tombstone_key(TenantNumber tenant, AccessKind kind, Bytes value) {
+    return std::string(access_prefix(tenant, kind)).append(value);
+}
+
 Key token_use_key(TenantNumber tenant, uint32_t token) {
     return kind_prefix(1, tenant).number(token, 4);
 }
@@ -155,5 +167,9 @@ Key count_key(TenantNumber tenant, TypeNumber type) {
 }
 
 Key refusal_count_key(TenantNumber tenant) { return kind_prefix(3, tenant); }
+
+Key gate_pause_key(TenantNumber tenant) { return kind_prefix(4, tenant); }
+
+Key lockouts_key(TenantNumber tenant) { return kind_prefix(5, tenant); }
 
 }  // namespace scim::store

@@ -21,9 +21,13 @@
 //     tokens        := sha256:32
 //     tenant_tokens := tenant:u32 token:u32
 //     actors        := tenant:u32 actor:u32
+//     access        := tenant:u32 0x01 id:16 | tenant:u32 0x02 value | tenant:u32 0x03 value
+//                      (0x01: of a resource; 0x02 and 0x03: of a deleted resource, by its userName
+//                      and its externalId)
 //     tenants       := 0x00 number:u32 | 0x01 name
 //     catalog       := kind:u8 number:u16
 //     meta          := a name | 0x01 tenant:u32 | 0x02 tenant:u32 type:u16 | 0x03 tenant:u32
+//                      | 0x04 tenant:u32 | 0x05 tenant:u32
 //
 // A string contains no 0x00 (JSON with U+0000 is refused), so a 0x00 terminates it, and checking
 // uniqueness takes one seek. Fixed-width values may contain 0x00; the length of the key
@@ -102,10 +106,18 @@ Key tenant_number_key(TenantNumber tenant);
 std::string tenant_name_key(Bytes name);
 Key tenant_token_key(TenantNumber tenant, uint32_t token);
 Key actor_key(TenantNumber tenant, uint32_t actor);
+// access: the row of a resource, and the first bytes of the tombstones of one kind.
+enum class AccessKind : uint8_t { resource = 1, user_name = 2, external_id = 3 };
+Key access_prefix(TenantNumber tenant, AccessKind kind);
+Key access_key(TenantNumber tenant, const Id &id);
+std::string tombstone_key(TenantNumber tenant, AccessKind kind, Bytes value);
+constexpr size_t access_prefix_size = 4 + 1;
 Key token_use_key(TenantNumber tenant, uint32_t token);  // local
 Key position_key(TenantNumber tenant);                   // meta
 Key count_key(TenantNumber tenant, TypeNumber type);     // meta
 Key refusal_count_key(TenantNumber tenant);              // meta
+Key gate_pause_key(TenantNumber tenant);                 // meta
+Key lockouts_key(TenantNumber tenant);                   // meta
 
 inline Id id_at(Bytes bytes, size_t offset) {
     Id id{};  // zeros where `bytes` ends too early

@@ -72,8 +72,9 @@ enum class Db : uint8_t {
     local,
     jobs,
     actors,
+    access,
 };
-constexpr size_t db_count = 14;
+constexpr size_t db_count = 15;
 
 struct EnvOptions {
     std::string directory;
@@ -114,6 +115,9 @@ class Env {
     Errc open_databases();
     Errc create_databases();
     bool has_databases() const { return has_databases_; }
+    // True if the database `meta` exists: the store has a format, possibly one without some of the
+    // databases of this build.
+    bool has_meta() const { return has_meta_; }
 
     EnvInfo info() const;
     // Frees the reader slots of dead processes and returns their number.
@@ -154,7 +158,7 @@ class Env {
     uint64_t device_ = 0, inode_ = 0;
     bool registered_ = false;
     unsigned handles_[db_count] = {};
-    bool has_databases_ = false;
+    bool has_databases_ = false, has_meta_ = false;
     // Map adoption: after another process has grown the map, this process must set its own map size
     // at a moment when it has no transaction.
     std::atomic<int> active_{0};  // transactions and opens of this process

@@ -19,9 +19,10 @@ namespace scim::store {
 
 namespace {
 
-const char *const db_names[db_count] = {
-    "meta",    "catalog",     "tenants", "tokens",   "tenant_tokens", "resources", "index",
-    "members", "memberships", "changes", "refusals", "local",         "jobs",      "actors"};
+const char *const db_names[db_count] = {"meta",          "catalog",   "tenants",  "tokens",
+                                        "tenant_tokens", "resources", "index",    "members",
+                                        "memberships",   "changes",   "refusals", "local",
+                                        "jobs",          "actors",    "access"};
 
 // Counts this process as inside the store: a worker death during its lifetime counts for the
 // FaultGuard.
@@ -161,12 +162,18 @@ Errc Env::open_handles(bool create) {
     for (size_t i = 0; i < db_count; i++) {
         rc = mdb_dbi_open(txn, db_names[i], create ? MDB_CREATE : 0, &handles_[i]);
         if (rc != 0) break;
+        has_meta_ = true;
     }
     // Database handles stay open only if the transaction is committed, even a read transaction.
-    if (rc == 0)
-        rc = mdb_txn_commit(txn);
-    else
+    const bool is_partial = rc == MDB_NOTFOUND && has_meta_;
+    if (rc == 0 || is_partial) {
+        const int committed = mdb_txn_commit(txn);
+        if (committed != 0) rc = committed;
+        has_meta_ = committed == 0;
+    } else {
         mdb_txn_abort(txn);
+        has_meta_ = false;
+    }
     if (create) files_.end_write();
     has_databases_ = rc == 0;
     return create ? error_of_commit(rc) : from_mdb(rc);

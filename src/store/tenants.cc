@@ -138,7 +138,7 @@ bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows) {
     // steps.
     const Key prefix = tenant_prefix(tenant.number);
     for (Db db : {Db::tenant_tokens, Db::index, Db::members, Db::memberships, Db::resources,
-                  Db::changes, Db::refusals, Db::actors}) {
+                  Db::changes, Db::refusals, Db::actors, Db::access}) {
         rows -= std::min(rows, delete_range(txn, db, prefix, rows));
         if (rows == 0) return false;
     }
@@ -146,7 +146,7 @@ bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows) {
     rows -= std::min(rows, delete_range(txn, Db::local, kind_prefix(1, tenant.number), rows));
     if (rows == 0) return false;
     // These rows are few; all must be deleted with the tenant, even beyond `rows`.
-    for (uint8_t kind : {1, 2, 3})
+    for (uint8_t kind : {1, 2, 3, 4, 5})
         delete_range(txn, Db::meta, kind_prefix(kind, tenant.number), SIZE_MAX);
     txn.del(Db::tenants, tenant_number_key(tenant.number));
     return true;

@@ -144,5 +144,8 @@ void verify_resources(Verification &v);
 // Checks every membership in both directions, that the members exist, and the jobs of dead rows.
 // REQUIRES: v.catalog is set.
 void verify_members(Verification &v);
+// Checks that each row of `access` is of a user, or a tombstone whose value no user has. REQUIRES:
+// v.catalog is set.
+void verify_access(Verification &v);
 
 }  // namespace scim::store

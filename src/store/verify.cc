@@ -5,6 +5,7 @@
 #include "store/actors.h"
 #include "store/directory.h"
 #include "store/format.h"
+#include "store/lockouts.h"
 #include "store/row.h"
 #include "store/verification.h"
 
@@ -61,6 +62,7 @@ VerifyReport Verifier::run() {
     if (v_.catalog != nullptr) {
         verify_resources(v_);
         verify_members(v_);
+        verify_access(v_);
     }
     check_changes();
     check_refusals();
@@ -92,7 +94,7 @@ void Verifier::check_meta() {
 }
 
 void Verifier::check_meta_row(Bytes key, Bytes value) {
-    if (key[0] > 3) {
+    if (key[0] > 5) {
         if (key != "min_reader" && key != "min_writer" && key != "write_format" &&
             key != "catalog_epoch" && key != "auth_epoch" && key != "tenant_number")
             return;  // written by a later build
@@ -101,14 +103,15 @@ void Verifier::check_meta_row(Bytes key, Bytes value) {
             problem(Db::meta, std::string(key), quoted(value) + " is not a number");
         return;
     }
-    bool is_position = key[0] == 1, is_count = key[0] == 2;
-    size_t key_size = is_count ? 7 : 5, value_size = is_position ? 16 : 8;
+    bool is_position = key[0] == 1, is_count = key[0] == 2, has_rows = is_count || key[0] == 3;
+    size_t key_size = is_count ? 7 : 5;
+    size_t value_size = is_position ? 16 : key[0] == 5 ? lockouts_size : 8;
     if (key.size() != key_size || value.size() != value_size)
         return problem(Db::meta, hex_text(key),
                        "the row has a key of " + std::to_string(key.size()) + " and a value of " +
                            std::to_string(value.size()) + " bytes");
     TenantNumber tenant = TenantNumber(read_be(key.data() + 1, 4));
-    if (!v_.is_active(Db::meta, tenant) || is_position) return;
+    if (!v_.is_active(Db::meta, tenant) || !has_rows) return;
     // A counter that has rows is compared where they are counted; here only that it has rows.
     std::string prefix(key.substr(1));
     Cursor rows(v_.txn(), is_count ? Db::resources : Db::refusals);
@@ -283,7 +286,8 @@ void Verifier::check_change(Bytes key, Bytes value) {
     if (!change) return problem(Db::changes, name, "the row cannot be read");
     if (change->time < change_time_)
         problem(Db::changes, name, "it is older than the change before it");
-    if (v_.catalog != nullptr && v_.type_row(change->type) == nullptr)
+    const bool has_type = change->type != 0 || !is_administrative(change->operation);
+    if (v_.catalog != nullptr && has_type && v_.type_row(change->type) == nullptr)
         problem(Db::changes, name,
                 "it is of " + v_.type_name(change->type) + ", which does not exist");
     change_time_ = change->time;
@@ -370,8 +374,9 @@ VerifyReport verify(Snapshots &snapshots, size_t limit) { return Verifier(snapsh
 
 std::string_view database_name(Db db) {
     constexpr std::string_view names[db_count] = {
-        "meta",    "catalog",     "tenants", "tokens",   "tenant_tokens", "resources", "index",
-        "members", "memberships", "changes", "refusals", "local",         "jobs",      "actors"};
+        "meta",      "catalog", "tenants", "tokens",      "tenant_tokens",
+        "resources", "index",   "members", "memberships", "changes",
+        "refusals",  "local",   "jobs",    "actors",      "access"};
     return names[size_t(db)];
 }
 

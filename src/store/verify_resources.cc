@@ -223,7 +223,8 @@ bool ResourceVerifier::is_in_change(TenantNumber tenant, TypeNumber type, const 
         return true;
     };
     auto is_it = [&] {
-        return change->type == type && change->id == id && change->operation != Operation::remove;
+        return change->type == type && change->id == id && change->operation != Operation::remove &&
+               !is_administrative(change->operation);
     };
     if (!read(0)) return false;
     if (!change) return true;  // the damaged row is reported by check_change()

@@ -3,6 +3,8 @@
 
 #include "service/store.h"
 
+#include <lmdb.h>
+
 #include <atomic>
 #include <ctime>
 
@@ -108,20 +110,64 @@ std::string with_meta(const std::string &path, const std::string &key,
     return said;
 }
 
+// Removes the database `access` and states format 2, as an earlier build would have left the store.
+void make_format_2(const std::string &path) {
+    MDB_env *env = nullptr;
+    MDB_txn *txn = nullptr;
+    MDB_dbi access = 0, meta = 0;
+    mdb_env_create(&env);
+    mdb_env_set_maxdbs(env, 2);
+    bool done = mdb_env_open(env, path.c_str(), 0, 0600) == 0 &&
+                mdb_txn_begin(env, nullptr, 0, &txn) == 0 &&
+                mdb_dbi_open(txn, "access", 0, &access) == 0 && mdb_drop(txn, access, 1) == 0 &&
+                mdb_dbi_open(txn, "meta", 0, &meta) == 0;
+    for (std::string name : {"min_reader", "min_writer", "write_format"}) {
+        std::string two = "2";
+        MDB_val key{name.size(), name.data()}, value{two.size(), two.data()};
+        done = done && mdb_put(txn, meta, &key, &value, 0) == 0;
+    }
+    if (!done || mdb_txn_commit(txn) != 0) diag("the store of format 2 was not made");
+    mdb_env_close(env);
+}
+
+uint64_t last_txn(const std::string &path) {
+    std::string why;
+    auto env = store::Env::open({path, size_t(16) << 20, 126}, why);
+    return env ? env->info().last_txn : 0;
+}
+
+void test_format_2() {
+    fixture::TempDir dir;
+    {
+        auto opened = open(dir.path);
+        ok(opened.store->declare(opened.why), "a store is declared");
+    }
+    make_format_2(dir.path);
+    const uint64_t before = last_txn(dir.path);
+    auto opened = open(dir.path);
+    ok(!opened.store, "a store of format 2, which lacks a database, is not opened");
+    is(opened.why,
+       "store \"" + dir.path +
+           "\" has format 2 of a version before 0.1.0, which this one does not read: remove the "
+           "directory and provision again",
+       "the refusal of a store of format 2 names its format");
+    is(last_txn(dir.path), before, "nothing is written to a refused store of format 2");
+}
+
 void test_format(const std::string &path) {
-    is(with_meta(path, "min_writer", "3", Store::State::read_only),
+    is(with_meta(path, "min_writer", "4", Store::State::read_only),
        "store \"" + path +
-           "\" has format 2, which needs a version that knows format 3; this one knows format 2: "
+           "\" has format 3, which needs a version that knows format 4; this one knows format 3: "
            "it is served read-only",
        "a store with a newer min_writer is opened read-only");
-    is(with_meta(path, "min_reader", "3", Store::State::ready),
+    is(with_meta(path, "min_reader", "4", Store::State::ready),
        "store \"" + path +
-           "\" has format 2, which needs a version that knows format 3; this one knows format 2: "
+           "\" has format 3, which needs a version that knows format 4; this one knows format 3: "
            "upgrade the module",
        "a store with a newer min_reader is refused");
-    is(with_meta(path, "write_format", "1", Store::State::ready),
+    is(with_meta(path, "write_format", "2", Store::State::ready),
        "store \"" + path +
-           "\" has format 1 of a version before 0.1.0, which this one does not read: remove the "
+           "\" has format 2 of a version before 0.1.0, which this one does not read: remove the "
            "directory and provision again",
        "a store of an earlier format is refused");
     ok(contains(with_meta(path, "min_reader", "one", Store::State::ready), "cannot be read"),
@@ -303,6 +349,7 @@ int main() {
     fixture::TempDir dir;
     test_new(dir.path);
     test_format(dir.path);
+    test_format_2();
     test_damaged_catalog(dir.path);
     test_unicode(dir.path);
     test_unopenable(dir.path);

@@ -364,6 +364,7 @@ Outcome CatalogBuilder::add_type(const CatalogRows::TypeRow &row) {
     view_->external_id = view_->find("externalId");
     view_->display_name = view_->find_core("displayName");
     view_->user_name = view_->find_core("userName");
+    view_->active = view_->find_core("active");
     for (const Attr &attr : view_->attrs) {
         if (attr.parent != nullptr) continue;
         if (attr.extension < 0 && is_members(*attr.def)) view_->members = &attr;

@@ -157,6 +157,7 @@ class TypeView {
     // Attributes that the server treats specially; nullptr if the type does not have one.
     const Attr *schemas = nullptr, *id = nullptr, *meta = nullptr, *external_id = nullptr;
     const Attr *display_name = nullptr, *user_name = nullptr;  // the `display` of references
+    const Attr *active = nullptr;                              // of a user: whether it may be used
     const Attr *members = nullptr;  // rows of the store, never leaves of a record
     const Attr *groups = nullptr;   // computed from those rows
     const Attr *manager = nullptr;  // its $ref and displayName are computed

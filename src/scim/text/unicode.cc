@@ -151,6 +151,22 @@ bool is_white_space(int32_t c) {
     }
 }
 
+bool is_invisible(int32_t c) {
+    if (c < 0x7f) return c < 0x20;
+    const utf8proc_property_t *property = utf8proc_get_property(c);
+    switch (property->category) {
+        case UTF8PROC_CATEGORY_CN:
+        case UTF8PROC_CATEGORY_CC:
+        case UTF8PROC_CATEGORY_CF:
+        case UTF8PROC_CATEGORY_CS:
+        case UTF8PROC_CATEGORY_CO:
+        case UTF8PROC_CATEGORY_ZS:
+        case UTF8PROC_CATEGORY_ZL:
+        case UTF8PROC_CATEGORY_ZP: return true;
+        default: return property->ignorable;
+    }
+}
+
 }  // namespace
 
 bool is_blank(std::string_view utf8) {
@@ -169,6 +185,24 @@ bool is_blank(std::string_view utf8) {
 size_t count_characters(std::string_view utf8) {
     return size_t(
         std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+bool has_control(std::string_view utf8) {
+    for (size_t i = 0; i < utf8.size(); i++) {
+        const auto c = uint8_t(utf8[i]);
+        if (c < 0x20 || c == 0x7f) return true;
+        // U+0080 to U+009F are C2 80 to C2 9F.
+        if (c == 0xc2 && i + 1 < utf8.size() && uint8_t(utf8[i + 1]) < 0xa0) return true;
+    }
+    return false;
+}
+
+bool has_invisible(std::string_view utf8) {
+    const bool is_visible =
+        std::all_of(utf8.begin(), utf8.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+    if (is_visible) return false;  // the usual case
+    const CodePoints text = decode_utf8(utf8);
+    return std::any_of(text.begin(), text.end(), is_invisible);
 }
 
 CodePoints decode_utf8(std::string_view utf8) {

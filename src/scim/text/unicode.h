@@ -28,6 +28,15 @@ CodePoints decode_utf8(std::string_view utf8);
 // REQUIRES: valid UTF-8.
 bool is_blank(std::string_view utf8);
 
+// True if the text has a control character: U+0000 to U+001F, U+007F to U+009F.
+// REQUIRES: valid UTF-8.
+bool has_control(std::string_view utf8);
+
+// True if the text has a character other than a plain space that cannot be seen: a control or format
+// character, another space, a line or paragraph separator, a character that Unicode ignores by
+// default, one of private use, or one that is not assigned. REQUIRES: valid UTF-8.
+bool has_invisible(std::string_view utf8);
+
 void append_utf8(std::string &out, int32_t code_point);
 void append_utf8(std::string &out, const CodePoints &text);
 

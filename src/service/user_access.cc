@@ -1,0 +1,251 @@
+#include "service/user_access.h"
+
+#include <algorithm>
+
+#include "scim/text/datetime.h"
+#include "scim/text/json.h"
+#include "service/map_space.h"
+#include "store/members.h"
+
+namespace scim::service {
+
+namespace {
+
+using store::AccessKind;
+using store::AccessState;
+
+Outcome readable(const store::Txn &txn) {
+    if (txn.good()) return Done{};
+    return Error{503, ScimType::none,
+                 "the store cannot be read: " + std::string(to_string(txn.error())), 1};
+}
+
+std::string text_at(const store::RecordView &record, const Attr *attr) {
+    std::string text;
+    if (attr == nullptr || !read_string(record.first(attr->number), text)) return {};
+    return text;
+}
+
+std::string index_value_of(const Attr &attr, std::string_view text) {
+    std::string json;
+    write_string(json, text);
+    return store::index_value(attr, json).value_or(std::string());
+}
+
+// Adds the users of a type whose userName is `name`.
+void add_named(const TenantView &view, const TypeView &type, std::string_view name,
+               std::vector<FoundUser> &found) {
+    constexpr size_t looked_at = 10;
+    const Attr &attr = *type.user_name;
+    store::Directory directory(view.txn, view.tenant.number);
+    for (const Id &id :
+         directory.find(type.number, attr.number, index_value_of(attr, name), looked_at)) {
+        auto record = directory.record(type.number, id);
+        // Two long names may have the same index value.
+        if (record && key_of(attr.matching, text_at(*record, &attr)) == key_of(attr.matching, name))
+            found.push_back({&type, id});
+    }
+}
+
+std::vector<FoundUser> users_called(const TenantView &view, std::string_view user) {
+    std::vector<FoundUser> found;
+    store::Directory directory(view.txn, view.tenant.number);
+    const auto id = parse_id(user);
+    for (const auto &type : view.catalog.types()) {
+        if (!store::has_users(*type)) continue;
+        if (id && directory.exists(type->number, *id)) found.push_back({type.get(), *id});
+        add_named(view, *type, user, found);
+    }
+    return found;
+}
+
+// The keys of the tombstones whose userName or externalId is `name`.
+std::vector<std::string> tombstones_called(const TenantView &view, std::string_view name) {
+    std::vector<std::string> keys;
+    auto add = [&](AccessKind kind, const Attr *attr) {
+        if (attr == nullptr) return;
+        std::string key =
+            store::tombstone_key(view.tenant.number, kind, index_value_of(*attr, name));
+        store::Bytes row;
+        if (view.txn.get(store::Db::access, key, row)) keys.push_back(std::move(key));
+    };
+    for (const auto &type : view.catalog.types()) {
+        if (!store::has_users(*type)) continue;
+        add(AccessKind::user_name, type->user_name);
+        add(AccessKind::external_id, type->external_id);
+    }
+    std::sort(keys.begin(), keys.end());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+    return keys;
+}
+
+// The state that a user who gets the name would inherit.
+AccessState state_of_tombstones(const TenantView &view, std::string_view name) {
+    AccessState state;
+    for (const std::string &key : tombstones_called(view, name))
+        state = store::merged(state, store::access_at(view.txn, key));
+    return state;
+}
+
+Error no_such_user(const TenantView &view, std::string_view user) {
+    std::string said = "tenant " + quoted(view.tenant.name) + " has no user " + quoted(user);
+    if (const AccessState state = state_of_tombstones(view, user); state.blocked != 0)
+        said += "; a deleted user with this userName or externalId is blocked since " +
+                time_text(state.blocked) + ", and so is a new one";
+    return Error{404, ScimType::none, std::move(said), 0};
+}
+
+// Removes the block from every tombstone that it has left. Returns their number.
+size_t lift_from_tombstones(store::WriteTxn &txn, store::TenantNumber tenant, int64_t blocked) {
+    std::vector<std::pair<std::string, AccessState>> rows;
+    {
+        store::Cursor cursor(txn, store::Db::access);
+        const store::Key prefix = store::tenant_prefix(tenant);
+        bool more = cursor.seek(store::access_prefix(tenant, AccessKind::user_name));
+        for (; more && store::starts_with(cursor.key(), prefix); more = cursor.next())
+            if (auto state = store::decode_access(cursor.value());
+                state && state->blocked == blocked)
+                rows.emplace_back(cursor.key(), AccessState{0, state->not_before});
+    }
+    for (const auto &[key, state] : rows) store::put_access(txn, key, state);
+    return rows.size();
+}
+
+void append_change(store::WriteTxn &txn, store::TenantNumber tenant, store::Operation operation,
+                   const std::optional<FoundUser> &user, int64_t now) {
+    store::Change change;
+    change.time = now;
+    change.operation = operation;
+    if (user) change.type = user->type->number;
+    if (user) change.id = user->id;
+    store::DirectoryWriter(txn, tenant).append(std::move(change));
+}
+
+// 503 if only writes that remove access are allowed.
+Outcome check_space(store::WriteTxn &txn) {
+    if (map_space(txn) == MapSpace::for_lockouts) return directory_full(txn.map_size());
+    return Done{};
+}
+
+void add_groups(const TenantView &view, UserStatus &status) {
+    store::Directory directory(view.txn, view.tenant.number);
+    for (const TypeView *groups : view.catalog.group_types())
+        store::Members(directory).each_group(
+            groups->number, status.user.id, nullptr,
+            [&](const Id &group, const store::RecordView &record) {
+                if (++status.group_count <= shown_groups_max)
+                    status.groups.push_back({group, text_at(record, groups->display_name)});
+                return true;
+            });
+}
+
+}  // namespace
+
+Result<FoundUser> find_user(const TenantView &view, std::string_view user) {
+    std::vector<FoundUser> found = users_called(view, user);
+    RETURN_IF_ERROR(readable(view.txn));
+    if (found.empty()) {
+        Error error = no_such_user(view, user);
+        RETURN_IF_ERROR(readable(view.txn));
+        return error;
+    }
+    const bool same = std::all_of(found.begin(), found.end(),
+                                  [&](const FoundUser &f) { return f.id == found.front().id; });
+    if (same) return found.front();
+    std::string ids;
+    for (const FoundUser &f : found)
+        ids += (ids.empty() ? "" : ", ") + f.type->type.name + " " + scim::to_string(f.id);
+    return Error{409, ScimType::none,
+                 std::to_string(found.size()) + " users are called " + quoted(user) +
+                     "; give the id of one of them: " + ids,
+                 0};
+}
+
+Result<BlockResult> block_user(store::WriteTxn &txn, const Catalog &catalog,
+                               const store::Tenant &tenant, std::string_view user, int64_t now) {
+    auto found = find_user({txn, catalog, tenant}, user);
+    RETURN_IF_ERROR(found);
+    AccessState state = store::access_of(txn, tenant.number, found->id);
+    RETURN_IF_ERROR(readable(txn));
+    if (state.blocked != 0) return BlockResult{*found, state.blocked, true};
+    // No two blocks have the same time (store/access.h).
+    const store::Position last = store::Directory(txn, tenant.number).position();
+    state.blocked = std::max(now, last.time + 1);
+    store::put_access(txn, store::access_key(tenant.number, found->id), state);
+    append_change(txn, tenant.number, store::Operation::block, *found, state.blocked);
+    return BlockResult{*found, state.blocked, false};
+}
+
+Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
+                                   const store::Tenant &tenant, std::string_view user,
+                                   int64_t now) {
+    const TenantView view{txn, catalog, tenant};
+    UnblockResult result;
+    auto found = find_user(view, user);
+    if (found) {
+        result.user = *found;
+        const AccessState state = store::access_of(txn, tenant.number, found->id);
+        RETURN_IF_ERROR(readable(txn));
+        result.since = state.blocked;
+        if (result.since == 0) return result;
+        store::put_access(txn, store::access_key(tenant.number, found->id),
+                          AccessState{0, state.not_before});
+    } else {
+        const AccessState state = state_of_tombstones(view, user);
+        RETURN_IF_ERROR(readable(txn));
+        if (found.error().status != 404 || state.blocked == 0) return found.error();
+        result.since = state.blocked;
+    }
+    RETURN_IF_ERROR(check_space(txn));
+    // Tombstones of one name may be of several blocks; all of them are lifted.
+    for (const std::string &key : tombstones_called(view, user))
+        if (const AccessState state = store::access_at(txn, key); state.blocked != 0)
+            result.tombstones += lift_from_tombstones(txn, tenant.number, state.blocked);
+    result.tombstones += lift_from_tombstones(txn, tenant.number, result.since);
+    append_change(txn, tenant.number, store::Operation::unblock, result.user, now);
+    return result;
+}
+
+Result<UserStatus> user_status(const TenantView &view, std::string_view user) {
+    auto found = find_user(view, user);
+    RETURN_IF_ERROR(found);
+    UserStatus status;
+    status.user = *found;
+    const TypeView &type = *found->type;
+    store::Directory directory(view.txn, view.tenant.number);
+    if (auto record = directory.record(type.number, found->id)) {
+        status.user_name = text_at(*record, type.user_name);
+        status.external_id = text_at(*record, type.external_id);
+        status.display_name = text_at(*record, type.display_name);
+        status.modified = record->header().modified;
+        const Attr *active = type.find_core("active");
+        const store::Bytes value = active != nullptr ? record->first(active->number) : "";
+        if (!value.empty()) status.active = value == "true";
+    }
+    status.access = store::access_of(view.txn, view.tenant.number, found->id);
+    add_groups(view, status);
+    RETURN_IF_ERROR(readable(view.txn));
+    return status;
+}
+
+Result<int64_t> pause_gate(store::WriteTxn &txn, const store::Tenant &tenant, int64_t length,
+                           int64_t now) {
+    if (length < pause_min || length > pause_max)
+        return bad_request(ScimType::invalid_value,
+                           "a pause of the gate must last between 1 minute and 24 hours");
+    RETURN_IF_ERROR(check_space(txn));
+    store::put_gate_pause(txn, tenant.number, now + length);
+    append_change(txn, tenant.number, store::Operation::pause, std::nullopt, now);
+    return now + length;
+}
+
+Result<bool> resume_gate(store::WriteTxn &txn, const store::Tenant &tenant, int64_t now) {
+    const int64_t until = store::gate_paused_until(txn, tenant.number);
+    RETURN_IF_ERROR(readable(txn));
+    if (until <= now) return false;
+    store::put_gate_pause(txn, tenant.number, 0);
+    append_change(txn, tenant.number, store::Operation::resume, std::nullopt, now);
+    return true;
+}
+
+}  // namespace scim::service

@@ -1,0 +1,54 @@
+#pragma once
+// Who is kept out, apart from the SCIM record: rows of the database `access`.
+//
+//     access := tenant:u32 0x01 id:16            of a resource
+//             | tenant:u32 0x02 value            tombstone of a deleted resource: its userName
+//             | tenant:u32 0x03 value            tombstone: its externalId
+//     row    := blocked:i64 not_before:i64       little-endian milliseconds since 1970, 0: none
+//
+// `value` is the index value of the attribute (keys.h), so it is bounded. A resource without a row
+// is not kept out. A tombstone has a value that no living user has: whoever gets the value inherits
+// the state, and the tombstone is deleted (service/plan_access.cc).
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "scim/text/id.h"
+#include "store/keys.h"
+#include "store/lmdb.h"
+
+namespace scim::store {
+
+// True for the types whose resources can be kept out: they have a userName that is looked up.
+inline bool has_users(const TypeView &type) {
+    return type.user_name != nullptr && type.user_name->index != nullptr;
+}
+
+struct AccessState {
+    // When the user was blocked, in milliseconds; 0: not blocked. No two `scimctl user block` of a
+    // tenant have the same time, so that it also tells which tombstones a block has left.
+    int64_t blocked = 0;
+    int64_t not_before = 0;  // milliseconds: earlier sessions are refused; 0: none are
+    bool empty() const { return blocked == 0 && not_before == 0; }
+};
+std::string encode_access(const AccessState &state);
+std::optional<AccessState> decode_access(Bytes row);
+
+// The state of a resource; empty() if there is no row. A damaged row fails the transaction.
+AccessState access_of(Txn &txn, TenantNumber tenant, const Id &id);
+// The same for any key of `access`.
+AccessState access_at(Txn &txn, Bytes key);
+// Writes the row, or deletes it if the state is empty.
+void put_access(WriteTxn &txn, Bytes key, const AccessState &state);
+
+// The state of a user to whom both apply: blocked if one of them is, since the earlier time; the
+// later not_before.
+AccessState merged(const AccessState &a, const AccessState &b);
+
+// Until when the tenant's gate is paused, in milliseconds; 0 if no pause was begun, or if it was
+// ended by `scimctl gate resume`. A pause ends by itself: compare the time with the clock.
+int64_t gate_paused_until(Txn &txn, TenantNumber tenant);
+void put_gate_pause(WriteTxn &txn, TenantNumber tenant, int64_t until);  // 0: not paused
+
+}  // namespace scim::store

@@ -1,0 +1,390 @@
+// Tests that users are blocked and unblocked apart from their records, and that a block outlives
+// renaming, deletion and a new resource with the same userName or externalId.
+
+#include "store/access.h"
+
+#include "client.h"
+#include "service/user_access.h"
+#include "store/log.h"
+#include "store/verify.h"
+
+using namespace scim;
+using namespace scim::service;
+using fixture::Client;
+using store::Operation;
+
+namespace {
+
+std::string user(std::string_view name, std::string_view external_id = "") {
+    std::string body = R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":")";
+    body.append(name);
+    if (!external_id.empty()) body.append(R"(","externalId":")").append(external_id);
+    return body + "\"}";
+}
+
+std::string patch(const std::string &path, const std::string &value) {
+    return R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":)"
+           R"("replace","path":")" +
+           path + R"(","value":")" + value + "\"}]}";
+}
+
+// One store with one tenant, as scimctl and a client use it.
+class Directory {
+  public:
+    Directory() : store_(fixture::open_store(dir_.path)), client(*store_) {
+        tenant_.number = client.tenant();
+        tenant_.name = "one";
+    }
+
+    std::string create(const std::string &name, const std::string &external_id = "") {
+        return client.create("/Users", user(name, external_id));
+    }
+    void remove(const std::string &id) { client.send(Method::del, "/Users/" + id); }
+
+    // The functions of user_access.h in a transaction of their own, with the catalog.
+    template <class Call>
+    auto write(Call &&call) {
+        store::WriteTxn txn(store_->env());
+        CatalogCache cache;
+        auto catalog = *cache.at(txn);
+        auto result = call(txn, *catalog);
+        if (txn.commit() != store::Errc::ok) diag("the commit failed");
+        return result;
+    }
+    auto block(std::string_view name) {
+        return write([&](auto &txn, auto &catalog) {
+            return block_user(txn, catalog, tenant_, name, client.now);
+        });
+    }
+    auto unblock(std::string_view name) {
+        return write([&](auto &txn, auto &catalog) {
+            return unblock_user(txn, catalog, tenant_, name, client.now);
+        });
+    }
+    auto status(std::string_view name) {
+        return write([&](auto &txn, auto &catalog) {
+            return user_status({txn, catalog, tenant_}, name);
+        });
+    }
+    auto pause(int64_t length) {
+        return write(
+            [&](auto &txn, auto &) { return pause_gate(txn, tenant_, length, client.now); });
+    }
+    auto resume() {
+        return write([&](auto &txn, auto &) { return resume_gate(txn, tenant_, client.now); });
+    }
+    int64_t paused_until() {
+        return write([&](auto &txn, auto &) { return gate_paused_until(txn, tenant_.number); });
+    }
+    bool is_blocked(const std::string &id) {
+        return write([&](auto &txn, auto &) {
+            return store::access_of(txn, tenant_.number, *parse_id(id)).blocked != 0;
+        });
+    }
+    uint64_t rows() {
+        return write([](auto &txn, auto &) { return txn.entries(store::Db::access); });
+    }
+    uint64_t position() {
+        return write([&](auto &txn, auto &) {
+            return store::Directory(txn, tenant_.number).position().position;
+        });
+    }
+    store::Change last_change() {
+        return write([&](auto &txn, auto &) {
+            store::Directory directory(txn, tenant_.number);
+            return store::last_changes(directory, 1, INT64_MIN).front().change;
+        });
+    }
+    void is_sound(const std::string &name) {
+        auto report = write([](auto &txn, auto &) { return store::verify(txn); });
+        is(report.problem_count, 0u, name);
+        for (const auto &problem : report.problems) diag(problem.key + ": " + problem.text);
+    }
+    store::Env &env() { return store_->env(); }
+    const store::Tenant &tenant() const { return tenant_; }
+
+  private:
+    fixture::TempDir dir_;
+    std::unique_ptr<Store> store_;
+    store::Tenant tenant_;
+
+  public:
+    Client client;
+};
+
+template <class T>
+std::string error_text(const Result<T> &result) {
+    return result ? "success" : std::to_string(result.error().status) + " " + result.error().detail;
+}
+
+template <class T>
+void must(const Result<T> &result) {
+    if (!result) diag(error_text(result));
+}
+
+void test_block() {
+    Directory d;
+    const std::string ada = d.create("ada", "e1"), bob = d.create("bob");
+    const std::string etag = d.client.get("/Users/" + ada).etag;
+    const uint64_t position = d.position();
+    ok(!d.is_blocked(ada), "a new user is not blocked");
+    auto blocked = d.block("ADA");
+    ok(blocked && !blocked->existed, "a user is blocked by its userName in another case");
+    ok(d.is_blocked(ada) && !d.is_blocked(bob), "only the user that was named is blocked");
+    is(d.position(), position + 1, "a block is a change of its own");
+    const store::Change change = d.last_change();
+    ok(change.operation == Operation::block && to_string(change.id) == ada && change.actor == 0,
+       "the change log says which user was blocked, without an actor");
+    is(d.client.get("/Users/" + ada).etag, etag, "a block does not change the ETag of the user");
+    d.is_sound("verify finds no problem with a blocked user");
+
+    auto again = d.block(ada);
+    ok(again && again->existed && again->since == blocked->since,
+       "to block a blocked user again succeeds with the time of the first block");
+    is(d.position(), position + 1, "to block a blocked user again writes nothing");
+
+    Job *put = d.client.job(Method::put, "/Users/" + ada, user("ada2", "e1"));
+    put->request.if_match = etag;
+    d.client.run({put});
+    is(put->response.status, 200, "If-Match of the version before the block matches after it");
+    ok(d.is_blocked(ada), "a blocked user that gets another userName stays blocked");
+
+    auto unblocked = d.unblock("ada2");
+    ok(unblocked && unblocked->since == blocked->since && unblocked->user,
+       "a user is unblocked by its new userName");
+    ok(!d.is_blocked(ada), "an unblocked user is not blocked");
+    ok(d.last_change().operation == Operation::unblock, "the change log has the unblock");
+    is(d.rows(), 0u, "an unblocked user has no row");
+    const uint64_t after = d.position();
+    auto none = d.unblock("ada2");
+    ok(none && none->since == 0, "to unblock a user that is not blocked succeeds");
+    is(d.position(), after, "to unblock a user that is not blocked writes nothing");
+    d.is_sound("verify finds no problem after an unblock");
+}
+
+void test_times() {
+    Directory d;
+    d.create("ada");
+    d.create("bob");
+    auto ada = d.block("ada"), bob = d.block("bob");
+    ok(ada && bob && ada->since < bob->since, "no two blocks of a tenant have the same time");
+}
+
+void test_names() {
+    Directory d;
+    const std::string ada = d.create("ada");
+    is(error_text(d.block("eve")), "404 tenant \"one\" has no user \"eve\"",
+       "to block an unknown user is refused");
+    is(error_text(d.unblock("eve")), "404 tenant \"one\" has no user \"eve\"",
+       "to unblock an unknown user is refused");
+    is(error_text(d.status("00000000-0000-7000-8000-000000000000")),
+       "404 tenant \"one\" has no user \"00000000-0000-7000-8000-000000000000\"",
+       "to show an unknown id is refused");
+    const std::string other = d.create(ada);  // its userName is the id of ada
+    is(error_text(d.block(ada)),
+       "409 2 users are called \"" + ada + "\"; give the id of one of them: User " + ada +
+           ", User " + other,
+       "a name that is the id of one user and the userName of another is refused");
+    ok(d.block(other) && d.is_blocked(other), "a user is blocked by its id");
+    const std::string longest(500, 'x'), id = d.create(longest);
+    ok(d.block(longest) && d.is_blocked(id), "a user is blocked by a userName of 500 characters");
+    d.remove(id);
+    ok(d.is_blocked(d.create(longest)), "a userName of 500 characters has a tombstone");
+    d.is_sound("verify finds no problem with tombstones of long values");
+}
+
+void test_tombstones() {
+    Directory d;
+    std::string ada = d.create("ada", "e1");
+    must(d.block("ada"));
+    d.remove(ada);
+    is(d.rows(), 2u, "a blocked user that is deleted leaves a tombstone for each of its names");
+    d.is_sound("verify finds no problem with tombstones");
+    ok(error_text(d.block("ada"))
+               .find("a deleted user with this userName or externalId is blocked "
+                     "since 1970-01-01T00:") != std::string::npos,
+       "to block a deleted user is refused with a hint at its tombstone");
+
+    ada = d.create("Ada", "e1");
+    ok(d.is_blocked(ada), "a user created again with the same names is blocked");
+    is(d.rows(), 1u, "the tombstones are deleted when a user inherits them");
+    d.remove(ada);
+    ok(d.is_blocked(d.create("ada.lovelace", "e1")),
+       "a user created with only the same externalId is blocked");
+    is(d.rows(), 2u, "the tombstone of a userName stays until a user gets it");
+    ok(d.is_blocked(d.create("ada")), "a user created with only the same userName is blocked");
+    is(d.rows(), 2u, "the last tombstone is deleted when a user inherits it");
+    ok(!d.is_blocked(d.create("bob", "e2")), "a user with other names is not blocked");
+    d.is_sound("verify finds no problem after tombstones are inherited");
+}
+
+void test_changed_names() {
+    Directory d;
+    const std::string ada = d.create("ada", "e1"), eve = d.create("eve"), bob = d.create("bob");
+    must(d.block("ada"));
+    d.remove(ada);
+    d.client.send(Method::patch, "/Users/" + eve, patch("userName", "ada"));
+    ok(d.is_blocked(eve), "a user that gets a blocked userName by PATCH is blocked");
+    d.client.send(Method::put, "/Users/" + bob, user("bob", "e1"));
+    ok(d.is_blocked(bob), "a user that gets a blocked externalId by PUT is blocked");
+    is(d.rows(), 2u, "tombstones are deleted when a changed user inherits them");
+    d.is_sound("verify finds no problem after changed users inherit a block");
+}
+
+void test_batch() {
+    Directory d;
+    const std::string ada = d.create("ada", "e1");
+    must(d.block("ada"));
+    Job *removed = d.client.job(Method::del, "/Users/" + ada);
+    Job *created = d.client.job(Method::post, "/Users", user("ada"));
+    d.client.run({removed, created});
+    ok(created->response.status == 201 && d.is_blocked(created->response.log_fields.resource_id),
+       "a user created again in the batch of its deletion is blocked");
+    const std::string group = d.client.create(
+        "/Groups",
+        R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"g","externalId":"e1"})");
+    ok(!group.empty() && !d.is_blocked(group), "a group does not inherit the block of a user");
+    is(d.rows(), 2u, "a group leaves the tombstone of its externalId as it is");
+    d.is_sound("verify finds no problem with a group of the externalId of a tombstone");
+}
+
+void test_shared_external_id() {
+    Directory d;
+    const std::string first = d.create("first", "e1"), second = d.create("second", "e1");
+    must(d.block("first"));
+    ok(!d.is_blocked(second), "a block does not reach another user with the same externalId");
+    d.remove(first);
+    ok(d.is_blocked(second),
+       "a user that has the externalId of a blocked user when that is deleted inherits the block");
+    is(d.rows(), 2u, "an externalId that a user has gets no tombstone");
+    d.is_sound("verify finds no problem after a block is inherited by a living user");
+}
+
+void test_unblock_deleted() {
+    Directory d;
+    std::string ada = d.create("ada", "e1"), bob = d.create("bob", "e2");
+    must(d.block("ada"));
+    must(d.block("bob"));
+    d.remove(ada);
+    d.remove(bob);
+    auto lifted = d.unblock("ADA");
+    ok(lifted && !lifted->user && lifted->tombstones == 2,
+       "unblock of a deleted user removes the tombstones of both its names");
+    const store::Change change = d.last_change();
+    ok(change.operation == Operation::unblock && change.type == 0,
+       "the change log has the unblock of a deleted user, without a resource");
+    is(d.rows(), 2u, "the tombstones of another user are kept");
+    ok(!d.is_blocked(d.create("ada", "e1")), "a user whose tombstones were removed is not blocked");
+    ok(d.unblock("e2").operator bool() && d.rows() == 0,
+       "unblock finds the tombstones by externalId, too");
+    d.is_sound("verify finds no problem after tombstones are removed");
+
+    ada = d.create("carl", "e3");
+    must(d.block("carl"));
+    d.remove(ada);
+    const std::string again = d.create("carl");
+    auto both = d.unblock("carl");
+    ok(both && both->user && both->tombstones == 1,
+       "unblock of a user that was created again removes the tombstone of its other name");
+    d.client.send(Method::patch, "/Users/" + again, patch("externalId", "e3"));
+    ok(!d.is_blocked(again), "an unblocked user is not blocked again by its old externalId");
+}
+
+void test_not_before() {
+    Directory d;
+    const std::string ada = d.create("ada", "e1"), bob = d.create("bob", "e2");
+    d.write([&](auto &txn, auto &) {
+        put_access(txn, store::access_key(d.tenant().number, *parse_id(ada)), {5000, 7000});
+        put_access(txn, store::access_key(d.tenant().number, *parse_id(bob)), {0, 9000});
+        return 0;
+    });
+    d.remove(ada);
+    d.remove(bob);
+    const std::string id = d.create("ada", "e2");
+    const auto state = d.write(
+        [&](auto &txn, auto &) { return store::access_of(txn, d.tenant().number, *parse_id(id)); });
+    ok(state.blocked == 5000 && state.not_before == 9000,
+       "who inherits two states is blocked if one of them is, with the later not_before");
+    must(d.unblock("ada"));
+    const auto after = d.write(
+        [&](auto &txn, auto &) { return store::access_of(txn, d.tenant().number, *parse_id(id)); });
+    ok(after.blocked == 0 && after.not_before == 9000, "unblock keeps not_before");
+    is(d.rows(), 3u, "unblock keeps the not_before of tombstones");
+    d.is_sound("verify finds no problem with not_before");
+}
+
+void test_status() {
+    Directory d;
+    const std::string ada = d.create("ada", "e1");
+    for (int i = 0; i < 102; i++)
+        d.client.create("/Groups", R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],)"
+                                   R"("displayName":"g)" +
+                                       std::to_string(i) + R"(","members":[{"value":")" + ada +
+                                       "\"}]}");
+    auto status = d.status("ada");
+    ok(status && status->user_name == "ada" && status->external_id == "e1",
+       "the status of a user has userName and externalId");
+    is(status->group_count, 102u, "the status of a user has the number of its groups");
+    ok(status->groups.size() == shown_groups_max && status->groups.front().name.substr(0, 1) == "g",
+       "the status of a user has the first 100 of its groups");
+}
+
+void test_pause() {
+    Directory d;
+    is(d.paused_until(), 0, "a gate is not paused at first");
+    for (int64_t length : {pause_min - 1, pause_max + 1})
+        is(error_text(d.pause(length)),
+           "400 a pause of the gate must last between 1 minute and 24 hours",
+           "a pause of " + std::to_string(length) + " ms is refused");
+    auto until = d.pause(pause_min);
+    ok(until && *until == d.client.now + pause_min && d.paused_until() == *until,
+       "a pause of a minute ends after a minute");
+    ok(d.last_change().operation == Operation::pause, "the change log has the pause");
+    d.is_sound("verify finds no problem with a paused gate");
+    auto resumed = d.resume();
+    ok(resumed && *resumed && d.paused_until() == 0, "a paused gate is resumed");
+    ok(d.last_change().operation == Operation::resume, "the change log has the resume");
+    resumed = d.resume();
+    ok(resumed && !*resumed, "to resume a gate that is not paused changes nothing");
+    d.is_sound("verify finds no problem with a resumed gate");
+}
+
+void test_damage() {
+    Directory d;
+    const std::string ada = d.create("ada");
+    store::WriteTxn txn(d.env());
+    txn.put(store::Db::access, store::access_key(d.tenant().number, *parse_id(ada)), "x");
+    store::access_of(txn, d.tenant().number, *parse_id(ada));
+    ok(txn.error() == store::Errc::damaged, "a damaged row fails the transaction that reads it");
+}
+
+void test_sweep() {
+    Directory d;
+    d.create("ada");
+    must(d.block("ada"));
+    must(d.pause(pause_min));
+    store::WriteTxn txn(d.env());
+    store::mark_tenant_removed(txn, *store::find_tenant(txn, "one"));
+    ok(store::sweep_tenant(txn, d.tenant(), 1000), "a tenant with a blocked user is removed");
+    ok(txn.entries(store::Db::access) == 0 && gate_paused_until(txn, d.tenant().number) == 0,
+       "blocks and pauses are removed with their tenant");
+}
+
+}  // namespace
+
+int main() {
+    test_block();
+    test_times();
+    test_names();
+    test_tombstones();
+    test_changed_names();
+    test_batch();
+    test_shared_external_id();
+    test_unblock_deleted();
+    test_not_before();
+    test_status();
+    test_pause();
+    test_damage();
+    test_sweep();
+    return tap::done();
+}
