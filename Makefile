@@ -103,7 +103,8 @@ install: build ## install module, tools, manuals and examples below DESTDIR; doe
 	chmod 644 '$(DESTDIR)/usr/share/nginx/modules-available/mod-http-scim.conf'
 	install -D -m 755 $(B)/scimctl '$(DESTDIR)$(PREFIX)/sbin/scimctl'
 	install -D -m 755 tools/scim-backup '$(DESTDIR)$(PREFIX)/sbin/scim-backup'
-	install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/doc/nginx-scim/examples' conf-examples/*
+	for dir in . include; do \
+	    install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/doc/nginx-scim/examples/$$dir" conf-examples/$$dir/*.*; done
 	for page in $(wildcard docs/*.[78]); do \
 	    install -D -m 644 $$page '$(DESTDIR)$(PREFIX)/share/man/man'$${page##*.}/$${page##*/}; done
 
@@ -180,7 +181,7 @@ $(B)/unit/%.o: t/unit/%.cc | need-build
 $(B)/unit/%.t: $(B)/unit/%.o $(B)/libscim.a
 	$(CXX) $(flags_$(FLAVOUR)) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# libFuzzer needs clang. The fuzz targets use only src/scim.
+# libFuzzer needs clang. The fuzz targets use src/scim, and what is added below.
 fuzz_cxx := clang++ -std=c++17 -Wall -Wextra -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
             -fno-sanitize-recover=undefined -Isrc -It -MMD -MP
 fuzz_obj := $(patsubst src/%.cc,build/fuzz/obj/%.o,$(wildcard src/scim/*/*.cc))
@@ -190,7 +191,9 @@ build/fuzz/obj/%.o: src/%.cc | need-all
 	$(fuzz_cxx) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 build/fuzz/%: t/fuzz/%.cc $(fuzz_obj)
-	$(fuzz_cxx) -fsanitize=fuzzer -MF build/fuzz/obj/$*.d -o $@ $^ -ljansson -lutf8proc
+	$(fuzz_cxx) -fsanitize=fuzzer -MF build/fuzz/obj/$*.d -o $@ $(filter %.cc %.o,$^) -ljansson -lutf8proc
+
+build/fuzz/gate_values: build/fuzz/obj/service/join_values.o
 
 # poke modifies a store behind the server's back, for the tests.
 $(B)/poke: t/tools/poke.cc $(B)/libscim.a
@@ -202,7 +205,7 @@ $(B)/faults.so $(B)/allocations.so $(B)/turns.so: $(B)/%.so: t/tools/%.cc | need
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -Wall -Wextra $(WERROR) -fPIC -shared -o $@ $< $(LDFLAGS)
 
--include $(wildcard $(B)/obj/*.d $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/unit/*.d build/fuzz/obj/*.d build/fuzz/obj/*/*/*.d)
+-include $(wildcard $(B)/obj/*.d $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/unit/*.d build/fuzz/obj/*.d build/fuzz/obj/*/*.d build/fuzz/obj/*/*/*.d)
 
 # The environment of the tests. The module runs in Debian's nginx, into which the sanitizer's runtime is preloaded.
 test_env = TEST_NGINX_BINARY=$(NGINX_BINARY) TEST_NGINX_MODULE=$(abspath $(B)/objs/$(MODULE).so) \

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# docs/directives.md lists exactly the directives of src/nginx/conf.cc with their contexts and defaults, and the variables of
-# src/nginx/variables.cc. docs/nginx-scim.7 agrees with it. Every directive occurs in conf-examples, which
+# docs/directives.md lists exactly the directives of src/nginx/conf.cc and src/nginx/gate_conf.cc with their contexts and
+# defaults, and the variables of src/nginx/variables.cc and src/nginx/gate_variables.cc. docs/nginx-scim.7 agrees with it. Every directive occurs in conf-examples, which
 # 013-conf-examples.t runs.
 
 use strict;
@@ -10,26 +10,29 @@ use Test::More;
 
 my $root = "$FindBin::Bin/..";
 sub slurp { open my $f, '<', $_[0] or die "$_[0]: $!"; local $/; return scalar <$f> }
-my ($source, $reference) = map slurp("$root/$_"), qw(src/nginx/conf.cc docs/directives.md);
+my ($source, $gate, $reference) = map slurp("$root/$_"), qw(src/nginx/conf.cc src/nginx/gate_conf.cc docs/directives.md);
 
-# --- from the source: the command table, and the defaults where configurations are merged
+# --- from the source: the command tables, and the defaults where configurations are merged
 
-my %anywhere = (anywhere => 'http, server, location', NGX_HTTP_MAIN_CONF => 'http', NGX_HTTP_LOC_CONF => 'location');
+my %anywhere = (anywhere => 'http, server, location', NGX_HTTP_MAIN_CONF => 'http', NGX_HTTP_LOC_CONF => 'location',
+    NGX_HTTP_LMT_CONF => 'limit_except');
 my (%context, %field);
-my ($table) = $source =~ /^ngx_command_t commands\[\] = \{(.*?)^\s*ngx_null_command/ms or die 'no table of directives';
-while ($table =~ /\{ngx_string\("(\w+)"\),\s*(\w+) \| NGX_CONF_TAKE\d+,\s*(.*?)\},/gs) {
+my $table = join '', map /^ngx_command_t (?:gate_)?commands\[\] = \{(.*?)^\s*ngx_null_command/ms, $source, $gate;
+while ($table =~ /\{ngx_string\("(\w+)"\),\s*(.+?) \| NGX_CONF_\w+,\s*(.*?)\},/gs) {
     my ($name, $where, $rest) = ($1, $2, $3);
-    $context{$name} = $anywhere{$where} // "unknown: $where";
-    $field{$1} = $name if $rest =~ /offsetof\(LocConfSlots, (\w+)\)/;
+    $context{$name} = join ', ', map $anywhere{$_} // "unknown: $_", grep !/^NGX_CONF_/, split / \| /, $where;
+    $field{$1} = $name if $rest =~ /offsetof\((?:LocConfSlots|GateConfSlots), (\w+)\)/;
 }
 cmp_ok scalar(keys %context), '>', 5, 'more than five directives are found in the source';
-is scalar(() = $table =~ /ngx_string/g), scalar(keys %context), 'every directive of the command table is read';
+is scalar(() = $table =~ /ngx_string/g), scalar(keys %context), 'every directive of the command tables is read';
 
 my %default;
 while ($source =~ /if \(conf->(\w+) == (NULL)\) conf->\1 = prev->\1;/g) { $default{ $field{$1} } = $2 if $field{$1} }
 while ($source =~ /ngx_conf_merge_(?:uint|ptr)_value\(conf->(\w+), prev->\w+, (\w+)\);/g) { $default{ $field{$1} } = $2 if $field{$1} }
+while ($gate =~ /ngx_conf_merge_(?:uint_)?value\(conf\.(\w+), outer\.\w+, (\w+)\);/g) { $default{ $field{$1} } = $2 if $field{$1} }
 is join(' ', sort keys %default), join(' ', sort values %field), 'the source merges every directive of a location';
-my %word = (scim_auth => { auth_token => 'token' }, scim_profile => { 0 => 'default' });
+my %word = (scim_auth => { auth_token => 'token' }, scim_profile => { 0 => 'default' }, scim_on_error => { 0 => 'deny' },
+    scim_nested_groups => { 0 => 'off' }, scim_require_dry_run => { 0 => 'off' });
 
 # --- from the reference
 
@@ -38,7 +41,7 @@ is join(' ', sort keys %entry), join(' ', sort keys %context), 'docs/directives.
 for my $name (sort keys %entry) {
     my %line = $entry{$name} =~ /^(Syntax|Default|Context): (.*)$/mg;
     is join(' ', sort keys %line), 'Context Default Syntax', "docs/directives.md: $name has Syntax, Default and Context";
-    like $line{Syntax}, qr/^\*\*$name(?:\*\*| ).*;\*\*$/, "docs/directives.md: $name has a syntax line";
+    like $line{Syntax}, qr/^\*\*$name(?:;\*\*$|(?:\*\*| ).*;\*\*$)/, "docs/directives.md: $name has a syntax line";
     is $line{Context}, $context{$name}, "docs/directives.md: $name has the context of the source";
     my $default = $default{$name} // next;
     if ($default eq 'NULL' || $default eq 'NGX_CONF_UNSET_UINT') {
@@ -60,8 +63,10 @@ for my $name (grep /_max_/, sort keys %entry) {
 # --- variables
 
 my %variable = map { $_ => 1 } slurp("$root/src/nginx/variables.cc") =~ /ngx_string\("(scim_\w+)"\)/g;
+my %of_gate = map { $_ => 1 } slurp("$root/src/nginx/gate_variables.cc") =~ /ngx_string\("(scim_\w+)"\)/g;
+cmp_ok scalar(keys %of_gate), '>', 5, 'more than five variables of the gate are found in the source';
 cmp_ok scalar(keys %variable), '>', 5, 'more than five variables are found in the source';
-is join(' ', sort $reference =~ /^\| `\$(\w+)` \|/mg), join(' ', sort keys %variable),
+is join(' ', sort $reference =~ /^\| `\$(\w+)` \|/mg), join(' ', sort keys %variable, keys %of_gate),
     'docs/directives.md has the variables of the source';
 my $format = slurp("$root/conf-examples/log-format.conf");
 like $format, qr/\$$_\b/, "\$$_ is in log-format.conf" for grep $_ ne 'scim_version', sort keys %variable;
@@ -82,7 +87,10 @@ is join(' ', $deviations =~ /^\| `([a-z-]+)` \|/mg), join(' ', sort keys %deviat
 # asterisks.
 sub syntax {
     my ($line) = @_;
+    $line =~ s/\bOo /[/g;
+    $line =~ s/ Oc\b/]/g;
     my $open = $line =~ s/\bOp /[/g;
+    $line =~ s/ No \.\.\./ …/g;
     return $line =~ s/\b(?:Ic|Ar|Cm) //gr =~ s/ Ns //gr . ']' x $open . ';';
 }
 
@@ -98,7 +106,7 @@ for my $name (sort keys %said) {
 }
 is join(' ', $manual =~ /^\.It Li ([a-z-]+)$/mg), join(' ', sort keys %deviation),
     'the manual page has the deviations of the source';
-is join(' ', sort $manual =~ /^\.It Va \$(\w+)$/mg), join(' ', sort keys %variable),
+is join(' ', sort $manual =~ /^\.It Va \$(\w+)$/mg), join(' ', sort keys %variable, keys %of_gate),
     'the manual page has the variables of the source';
 SKIP: {
     my @pages = glob "$root/docs/*.[1-8]";
@@ -110,6 +118,6 @@ SKIP: {
 
 my @examples = grep !/log-format/, glob "$root/conf-examples/*.conf";
 my $examples = join '', map slurp($_), @examples;
-like $examples, qr/^\s*$_\s[^;]*;/m, "$_ is in conf-examples" for sort keys %context;
+like $examples, qr/^\s*$_(?:\s[^;]*)?;/m, "$_ is in conf-examples" for sort keys %context;
 
 done_testing;

@@ -28,9 +28,10 @@ work=$repo/build/matrix
 jobs=${JOBS:-$(nproc)}
 
 # The tests of each build: configuration examples, users, errors, filters, groups, HTTP/2, SSI,
-# reload, and messages of refused requests (PATCH).
+# reload, messages of refused requests (PATCH), and the access gate.
 smoke='t/013-conf-examples.t t/020-users.t t/025-errors.t t/026-filters.t t/032-groups.t t/051-tls-http2.t t/052-ssi.t
-       t/061-reload.t t/081-complaints.t'
+       t/061-reload.t t/081-complaints.t t/091-gate-headers.t t/091-gate-login.t t/091-gate-redirects.t t/091-gate-tls.t
+       t/091-gate-upstreams.t'
 
 rows=()
 built=()

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "nginx/directive.h"
 #include "nginx/guard.h"
 #include "nginx/handler.h"
 #include "scim/text/text.h"
@@ -15,31 +16,6 @@
 namespace scim::nginx {
 
 namespace {
-
-// "conf/nginx.conf:12", for messages that are logged after nginx has closed the file.
-std::string where(ngx_conf_t *cf) {
-    return std::string(view(cf->conf_file->file.name)) + ":" + std::to_string(cf->conf_file->line);
-}
-
-char *fail(ngx_conf_t *cf, const std::string &message) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", message.c_str());
-    return static_cast<char *>(NGX_CONF_ERROR);
-}
-
-std::string arg(ngx_conf_t *cf, ngx_uint_t n) {
-    return std::string(view(static_cast<ngx_str_t *>(cf->args->elts)[n]));
-}
-
-// If `text` starts with `name`, such as "size=", sets `value` to the rest and returns true.
-bool option(const std::string &text, std::string_view name, std::string &value) {
-    if (text.compare(0, name.size(), name) != 0) return false;
-    value = text.substr(name.size());
-    return true;
-}
-
-char *guarded_slot(ngx_conf_t *cf, char *(*store)(ngx_conf_t *)) {
-    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&] { return store(cf); });
-}
 
 // Returns an error message, or an empty string if the directory exists or can be created. Creates
 // nothing, because nginx -t must not change the file system.
@@ -117,7 +93,7 @@ char *set_store_guarded(ngx_conf_t *cf) {
 }
 
 char *set_store(ngx_conf_t *cf, ngx_command_t *, void *) {
-    return guarded_slot(cf, set_store_guarded);
+    return guarded_slot(cf, [&] { return set_store_guarded(cf); });
 }
 
 Result<std::string> read_file(const char *path) {
@@ -165,7 +141,7 @@ char *set_schema_guarded(ngx_conf_t *cf) {
 }
 
 char *set_schema(ngx_conf_t *cf, ngx_command_t *, void *) {
-    return guarded_slot(cf, set_schema_guarded);
+    return guarded_slot(cf, [&] { return set_schema_guarded(cf); });
 }
 
 char *set_thread_pool(ngx_conf_t *cf, ngx_command_t *, void *) {
@@ -204,7 +180,7 @@ char *set_log_retention_guarded(ngx_conf_t *cf) {
 }
 
 char *set_log_retention(ngx_conf_t *cf, ngx_command_t *, void *) {
-    return guarded_slot(cf, set_log_retention_guarded);
+    return guarded_slot(cf, [&] { return set_log_retention_guarded(cf); });
 }
 
 char *set_scim(ngx_conf_t *cf, ngx_command_t *, void *conf) {
@@ -300,24 +276,6 @@ char *set_number(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
     return NGX_CONF_OK;
 }
 
-// Used instead of ngx_conf_set_enum_slot(), whose error does not list the allowed values.
-char *set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
-    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
-        auto *store = reinterpret_cast<ngx_uint_t *>(static_cast<char *>(conf) + cmd->offset);
-        if (*store != NGX_CONF_UNSET_UINT) return const_cast<char *>("is duplicate");
-        std::string value = arg(cf, 1), allowed;
-        for (auto *e = static_cast<ngx_conf_enum_t *>(cmd->post); e->name.len != 0; e++) {
-            if (ascii_iequals(view(e->name), value)) {
-                *store = e->value;
-                return NGX_CONF_OK;
-            }
-            allowed += (allowed.empty() ? "\"" : " or \"") + std::string(view(e->name)) + "\"";
-        }
-        return fail(cf, "invalid value \"" + value + "\" in \"" + arg(cf, 0) +
-                            "\" directive, it must be " + allowed);
-    });
-}
-
 Bounds results_bounds = {1, 100000};
 Bounds scan_bounds = {1, 1000000000};
 Bounds operations_bounds = {1, 100000};
@@ -336,6 +294,23 @@ ngx_conf_enum_t profile_names[] = {
 constexpr ngx_uint_t anywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
 
 }  // namespace
+
+char *set_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR), [&]() -> char * {
+        auto *store = reinterpret_cast<ngx_uint_t *>(static_cast<char *>(conf) + cmd->offset);
+        if (*store != NGX_CONF_UNSET_UINT) return const_cast<char *>("is duplicate");
+        std::string value = arg(cf, 1), allowed;
+        for (auto *e = static_cast<ngx_conf_enum_t *>(cmd->post); e->name.len != 0; e++) {
+            if (ascii_iequals(view(e->name), value)) {
+                *store = e->value;
+                return NGX_CONF_OK;
+            }
+            allowed += (allowed.empty() ? "\"" : " or \"") + std::string(view(e->name)) + "\"";
+        }
+        return fail(cf, "invalid value \"" + value + "\" in \"" + arg(cf, 0) +
+                            "\" directive, it must be " + allowed);
+    });
+}
 
 const StoreConf *MainConf::find(std::string_view name) const {
     for (const auto &store : stores)

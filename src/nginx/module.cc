@@ -2,6 +2,7 @@
 
 #include "nginx/conf.h"
 #include "nginx/error_filter.h"
+#include "nginx/gate.h"
 #include "nginx/guard.h"
 #include "nginx/handler.h"
 #include "nginx/ngx.h"
@@ -13,6 +14,15 @@ namespace scim::nginx {
 
 namespace {
 
+ngx_int_t add_handler(ngx_conf_t *cf, ngx_http_phases phase, ngx_http_handler_pt handler) {
+    auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    auto *place = static_cast<ngx_http_handler_pt *>(ngx_array_push(&cmcf->phases[phase].handlers));
+    if (place == NULL) return NGX_ERROR;
+    *place = handler;
+    return NGX_OK;
+}
+
 ngx_int_t preconfiguration(ngx_conf_t *cf) { return add_variables(cf); }
 
 ngx_int_t postconfiguration(ngx_conf_t *cf) {
@@ -20,17 +30,21 @@ ngx_int_t postconfiguration(ngx_conf_t *cf) {
     ngx_str_t request_id = ngx_string("request_id");
     request_id_index = ngx_http_get_variable_index(cf, &request_id);
     if (request_id_index == NGX_ERROR) return NGX_ERROR;
-    auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
-        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    auto *handler = static_cast<ngx_http_handler_pt *>(
-        ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers));
-    if (handler == NULL) return NGX_ERROR;
-    *handler = access_handler;
-    return NGX_OK;
+    return add_handler(cf, NGX_HTTP_ACCESS_PHASE, access_handler);
+}
+
+ngx_int_t gate_preconfiguration(ngx_conf_t *cf) { return add_gate_variables(cf); }
+
+// nginx calls the handlers of a phase in the reverse order: this one before those of its own
+// modules, mirror and try_files.
+ngx_int_t gate_postconfiguration(ngx_conf_t *cf) {
+    if (check_gate_conf(cf) != NGX_OK) return NGX_ERROR;
+    return add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, gate_handler);
 }
 
 ngx_int_t filter_postconfiguration(ngx_conf_t *) {
     install_error_filter();
+    install_gate_filter();
     return NGX_OK;
 }
 
@@ -51,6 +65,20 @@ ngx_http_module_t module_ctx = {
 
     create_loc_conf, /* create location configuration */
     merge_loc_conf   /* merge location configuration */
+};
+
+ngx_http_module_t gate_module_ctx = {
+    gate_preconfiguration,  /* preconfiguration */
+    gate_postconfiguration, /* postconfiguration */
+
+    create_gate_main_conf, /* create main configuration */
+    NULL,                  /* init main configuration */
+
+    NULL, /* create server configuration */
+    NULL, /* merge server configuration */
+
+    create_gate_conf, /* create location configuration */
+    merge_gate_conf   /* merge location configuration */
 };
 
 ngx_http_module_t filter_module_ctx = {
@@ -83,6 +111,23 @@ ngx_module_t ngx_http_scim_module = {
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     scim::nginx::exit_process,             /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+// The access gate. Its directives are a module of their own because they are inherited in another
+// way than those of the endpoint (gate_conf.h).
+ngx_module_t ngx_http_scim_gate_module = {
+    NGX_MODULE_V1,
+    &scim::nginx::gate_module_ctx,         /* module context */
+    scim::nginx::gate_commands,            /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };

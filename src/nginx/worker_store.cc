@@ -83,6 +83,7 @@ void WorkerStore::wait_for_threads() {
 
 void WorkerStore::close() {
     session_.reset();
+    gate_ = {};
     for (ReadThread &thread : read_threads_) thread.close_session();
     prepare_.close_session();
     writer_.reset();
@@ -333,11 +334,20 @@ void WorkerStore::batch_done() {
     if (std::string warning = writer_->take_warning(); !warning.empty())
         ngx_log_error(NGX_LOG_WARN, log_, 0, "scim: store \"%s\": %s", conf_.path.c_str(),
                       warning.c_str());
+    log_alarms();
     if (batch_outcome_ == service::BatchOutcome::reopen) reopen();
     // Before the next batch, because plan_maintenance() does nothing while a batch runs.
     plan_maintenance();
     // Starts the next batch before the responses of this one are sent.
     proceed();
+}
+
+// Level error, because Debian's configuration does not show warnings.
+void WorkerStore::log_alarms() noexcept {
+    guarded_void(log_, [&] {
+        for (const std::string &alarm : writer_->take_alarms())
+            ngx_log_error(NGX_LOG_ERR, log_, 0, "scim: %s", alarm.c_str());
+    });
 }
 
 // ---- Responses ----

@@ -22,6 +22,7 @@
 #include "nginx/request_thread.h"
 #include "nginx/write_queue.h"
 #include "service/batch.h"
+#include "service/gate.h"
 #include "service/refused_tokens.h"
 #include "service/store.h"
 
@@ -44,6 +45,8 @@ class WorkerStore {
         if (session_ != nullptr && looked_ != ngx_time()) look_at_files();
         return session_.get();
     }
+    // Decides by snapshots of session().
+    service::Gate &gate() { return gate_; }
     bool read_only() const { return store_ && store_->state() == service::Store::State::read_only; }
     // True while the schemas of the configuration are being declared; writes wait for that.
     bool preparing() const { return work_ == Work::declare; }
@@ -87,6 +90,7 @@ class WorkerStore {
     void start_batch() noexcept;
     void run_batch();
     void batch_done();
+    void log_alarms() noexcept;
     void start_reads() noexcept;
 
     void answer_later() noexcept;
@@ -112,6 +116,7 @@ class WorkerStore {
     ngx_log_t *log_;
     std::unique_ptr<service::Store> store_;
     std::unique_ptr<service::Session> session_;
+    service::Gate gate_;
     service::RefusedTokens refused_tokens_;
     std::unique_ptr<service::Writer> writer_;
     std::string logged_;            // the problem that was logged last, so that it is not repeated

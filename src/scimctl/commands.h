@@ -3,6 +3,7 @@
 // error to stderr, and returns the exit code (ExitCode).
 
 #include <string>
+#include <vector>
 
 #include "scimctl/context.h"
 
@@ -42,6 +43,25 @@ struct LogArguments {
     size_t limit = 100;
 };
 int log(const Globals &globals, const LogArguments &arguments);
+
+struct UserArguments {
+    std::string tenant, user;  // `user`: an id or a userName
+};
+int user_block(const Globals &globals, const UserArguments &arguments);
+int user_unblock(const Globals &globals, const UserArguments &arguments);
+int user_show(const Globals &globals, const UserArguments &arguments);
+
+// `length`: unparsed.
+int gate_pause(const Globals &globals, const std::string &tenant, const std::string &length);
+int gate_resume(const Globals &globals, const std::string &tenant);
+
+struct ExplainArguments {
+    std::string tenant, user;
+    std::string by;  // the attribute that `user` is a value of; empty: the id or userName
+    std::vector<std::string> conditions;
+    bool nested_groups = false;
+};
+int gate_explain(const Globals &globals, const ExplainArguments &arguments);
 
 // `one_snapshot`: read all rows in one transaction.
 int verify(const Globals &globals, bool one_snapshot);

@@ -29,6 +29,8 @@ void append_word(std::string &line, std::string_view word) {
 // True for a write that succeeded but ignored attributes that no schema declares.
 bool is_ignored(const store::Refusal &refusal) { return refusal.status < 400; }
 
+bool concerns_resource(const store::Change &change) { return change.type != 0; }
+
 void add_text(store::RowWriter &row, std::string_view key, std::string_view value) {
     if (!value.empty()) row.text(key, value);
 }
@@ -122,8 +124,13 @@ std::string LogView::change_line(const store::LoggedChange &logged) {
     const TypeView *type = catalog_.type_by_number(change.type);
     std::string line = time_text(change.time);
     append_word(line, padded(to_string(change.operation), 7));
-    append_word(line, type != nullptr ? type->type.name : "?");
-    append_word(line, scim::to_string(change.id));
+    if (concerns_resource(change)) {
+        append_word(line, type != nullptr ? type->type.name : "?");
+        append_word(line, scim::to_string(change.id));
+    } else {
+        append_word(line,
+                    change.operation == store::Operation::unblock ? "a deleted user" : "gate");
+    }
     if (type != nullptr)
         if (std::string text = name(*type, change.id); !text.empty())
             append_word(line, quoted(text));
@@ -136,7 +143,8 @@ std::string LogView::change_line(const store::LoggedChange &logged) {
     append_word(line, attributes);
     append_word(line, members);
     if (std::string by = label(change.actor); !by.empty()) append_word(line, "by " + quoted(by));
-    append_word(line, "request " + service::request_text(change.request));
+    if (!store::is_administrative(change.operation))
+        append_word(line, "request " + service::request_text(change.request));
     return line;
 }
 
@@ -173,7 +181,7 @@ std::string LogView::change_json(const store::LoggedChange &logged) {
     row.number("position", int64_t(logged.place.position));
     row.text("operation", to_string(change.operation));
     if (type != nullptr) add_text(row, "resourceType", type->type.name);
-    row.text("id", scim::to_string(change.id));
+    if (concerns_resource(change)) row.text("id", scim::to_string(change.id));
     if (type != nullptr) add_text(row, "name", name(*type, change.id));
     std::vector<std::string> attributes;
     for (AttrNumber attr : change.attrs) attributes.push_back(attribute_name(change.type, attr));
@@ -186,7 +194,8 @@ std::string LogView::change_json(const store::LoggedChange &logged) {
         row.rows("removed", member_rows(change.removed));
     }
     add_actor(row, change.actor);
-    row.text("requestId", service::request_text(change.request));
+    if (!store::is_administrative(change.operation))
+        row.text("requestId", service::request_text(change.request));
     return row.done();
 }
 

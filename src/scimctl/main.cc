@@ -17,8 +17,8 @@ namespace {
 
 // clang-format off
 const char description[] =
-    "scimctl manages the tenants and tokens of an nginx-scim store, shows its resources and log, "
-    "and checks it. It may be used while nginx runs. As root it takes the uid and gid of the "
+    "scimctl manages the tenants and tokens of an nginx-scim store, blocks users, shows resources "
+    "and the log, and checks the store. It may be used while nginx runs. As root it takes the uid and gid of the "
     "store's owner.";
 const char footer[] =
     "Exit status: 0 success; 1 refused, not found, or verify found a problem; 2 wrong usage; "
@@ -120,6 +120,64 @@ void declare_token(CLI::App &app, const Globals &globals, Run &chosen) {
                      "the time for which the old token stays valid: 30m, 24h, 7d")
         ->capture_default_str();
     add_new(rotate);
+}
+
+void declare_user(CLI::App &app, const Globals &globals, Run &chosen) {
+    auto typed = std::make_shared<UserArguments>();
+    CLI::App *group = app.add_subcommand("user", "block, unblock and show users, apart from SCIM")
+                          ->require_subcommand(1);
+    auto user_command = [&](const char *name, const char *text,
+                            int (*run)(const Globals &, const UserArguments &)) {
+        CLI::App *c =
+            command(*group, name, text, chosen, [=, &globals] { return run(globals, *typed); });
+        c->add_option("--tenant", typed->tenant, tenant_text)->required();
+        c->add_option("USER", typed->user, "the user's id or userName")->required();
+    };
+    user_command("block",
+                 "refuse a user at the gate at once, whatever the identity provider says; the "
+                 "block outlives deletion and renaming",
+                 user_block);
+    user_command("unblock", "end the block of a user, or of a deleted user of this name",
+                 user_unblock);
+    user_command("show", "show what decides about a user's access: active, block and groups",
+                 user_show);
+}
+
+void declare_explain(CLI::App &group, const Globals &globals, Run &chosen) {
+    auto typed = std::make_shared<ExplainArguments>();
+    CLI::App *c = command(group, "explain",
+                          "say whether the gate lets a user pass, and whether each condition of "
+                          "scim_require holds",
+                          chosen, [=, &globals] { return gate_explain(globals, *typed); });
+    c->add_option("--tenant", typed->tenant, tenant_text)->required();
+    c->add_option("--by", typed->by, "the attribute that USER is a value of, as in scim_subject");
+    c->add_flag("--nested-groups", typed->nested_groups, "as scim_nested_groups on");
+    c->add_option("USER", typed->user, "the user's id or userName, or a value of --by")->required();
+    c->add_option("CONDITION", typed->conditions, "as in scim_require: group=Admins");
+}
+
+void declare_gate(CLI::App &app, const Globals &globals, Run &chosen) {
+    struct Typed {
+        std::string tenant, length;
+    };
+    auto typed = std::make_shared<Typed>();
+    CLI::App *group =
+        app.add_subcommand("gate", "explain decisions of the gate; pause and resume it")
+            ->require_subcommand(1);
+    auto gate_command = [&](const char *name, const char *text, Run run) {
+        CLI::App *c = command(*group, name, text, chosen, std::move(run));
+        c->add_option("--tenant", typed->tenant, tenant_text)->required();
+        return c;
+    };
+    gate_command("pause",
+                 "let all users pass who exist, are active and are not blocked, whatever their "
+                 "groups; ends by itself",
+                 [=, &globals] { return gate_pause(globals, typed->tenant, typed->length); })
+        ->add_option("--for", typed->length, "how long: 1m to 24h")
+        ->required();
+    gate_command("resume", "end a pause of the gate",
+                 [=, &globals] { return gate_resume(globals, typed->tenant); });
+    declare_explain(*group, globals, chosen);
 }
 
 // The URL is copied into the JSON without escapes.
@@ -225,6 +283,8 @@ int run(int argc, char **argv, Globals &globals) {
     app.footer(footer);
     declare_tenant(app, globals, chosen);
     declare_token(app, globals, chosen);
+    declare_user(app, globals, chosen);
+    declare_gate(app, globals, chosen);
     declare_data(app, globals, chosen);
     declare_store(app, globals, chosen);
     try {

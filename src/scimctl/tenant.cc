@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "scimctl/administration.h"
 #include "scimctl/commands.h"
 #include "service/admin.h"
 #include "service/token.h"
@@ -88,6 +89,10 @@ int tenant_list(const Globals &globals) {
             line += "  " + std::to_string(directory.count(type->number)) + " " + type->type.name;
         }
         row.member("resources") += counts.done();
+        if (const int64_t until = active_pause(snapshot.txn, tenant.number); until != 0) {
+            row.text("gatePausedUntil", time_text(until));
+            line += "  gate paused until " + time_text(until);
+        }
         list.add(line, row);
     }
     if (!snapshot.txn.good()) return fail(globals, exit_store, to_string(snapshot.txn.error()));

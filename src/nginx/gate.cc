@@ -1,0 +1,350 @@
+#include "nginx/gate.h"
+
+#include <algorithm>
+
+#include "nginx/guard.h"
+#include "nginx/handler.h"
+#include "nginx/request_headers.h"
+#include "nginx/worker.h"
+#include "scim/text/secret.h"
+#include "service/once_a_minute.h"
+
+namespace scim::nginx {
+
+namespace {
+
+using service::Reason;
+
+void destroy_state(void *state) { static_cast<GateState *>(state)->~GateState(); }
+
+ngx_str_t value_of(ngx_http_request_t *r, const ngx_http_complex_value_t &value) {
+    ngx_str_t text;
+    // nginx does not change the compiled value.
+    if (ngx_http_complex_value(r, const_cast<ngx_http_complex_value_t *>(&value), &text) != NGX_OK)
+        throw std::bad_alloc();
+    return text;
+}
+
+// True if nginx has verified the client's certificate for the server that the request is for. On
+// one TLS connection a client can send requests for several servers; nginx verifies the certificate
+// by the directives of one of them only.
+bool is_certificate_verified(ngx_http_request_t *r) {
+    if (r->srv_conf != r->http_connection->conf_ctx->srv_conf) return false;
+    ngx_http_variable_value_t *v =
+        ngx_http_get_flushed_variable(r, ngx_uint_t(gate_main_conf(r).ssl_client_verify));
+    return v != NULL && v->valid && !v->not_found &&
+           std::string_view(reinterpret_cast<char *>(v->data), v->len) == "SUCCESS";
+}
+
+// True if the request has evaluated a variable of a certificate that exists, as a `map` in the
+// value of scim_subject does.
+bool is_certificate_used(ngx_http_request_t *r) {
+    for (ngx_uint_t variable : gate_main_conf(r).ssl_client)
+        if (r->variables[variable].valid && r->variables[variable].len > 0) return true;
+    return false;
+}
+
+// The text of a configuration, which lives as long as the cycle.
+ngx_str_t as_str(const std::string &text) {
+    return {text.size(), reinterpret_cast<u_char *>(const_cast<char *>(text.data()))};
+}
+
+// The value of scim_subject, empty if it does not count.
+std::string_view subject_of(ngx_http_request_t *r, const SubjectConf &subject) {
+    const std::string_view value = view(value_of(r, subject.value));
+    const bool is_of_certificate = subject.is_of_certificate || is_certificate_used(r);
+    return is_of_certificate && !is_certificate_verified(r) ? std::string_view() : value;
+}
+
+// True if a header field that the subject is taken from arrives more than once, or in a spelling
+// such as X_User, which the server that vouches for the field may have overlooked.
+bool is_subject_doubtful(ngx_http_request_t *r, const SubjectConf &subject) {
+    for (const std::string &form : subject.headers)
+        if (count_headers(r, form) > 1 || has_other_spelling(r, form)) return true;
+    return false;
+}
+
+service::GateUser find_user(ngx_http_request_t *r, GateState &state, const SubjectConf &conf,
+                            const service::Subject &subject, service::Snapshot *snapshot) {
+    service::GateUser user;
+    // Remembered, because scim_header may remove the fields.
+    state.is_doubtful |= is_subject_doubtful(r, conf);
+    if (state.is_doubtful || subject.value.empty()) {
+        user.reason = state.is_doubtful ? Reason::ambiguous : Reason::no_subject;
+        return user;
+    }
+    WorkerStore *store = store_of(*conf.store);
+    if (store == NULL || store->session() == NULL) return user;
+    if (snapshot != nullptr) return store->gate().find(*snapshot, subject);
+    service::Snapshot own(*store->session());
+    return store->gate().find(own, subject);
+}
+
+ngx_int_t status_of(const service::Decision &decision) {
+    if (decision.failed != nullptr && decision.failed->status != 0) return decision.failed->status;
+    switch (decision.reason) {
+        case Reason::no_subject: return NGX_HTTP_UNAUTHORIZED;
+        case Reason::unavailable: return NGX_HTTP_SERVICE_UNAVAILABLE;
+        default: return NGX_HTTP_FORBIDDEN;
+    }
+}
+
+// The rest of "access denied: …".
+std::string sentence_of(const GateState &state, const GateConf &conf,
+                        const service::Decision &decision) {
+    const std::string user =
+        "user " + quoted(without_tokens(state.subject)) + " of tenant " + quoted(state.tenant);
+    switch (decision.reason) {
+        case Reason::no_subject:
+            return "the request has no subject: the value of \"scim_subject\" in " +
+                   conf.subject->where + " is empty, or of a certificate that is not verified";
+        case Reason::unknown: return "the tenant has no " + user;
+        case Reason::inactive: return user + " is not active";
+        case Reason::blocked: return user + " is blocked (scimctl user unblock)";
+        case Reason::ambiguous: return "the subject does not name one user exactly: " + user;
+        case Reason::tenant:
+            return "there is no tenant " + quoted(state.tenant) + ", the value of \"tenant=\" in " +
+                   conf.subject->where;
+        case Reason::not_allowed:
+            return user + " does not meet \"scim_require " + decision.failed->text() + "\" in " +
+                   decision.failed->where;
+        default: return "the directory cannot answer for " + user;
+    }
+}
+
+void log_missing_group(ngx_http_request_t *r, const GateState &state,
+                       const service::Decision &decision) {
+    if (decision.no_such_group == nullptr) return;
+    log_gate_once(r, NGX_LOG_WARN,
+                  "tenant " + quoted(state.tenant) + " has no group for \"" +
+                      decision.no_such_group->text + "\" of \"scim_require\"");
+}
+
+// True if the requirements do not count now (scimctl gate pause).
+bool is_paused(service::Snapshot &snapshot, const GateState &state,
+               const service::Decision &decision) {
+    return decision.reason == Reason::not_allowed &&
+           store::gate_paused_until(snapshot.txn, state.user->tenant) > now();
+}
+
+service::Decision judge(ngx_http_request_t *r, const GateConf &conf, GateState &state,
+                        service::Snapshot *snapshot) {
+    const service::GateUser &user = user_of(r, conf, snapshot);
+    if (user.reason != Reason::none || snapshot == nullptr)
+        return {user.reason != Reason::none ? user.reason : Reason::unavailable, nullptr, nullptr};
+    service::GateOptions options;
+    options.nested_groups = conf.nested_groups;
+    WorkerStore &store = *store_of(*conf.subject->store);
+    auto decision = store.gate().decide(*snapshot, user, *conf.requirements, options);
+    log_missing_group(r, state, decision);
+    if (!is_paused(*snapshot, state, decision)) return decision;
+    log_gate_once(r, NGX_LOG_ERR,
+                  "access allowed because the gate of tenant " + quoted(state.tenant) +
+                      " is paused: " + sentence_of(state, conf, decision));
+    return {};
+}
+
+void add_retry_after(ngx_http_request_t *r) {
+    auto *h = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
+    if (h == NULL) throw std::bad_alloc();
+    *h = {};
+    h->hash = 1;
+    ngx_str_set(&h->key, "Retry-After");
+    ngx_str_set(&h->value, "5");
+}
+
+// Notes and logs a decision. Returns NGX_OK or the status of the refusal.
+ngx_int_t conclude(ngx_http_request_t *r, const GateConf &conf, GateState &state,
+                   const service::Decision &decision) {
+    state.decided = &conf;
+    state.decision = "allow";
+    if (decision.reason == Reason::none) return NGX_OK;
+    const bool passes = decision.reason == Reason::unavailable && conf.on_error_allow;
+    if (state.reason == Reason::none) state.reason = decision.reason;
+    state.is_anonymous |= passes;
+    std::string verdict = "access denied: ";
+    if (passes) verdict = "access allowed without identity, by \"scim_on_error allow\": ";
+    if (!passes && conf.dry_run) verdict = "access would be denied: ";
+    log_gate_once(r, NGX_LOG_ERR, verdict + sentence_of(state, conf, decision));
+    if (passes) return NGX_OK;
+    state.decision = conf.dry_run ? "dry_run_deny" : "deny";
+    if (conf.dry_run) return NGX_OK;
+    if (decision.reason == Reason::unavailable) add_retry_after(r);
+    return status_of(decision);
+}
+
+// Makes the next use of $http_* read the header field again.
+void forget_variable(ngx_http_request_t *r, const HeaderConf &header) {
+    if (header.variable == NGX_ERROR) return;
+    r->variables[header.variable].valid = 0;
+    r->variables[header.variable].not_found = 0;
+}
+
+// Removes the client's copies of the configured header fields, and what an earlier location of the
+// request has added. Called before the fields are evaluated, so that no value comes from them.
+void remove_client_headers(ngx_http_request_t *r, const GateConf &conf) {
+    if (GateState *state = gate_state_if_any(r)) {
+        for (const std::string &form : state->added) remove_headers(r, form);
+        state->added.clear();
+    }
+    for (const auto &header : conf.headers) {
+        remove_headers(r, header->form);
+        forget_variable(r, *header);
+    }
+}
+
+void add_headers(ngx_http_request_t *r, const GateConf &conf, GateState &state) {
+    for (const auto &header : conf.headers) {
+        ngx_str_t value = value_of(r, header->value);
+        if (value.len == 0) continue;
+        state.added.push_back(header->form);
+        add_header(r, as_str(header->name), as_str(header->lowcase), header->hash, value);
+        forget_variable(r, *header);
+    }
+}
+
+// True for a location that the gate has nothing to do with. The SCIM endpoint has tokens of its own.
+bool is_outside(ngx_http_request_t *r, const GateConf &conf) {
+    if (loc_conf(r).enabled()) return true;
+    return !conf.gated && conf.headers.empty();
+}
+
+// Lets variables read the snapshot of the decision.
+class SnapshotInUse {
+  public:
+    SnapshotInUse(GateState &state, service::Snapshot *snapshot) : state_(state) {
+        state_.snapshot = snapshot;
+    }
+    ~SnapshotInUse() { state_.snapshot = nullptr; }
+    SnapshotInUse(const SnapshotInUse &) = delete;
+    SnapshotInUse &operator=(const SnapshotInUse &) = delete;
+
+  private:
+    GateState &state_;
+};
+
+ngx_int_t pass(ngx_http_request_t *r, const GateConf &conf) {
+    GateState &state = gate_state(r);
+    WorkerStore *store = conf.subject != NULL ? store_of(*conf.subject->store) : NULL;
+    std::optional<service::Snapshot> snapshot;
+    if (store != NULL && store->session() != NULL) snapshot.emplace(*store->session());
+    service::Snapshot *shared = snapshot ? &*snapshot : nullptr;
+    if (conf.gated) {
+        // A later location of the same request is judged by the directory as it is then.
+        state.user.reset();
+        ngx_int_t rc = conclude(r, conf, state, judge(r, conf, state, shared));
+        if (rc != NGX_OK) {
+            // A client that waits for 100 (Continue) sends no body after a refusal.
+            if (r->headers_in.expect != NULL && !r->expect_tested) r->keepalive = 0;
+            return rc;
+        }
+        state.passed_access = true;
+    }
+    // The subject may be the value of a header field that is removed.
+    if (conf.subject != NULL) user_of(r, conf, shared);
+    SnapshotInUse in_use(state, shared);
+    remove_client_headers(r, conf);
+    add_headers(r, conf, state);
+    return NGX_DECLINED;
+}
+
+// A subrequest is not judged. It has the header fields of its main request; a field that the gate
+// has not added there comes from the client.
+void remove_from_subrequest(ngx_http_request_t *r, const GateConf &conf) {
+    const GateState *state = gate_state_if_any(r);
+    bool is_own_list = false;  // nginx copies the list's head only
+    for (const auto &header : conf.headers) {
+        const bool is_ours = state != NULL && std::find(state->added.begin(), state->added.end(),
+                                                        header->form) != state->added.end();
+        if (is_ours || count_headers(r, header->form) == 0) continue;
+        if (!is_own_list) copy_headers(r);
+        is_own_list = true;
+        remove_headers(r, header->form);
+    }
+}
+
+}  // namespace
+
+void log_gate_once(ngx_http_request_t *r, ngx_uint_t level, const std::string &sentence) {
+    static auto *lately = new service::OnceAMinute;
+    if (lately->is_new(sentence, now()))
+        ngx_log_error(level, r->connection->log, 0, "scim: %s", sentence.c_str());
+}
+
+GateState *gate_state_if_any(ngx_http_request_t *r) {
+    // r->ctx is faster than the list, but internal redirects clear it.
+    void *&ctx = r->main->ctx[ngx_http_scim_gate_module.ctx_index];
+    if (ctx != NULL) return static_cast<GateState *>(ctx);
+    for (ngx_pool_cleanup_t *c = r->main->pool->cleanup; c != NULL; c = c->next)
+        if (c->handler == destroy_state) ctx = c->data;
+    return static_cast<GateState *>(ctx);
+}
+
+GateState &gate_state(ngx_http_request_t *r) {
+    if (GateState *state = gate_state_if_any(r)) return *state;
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->main->pool, sizeof(GateState));
+    if (cleanup == NULL) throw std::bad_alloc();
+    auto *state = new (cleanup->data) GateState;
+    cleanup->handler = destroy_state;
+    r->main->ctx[ngx_http_scim_gate_module.ctx_index] = state;
+    return *state;
+}
+
+const service::GateUser &user_of(ngx_http_request_t *r, const GateConf &conf,
+                                 service::Snapshot *snapshot) {
+    GateState &state = gate_state(r);
+    if (state.snapshot != nullptr && state.user) return *state.user;
+    const SubjectConf &subject = *conf.subject;
+    const std::string_view value = subject_of(r, subject),
+                           tenant = view(value_of(r, subject.tenant));
+    const bool is_same = state.user && state.store == subject.store && state.by == subject.by &&
+                         state.tenant == tenant && state.subject == value;
+    if (is_same) return *state.user;
+    state.values.clear();
+    state.truncated = false;
+    state.store = subject.store;
+    state.by = subject.by;
+    state.tenant = tenant;
+    state.subject = value;
+    state.user = find_user(r, state, subject, {tenant, subject.by, value}, snapshot);
+    return *state.user;
+}
+
+ngx_int_t gate_handler(ngx_http_request_t *r) {
+    const GateConf &conf = gate_conf(r);
+    return guarded(r, [&]() -> ngx_int_t {
+        if (r == r->main && conf.subject != NULL && !r->error_page)
+            gate_state(r).passed_access = true;
+        if (r == r->main && !is_outside(r, conf)) return pass(r, conf);
+        if (r == r->main)
+            remove_client_headers(r, conf);
+        else
+            remove_from_subrequest(r, conf);
+        return NGX_DECLINED;
+    });
+}
+
+ngx_int_t decide_handler(ngx_http_request_t *r) {
+    ngx_int_t rc = refuse_body(r);
+    if (rc != NGX_OK) return rc;
+    return guarded(r, [&]() -> ngx_int_t {
+        const GateConf &conf = gate_conf(r);
+        // The PRECONTENT phase has judged a main request.
+        if (r != r->main && conf.gated) {
+            GateState &state = gate_state(r);
+            state.user.reset();
+            WorkerStore *store = store_of(*conf.subject->store);
+            std::optional<service::Snapshot> snapshot;
+            if (store != NULL && store->session() != NULL) snapshot.emplace(*store->session());
+            auto decision = judge(r, conf, state, snapshot ? &*snapshot : nullptr);
+            ngx_int_t refusal = conclude(r, conf, state, decision);
+            if (refusal != NGX_OK) return refusal;
+        }
+        r->headers_out.status = conf.allowed_status;
+        r->headers_out.content_length_n = 0;
+        r->header_only = 1;
+        return ngx_http_send_header(r);
+    });
+}
+
+}  // namespace scim::nginx

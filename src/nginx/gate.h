@@ -1,0 +1,71 @@
+#pragma once
+// The access gate in nginx: scim_require decides in the PRECONTENT phase of main requests, before
+// `mirror` and `try_files`. scim_header then replaces header fields of the request.
+//
+// `return`, `rewrite` and handlers that answer in an earlier phase are not judged: nginx does not
+// reach the PRECONTENT phase. The header filter logs such an answer as an error.
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nginx/gate_conf.h"
+#include "nginx/ngx.h"
+#include "service/gate.h"
+#include "service/gate_values.h"
+
+namespace scim::nginx {
+
+// What the gate knows of a main request. It is in the pool of the request, and not in r->ctx, which
+// internal redirects clear.
+struct GateState {
+    // The user of the last evaluated subject.
+    const StoreConf *store = NULL;
+    std::string by, tenant, subject;
+    std::optional<service::GateUser> user;
+    std::vector<std::pair<uintptr_t, service::UserValue>> values;  // of the user, by variable
+
+    service::Snapshot *snapshot = nullptr;  // of the decision, while its handler runs
+
+    const GateConf *decided = NULL;  // the location of the last decision
+    const char *decision = "";       // "allow", "deny", "dry_run_deny"; empty: none yet
+    service::Reason reason = service::Reason::none;  // of the first refusal
+    bool is_anonymous = false;                       // scim_on_error allow: no identity may be sent
+    // The PRECONTENT phase was reached, so that no access module has refused what the subject says.
+    bool passed_access = false;
+    bool is_doubtful =
+        false;               // a header field of the subject arrived twice, or in another spelling
+    bool truncated = false;  // a value of the user was too long
+    std::vector<std::string> added;  // forms of the header fields that were added
+};
+
+// Returns the state of the main request of `r`, and creates it on the first call. Throws
+// std::bad_alloc.
+GateState &gate_state(ngx_http_request_t *r);
+// Returns the state, or NULL if it has not been created.
+GateState *gate_state_if_any(ngx_http_request_t *r);
+
+// The user that the subject of the location names. Evaluated again only if the subject has changed,
+// and never while the headers of one location are made.
+// `snapshot` may be nullptr: the store is then read in a snapshot of its own.
+const service::GateUser &user_of(ngx_http_request_t *r, const GateConf &conf,
+                                 service::Snapshot *snapshot);
+
+// Logs a sentence unless the worker has logged it within the last minute.
+void log_gate_once(ngx_http_request_t *r, ngx_uint_t level, const std::string &sentence);
+
+// The handler of the PRECONTENT phase.
+ngx_int_t gate_handler(ngx_http_request_t *r);
+// The content handler of scim_decide.
+ngx_int_t decide_handler(ngx_http_request_t *r);
+
+// The variables of the gate. set_user_value() makes one whose value is GateMainConf::values[n].
+ngx_int_t add_gate_variables(ngx_conf_t *cf);
+void set_user_value(ngx_http_variable_t &variable, size_t n);
+
+// Logs an error for each main request in a gated location that is answered 2xx or 3xx without a
+// decision.
+void install_gate_filter();
+
+}  // namespace scim::nginx

@@ -1,0 +1,103 @@
+#pragma once
+// The directives of the access gate. They are directives of a module of their own: unlike those of
+// the SCIM endpoint, they apply to every location, and inside limit_except.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nginx/conf.h"
+#include "nginx/ngx.h"
+#include "service/gate.h"
+#include "service/gate_values.h"
+
+extern ngx_module_t ngx_http_scim_gate_module;
+
+namespace scim::nginx {
+
+// scim_subject VALUE [by=ATTRIBUTE] [store=NAME] tenant=VALUE [trusted];
+struct SubjectConf {
+    ngx_http_complex_value_t value, tenant;
+    std::string by = "userName", store_name;
+    const StoreConf *store = NULL;
+    // The value names a variable $ssl_client_*, so it counts only if the certificate is verified.
+    // Variables behind a `map` are found when a request evaluates them.
+    bool is_of_certificate = false;
+    // The names of the request headers whose variables $http_* the value names, in the form of
+    // header_form(): each of them must not arrive twice.
+    std::vector<std::string> headers;
+    bool trusted = false;
+    bool is_remote_user = false;  // the value names $remote_user
+    std::string where;            // "conf/nginx.conf:12"
+};
+
+// scim_header NAME VALUE;
+struct HeaderConf {
+    std::string name;  // as written
+    std::string form;  // header_form() of it
+    ngx_http_complex_value_t value;
+    ngx_uint_t hash = 0;  // of the lower-case name
+    // The index of its variable $http_*, which may have been evaluated before the field is replaced.
+    // NGX_ERROR: it is not in use, or a subject's, which must not change.
+    ngx_int_t variable = NGX_ERROR;
+    std::string lowcase;
+};
+
+// scim_set $name ATTRIBUTE [sep=…] [match=…] [max=…] [encode=…]; and $scim_user_*.
+struct ValueConf {
+    explicit ValueConf(std::string path) : attribute(std::move(path)) {}
+    service::UserAttribute attribute;
+    service::ValueFormat format;
+    bool is_list = true;
+    std::string where;
+};
+
+struct GateConf;
+
+struct GateMainConf {
+    std::vector<std::unique_ptr<ValueConf>> values;  // by the number in a variable's data
+    std::vector<std::unique_ptr<SubjectConf>> subjects;
+    std::vector<std::shared_ptr<HeaderConf>> headers;
+    std::vector<const GateConf *> gated;  // below the http level
+    // The index of $ssl_client_verify, and those of the other $ssl_client_* that are in use.
+    ngx_int_t ssl_client_verify = NGX_ERROR;
+    std::vector<ngx_uint_t> ssl_client;
+};
+
+// The members that the directive table sets.
+struct GateConfSlots {
+    ngx_uint_t on_error_allow;
+    ngx_flag_t nested_groups, dry_run;
+};
+
+struct GateConf : GateConfSlots {
+    std::string decides;                              // where scim_decide is; empty: nowhere
+    ngx_uint_t allowed_status = NGX_HTTP_NO_CONTENT;  // of its answer to who may pass
+    const SubjectConf *subject = NULL;
+    bool has_lines = false;  // of its own, or scim_require off
+    std::string where;       // of the first of them
+    // Whether scim_require is in force, with or without conditions; false after "off".
+    bool gated = false;
+    std::shared_ptr<service::Requirements> requirements = std::make_shared<service::Requirements>();
+    std::vector<std::string> required_groups;  // that the requirements name
+    std::vector<std::shared_ptr<HeaderConf>> headers;
+};
+
+inline const GateConf &gate_conf(ngx_http_request_t *r) {
+    return *static_cast<const GateConf *>(
+        static_cast<GateConfSlots *>(ngx_http_get_module_loc_conf(r, ngx_http_scim_gate_module)));
+}
+
+GateMainConf *gate_main_conf(ngx_conf_t *cf);
+const GateMainConf &gate_main_conf(ngx_http_request_t *r);
+
+void *create_gate_main_conf(ngx_conf_t *cf);
+void *create_gate_conf(ngx_conf_t *cf);
+char *merge_gate_conf(ngx_conf_t *cf, void *parent, void *child);
+// Checks the merged configuration against the stores and their schemas, and warns of subjects that
+// clients can choose. Logs the error and returns NGX_ERROR if a check fails.
+ngx_int_t check_gate_conf(ngx_conf_t *cf);
+
+extern ngx_command_t gate_commands[];
+
+}  // namespace scim::nginx

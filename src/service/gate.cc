@@ -1,0 +1,353 @@
+#include "service/gate.h"
+
+#include <algorithm>
+#include <set>
+
+#include "scim/text/json.h"
+#include "service/computed.h"
+#include "service/render.h"
+#include "store/format.h"
+#include "store/members.h"
+#include "store/read_budget.h"
+#include "store/record.h"
+#include "store/tenants.h"
+
+namespace scim::service {
+
+namespace {
+
+using store::Directory;
+using store::RecordView;
+
+// Longer records, and filters of more terms over them, are not evaluated on the event loop.
+constexpr size_t record_max = 1u << 20, filter_bytes_max = 4u << 20;
+// Longer subjects name nobody.
+constexpr size_t subject_max = 1024;
+// Groups of the same name, up to full case folding.
+constexpr size_t same_names_max = 16;
+
+// Full case folding and PRECIS make keys of different texts equal. A subject must not be taken for
+// the user that another text names.
+bool is_text(const Attr &attr, std::string_view json, std::string_view text) {
+    std::string stored;
+    if (!read_string(json, stored)) return false;
+    return attr.matching == Matching::exact ? stored == text : ascii_iequals(stored, text);
+}
+
+bool has_text(const Attr &attr, const RecordView &record, std::string_view text) {
+    if (is_text(attr, record.first(attr.number), text)) return true;
+    std::vector<Leaf> leaves;
+    AttrSet wanted(size_t(attr.number) + 1);
+    wanted.add(attr.number);
+    if (!record.leaves(leaves, wanted, AttrSet())) return false;
+    return std::any_of(leaves.begin(), leaves.end(),
+                       [&](const Leaf &leaf) { return is_text(attr, leaf.json, text); });
+}
+
+// The attribute, if it has an index that finds all its values.
+const Attr *indexed(const TypeView &type, std::string_view path) {
+    const Attr *attr = type.find(path);
+    if (attr == nullptr || attr->def->type != AttrType::string) return nullptr;
+    const bool ready = attr->index != nullptr && attr->index->state == IndexState::ready;
+    return ready ? attr : nullptr;
+}
+
+bool is_user(const TypeView &type) { return type.user_name != nullptr; }
+
+// The users that a subject may name.
+struct Found {
+    const TypeView *type;
+    Id id;
+};
+
+std::vector<Found> find_by_id(const Catalog &catalog, Directory &directory, std::string_view text) {
+    auto id = parse_id(text);
+    if (!id) return {};
+    for (const auto &type : catalog.types())
+        if (is_user(*type) && directory.exists(type->number, *id)) return {{type.get(), *id}};
+    return {};
+}
+
+// Up to two users. `text` is UTF-8.
+std::vector<Found> find_by_attribute(const Catalog &catalog, Directory &directory,
+                                     const Subject &subject) {
+    std::string json;
+    write_string(json, subject.value);
+    std::vector<Found> found;
+    for (const auto &type : catalog.types()) {
+        const Attr *attr = is_user(*type) ? indexed(*type, subject.by) : nullptr;
+        auto value = attr != nullptr ? store::index_value(*attr, json) : std::nullopt;
+        if (!value) continue;
+        for (const Id &id : directory.find(type->number, attr->number, *value, 2))
+            found.push_back({type.get(), id});
+    }
+    return found;
+}
+
+// The groups of one type that may be the one that a condition names.
+std::vector<Id> ids_of(const TypeView &type, Directory &directory, const Condition &condition) {
+    if (condition.kind == Condition::Kind::group_id) return {*parse_id(condition.value)};
+    const Attr *name = type.display_name;
+    if (name == nullptr || name->index == nullptr || name->index->state != IndexState::ready)
+        return {};
+    std::string json;
+    write_string(json, condition.value);
+    auto value = store::index_value(*name, json);
+    if (!value) return {};
+    return directory.find(type.number, name->number, *value, same_names_max);
+}
+
+// Sets the record and the reason of a user who was found.
+void read_user(Directory &directory, const Subject &subject, GateUser &user) {
+    auto record = directory.record(user.type->number, user.id);
+    if (!record || record->bytes().size() > record_max) return;
+    if (subject.by != "id" && !has_text(*user.type->find(subject.by), *record, subject.value)) {
+        user.reason = Reason::ambiguous;
+        user.type = nullptr;
+        return;
+    }
+    user.record = record->bytes();
+    user.blocked = store::access_of(directory.txn(), user.tenant, user.id).blocked;
+    const Attr *active = user.type->active;
+    const bool is_active = active != nullptr && record->first(active->number) == "true";
+    user.reason = user.blocked != 0 ? Reason::blocked : is_active ? Reason::none : Reason::inactive;
+}
+
+}  // namespace
+
+std::string_view to_string(Reason reason) {
+    switch (reason) {
+        case Reason::none: return "";
+        case Reason::no_subject: return "no_subject";
+        case Reason::unknown: return "unknown";
+        case Reason::inactive: return "inactive";
+        case Reason::blocked: return "blocked";
+        case Reason::ambiguous: return "ambiguous";
+        case Reason::not_allowed: return "not_allowed";
+        case Reason::tenant: return "tenant";
+        case Reason::unavailable: return "unavailable";
+    }
+    return "";
+}
+
+bool Gate::can_find_by(const Catalog &catalog, std::string_view by) {
+    return by == "id" ||
+           std::any_of(catalog.types().begin(), catalog.types().end(), [&](const auto &type) {
+               return is_user(*type) && indexed(*type, by) != nullptr;
+           });
+}
+
+// 0 if there is no such tenant.
+store::TenantNumber Gate::tenant_of(Snapshot &snapshot, std::string_view name) {
+    constexpr size_t tenants_max = 1024;
+    const uint64_t epoch = store::auth_epoch(snapshot.txn);
+    if (epoch != epoch_ || tenants_.size() > tenants_max) {
+        tenants_.clear();
+        epoch_ = epoch;
+    }
+    std::string key(name);
+    if (auto known = tenants_.find(key); known != tenants_.end()) return known->second;
+    auto tenant = store::find_tenant(snapshot.txn, name);
+    if (!tenant || tenant->state != store::TenantState::active || !snapshot.txn.good()) return 0;
+    tenants_.emplace(std::move(key), tenant->number);
+    return tenant->number;
+}
+
+GateUser Gate::find(Snapshot &snapshot, const Subject &subject) {
+    GateUser user;
+    if (subject.value.empty()) {
+        user.reason = Reason::no_subject;
+        return user;
+    }
+    if (!snapshot.usable()) return user;
+    user.catalog = snapshot.catalog();
+    if (!can_find_by(*user.catalog, subject.by)) return user;
+    user.tenant = tenant_of(snapshot, subject.tenant);
+    store::ReadBudget budget({}, store::RunOn::event_loop);
+    Directory directory(snapshot.txn, user.tenant, &budget);
+    std::vector<Found> found;
+    if (user.tenant == 0)
+        user.reason = Reason::tenant;
+    else if (subject.value.size() > subject_max || !is_utf8(subject.value) ||
+             subject.value.find('\0') != subject.value.npos)
+        user.reason = Reason::unknown;
+    else
+        found = subject.by == "id" ? find_by_id(*user.catalog, directory, subject.value)
+                                   : find_by_attribute(*user.catalog, directory, subject);
+    if (found.size() == 1) {
+        user.type = found[0].type;
+        user.id = found[0].id;
+        read_user(directory, subject, user);
+    } else if (user.reason == Reason::unavailable) {
+        user.reason = found.empty() ? Reason::unknown : Reason::ambiguous;
+    }
+    if (!snapshot.txn.good() || budget.stopped()) user = {};
+    return user;
+}
+
+// The evaluation of conditions for one user.
+class Gate::Judgement {
+  public:
+    Judgement(Gate &gate, Snapshot &snapshot, const GateUser &user, GateOptions options)
+        : gate_(gate),
+          snapshot_(snapshot),
+          user_(user),
+          options_(options),
+          directory_(snapshot.txn, user.tenant, &budget_),
+          members_(directory_) {}
+
+    bool holds(const Condition &condition);
+    // True if a condition could not be evaluated.
+    bool failed() const { return failed_ || !snapshot_.txn.good() || budget_.stopped(); }
+    // The last condition that named a group that does not exist.
+    const Condition *no_such_group() const { return no_such_group_; }
+
+  private:
+    bool is_in(const Id &group, uint32_t epoch);
+    bool matches(const std::string &filter);
+    bool is_indirectly_in(const Id &group);
+    void collect_groups();
+    void add_groups_of(const Id &member, std::vector<Id> &added);
+
+    Gate &gate_;
+    Snapshot &snapshot_;
+    const GateUser &user_;
+    const GateOptions options_;
+    store::ReadBudget budget_{{}, store::RunOn::event_loop};
+    Directory directory_;
+    store::Members members_;
+    bool failed_ = false, collected_ = false, too_many_ = false;
+    std::set<Id> groups_;  // of the user, indirect ones included
+    const Condition *no_such_group_ = nullptr;
+};
+
+bool Gate::Judgement::holds(const Condition &condition) {
+    if (condition.kind == Condition::Kind::filter) return matches(condition.value);
+    const std::vector<GroupRef> &groups =
+        gate_.groups_of(snapshot_, *user_.catalog, directory_, condition);
+    if (groups.empty()) no_such_group_ = &condition;
+    return std::any_of(groups.begin(), groups.end(),
+                       [&](const GroupRef &group) { return is_in(group.id, group.epoch); });
+}
+
+bool Gate::Judgement::is_in(const Id &group, uint32_t epoch) {
+    return members_.contains(group, epoch, user_.id) ||
+           (options_.nested_groups && is_indirectly_in(group));
+}
+
+// A user of too many groups is in none of them indirectly.
+bool Gate::Judgement::is_indirectly_in(const Id &group) {
+    if (!collected_) collect_groups();
+    collected_ = true;
+    return !too_many_ && groups_.count(group) != 0;
+}
+
+void Gate::Judgement::collect_groups() {
+    std::vector<Id> members{user_.id};
+    for (size_t depth = 0; !members.empty() && !too_many_; depth++) {
+        std::vector<Id> added;
+        for (const Id &member : members) add_groups_of(member, added);
+        too_many_ |= depth == nested_depth && !added.empty();
+        members = std::move(added);
+    }
+}
+
+void Gate::Judgement::add_groups_of(const Id &member, std::vector<Id> &added) {
+    for (const TypeView *type : user_.catalog->group_types())
+        members_.each_group(type->number, member, nullptr, [&](const Id &id, const RecordView &) {
+            if (groups_.size() == nested_max && groups_.count(id) == 0) too_many_ = true;
+            if (!too_many_ && groups_.insert(id).second) added.push_back(id);
+            return !too_many_;
+        });
+}
+
+bool Gate::Judgement::matches(const std::string &text) {
+    auto record = RecordView::peek(user_.record);
+    const Filter *filter = gate_.filter_of(user_.catalog, *user_.type, text);
+    std::vector<Leaf> leaves;
+    if (filter == nullptr || !record ||
+        user_.record.size() * (1 + filter->terms()) > filter_bytes_max ||
+        !record->leaves(leaves, filter->stored(), AttrSet())) {
+        failed_ = true;
+        return false;
+    }
+    canonical_order(*user_.type, leaves);
+    Computed computed(*user_.catalog, *user_.type, "", directory_);
+    computed.look_at(user_.id, *record);
+    FilterSubject subject;
+    subject.type = user_.type;
+    subject.leaves = &leaves;
+    subject.computed = &computed;
+    subject.id = user_.id;
+    subject.version = record->header().version;
+    subject.created = record->header().created;
+    subject.modified = record->header().modified;
+    if (filter->needs_schemas()) {
+        auto extensions = listed_extensions(*user_.catalog, *user_.type, *record);
+        failed_ |= !extensions;
+        subject.extensions = extensions.value_or(0);
+    }
+    return filter->matches(subject);
+}
+
+// The groups that a condition names.
+const std::vector<Gate::GroupRef> &Gate::groups_of(Snapshot &snapshot, const Catalog &catalog,
+                                                   Directory &directory,
+                                                   const Condition &condition) {
+    constexpr size_t groups_max = 1024;
+    if (snapshot.txn.id() != groups_txn_ || groups_.size() > groups_max) groups_.clear();
+    groups_txn_ = snapshot.txn.id();
+    auto [place, is_new] = groups_.try_emplace({directory.tenant(), condition.text});
+    if (!is_new) return place->second;
+    std::vector<GroupRef> &found = place->second;
+    for (const TypeView *type : catalog.group_types()) {
+        for (const Id &id : ids_of(*type, directory, condition)) {
+            auto group = directory.record(type->number, id);
+            const bool is_named =
+                group && (condition.kind == Condition::Kind::group_id ||
+                          is_text(*type->display_name, group->first(type->display_name->number),
+                                  condition.value));
+            if (is_named) found.push_back({id, group->header().member_epoch});
+        }
+    }
+    // What a read that failed has found is not remembered.
+    if (!snapshot.txn.good() || !directory.may_walk()) groups_txn_ = 0;
+    return found;
+}
+
+// The filter for users of `type`; nullptr if it is not valid for this catalog.
+const Filter *Gate::filter_of(const std::shared_ptr<const Catalog> &catalog, const TypeView &type,
+                              const std::string &text) {
+    if (catalog_ != catalog) {
+        filters_.clear();
+        catalog_ = catalog;
+    }
+    auto [place, is_new] = filters_.try_emplace({type.number, text});
+    if (is_new) {
+        DeviationReport report;
+        Dialect dialect(false, report);
+        auto filter = Filter::parse(type, text, FilterLimits(), dialect);
+        if (filter) place->second = std::move(*filter);
+    }
+    return place->second ? &*place->second : nullptr;
+}
+
+Decision Gate::decide(Snapshot &snapshot, const GateUser &user, const Requirements &requirements,
+                      GateOptions options) {
+    Judgement judgement(*this, snapshot, user, options);
+    Decision decision;
+    for (const Requirement &line : requirements.lines()) {
+        const bool holds =
+            std::any_of(line.conditions.begin(), line.conditions.end(),
+                        [&](const Condition &condition) { return judgement.holds(condition); });
+        if (holds) continue;
+        decision.reason = Reason::not_allowed;
+        decision.failed = &line;
+        break;
+    }
+    decision.no_such_group = judgement.no_such_group();
+    if (judgement.failed()) decision = {Reason::unavailable, nullptr, nullptr};
+    return decision;
+}
+
+}  // namespace scim::service

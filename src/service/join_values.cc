@@ -1,0 +1,191 @@
+#include <algorithm>
+
+#include "scim/text/text.h"
+#include "scim/text/unicode.h"
+#include "service/gate_values.h"
+
+namespace scim::service {
+
+namespace {
+
+bool is_continuation(char c) { return (uint8_t(c) & 0xc0) == 0x80; }
+
+// The position behind the character at `at`.
+size_t next_character(std::string_view text, size_t at) {
+    do at++;
+    while (at < text.size() && is_continuation(text[at]));
+    return at;
+}
+
+// Only the last "*" is tried again, so the time is at most the product of both lengths.
+bool matches_glob(std::string_view pattern, std::string_view text) {
+    size_t p = 0, t = 0, behind_star = pattern.npos, tried = 0;
+    while (t < text.size()) {
+        if (p < pattern.size() && pattern[p] == '*') {
+            behind_star = ++p;
+            tried = t;
+        } else if (p < pattern.size() && pattern[p] == '?') {
+            p++;
+            t = next_character(text, t);
+        } else if (p < pattern.size() && pattern[p] == text[t]) {
+            p++;
+            t++;
+        } else if (behind_star != pattern.npos) {
+            p = behind_star;
+            t = tried = next_character(text, tried);
+        } else {
+            return false;
+        }
+    }
+    return pattern.find_first_not_of('*', p) == pattern.npos;
+}
+
+bool can_be_sent(std::string_view text) { return is_utf8(text) && !has_control(text); }
+
+// Appends base64url (RFC 4648 5) without padding.
+void append_base64url(std::string &out, std::string_view bytes) {
+    static constexpr char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for (size_t i = 0; i < bytes.size(); i += 3) {
+        const size_t n = std::min<size_t>(3, bytes.size() - i);
+        uint32_t group = 0;
+        for (size_t k = 0; k < 3; k++) group = group << 8 | (k < n ? uint8_t(bytes[i + k]) : 0);
+        for (size_t k = 0; k <= n; k++) out += digits[group >> (18 - 6 * k) & 63];
+    }
+}
+
+// The most bytes whose base64url is not longer than `max`.
+size_t base64url_room(size_t max) { return max / 4 * 3 + max % 4 * 3 / 4; }
+
+// True if a separator begins inside the text, or ends in it, when separators are around it.
+bool is_within(std::string_view separator, std::string_view text) {
+    if (separator.size() == 1) return text.find(separator) != text.npos;
+    std::string around(separator);
+    around += text;
+    around += separator;
+    return around.find(separator, 1) != separator.size() + text.size();
+}
+
+class Joiner {
+  public:
+    Joiner(const ValueFormat &format, bool is_list)
+        : format_(format),
+          is_list_(is_list),
+          room_(format.encoding == ValueEncoding::base64url ? base64url_room(format.max)
+                                                            : format.max),
+          mark_(trimmed(format.separator)),
+          can_be_split_(!is_list || (!mark_.empty() && can_be_sent(format.separator))) {}
+
+    // False if the value has no room for the element.
+    bool add(const std::string &element);
+    UserValue finish();
+
+  private:
+    static std::string_view trimmed(std::string_view separator);
+    bool contains_separator(std::string_view text) const;
+    bool needs_encoding(std::string_view text) const;
+    std::string percent_encoded(std::string_view text) const;
+    bool append(std::string_view text);
+
+    const ValueFormat &format_;
+    const bool is_list_;
+    const size_t room_;
+    const std::string_view mark_;  // the separator without spaces around it
+    const bool can_be_split_;
+    UserValue value_;
+};
+
+// Applications split at a separator such as ", " and at "," alone.
+std::string_view Joiner::trimmed(std::string_view separator) {
+    const size_t begin = separator.find_first_not_of(' ');
+    if (begin == separator.npos) return separator;
+    return separator.substr(begin, separator.find_last_not_of(' ') - begin + 1);
+}
+
+bool Joiner::contains_separator(std::string_view text) const {
+    if (!is_list_) return false;
+    const std::string_view whole = format_.separator;
+    return is_within(whole, text) || (mark_ != whole && is_within(mark_, text));
+}
+
+bool Joiner::needs_encoding(std::string_view text) const {
+    return text.find('%') != text.npos || text.front() == ' ' || text.back() == ' ' ||
+           contains_separator(text) || has_invisible(text);
+}
+
+std::string Joiner::percent_encoded(std::string_view text) const {
+    static constexpr char digits[] = "0123456789ABCDEF";
+    std::string out;
+    for (char c : text) {
+        const bool is_unreserved =
+            is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
+        if (is_unreserved && !(is_list_ && format_.separator.find(c) != std::string::npos)) {
+            out += c;
+        } else {
+            out += '%';
+            out += digits[uint8_t(c) >> 4];
+            out += digits[uint8_t(c) & 15];
+        }
+    }
+    return out;
+}
+
+bool Joiner::append(std::string_view text) {
+    const std::string_view separator =
+        value_.text.empty() ? std::string_view() : std::string_view(format_.separator);
+    if (separator.size() + text.size() > room_ - value_.text.size()) return false;
+    value_.text += separator;
+    value_.text += text;
+    return true;
+}
+
+bool Joiner::add(const std::string &element) {
+    if (!can_be_split_ || !can_be_sent(element)) {
+        value_.left_out++;
+        return true;
+    }
+    // Encoding makes no element shorter.
+    value_.truncated = element.size() > room_ - value_.text.size();
+    if (value_.truncated) return false;
+    const bool encodes = format_.encoding != ValueEncoding::none && needs_encoding(element);
+    const std::string encoded = encodes ? percent_encoded(element) : std::string();
+    const std::string &text = encodes ? encoded : element;
+    const bool may_contain = encodes || format_.encoding == ValueEncoding::none;
+    if (may_contain && contains_separator(text)) {
+        value_.left_out++;
+        return true;
+    }
+    value_.truncated = !append(text);
+    return !value_.truncated;
+}
+
+UserValue Joiner::finish() {
+    if (format_.encoding == ValueEncoding::base64url) {
+        std::string encoded;
+        append_base64url(encoded, value_.text);
+        value_.text = std::move(encoded);
+    }
+    return std::move(value_);
+}
+
+bool is_selected(const std::string &element, const ValueFormat &format,
+                 const std::vector<std::string> &required) {
+    if (element.empty()) return false;
+    if (!format.match.empty() && !matches_glob(format.match, element)) return false;
+    return !format.only_required ||
+           std::any_of(required.begin(), required.end(),
+                       [&](const std::string &name) { return ascii_iequals(name, element); });
+}
+
+}  // namespace
+
+UserValue join_values(const std::vector<std::string> &elements, const ValueFormat &format,
+                      bool is_list, const std::vector<std::string> &required) {
+    Joiner joiner(format, is_list);
+    const size_t count = is_list ? elements.size() : std::min<size_t>(1, elements.size());
+    for (size_t i = 0; i < count; i++)
+        if (is_selected(elements[i], format, required) && !joiner.add(elements[i])) break;
+    return joiner.finish();
+}
+
+}  // namespace scim::service
