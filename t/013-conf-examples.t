@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Every file of conf-examples/ does in a real nginx what its first lines say. A file that is not tested here is a failure.
+# Every file of conf-examples/, except those of the gate (093-gate-examples.t), does in a real nginx what its first lines
+# say. A file that is not tested is a failure.
 
 use strict;
 use warnings;
@@ -8,41 +9,25 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Scim;
 use Scim::Check;
+use Scim::Examples;
 
-my $dir = "$FindBin::Bin/../conf-examples";
 my $acme = 'urn:acme:params:scim:schemas:extension:acme:2.0:User';
 my $badge = { badge => 'B-17', clearance => 3, sites => [{ value => 'Rome', since => '2026-01-01T00:00:00Z', primary => JSON::PP::true }] };
 my $ada = { schemas => [$Scim::Check::user_urn, $acme], userName => 'ada', $acme => $badge };
 my $users = '/scim/v2/Users';
 my $t;
 
-# Starts nginx with an example, beside copies of all examples. Only what depends on the machine is changed: paths, and
-# addresses, which become %%PORT1%%, … in order (from %%PORT%% in a whole configuration).
+# Starts nginx with an example, after the end of the previous one.
 sub example {
-    my ($text, %part) = @_;
-    my $files = delete $part{files};
     if ($t) {
         ok $t->quit, 'nginx ends before the next example';
         is join('', $t->complaints), '', 'the previous example has logged no alert, crash or sanitizer report';
     }
-    $t = Scim->new(%part);
-    $t->write_file($_, slurp($_)) for names();
-    $files->($t->{dir}) if $files;
-    my $n = $text =~ /^http \{/m ? 0 : 1;
-    $text =~ s/^(?:load_module|user) .*$//mg;
-    $text =~ s{/var/lib/nginx/scim}{$t->{dir}/store}g;
-    $text =~ s{/var/log/nginx|/etc/nginx/scim|/etc/nginx}{$t->{dir}}g;
-    $text =~ s/^( *listen [^;]*) http2;/$1 %%HTTP2%%;/mg;    # a comment in the file names the form for newer versions of nginx
-    my %port;
-    $text =~ s/(?:(?<=listen )443|127\.0\.0\.1:\d+)/$port{$&} \/\/= '127.0.0.1:%%PORT' . $n++ . '%%'/ge;
-    $text =~ s/^http \{/http { %%HTTP%%/m ? $t->conf("%%MAIN%%\n$text") : $t->conf(undef, http => $text);
-    my ($exit, $said) = $t->check;
-    ok $exit == 0 && $said !~ /\[(?:warn|emerg)\]/, 'nginx -t accepts the example' or diag $said;
-    return $t->start;
+    ($t) = Scim::Examples::start(@_);
+    return $t;
 }
 
-sub names { opendir my $d, $dir or die "$dir: $!"; return sort grep !/^\./, readdir $d }
-sub slurp { open my $f, '<', "$dir/$_[0]" or die "$_[0]: $!"; local $/; return scalar <$f> }
+sub slurp { return Scim::Examples::slurp(@_) }
 
 # The decoded lines of an access log in the format of log-format.conf, once one of them matches.
 sub logged {
@@ -168,7 +153,7 @@ my %test = (
         my $text = slurp('production-tls.conf');
         # a smaller burst, so that only the bursts below exceed it
         $text =~ s/burst=200/burst=60/;
-        example($text, files => \&certificate)->served($users, port => 1, tls => 1);
+        example($text, files => \&Scim::Examples::certificate)->served($users, port => 1, tls => 1);
         my $token = $t->token($t->tenant('acme'), label => 'entra');
         my $client = $t->client(port => 1, tls => 1, token => $token);
         my $r = $client->request(POST => $users, body => $Scim::json->encode(Scim::user('ada')) . ' ' x 2_000_000);
@@ -257,19 +242,10 @@ my %test = (
     },
 );
 
-# Makes the certificate that a configuration names.
-sub certificate {
-    my ($dir) = @_;
-    my ($exit, $out, $err) = $t->run('', qw(openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=id.example.com -days 2),
-        '-keyout', "$dir/id.example.com.key", '-out', "$dir/id.example.com.pem");
-    $exit == 0 or die $err;
-    return;
-}
-
-for my $name (names()) {
+for my $name (grep !/^gate-/, Scim::Examples::names()) {    # t/093-gate-examples.t
     note $name;
     $test{$name} ? $test{$name}->() : fail "conf-examples/$name has a test";
 }
-is join(' ', grep !-e "$dir/$_", sort keys %test), '', 'every tested file is in conf-examples';
+is join(' ', grep !-e "$Scim::Examples::dir/$_", sort keys %test), '', 'every tested file is in conf-examples';
 
 $t->finish;

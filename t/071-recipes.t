@@ -70,6 +70,14 @@ for my $name (qw(quickstart production-tls multi-tenant all-directives)) {
     like $said, qr/test is successful/, 'log-format.conf: nginx -t accepts its two lines in conf.d';
 }
 
+{
+    my @names = map m{([^/]+)\.conf$}, glob "$Scim::Recipes::repo/conf-examples/gate-*.conf";
+    my @steps = map { ('rm -f /etc/nginx/conf.d/*; sudo scimctl tenant remove acme --yes || true', Scim::Recipes::header("conf-examples/$_.conf")) }
+        @names;
+    my $passwords = 'printf "ada:{PLAIN}secret\n" | tee /etc/nginx/crm.htpasswd >/etc/nginx/users.htpasswd';
+    played('the examples of the gate', $files, $enable, 'certificate; cp /etc/nginx/id.example.com.pem /etc/nginx/clients-ca.pem', $passwords, @steps);
+}
+
 # --- pages for identity providers
 
 for my $page (qw(docs/entra.md docs/okta.md)) {
@@ -142,18 +150,20 @@ for my $page (qw(docs/entra.md docs/okta.md)) {
 
 # --- directives: each example in the context of its directive
 
-{
-    my @blocks = Scim::Recipes::blocks('docs/directives.md', 'nginx');
-    cmp_ok scalar(@blocks), '>=', 4, 'docs/directives.md has at least four examples';
+for my $page (qw(docs/directives.md docs/gateway.md)) {
+    my @blocks = Scim::Recipes::blocks($page, 'nginx');
+    cmp_ok scalar(@blocks), '>=', 3, "$page has at least three examples";
     my $script = 'sudo install -D -m 644 -t /etc/nginx/scim conf-examples/acme-user.json; write() { cat >/etc/nginx/conf.d/scim.conf; }';
     for my $block (@blocks) {
-        my $store = 'scim_store main /var/lib/nginx/scim;';
-        my $conf = $block->{text} =~ /^scim_store\b/ ? $block->{text}
-            : $block->{text} =~ /^scim_(?:schema|thread_pool|log_retention)\b/ ? "$store\n$block->{text}"
-            : "$store server { listen 8081; location /scim/v2 { scim main; $block->{text} } }";
+        my ($store, $text) = ('scim_store main /var/lib/nginx/scim;', $block->{text});
+        my $subject = $text =~ /scim_subject/ ? '' : 'scim_subject $ssl_client_s_dn tenant=acme;';
+        my $conf = $text =~ /^scim_store\b/ ? $text
+            : $text =~ /^(?:scim_(?:schema|thread_pool|log_retention|set)|map)\b/ ? "$store\n$text"
+            : $text =~ /^(?:location|if|scim_(?:subject|require|header)|proxy_\w+)\b/ ? "$store server { listen 8081; $subject $text }"
+            : "$store server { listen 8081; location /scim/v2 { scim main; $text } }";
         $script .= "\nwrite <<'END'\n$conf\nEND\necho '$block->{page}:$block->{line}'; sudo nginx -t -q\n";
     }
-    played('docs/directives.md', $files, $enable, $script);
+    played($page, $files, $enable, $script);
 }
 
 done_testing;
