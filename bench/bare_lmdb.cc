@@ -40,9 +40,8 @@ MDB_dbi resources, indexes, changes, meta;
 std::vector<Put> puts_of(const store::ResourceEdit &edit) {
     std::vector<Put> puts;
     puts.emplace_back(&resources, store::resource_key(tenant, edit.type, edit.id), edit.record);
-    for (const auto &[index, value] : edit.after)
-        puts.emplace_back(&indexes,
-                          store::index_key(tenant, edit.type, index->attr, value, edit.id), "");
+    for (const auto &[attr, value] : edit.after)
+        puts.emplace_back(&indexes, store::index_key(tenant, edit.type, attr, value, edit.id), "");
     puts.emplace_back(&changes, store::change_key(tenant, edit.position, 0),
                       store::encode_change(edit.change));
     std::string count, position;

@@ -108,12 +108,17 @@ void write_samples(const std::vector<std::string> &ids, const std::string &direc
     for (size_t i = order.size(); i > 1; i--)
         std::swap(order[i - 1], order[bench::next_random(state) % i]);
     order.resize(std::min(order.size(), sample_size));
-    std::ofstream id_file(directory + "/ids"), name_file(directory + "/names");
+    std::ofstream id_file(directory + "/ids"), name_file(directory + "/names"),
+        active_file(directory + "/active");
     for (uint32_t n : order) {
+        const bench::User user = bench::user(n);
         id_file << ids[n] << '\n';
-        name_file << bench::user(n).user_name << '\n';
+        name_file << user.user_name << '\n';
+        if (user.json.find("\"active\":true") != user.json.npos)
+            active_file << user.user_name << '\n';
     }
-    if (!id_file.flush() || !name_file.flush()) die("cannot write into " + directory);
+    if (!id_file.flush() || !name_file.flush() || !active_file.flush())
+        die("cannot write into " + directory);
 }
 
 }  // namespace
