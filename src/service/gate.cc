@@ -140,11 +140,13 @@ bool Gate::can_find_by(const Catalog &catalog, std::string_view by) {
 // 0 if there is no such tenant.
 store::TenantNumber Gate::tenant_of(Snapshot &snapshot, std::string_view name) {
     constexpr size_t tenants_max = 1024;
-    const uint64_t epoch = store::auth_epoch(snapshot.txn);
-    if (epoch != epoch_ || tenants_.size() > tenants_max) {
-        tenants_.clear();
+    if (snapshot.txn.id() != epoch_txn_) {
+        const uint64_t epoch = store::auth_epoch(snapshot.txn);
+        if (epoch != epoch_) tenants_.clear();
         epoch_ = epoch;
+        epoch_txn_ = snapshot.txn.good() ? snapshot.txn.id() : 0;
     }
+    if (tenants_.size() > tenants_max) tenants_.clear();
     std::string key(name);
     if (auto known = tenants_.find(key); known != tenants_.end()) return known->second;
     auto tenant = store::find_tenant(snapshot.txn, name);

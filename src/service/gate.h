@@ -144,7 +144,7 @@ class Gate {
     std::map<std::pair<store::TenantNumber, std::string>, std::vector<GroupRef>> groups_;
     // Caches of the tenants under one auth epoch, and of the filters under one catalog (nothing: not
     // valid for the type).
-    uint64_t epoch_ = 0;
+    uint64_t epoch_ = 0, epoch_txn_ = 0;
     std::unordered_map<std::string, store::TenantNumber> tenants_;
     std::shared_ptr<const Catalog> catalog_;
     std::map<std::pair<TypeNumber, std::string>, std::optional<Filter>> filters_;

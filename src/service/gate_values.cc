@@ -127,12 +127,12 @@ std::string time_of(const GateUser &user, bool created) {
 
 // Groups
 
-void append_group(std::vector<std::string> &out, const Attr &part, const TypeView &type,
-                  const Id &id, const store::RecordView &record) {
+void append_group(std::vector<std::string> &out, const Attr &part, const Id &id,
+                  const CachedGroup &group) {
     if (part.def->name == "value")
         out.push_back(scim::to_string(id));
     else if (part.def->name == "display")
-        append_text(out, display_of(type, record));
+        append_text(out, group.display);
     else
         out.emplace_back("direct");
 }
@@ -141,16 +141,15 @@ std::vector<std::string> group_texts(const GateUser &user, const Attr &part, Sna
                                      bool *cut) {
     store::ReadBudget budget({}, store::RunOn::event_loop);
     store::Directory directory(snapshot.txn, user.tenant, &budget);
-    store::Members members(directory);
     std::vector<std::string> out;
     bool has_more = false;
-    for (const TypeView *type : user.catalog->group_types())
-        members.each_group(type->number, user.id, nullptr,
-                           [&](const Id &id, const store::RecordView &record) {
-                               has_more |= out.size() == UserAttribute::groups_max;
-                               if (!has_more) append_group(out, part, *type, id, record);
-                               return !has_more;
-                           });
+    store::Members(directory).each_membership(user.id, nullptr, [&](const Id &id, uint32_t epoch) {
+        const CachedGroup &group = snapshot.groups.at(*user.catalog, directory, id);
+        if (group.type == nullptr || group.epoch != epoch) return true;
+        has_more |= out.size() == UserAttribute::groups_max;
+        if (!has_more) append_group(out, part, id, group);
+        return !has_more;
+    });
     if (!snapshot.txn.good()) out.clear();
     if (cut != nullptr) *cut = has_more || budget.stopped();
     return out;

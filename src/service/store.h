@@ -9,6 +9,7 @@
 
 #include "scim/schema/catalog.h"
 #include "service/authenticate.h"
+#include "service/group_cache.h"
 #include "store/format.h"
 #include "store/lmdb.h"
 #include "store/retention.h"
@@ -89,14 +90,17 @@ class Session {
     store::Reader reader;
     CatalogCache catalogs;
     Authenticator authenticator;
+    GroupCache groups;
 };
 
 // One snapshot of a session's store, with the catalog that describes it.
 class Snapshot {
   public:
-    explicit Snapshot(Session &session) : txn(session.reader), catalog_(session.catalogs.at(txn)) {}
+    explicit Snapshot(Session &session)
+        : txn(session.reader), groups(session.groups), catalog_(session.catalogs.at(txn)) {}
 
     store::ReadTxn txn;
+    GroupCache &groups;  // of the session
     // 503 if the store cannot be read now.
     Outcome usable() const {
         RETURN_IF_ERROR(catalog_);
