@@ -68,9 +68,9 @@ service::GateUser find_user(ngx_http_request_t *r, GateState &state, const Subje
                             const service::Subject &subject, service::Snapshot *snapshot) {
     service::GateUser user;
     // Remembered, because scim_header may remove the fields.
-    state.is_doubtful |= is_subject_doubtful(r, conf);
-    if (state.is_doubtful || subject.value.empty()) {
-        user.reason = state.is_doubtful ? Reason::ambiguous : Reason::no_subject;
+    if (is_subject_doubtful(r, conf)) state.doubtful = &conf;
+    if (state.doubtful == &conf || subject.value.empty()) {
+        user.reason = state.doubtful == &conf ? Reason::ambiguous : Reason::no_subject;
         return user;
     }
     WorkerStore *store = store_of(*conf.store);
@@ -115,7 +115,7 @@ std::string sentence_of(const GateState &state, const GateConf &conf,
 void log_missing_group(ngx_http_request_t *r, const GateState &state,
                        const service::Decision &decision) {
     if (decision.no_such_group == nullptr) return;
-    log_gate_once(r, NGX_LOG_WARN,
+    log_gate_once(r, NGX_LOG_WARN, GateMessage::roll_out,
                   "tenant " + quoted(state.tenant) + " has no group for \"" +
                       decision.no_such_group->text + "\" of \"scim_require\"");
 }
@@ -131,14 +131,15 @@ service::Decision judge(ngx_http_request_t *r, const GateConf &conf, GateState &
                         service::Snapshot *snapshot) {
     const service::GateUser &user = user_of(r, conf, snapshot);
     if (user.reason != Reason::none || snapshot == nullptr)
-        return {user.reason != Reason::none ? user.reason : Reason::unavailable, nullptr, nullptr};
+        return {user.reason != Reason::none ? user.reason : Reason::unavailable, nullptr, nullptr,
+                user.is_beyond_limit};
     service::GateOptions options;
     options.nested_groups = conf.nested_groups;
     WorkerStore &store = *store_of(*conf.subject->store);
     auto decision = store.gate().decide(*snapshot, user, *conf.requirements, options);
     log_missing_group(r, state, decision);
     if (!is_paused(*snapshot, state, decision)) return decision;
-    log_gate_once(r, NGX_LOG_ERR,
+    log_gate_once(r, NGX_LOG_ERR, GateMessage::roll_out,
                   "access allowed because the gate of tenant " + quoted(state.tenant) +
                       " is paused: " + sentence_of(state, conf, decision));
     return {};
@@ -153,19 +154,29 @@ void add_retry_after(ngx_http_request_t *r) {
     ngx_str_set(&h->value, "5");
 }
 
+GateMessage kind_of(const GateConf &conf, const service::Decision &decision) {
+    if (conf.dry_run) return GateMessage::roll_out;
+    const bool is_known = decision.reason == Reason::inactive ||
+                          decision.reason == Reason::blocked ||
+                          decision.reason == Reason::not_allowed;
+    return is_known ? GateMessage::known_user : GateMessage::nobody;
+}
+
 // Notes and logs a decision. Returns NGX_OK or the status of the refusal.
 ngx_int_t conclude(ngx_http_request_t *r, const GateConf &conf, GateState &state,
                    const service::Decision &decision) {
     state.decided = &conf;
     state.decision = "allow";
     if (decision.reason == Reason::none) return NGX_OK;
-    const bool passes = decision.reason == Reason::unavailable && conf.on_error_allow;
+    const bool passes =
+        decision.reason == Reason::unavailable && !decision.is_beyond_limit && conf.on_error_allow;
     if (state.reason == Reason::none) state.reason = decision.reason;
     state.is_anonymous |= passes;
     std::string verdict = "access denied: ";
     if (passes) verdict = "access allowed without identity, by \"scim_on_error allow\": ";
     if (!passes && conf.dry_run) verdict = "access would be denied: ";
-    log_gate_once(r, NGX_LOG_ERR, verdict + sentence_of(state, conf, decision));
+    log_gate_once(r, NGX_LOG_ERR, kind_of(conf, decision),
+                  verdict + sentence_of(state, conf, decision));
     if (passes) return NGX_OK;
     state.decision = conf.dry_run ? "dry_run_deny" : "deny";
     if (conf.dry_run) return NGX_OK;
@@ -193,10 +204,23 @@ void remove_client_headers(ngx_http_request_t *r, const GateConf &conf) {
     }
 }
 
+// True for a value that would end the header field, or that no field may contain.
+bool has_control_byte(std::string_view value) {
+    return std::any_of(value.begin(), value.end(), [](char c) {
+        return (uint8_t(c) < 0x20 && c != '\t') || uint8_t(c) == 0x7f;
+    });
+}
+
 void add_headers(ngx_http_request_t *r, const GateConf &conf, GateState &state) {
     for (const auto &header : conf.headers) {
         ngx_str_t value = value_of(r, header->value);
         if (value.len == 0) continue;
+        if (has_control_byte(view(value))) {
+            log_gate_once(r, NGX_LOG_ERR, GateMessage::known_user,
+                          "the value of \"scim_header " + header->name +
+                              "\" contains a control character, so it is not sent");
+            continue;
+        }
         state.added.push_back(header->form);
         add_header(r, as_str(header->name), as_str(header->lowcase), header->hash, value);
         forget_variable(r, *header);
@@ -265,9 +289,10 @@ void remove_from_subrequest(ngx_http_request_t *r, const GateConf &conf) {
 
 }  // namespace
 
-void log_gate_once(ngx_http_request_t *r, ngx_uint_t level, const std::string &sentence) {
-    static auto *lately = new service::OnceAMinute;
-    if (lately->is_new(sentence, now()))
+void log_gate_once(ngx_http_request_t *r, ngx_uint_t level, GateMessage kind,
+                   const std::string &sentence) {
+    static auto *lately = new service::OnceAMinute[size_t(GateMessage::count)];
+    if (lately[size_t(kind)].is_new(sentence, now()))
         ngx_log_error(level, r->connection->log, 0, "scim: %s", sentence.c_str());
 }
 
@@ -310,9 +335,21 @@ const service::GateUser &user_of(ngx_http_request_t *r, const GateConf &conf,
     return *state.user;
 }
 
+ngx_int_t before_access_handler(ngx_http_request_t *r) {
+    if (r != r->main || loc_conf(r).enabled()) return NGX_DECLINED;
+    return guarded(r, [&]() -> ngx_int_t {
+        GateState &state = gate_state(r);
+        state.refused_by_access |= state.in_access;
+        state.in_access = true;
+        return NGX_DECLINED;
+    });
+}
+
 ngx_int_t gate_handler(ngx_http_request_t *r) {
     const GateConf &conf = gate_conf(r);
     return guarded(r, [&]() -> ngx_int_t {
+        if (GateState *state = gate_state_if_any(r); state != NULL && r == r->main)
+            state->in_access = false;
         if (r == r->main && conf.subject != NULL && !r->error_page)
             gate_state(r).passed_access = true;
         if (r == r->main && !is_outside(r, conf)) return pass(r, conf);

@@ -32,11 +32,13 @@ struct GateState {
     const char *decision = "";       // "allow", "deny", "dry_run_deny"; empty: none yet
     service::Reason reason = service::Reason::none;  // of the first refusal
     bool is_anonymous = false;                       // scim_on_error allow: no identity may be sent
-    // The PRECONTENT phase was reached, so that no access module has refused what the subject says.
-    bool passed_access = false;
-    bool is_doubtful =
-        false;               // a header field of the subject arrived twice, or in another spelling
-    bool truncated = false;  // a value of the user was too long
+    // Access modules, such as auth_basic, check what the subject says. `passed_access`: the PRECONTENT
+    // phase was reached. `in_access`: the access phase has begun and not ended. `refused_by_access`:
+    // it began again without having ended, in the location of an error page.
+    bool passed_access = false, in_access = false, refused_by_access = false;
+    // The subject one of whose header fields arrived twice, or in another spelling.
+    const SubjectConf *doubtful = NULL;
+    bool truncated = false;          // a value of the user was too long
     std::vector<std::string> added;  // forms of the header fields that were added
 };
 
@@ -52,9 +54,15 @@ GateState *gate_state_if_any(ngx_http_request_t *r);
 const service::GateUser &user_of(ngx_http_request_t *r, const GateConf &conf,
                                  service::Snapshot *snapshot);
 
-// Logs a sentence unless the worker has logged it within the last minute.
-void log_gate_once(ngx_http_request_t *r, ngx_uint_t level, const std::string &sentence);
+// Log messages are limited for each kind: what anybody can cause must not hide the others.
+enum class GateMessage : uint8_t { nobody, known_user, undecided, roll_out, count };
+// Logs a sentence unless the worker has logged it within the last minute, or 60 other sentences of
+// this kind.
+void log_gate_once(ngx_http_request_t *r, ngx_uint_t level, GateMessage kind,
+                   const std::string &sentence);
 
+// The handler of the PREACCESS phase, which notes that the access phase begins.
+ngx_int_t before_access_handler(ngx_http_request_t *r);
 // The handler of the PRECONTENT phase.
 ngx_int_t gate_handler(ngx_http_request_t *r);
 // The content handler of scim_decide.

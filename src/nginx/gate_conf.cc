@@ -362,7 +362,11 @@ bool find_variables(ngx_conf_t *cf, GateMainConf &mcf) {
         for (const auto &header : mcf.headers)
             if (header->form == form) header->variable = ngx_int_t(i);
     }
-    if (mcf.ssl_client.empty() || mcf.subjects.empty()) return true;
+    const bool has_certificates =
+        !mcf.ssl_client.empty() ||
+        std::any_of(mcf.subjects.begin(), mcf.subjects.end(),
+                    [](const auto &subject) { return subject->is_of_certificate; });
+    if (!has_certificates || mcf.subjects.empty()) return true;
     ngx_str_t verify = ngx_string("ssl_client_verify");
     mcf.ssl_client_verify = ngx_http_get_variable_index(cf, &verify);
     return mcf.ssl_client_verify != NGX_ERROR;

@@ -21,13 +21,14 @@ bool is_undecided(ngx_http_request_t *r) {
     const GateConf &conf = gate_conf(r);
     if (!conf.gated || loc_conf(r).enabled() || is_slash_redirect(r)) return false;
     const GateState *state = gate_state_if_any(r);
-    return state == NULL || (state->decided != &conf && state->reason == service::Reason::none);
+    const bool is_denied = state != NULL && std::string_view(state->decision) == "deny";
+    return state == NULL || (state->decided != &conf && !is_denied);
 }
 
 ngx_int_t header_filter(ngx_http_request_t *r) {
     guarded_void(r->connection->log, [&] {
         if (is_undecided(r))
-            log_gate_once(r, NGX_LOG_ERR,
+            log_gate_once(r, NGX_LOG_ERR, GateMessage::undecided,
                           "a request was answered without the decision of \"scim_require\" in " +
                               gate_conf(r).where +
                               ": \"return\", \"rewrite\" or a handler of another module answers "

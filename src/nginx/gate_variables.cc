@@ -41,8 +41,9 @@ UserName user_names[] = {
 const service::GateUser *identity(ngx_http_request_t *r, GateState &state, const GateConf &conf) {
     // Without a decision, what the subject says may be what another module has refused.
     const bool is_error = r->main->error_page || r->main->err_status >= NGX_HTTP_BAD_REQUEST;
-    if (conf.subject == NULL || state.is_anonymous || (is_error && !state.passed_access))
-        return nullptr;
+    const bool is_unchecked =
+        state.refused_by_access || (is_error && (state.in_access || !state.passed_access));
+    if (conf.subject == NULL || state.is_anonymous || is_unchecked) return nullptr;
     const service::GateUser &user = user_of(r, conf, state.snapshot);
     return user.reason == Reason::none ? &user : nullptr;
 }
@@ -69,7 +70,7 @@ service::UserValue make_value(ngx_http_request_t *r, GateState &state, uintptr_t
                                      conf.is_list, gate_conf(r).required_groups);
     made.truncated |= cut;
     if (made.truncated || made.left_out > 0)
-        log_gate_once(r, NGX_LOG_WARN,
+        log_gate_once(r, NGX_LOG_WARN, GateMessage::known_user,
                       "the value of \"" + conf.attribute.path() + "\" of user " +
                           quoted(state.subject) +
                           (made.truncated ? " is longer than its limit and is cut"
@@ -81,8 +82,11 @@ service::UserValue make_value(ngx_http_request_t *r, GateState &state, uintptr_t
 // Valid until the next call.
 const std::string &value_text(ngx_http_request_t *r, GateState &state, uintptr_t data,
                               const service::GateUser &user) {
+    // Other locations of the request have other requirements.
+    const bool is_of_location =
+        data >= value && gate_main_conf(r).values[data - value]->format.only_required;
     for (const auto &[variable, made] : state.values)
-        if (variable == data) return made.text;
+        if (variable == data && !is_of_location) return made.text;
     state.values.emplace_back(data, make_value(r, state, data, user));
     state.truncated |= state.values.back().second.truncated;
     return state.values.back().second.text;

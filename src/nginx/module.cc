@@ -39,6 +39,10 @@ ngx_int_t gate_preconfiguration(ngx_conf_t *cf) { return add_gate_variables(cf);
 // modules, mirror and try_files.
 ngx_int_t gate_postconfiguration(ngx_conf_t *cf) {
     if (check_gate_conf(cf) != NGX_OK) return NGX_ERROR;
+    const GateMainConf &mcf = *gate_main_conf(cf);
+    if (mcf.subjects.empty() && mcf.headers.empty()) return NGX_OK;
+    if (add_handler(cf, NGX_HTTP_PREACCESS_PHASE, before_access_handler) != NGX_OK)
+        return NGX_ERROR;
     return add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, gate_handler);
 }
 

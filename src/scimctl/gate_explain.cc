@@ -127,6 +127,7 @@ int gate_explain(const Globals &globals, const ExplainArguments &arguments) {
         for (const service::Condition &condition : conditions)
             Explainer(gate, snapshot, user, arguments).explain(condition, out);
     const int64_t paused = active_pause(snapshot.txn, tenant->number);
+    out.passes |= paused != 0 && user.reason == Reason::none;
     if (paused != 0)
         append_line(out, "The gate of the tenant is paused until " + time_text(paused) +
                              ": conditions do not count.");

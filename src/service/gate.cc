@@ -100,17 +100,19 @@ std::vector<Id> ids_of(const TypeView &type, Directory &directory, const Conditi
 // Sets the record and the reason of a user who was found.
 void read_user(Directory &directory, const Subject &subject, GateUser &user) {
     auto record = directory.record(user.type->number, user.id);
-    if (!record || record->bytes().size() > record_max) return;
+    if (!record) return;
     if (subject.by != "id" && !has_text(*user.type->find(subject.by), *record, subject.value)) {
         user.reason = Reason::ambiguous;
         user.type = nullptr;
         return;
     }
-    user.record = record->bytes();
     user.blocked = store::access_of(directory.txn(), user.tenant, user.id).blocked;
     const Attr *active = user.type->active;
     const bool is_active = active != nullptr && record->first(active->number) == "true";
     user.reason = user.blocked != 0 ? Reason::blocked : is_active ? Reason::none : Reason::inactive;
+    user.is_beyond_limit = record->bytes().size() > record_max;
+    if (!user.is_beyond_limit) user.record = record->bytes();
+    if (user.is_beyond_limit && user.reason == Reason::none) user.reason = Reason::unavailable;
 }
 
 }  // namespace
@@ -183,7 +185,10 @@ GateUser Gate::find(Snapshot &snapshot, const Subject &subject) {
     } else if (user.reason == Reason::unavailable) {
         user.reason = found.empty() ? Reason::unknown : Reason::ambiguous;
     }
-    if (!snapshot.txn.good() || budget.stopped()) user = {};
+    if (!snapshot.txn.good() || budget.stopped()) {
+        user = {};
+        user.is_beyond_limit = budget.stopped();
+    }
     return user;
 }
 
@@ -201,6 +206,8 @@ class Gate::Judgement {
     bool holds(const Condition &condition);
     // True if a condition could not be evaluated.
     bool failed() const { return failed_ || !snapshot_.txn.good() || budget_.stopped(); }
+    // True if the store has answered, but the conditions could not be evaluated.
+    bool is_beyond_limit() const { return snapshot_.txn.good(); }
     // The last condition that named a group that does not exist.
     const Condition *no_such_group() const { return no_such_group_; }
 
@@ -348,7 +355,8 @@ Decision Gate::decide(Snapshot &snapshot, const GateUser &user, const Requiremen
         break;
     }
     decision.no_such_group = judgement.no_such_group();
-    if (judgement.failed()) decision = {Reason::unavailable, nullptr, nullptr};
+    if (judgement.failed())
+        decision = {Reason::unavailable, nullptr, nullptr, judgement.is_beyond_limit()};
     return decision;
 }
 

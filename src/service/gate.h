@@ -96,6 +96,8 @@ struct GateUser {
     Id id{};
     std::string record;   // store/record.h
     int64_t blocked = 0;  // milliseconds since 1970; 0: not blocked
+    // For `unavailable`: the store answers, but the record is too long to be judged.
+    bool is_beyond_limit = false;
 
     bool found() const { return type != nullptr; }
 };
@@ -104,6 +106,8 @@ struct Decision {
     Reason reason = Reason::none;
     const Requirement *failed = nullptr;       // for not_allowed: the first line that does not hold
     const Condition *no_such_group = nullptr;  // names a group that the tenant does not have
+    // For `unavailable`: the store answers, but a decision may not read so much.
+    bool is_beyond_limit = false;
 };
 
 struct GateOptions {

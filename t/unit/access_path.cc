@@ -115,7 +115,7 @@ void ranges(Population &population) {
 void long_ranges(Population &population) {
     {
         Snapshot snapshot(population.session());
-        auto catalog = snapshot.catalog();
+        const auto &catalog = snapshot.catalog();
         put_user_names(population.env(), population.tenant(), *catalog->type_by_name("User"),
                        70000);
     }

@@ -100,6 +100,7 @@ class World {
             for (RandomCondition &alternative : alternatives)
                 alternative = condition(options.nested_groups);
             std::vector<std::string_view> texts;
+            texts.reserve(alternatives.size());
             for (const RandomCondition &alternative : alternatives)
                 texts.push_back(alternative.text);
             requirements.add(*parse_requirement(texts));
