@@ -15,7 +15,7 @@ std::string value_of(Txn &txn, const char *attribute, const std::string &text) {
     return *index_value(*catalog->type_by_name("User")->find_core(attribute), text);
 }
 
-Plant put(std::string key, std::string value) {
+Plant put(const std::string &key, const std::string &value) {
     return [=](WriteTxn &txn) { txn.put(Db::access, key, value); };
 }
 

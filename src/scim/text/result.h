@@ -68,9 +68,10 @@ struct Done {};
 using Outcome = Result<Done>;
 
 // Returns from the calling function with the error of `expression`, a Result, if it holds one.
-#define RETURN_IF_ERROR(expression)                                                     \
-    do {                                                                                \
-        if (auto &&result_ = (expression); !result_) return std::move(result_.error()); \
+#define RETURN_IF_ERROR(expression)                         \
+    do {                                                    \
+        if (auto &&result_ = (expression); !result_)        \
+            return scim::Error(std::move(result_.error())); \
     } while (false)
 
 // `text` in double quotes, cut to 64 bytes at a character boundary. Control characters and invalid
