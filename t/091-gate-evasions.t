@@ -84,6 +84,7 @@ create('medium', active => JSON::PP::true, x509Certificates => [map { { value =>
 is get('/claim/x', 'X-Claim' => 'long') =~ s/ .*//sr, 403, 'an inactive user with a long record is refused';
 is get('/claim/allow/x', 'X-Claim' => 'long') =~ s/ .*//sr, 403, 'and under scim_on_error allow';
 is get('/claim/allow/x', 'X-Claim' => 'large') =~ s/ .*//sr, 503, 'scim_on_error allow does not let a user pass whose record is too long';
+like $t->log, qr/user "large" of tenant "acme" cannot be judged: .* beyond the limits of the gate/, 'the log says why';
 is get('/claim/filter/x', 'X-Claim' => 'medium') =~ s/ .*//sr, 503, 'nor one for whom a filter would take too long';
 $t->scimctl(qw(user block --tenant acme large));
 is get('/claim/allow/x', 'X-Claim' => 'large') =~ s/ .*//sr, 403, 'a blocked user with a long record is refused';

@@ -108,8 +108,13 @@ std::string sentence_of(const GateState &state, const GateConf &conf,
         case Reason::not_allowed:
             return user + " does not meet \"scim_require " + decision.failed->text() + "\" in " +
                    decision.failed->where;
-        default: return "the directory cannot answer for " + user;
+        default: break;
     }
+    if (decision.is_beyond_limit)
+        return user +
+               " cannot be judged: the record, or what the conditions would read, is beyond "
+               "the limits of the gate";
+    return "the directory cannot answer for " + user;
 }
 
 void log_missing_group(ngx_http_request_t *r, const GateState &state,
@@ -247,12 +252,18 @@ class SnapshotInUse {
     GateState &state_;
 };
 
+// Reads the store of the location's subject into `snapshot` and returns its address; NULL if there is
+// no subject, or if the store is not open.
+service::Snapshot *take_snapshot(const GateConf &conf, std::optional<service::Snapshot> &snapshot) {
+    WorkerStore *store = conf.subject != NULL ? store_of(*conf.subject->store) : NULL;
+    if (store == NULL || store->session() == NULL) return NULL;
+    return &snapshot.emplace(*store->session());
+}
+
 ngx_int_t pass(ngx_http_request_t *r, const GateConf &conf) {
     GateState &state = gate_state(r);
-    WorkerStore *store = conf.subject != NULL ? store_of(*conf.subject->store) : NULL;
     std::optional<service::Snapshot> snapshot;
-    if (store != NULL && store->session() != NULL) snapshot.emplace(*store->session());
-    service::Snapshot *shared = snapshot ? &*snapshot : nullptr;
+    service::Snapshot *shared = take_snapshot(conf, snapshot);
     if (conf.gated) {
         // A later location of the same request is judged by the directory as it is then.
         state.user.reset();
@@ -264,8 +275,8 @@ ngx_int_t pass(ngx_http_request_t *r, const GateConf &conf) {
         }
         state.passed_access = true;
     }
-    // The subject may be the value of a header field that is removed.
-    if (conf.subject != NULL) user_of(r, conf, shared);
+    // The subject may be the value of a header field that is removed. judge() has evaluated it.
+    if (conf.subject != NULL && !conf.gated) user_of(r, conf, shared);
     SnapshotInUse in_use(state, shared);
     remove_client_headers(r, conf);
     add_headers(r, conf, state);
@@ -370,10 +381,8 @@ ngx_int_t decide_handler(ngx_http_request_t *r) {
         if (r != r->main && conf.gated) {
             GateState &state = gate_state(r);
             state.user.reset();
-            WorkerStore *store = store_of(*conf.subject->store);
             std::optional<service::Snapshot> snapshot;
-            if (store != NULL && store->session() != NULL) snapshot.emplace(*store->session());
-            auto decision = judge(r, conf, state, snapshot ? &*snapshot : nullptr);
+            auto decision = judge(r, conf, state, take_snapshot(conf, snapshot));
             ngx_int_t refusal = conclude(r, conf, state, decision);
             if (refusal != NGX_OK) return refusal;
         }

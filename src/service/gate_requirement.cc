@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "scim/text/id.h"
 #include "scim/text/json.h"
 #include "service/gate.h"

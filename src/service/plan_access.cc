@@ -62,8 +62,9 @@ void leave_tombstones(const Command &command, store::Directory &directory,
     if (state.empty()) return;
     edit.access.emplace_back(key, AccessState());
     each_value(*command.type, edit.before, [&](AccessKind kind, const std::string &value) {
-        // externalId need not be unique, and two types may have users of one name: whoever has the
-        // value now inherits the state now.
+        // Other living users may have the same value, because externalId need not be unique and two
+        // types may have users of one name. They inherit the state at once; otherwise a tombstone
+        // keeps it.
         const std::vector<Id> others = holders(command, directory, kind, value);
         for (const Id &id : others)
             add(directory, edit, std::string(store::access_key(tenant, id)), state);

@@ -7,8 +7,8 @@
 //     row    := blocked:i64 not_before:i64       little-endian milliseconds since 1970, 0: none
 //
 // `value` is the index value of the attribute (keys.h), so it is bounded. A resource without a row
-// is not kept out. A tombstone has a value that no living user has: whoever gets the value inherits
-// the state, and the tombstone is deleted (service/plan_access.cc).
+// is not kept out. No living user has the value of a tombstone: when a user gets the value, the user
+// inherits the state and the tombstone is deleted (service/plan_access.cc).
 
 #include <cstdint>
 #include <optional>
