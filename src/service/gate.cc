@@ -54,9 +54,10 @@ const Attr *indexed(const TypeView &type, std::string_view path) {
 
 bool is_user(const TypeView &type) { return type.user_name != nullptr; }
 
-// The users that a subject may name.
+// A user that a subject may name, and the attribute that was found by; nullptr: by the id.
 struct Found {
     const TypeView *type;
+    const Attr *attr;
     Id id;
 };
 
@@ -64,22 +65,22 @@ std::vector<Found> find_by_id(const Catalog &catalog, Directory &directory, std:
     auto id = parse_id(text);
     if (!id) return {};
     for (const auto &type : catalog.types())
-        if (is_user(*type) && directory.exists(type->number, *id)) return {{type.get(), *id}};
+        if (is_user(*type) && directory.exists(type->number, *id))
+            return {{type.get(), nullptr, *id}};
     return {};
 }
 
-// Up to two users. `text` is UTF-8.
-std::vector<Found> find_by_attribute(const Catalog &catalog, Directory &directory,
-                                     const Subject &subject) {
+// Up to two users of each type. `text` is UTF-8.
+std::vector<Found> find_by_attribute(const std::vector<Gate::Key> &keys, Directory &directory,
+                                     std::string_view text) {
     std::string json;
-    write_string(json, subject.value);
+    write_string(json, text);
     std::vector<Found> found;
-    for (const auto &type : catalog.types()) {
-        const Attr *attr = is_user(*type) ? indexed(*type, subject.by) : nullptr;
-        auto value = attr != nullptr ? store::index_value(*attr, json) : std::nullopt;
+    for (const auto &[type, attr] : keys) {
+        auto value = store::index_value(*attr, json);
         if (!value) continue;
         for (const Id &id : directory.find(type->number, attr->number, *value, 2))
-            found.push_back({type.get(), id});
+            found.push_back({type, attr, id});
     }
     return found;
 }
@@ -98,10 +99,12 @@ std::vector<Id> ids_of(const TypeView &type, Directory &directory, const Conditi
 }
 
 // Sets the record and the reason of a user who was found.
-void read_user(Directory &directory, const Subject &subject, GateUser &user) {
+void read_user(Directory &directory, const Found &found, std::string_view text, GateUser &user) {
+    user.type = found.type;
+    user.id = found.id;
     auto record = directory.record(user.type->number, user.id);
     if (!record) return;
-    if (subject.by != "id" && !has_text(*user.type->find(subject.by), *record, subject.value)) {
+    if (found.attr != nullptr && !has_text(*found.attr, *record, text)) {
         user.reason = Reason::ambiguous;
         user.type = nullptr;
         return;
@@ -132,11 +135,29 @@ std::string_view to_string(Reason reason) {
     return "";
 }
 
+std::vector<Gate::Key> Gate::keys_of(const Catalog &catalog, std::string_view by) {
+    std::vector<Key> keys;
+    for (const auto &type : catalog.types())
+        if (const Attr *attr = is_user(*type) ? indexed(*type, by) : nullptr)
+            keys.push_back({type.get(), attr});
+    return keys;
+}
+
 bool Gate::can_find_by(const Catalog &catalog, std::string_view by) {
-    return by == "id" ||
-           std::any_of(catalog.types().begin(), catalog.types().end(), [&](const auto &type) {
-               return is_user(*type) && indexed(*type, by) != nullptr;
-           });
+    return by == "id" || !keys_of(catalog, by).empty();
+}
+
+void Gate::use(const std::shared_ptr<const Catalog> &catalog) {
+    if (catalog_ == catalog) return;
+    filters_.clear();
+    keys_.clear();
+    catalog_ = catalog;
+}
+
+const std::vector<Gate::Key> &Gate::known_keys(std::string_view by) {
+    auto place = keys_.find(by);
+    if (place == keys_.end()) place = keys_.emplace(std::string(by), keys_of(*catalog_, by)).first;
+    return place->second;
 }
 
 // 0 if there is no such tenant.
@@ -165,7 +186,9 @@ GateUser Gate::find(Snapshot &snapshot, const Subject &subject) {
     }
     if (!snapshot.usable()) return user;
     user.catalog = snapshot.catalog();
-    if (!can_find_by(*user.catalog, subject.by)) return user;
+    use(user.catalog);
+    const bool is_by_id = subject.by == "id";
+    if (!is_by_id && known_keys(subject.by).empty()) return user;
     user.tenant = tenant_of(snapshot, subject.tenant);
     store::ReadBudget budget({}, store::RunOn::event_loop);
     Directory directory(snapshot.txn, user.tenant, &budget);
@@ -176,15 +199,12 @@ GateUser Gate::find(Snapshot &snapshot, const Subject &subject) {
              subject.value.find('\0') != subject.value.npos)
         user.reason = Reason::unknown;
     else
-        found = subject.by == "id" ? find_by_id(*user.catalog, directory, subject.value)
-                                   : find_by_attribute(*user.catalog, directory, subject);
-    if (found.size() == 1) {
-        user.type = found[0].type;
-        user.id = found[0].id;
-        read_user(directory, subject, user);
-    } else if (user.reason == Reason::unavailable) {
+        found = is_by_id ? find_by_id(*user.catalog, directory, subject.value)
+                         : find_by_attribute(known_keys(subject.by), directory, subject.value);
+    if (found.size() == 1)
+        read_user(directory, found[0], subject.value, user);
+    else if (user.reason == Reason::unavailable)
         user.reason = found.empty() ? Reason::unknown : Reason::ambiguous;
-    }
     if (!snapshot.txn.good() || budget.stopped()) {
         user = {};
         user.is_beyond_limit = budget.stopped();
@@ -272,7 +292,7 @@ void Gate::Judgement::add_groups_of(const Id &member, std::vector<Id> &added) {
 
 bool Gate::Judgement::matches(const std::string &text) {
     auto record = RecordView::peek(user_.record);
-    const Filter *filter = gate_.filter_of(user_.catalog, *user_.type, text);
+    const Filter *filter = gate_.filter_of(*user_.type, text);
     std::vector<Leaf> leaves;
     if (filter == nullptr || !record ||
         user_.record.size() * (1 + filter->terms()) > filter_bytes_max ||
@@ -324,13 +344,9 @@ const std::vector<Gate::GroupRef> &Gate::groups_of(Snapshot &snapshot, const Cat
     return found;
 }
 
-// The filter for users of `type`; nullptr if it is not valid for this catalog.
-const Filter *Gate::filter_of(const std::shared_ptr<const Catalog> &catalog, const TypeView &type,
-                              const std::string &text) {
-    if (catalog_ != catalog) {
-        filters_.clear();
-        catalog_ = catalog;
-    }
+// The filter for users of `type`; nullptr if it is not valid for the
+// catalog in use.
+const Filter *Gate::filter_of(const TypeView &type, const std::string &text) {
     auto [place, is_new] = filters_.try_emplace({type.number, text});
     if (is_new) {
         DeviationReport report;
@@ -343,6 +359,7 @@ const Filter *Gate::filter_of(const std::shared_ptr<const Catalog> &catalog, con
 
 Decision Gate::decide(Snapshot &snapshot, const GateUser &user, const Requirements &requirements,
                       GateOptions options) {
+    use(user.catalog);
     Judgement judgement(*this, snapshot, user, options);
     Decision decision;
     for (const Requirement &line : requirements.lines()) {

@@ -117,6 +117,9 @@ struct GateOptions {
 // Decides by the snapshots of one session. Not thread-safe.
 class Gate {
   public:
+    // An attribute with an index that is ready, of a type that has a userName.
+    using Key = std::pair<const TypeView *, const Attr *>;
+
     // True if `by` names the id or, for some type of `catalog` that has a userName, an attribute
     // with an index that is ready.
     static bool can_find_by(const Catalog &catalog, std::string_view by);
@@ -132,9 +135,12 @@ class Gate {
   private:
     class Judgement;
 
+    static std::vector<Key> keys_of(const Catalog &catalog, std::string_view by);
     store::TenantNumber tenant_of(Snapshot &snapshot, std::string_view name);
-    const Filter *filter_of(const std::shared_ptr<const Catalog> &catalog, const TypeView &type,
-                            const std::string &text);
+    const Filter *filter_of(const TypeView &type, const std::string &text);
+    // Empties the caches of another catalog.
+    void use(const std::shared_ptr<const Catalog> &catalog);
+    const std::vector<Key> &known_keys(std::string_view by);
 
     struct GroupRef {
         Id id;
@@ -146,12 +152,13 @@ class Gate {
     // Cache of the groups that conditions name, of one snapshot.
     uint64_t groups_txn_ = 0;
     std::map<std::pair<store::TenantNumber, std::string>, std::vector<GroupRef>> groups_;
-    // Caches of the tenants under one auth epoch, and of the filters under one catalog (nothing: not
+    // Caches of the tenants under one auth epoch, and of the filters and keys under one catalog (nothing: not
     // valid for the type).
     uint64_t epoch_ = 0, epoch_txn_ = 0;
     std::unordered_map<std::string, store::TenantNumber> tenants_;
     std::shared_ptr<const Catalog> catalog_;
     std::map<std::pair<TypeNumber, std::string>, std::optional<Filter>> filters_;
+    std::map<std::string, std::vector<Key>, std::less<>> keys_;  // by `by`
 };
 
 }  // namespace scim::service
