@@ -105,7 +105,7 @@ void test_memory() {
         const auto tenant = add_tenant(opened->env(), "t" + std::to_string(rows));
         {
             Snapshot snapshot(session);
-            auto catalog = snapshot.catalog();
+            const auto &catalog = snapshot.catalog();
             const TypeView &type = *catalog->type_by_name("User");
             put_user_names(opened->env(), tenant.number, type, rows);
             put_external_ids(opened->env(), tenant.number, type, others);
