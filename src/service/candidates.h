@@ -2,10 +2,10 @@
 // The candidates of an access path, in the order of their ids, each once. The order does not depend
 // on the access path, so that a walk can continue after any id, even with another access path.
 //
-// Memory is bounded: the ids take at most 2 MiB, whatever the number of conditions and rows. Rows in
-// the order of ids are read in chunks. Ranges of index rows are in the order of values: all of them
-// are read whole, and their Chunks::range smallest ids are kept. If they have more ids, they are
-// read again for each further chunk.
+// Memory is bounded: the ids that are read ahead take at most 2 MiB, whatever the number of
+// conditions and rows. They are read in chunks (Chunks in access_path.h). Rows in the order of ids
+// are read once. The rows of an index range are in the order of values: for each chunk, all of them
+// are read, and the smallest ids after the previous chunk are kept.
 
 #include <memory>
 #include <vector>

@@ -1,6 +1,6 @@
 #pragma once
-// Names and member epochs of groups, as of one snapshot. Between two commits, the groups of all users
-// are often the same few ones.
+// A cache of the names and member epochs (store/members.h) of groups. It is emptied when a snapshot
+// has a newer commit. Most users are in the same few groups, so each group is read once for all.
 
 #include <map>
 #include <string>

@@ -172,7 +172,8 @@ std::vector<Id> Directory::find(TypeNumber type, AttrNumber attr, Bytes value, s
     Cursor cursor(txn_, Db::index);
     for (bool more = cursor.seek(prefix); more && ids.size() < limit; more = cursor.next()) {
         if (!starts_with(cursor.key(), prefix)) break;
-        // A longer key belongs to a longer fixed-width value that contains 0x00.
+        // All values of one attribute have the same encoding, so a key of another length belongs to
+        // a damaged row.
         if (cursor.key().size() == prefix.size() + id_size)
             ids.push_back(id_at(cursor.key(), prefix.size()));
     }

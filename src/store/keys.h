@@ -1,6 +1,6 @@
 #pragma once
-// The keys of all databases. Numbers are big-endian, so that the rows with a common prefix form a
-// range in numeric order.
+// The keys of all databases; docs/format.md describes their values. Numbers are big-endian, so that
+// the rows with a common prefix form a range in numeric order.
 //
 //     resources     := tenant:u32 type:u16 id:16
 //     index         := tenant:u32 type:u16 attr:u16 value 0x00 id:16
@@ -8,7 +8,7 @@
 //     string        := the comparison key of scim/text/text.h, if it is shorter than 400 bytes;
 //                      otherwise its first 336 bytes and its SHA-256 in 64 hexadecimal digits (a
 //                      match of such a value must be verified against the record)
-//     boolean       := 0x01 | 0x02
+//     boolean       := 0x01 (false) | 0x02 (true)
 //     number        := 8 bytes, order-preserving    (integer: i64; decimal: IEEE 754 double)
 //     time          := 8 bytes, order-preserving    (dateTime: i64 microseconds)
 //     members       := tenant:u32 group:16 member:16
@@ -30,8 +30,8 @@
 //                      | 0x04 tenant:u32 | 0x05 tenant:u32
 //
 // A string contains no 0x00 (JSON with U+0000 is refused), so a 0x00 terminates it, and checking
-// uniqueness takes one seek. Fixed-width values may contain 0x00; the length of the key
-// distinguishes them, because the id after the terminator has a fixed width, too.
+// uniqueness takes one seek. Fixed-width values may contain 0x00. Therefore a value is not read up
+// to its first 0x00: it ends 17 bytes (the terminator and the id) before the end of the key.
 
 #include <cstdint>
 #include <cstring>
