@@ -338,7 +338,8 @@ std::optional<Id> Evaluation::wanted_id(uint32_t index, const Attr &top) const {
         bool is_equality = first.kind == FilterNode::Kind::term && first.op == FilterOp::eq &&
                            first.attr && first.attr->parent == &top &&
                            first.attr->def->name == "value";
-        // A text that is not an id is left to the test of each element.
+        // A text that is not an id cannot be looked up: unless another term names an id, every
+        // element is tested.
         if (is_equality)
             if (auto id = parse_id(first.value.key)) return id;
         if (node.kind != FilterNode::Kind::conjunction) return std::nullopt;

@@ -63,13 +63,18 @@ class Patch {
 
     // Applies all operations in order, each to the result of the previous one. Leaves that no
     // operation changes, or that `type` does not declare, are kept; new leaves point into the
-    // Patch, which must outlive them. On an error the resource is unchanged: 400 noTarget, 400
-    // invalidValue for too many elements, 400 mutability for an immutable part, 413 for too much
-    // work or too many bytes. The caller checks afterwards that required attributes have a value
-    // (check_required()) and that immutable attributes are unchanged. The work is added to `work`;
-    // 413 if it exceeds the limit of `work` or of one PATCH.
-    // REQUIRES: the leaves are in canonical order (afterwards they are, too); the `type` of
-    // parse().
+    // Patch, which must outlive them. The work done is added to `work`. On an error the resource is
+    // unchanged:
+    //   400 noTarget      no element matches the filter of a path, and none is created from it
+    //   400 invalidValue  an attribute would have too many elements
+    //   400 mutability    an immutable part of an existing element would change
+    //   413               the work exceeds the limit of `work` or of one PATCH, or an attribute or
+    //                     the resource would have too many bytes
+    // The caller checks afterwards what depends on the result of all operations: required
+    // attributes have a value (check_required()); immutable attributes, and immutable parts of
+    // elements that were replaced by a list, are unchanged (service/plan.cc).
+    // REQUIRES: `type` is the one that was given to parse(); the leaves are in canonical order, and
+    // they are afterwards.
     Outcome apply(const TypeView &type, Resource &resource, DeviationReport &report,
                   Work &work) const;
 
