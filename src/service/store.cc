@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "scim/text/datetime.h"
-#include "scim/text/text.h"
+#include "scim/text/matching_key.h"
 #include "service/hidden.h"
 
 namespace scim::service {

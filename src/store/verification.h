@@ -140,7 +140,7 @@ class Verification {
 };
 
 // Checks every record, its index rows, and the counters of resources. REQUIRES: v.catalog is set.
-void verify_resources(Verification &v);
+void verify_index(Verification &v);
 // Checks every membership in both directions, that the members exist, and the jobs of dead rows.
 // REQUIRES: v.catalog is set.
 void verify_members(Verification &v);

@@ -60,7 +60,7 @@ VerifyReport Verifier::run() {
     check_actors();
     check_local();
     if (v_.catalog != nullptr) {
-        verify_resources(v_);
+        verify_index(v_);
         verify_members(v_);
         verify_access(v_);
     }

@@ -83,7 +83,7 @@ void MemberVerifier::check_member(TenantNumber tenant, const Id &group, const Id
     };
     Directory directory(v_.txn(), tenant);
     auto found = epoch_of(tenant, group);
-    if (!found) return;  // reported by verify_resources()
+    if (!found) return;  // reported by verify_index()
     uint32_t epoch = *found;
     if (row.epoch > epoch) return wrong("its epoch is later than the group's");
     if (row.epoch < epoch) {

@@ -9,7 +9,7 @@
 #include <ctime>
 
 #include "fixture.h"
-#include "scim/text/text.h"
+#include "scim/text/matching_key.h"
 #include "store/bytes.h"
 #include "store/keys.h"
 

@@ -6,6 +6,7 @@
 
 #include "scim/text/datetime.h"
 #include "scim/text/json.h"
+#include "scim/text/matching_key.h"
 #include "scim/text/text.h"
 
 namespace scim {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "scim/text/matching_key.h"
 #include "scim/text/text.h"
 
 namespace scim {

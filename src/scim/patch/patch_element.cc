@@ -5,7 +5,7 @@
 
 #include "scim/text/datetime.h"
 #include "scim/text/json.h"
-#include "scim/text/text.h"
+#include "scim/text/matching_key.h"
 
 namespace scim {
 

@@ -18,7 +18,7 @@
 
 #include "scim/schema/attr_set.h"
 #include "scim/schema/schema.h"
-#include "scim/text/text.h"
+#include "scim/text/matching_key.h"
 
 namespace scim {
 

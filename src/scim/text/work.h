@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "scim/text/matching_key.h"
 #include "scim/text/text.h"
 
 namespace scim {

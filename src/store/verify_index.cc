@@ -76,9 +76,9 @@ std::optional<bool> ExpectedRows::has(const Catalog &catalog, const TypeView &vi
 // Resources share a fixed number of sums. If a sum is not 0, there are surplus rows, or the store
 // was written between the walks: a third walk compares each index row of these resources with its
 // record.
-class ResourceVerifier {
+class IndexVerifier {
   public:
-    explicit ResourceVerifier(Verification &v) : v_(v) {}
+    explicit IndexVerifier(Verification &v) : v_(v) {}
     void check_resources();
     void check_index();
     void check_suspects();
@@ -132,7 +132,7 @@ class ResourceVerifier {
     ExpectedRows expected_;
 };
 
-void ResourceVerifier::begin_type(TenantNumber tenant, TypeNumber type) {
+void IndexVerifier::begin_type(TenantNumber tenant, TypeNumber type) {
     const bool same = tenant == tenant_ && type == type_;
     if (same && snapshot_ == v_.snapshot()) return;
     if (!same) end_type();
@@ -148,7 +148,7 @@ void ResourceVerifier::begin_type(TenantNumber tenant, TypeNumber type) {
 }
 
 // Compares the counter of the current type after its last resource.
-void ResourceVerifier::end_type() {
+void IndexVerifier::end_type() {
     const uint64_t count = count_;
     count_ = 0;
     if (count == 0 || !v_.exists(tenant_)) return;
@@ -164,7 +164,7 @@ void ResourceVerifier::end_type() {
                    std::to_string(count) + " of " + v_.type_name(type_));
 }
 
-void ResourceVerifier::check_resources() {
+void IndexVerifier::check_resources() {
     v_.each_tenant_row(Db::resources, 6 + id_size, 6 + id_size, [&](Bytes key, Bytes value) {
         begin_type(TenantNumber(read_be(key.data(), 4)), TypeNumber(read_be(key.data() + 4, 2)));
         v_.report.resources++;
@@ -174,8 +174,8 @@ void ResourceVerifier::check_resources() {
     end_type();
 }
 
-void ResourceVerifier::check_resource(TenantNumber tenant, TypeNumber type, const Id &id,
-                                      Bytes bytes) {
+void IndexVerifier::check_resource(TenantNumber tenant, TypeNumber type, const Id &id,
+                                   Bytes bytes) {
     auto wrong = [&](std::string text) {
         v_.problem(Db::resources, v_.name_of(tenant, type, id), std::move(text));
     };
@@ -191,8 +191,8 @@ void ResourceVerifier::check_resource(TenantNumber tenant, TypeNumber type, cons
     check_index_rows_of(tenant, type, id, leaves_);
 }
 
-void ResourceVerifier::check_version(TenantNumber tenant, TypeNumber type, const Id &id,
-                                     uint64_t version) {
+void IndexVerifier::check_version(TenantNumber tenant, TypeNumber type, const Id &id,
+                                  uint64_t version) {
     auto wrong = [&](const std::string &text) {
         v_.problem(Db::resources, v_.name_of(tenant, type, id),
                    "its version " + std::to_string(version) + text);
@@ -213,8 +213,8 @@ void ResourceVerifier::check_version(TenantNumber tenant, TypeNumber type, const
 // members or if a member was deleted; in the latter case the parts of its groups follow in the
 // order of their ids. Since this function runs for each of these groups, it finds the part by
 // binary search.
-bool ResourceVerifier::is_in_change(TenantNumber tenant, TypeNumber type, const Id &id,
-                                    uint64_t version, std::optional<Change> &first) {
+bool IndexVerifier::is_in_change(TenantNumber tenant, TypeNumber type, const Id &id,
+                                 uint64_t version, std::optional<Change> &first) {
     std::optional<Change> change;
     auto read = [&](uint16_t part) {
         Bytes bytes;
@@ -247,8 +247,8 @@ bool ResourceVerifier::is_in_change(TenantNumber tenant, TypeNumber type, const 
     return false;
 }
 
-void ResourceVerifier::check_index_rows_of(TenantNumber tenant, TypeNumber type, const Id &id,
-                                           const std::vector<Leaf> &leaves) {
+void IndexVerifier::check_index_rows_of(TenantNumber tenant, TypeNumber type, const Id &id,
+                                        const std::vector<Leaf> &leaves) {
     const TypeView *view = v_.catalog->type_by_number(type);
     if (view == nullptr) return;
     for (const auto &[attr, value] : index_values(*v_.catalog, *view, leaves)) {
@@ -262,7 +262,7 @@ void ResourceVerifier::check_index_rows_of(TenantNumber tenant, TypeNumber type,
     }
 }
 
-void ResourceVerifier::check_index() {
+void IndexVerifier::check_index() {
     v_.each_tenant_row(Db::index, index_prefix_size + 1 + id_size, SIZE_MAX,
                        [&](Bytes key, Bytes value) {
                            v_.report.index_rows++;
@@ -277,7 +277,7 @@ void ResourceVerifier::check_index() {
 
 // Nothing if the row belongs to no index or to one that is not maintained. `reports`: report a row
 // that belongs to no index.
-std::optional<ResourceVerifier::Row> ResourceVerifier::parse_row(Bytes key, bool reports) {
+std::optional<IndexVerifier::Row> IndexVerifier::parse_row(Bytes key, bool reports) {
     auto wrong = [&](const std::string &text) {
         if (reports) v_.problem(Db::index, hex_text(key), text);
         return std::nullopt;
@@ -302,7 +302,7 @@ std::optional<ResourceVerifier::Row> ResourceVerifier::parse_row(Bytes key, bool
 
 // True if the row follows from its resource's record. Nothing if there is no such resource, or if
 // its record is damaged, which check_resource() reports.
-std::optional<bool> ResourceVerifier::is_expected(const Row &row, Bytes key) {
+std::optional<bool> IndexVerifier::is_expected(const Row &row, Bytes key) {
     Bytes bytes;
     if (!v_.txn().get(Db::resources, resource_key(row.tenant, row.type, row.tail.id), bytes))
         return std::nullopt;
@@ -311,7 +311,7 @@ std::optional<bool> ResourceVerifier::is_expected(const Row &row, Bytes key) {
 
 // Reports a value of a unique index that two resources have. Rows of one value are adjacent.
 // Digests are skipped, because two long values may have the same one.
-void ResourceVerifier::check_unique(const Row &row, Bytes key) {
+void IndexVerifier::check_unique(const Row &row, Bytes key) {
     if (!row.index->unique || row.index->state != IndexState::ready) return;
     const Bytes before = last_unique_;
     const bool is_same = before.size() == key.size() && !is_digest(row.tail.value) &&
@@ -326,7 +326,7 @@ void ResourceVerifier::check_unique(const Row &row, Bytes key) {
     last_unique_ = key;
 }
 
-void ResourceVerifier::check_suspects() {
+void IndexVerifier::check_suspects() {
     if (std::all_of(sums_.begin(), sums_.end(), [](uint64_t sum) { return sum == 0; })) return;
     v_.each_tenant_row(Db::index, index_prefix_size + 1 + id_size, SIZE_MAX, [&](Bytes key, Bytes) {
         auto row = parse_row(key, false);
@@ -341,8 +341,8 @@ void ResourceVerifier::check_suspects() {
 
 }  // namespace
 
-void verify_resources(Verification &v) {
-    ResourceVerifier verifier(v);
+void verify_index(Verification &v) {
+    IndexVerifier verifier(v);
     verifier.check_resources();
     verifier.check_index();
     verifier.check_suspects();
