@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 #include "scim/text/secret.h"
 
@@ -14,9 +15,11 @@ std::string_view Resource::keep(std::string_view bytes) {
     constexpr size_t block_size = 2048;  // bytes; one block is enough for most users
     // A Resource that was moved from has no block, although used_ and size_ are not reset.
     if (blocks_.empty() || size_ - used_ < bytes.size()) {
-        size_ = std::max(block_size, bytes.size());
+        const size_t size = std::max(block_size, bytes.size());
+        std::unique_ptr<char[]> block(new char[size]);
+        blocks_.push_back(std::move(block));  // may throw: the block has an owner by then
+        size_ = size;
         used_ = 0;
-        blocks_.emplace_back(new char[size_]);
     }
     char *to = blocks_.back().get() + used_;
     if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
