@@ -100,7 +100,7 @@ logged 'a GET of an unknown user' => [GET => "$base/bob"],
     operation => 'get', type => 'User', id => 'bob', detail => qr/no User with the id "bob"/;
 logged 'a GET of an unknown endpoint' => [GET => '/scim/v2/users'], operation => 'unknown', detail => qr/did you mean/;
 logged 'a method that is not allowed' => [DELETE => $base],
-    operation => 'list', type => 'User', detail => qr/DELETE is not allowed; this endpoint supports/;
+    operation => 'unknown', type => 'User', detail => qr/DELETE is not allowed; this endpoint supports/;
 logged 'a body that is too large' => [POST => $base, body => 'x' x 2000], detail => qr/client_max_body_size/;
 logged 'a request refused by deny' => [GET => '/denied/Users'], detail => qr/nginx \(allow or deny\) forbids access/;
 logged 'a request without a token' => [GET => $base, token => undef],

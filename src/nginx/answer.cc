@@ -99,9 +99,10 @@ void log_refusal(ngx_http_request_t *r, const service::Response &response) {
     const service::LogFields &log_fields = response.log_fields;
     const ngx_uint_t level = level_of(response);
     const std::string request = service::request_text(request_id(r));
+    const std::string_view operation = log_fields.operation;
+    const bool has_name = !operation.empty() && operation != "unknown";
     ngx_log_error(level, r->connection->log, 0, "scim: %V answered with %ui%s%V: %V (request %V)",
-                  static_cast<const ngx_str_t *>(
-                      Printable(log_fields.operation.empty() ? "request" : log_fields.operation)),
+                  static_cast<const ngx_str_t *>(Printable(has_name ? operation : "request")),
                   ngx_uint_t(response.status), log_fields.scim_type == ScimType::none ? "" : " ",
                   static_cast<const ngx_str_t *>(Printable(to_string(log_fields.scim_type))),
                   static_cast<const ngx_str_t *>(Printable(log_fields.detail)),

@@ -10,6 +10,18 @@ Error not_implemented(std::string detail) {
     return Error{501, ScimType::none, std::move(detail), 0};
 }
 
+// True for all methods of /Me and /Bulk, which check_method() refuses with 501.
+bool has_method(Endpoint endpoint, Method method) {
+    switch (endpoint) {
+        case Endpoint::me:
+        case Endpoint::bulk: return true;
+        case Endpoint::search: return method == Method::post;
+        case Endpoint::resources: return method == Method::get || method == Method::post;
+        case Endpoint::resource: return method != Method::post && method != Method::other;
+        default: return method == Method::get;
+    }
+}
+
 }  // namespace
 
 std::string_view allowed_methods(const Target &target) {
@@ -23,23 +35,11 @@ std::string_view allowed_methods(const Target &target) {
 }
 
 Outcome check_method(Method method, const Target &target) {
-    switch (target.endpoint) {
-        case Endpoint::me:
-            return not_implemented("/Me is not supported; address users by /Users/{id}");
-        case Endpoint::bulk:
-            return not_implemented("/Bulk is not supported; send the requests one by one");
-        case Endpoint::search:
-            if (method == Method::post) return Done{};
-            break;
-        case Endpoint::resources:
-            if (method == Method::get || method == Method::post) return Done{};
-            break;
-        case Endpoint::resource:
-            if (method != Method::post && method != Method::other) return Done{};
-            break;
-        default:
-            if (method == Method::get) return Done{};
-    }
+    if (target.endpoint == Endpoint::me)
+        return not_implemented("/Me is not supported; address users by /Users/{id}");
+    if (target.endpoint == Endpoint::bulk)
+        return not_implemented("/Bulk is not supported; send the requests one by one");
+    if (has_method(target.endpoint, method)) return Done{};
     return Error{405, ScimType::none,
                  std::string(to_string(method)) + " is not allowed; this endpoint supports " +
                      std::string(allowed_methods(target)),
@@ -70,7 +70,7 @@ bool wants_body(const Catalog &catalog, const Request &request, const Actor &act
 }
 
 std::string_view operation_name(Method method, const Target *target) {
-    if (target == nullptr) return "unknown";
+    if (target == nullptr || !has_method(target->endpoint, method)) return "unknown";
     switch (target->endpoint) {
         case Endpoint::resources: return method == Method::post ? "create" : "list";
         case Endpoint::resource:

@@ -27,8 +27,8 @@ bool is_public(Method method, std::string_view path);
 // False if the request is refused whatever its body is, so that the client need not send the body.
 bool wants_body(const Catalog &catalog, const Request &request, const Actor &actor);
 
-// "create", "get", "list", "replace", "patch", "delete", "search", "discovery", "bulk", "me",
-// "unknown": a literal.
+// "create", "get", "list", "replace", "patch", "delete", "search", "discovery", "bulk", "me"; or
+// "unknown" without a target and for a method that the target does not have. A literal.
 std::string_view operation_name(Method method, const Target *target);
 
 Error no_such_resource(const TypeView &type, std::string_view id);
