@@ -85,9 +85,11 @@ unauthorized 'a tab behind Bearer', with($_), qr/has a tab after Bearer; send a 
 is with($_)->{status}, 200, 'blanks and tabs around the value of Authorization are ignored'
     for "\tBearer $token", "Bearer $token\t ";
 unauthorized 'Bearer and no token', with('Bearer'), qr/has the scheme Bearer but no token/;
-unauthorized 'an unknown token', with("Bearer $_"),
-    qr/the token is unknown here: .*scimctl token list prints the tokens of this store/
+unauthorized 'a token that scimctl did not create', with("Bearer $_"),
+    qr/the token is unknown here: it does not begin with "scim_".*; check the token field of the identity provider/
     for 'nonsense', 'x' x 4000, ($token =~ s/^scim_/mics_/r);
+unauthorized 'a token of another store', with('Bearer ' . Scim->new->seed('acme')),
+    qr/the token is unknown here: it was created for another .*scimctl token list --tenant NAME lists the tokens of this store/;
 unauthorized 'a damaged token', with("Bearer $_"), qr/the token is not complete: it has the prefix of this server's tokens/
     for substr($token, 0, -1), "${token}x", 'scim_', ($token =~ s/(.)$/$1 eq 'a' ? 'b' : 'a'/er);
 unauthorized 'a token that is not valid yet', with('Bearer ' . $t->token('acme', label => 'soon',

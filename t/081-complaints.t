@@ -29,6 +29,7 @@ my $foreign = $t->token($t->tenant('globex'), label => 'theirs');
 my $reader = $t->token('acme', label => 'reader', scope => 'read');
 my $expired = $t->token('acme', label => 'old', expires => '2s');
 my $revoked = $t->token('acme', label => 'lost');
+my $elsewhere = Scim->new->seed('acme');
 is +($t->scimctl(qw(token revoke --tenant acme lost)))[0], 0, 'scimctl token revoke exits with 0';
 $t->start->served('/scim/v2/Users', token => $token);
 my $c = $t->client(token => $token);
@@ -112,7 +113,8 @@ for my $case (
     ['a request with the scheme Basic', 'Basic c2VjcmV0OnNlY3JldA==', qr/uses the scheme "Basic"/],
     ['a request with Bearer and no token', 'Bearer', qr/has the scheme Bearer but no token/],
     ['a request with a JWT of Entra',
-        'Bearer eyJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL3N0cyJ9.c2VjcmV0', qr/the token is unknown here/],
+        'Bearer eyJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL3N0cyJ9.c2VjcmV0', qr/the token is unknown here: it does not begin with "scim_"/],
+    ['a token of another store', "Bearer $elsewhere", qr/the token is unknown here: it was created for another server or store/],
     ['a request with Bearer twice',
         "Bearer Bearer $token", qr/the token begins with the word Bearer, which the identity provider adds itself/],
     ['a token in quotes', qq(Bearer "$token"), qr/the token is in quotes/],
@@ -280,13 +282,13 @@ is_deeply [sort grep $type{$_}, keys %type], [qw(addresses emails phoneNumbers)]
 
 my $all = join "\n", @bodies;
 unlike $all, qr/\Q$_\E/, 'no answer contains a token'
-    for map substr($_, 5, 40), $token, $foreign, $reader, $expired, $revoked;
+    for map substr($_, 5, 40), $token, $foreign, $reader, $expired, $revoked, $elsewhere;
 unlike $all, qr/eyJ0eXAi|c2VjcmV0|secret:/, 'no answer contains the credentials of a refused request';
 unlike $all, qr/globex|theirs|their-secret-user/, 'no answer contains data of another tenant';
 unlike $all, qr/MDB_|lmdb|\.cc\b|data\.mdb|\Q$t->{dir}\E|std::/i, 'no answer contains internal names or paths';
 unlike $all, qr/y{60}/, "no answer contains more than 64 bytes of a client's text";
 unlike $t->log, qr/\Q$_\E/, 'the error log contains no token'
-    for map substr($_, 5, 40), $token, $foreign, $reader, $expired, $revoked;
+    for map substr($_, 5, 40), $token, $foreign, $reader, $expired, $revoked, $elsewhere;
 
 # --- scimctl log, to which the documentation refers, prints the same messages to the tenant's administrator
 

@@ -89,6 +89,22 @@ Outcome check_pasted(std::string_view token) {
     return Done{};
 }
 
+// The detail for a token that is not in the store, or whose tenant was removed.
+std::string unknown_token(TokenForm form) {
+    switch (form) {
+        case TokenForm::foreign:
+            return "the token is unknown here: it does not begin with \"scim_\", as the tokens of "
+                   "scimctl token create do; check the token field of the identity provider";
+        case TokenForm::damaged:
+            return "the token is not complete: it has the prefix of this server's tokens, but its "
+                   "length or checksum is wrong; copy it again";
+        default:
+            return "the token is unknown here: it was created for another server or store, or its "
+                   "tenant was removed; scimctl token list --tenant NAME lists the tokens of this "
+                   "store, scimctl token create creates one";
+    }
+}
+
 Outcome check_time(const Actor &actor, int64_t now) {
     if (actor.not_before != 0 && now < actor.not_before)
         return unauthorized("the token " + quoted(actor.label) + " is not valid before " +
@@ -117,16 +133,8 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
     auto row = store::find_token(txn, digest);
     if (!txn.good()) return unreadable(txn.error(), 1);
     auto tenant = row ? store::find_tenant(txn, row->tenant) : std::nullopt;
-    if (!tenant || tenant->state != store::TenantState::active) {
-        if (token_form(token) == TokenForm::damaged)
-            return unauthorized(
-                "the token is not complete: it has the prefix of this server's tokens, but its "
-                "length or checksum is wrong; copy it again");
-        return unauthorized(
-            "the token is unknown here: it was created for another server or store, or its tenant "
-            "was removed; scimctl token list prints the tokens of this store, scimctl token create "
-            "creates one");
-    }
+    if (!tenant || tenant->state != store::TenantState::active)
+        return unauthorized(unknown_token(row ? TokenForm::plausible : token_form(token)));
     if (row->revoked != 0)
         return unauthorized("the token " + quoted(row->label) + " was revoked at " +
                             time_text(row->revoked) +

@@ -90,10 +90,12 @@ void test_header(Requester &requester) {
          "a Bearer header with blanks for the token is refused");
     says(requester.ask("Basic secret"), "401 the Authorization header uses the scheme \"Basic\"",
          "the Basic scheme is refused with 401");
-    says(requester.ask("Bearer secreT"), "401 the token is unknown here",
-         "an unknown token is refused with 401");
+    says(requester.ask("Bearer secreT"),
+         "401 the token is unknown here: it does not begin with \"scim_\"",
+         "an unknown token without the prefix is refused with 401");
     std::string ours = format_token({1});
-    says(requester.ask("Bearer " + ours), "401 the token is unknown here",
+    says(requester.ask("Bearer " + ours),
+         "401 the token is unknown here: it was created for another server or store",
          "a well-formed token that was never issued is refused as unknown");
     ours.back() = ours.back() == 'a' ? 'b' : 'a';
     says(requester.ask("Bearer " + ours), "401 the token is not complete",
