@@ -49,9 +49,9 @@ conf_good $t, 'two stores in the same directory are accepted',
     http => 'scim_store main %%DIR%%/there; scim_store other %%DIR%%/there/../store;';
 rmdir "$t->{dir}/there" && unlink "$t->{dir}/link" or die;
 conf_bad $t, "scim_store with size=$_ is refused",
-    qr/invalid size "\Q$_\E" in "scim_store" directive, it must be at least 1m and less than 131072g/,
+    qr/invalid size "\Q$_\E" in "scim_store" directive, it must be a size such as 512m or 16g, at least 1m and less than 131072g in /,
     http => "scim_store main %%DIR%%/store size=$_;"
-    for qw(0 1023k -1 lots 12x 131072g 900000000g), '';
+    for qw(0 1023k -1 lots 12x 16gb 131072g 900000000g), '';
 conf_good $t, 'scim_store with the largest size is accepted', http => 'scim_store main %%DIR%%/store size=131071g;';
 conf_bad $t, 'scim_store with an unknown parameter is refused',
     qr/invalid parameter "siez=1g" in "scim_store" directive, it must be size=SIZE/,
@@ -63,7 +63,7 @@ conf_bad $t,
     http => 'scim_store main %%DIR%%/no/store;';
 conf_bad $t,
     'scim_store in a path below a file is refused',
-    qr{invalid path "[^"]*/plain/store" in .*, the parent directory "[^"]*/plain" does not exist},
+    qr{invalid path "[^"]*/plain/store" in .*, the parent directory "[^"]*/plain" is not a directory in },
     http => 'scim_store main %%DIR%%/plain/store;';
 conf_bad $t, 'scim_store with the path of a file is refused',
     qr{invalid path "[^"]*/plain" in "scim_store" directive, it is not a directory},
@@ -127,7 +127,7 @@ my %sentence = (
     scim_profile => sub { qr/invalid value "$_[0]" in "scim_profile" directive, it must be "default" or "rfc" in / },
     (map {
         my $d = $_;
-        $_ => sub { my $v = $_[0] =~ s/'//gr; qr/invalid value "\Q$v\E" in "$d" directive, it must be between \d+ and \d+ in / }
+        $_ => sub { my $v = $_[0] =~ s/'//gr; qr/invalid value "\Q$v\E" in "$d" directive, it must be an integer between \d+ and \d+ in / }
     } grep /_max_/, keys %values),
 );
 for my $directive (sort keys %values) {
@@ -169,9 +169,10 @@ conf_bad $t, "scim_tenant $_ is refused",
     server => location("scim_tenant $_;") for q('a b'), q("$host x"), 'a/b', 'a' x 256;
 conf_bad $t,
     "scim_base_url $_->[1] in location $_->[0] is refused",
-    qr/no request URI in location "\Q$_->[0]\E" can be below ".*", the path of "scim_base_url"/,
+    qr/invalid path ".*" in "scim_base_url" directive, it must be "\Q$_->[2]\E" for location "\Q$_->[0]\E" in /,
     http => $store, server => "location $_->[0] { scim main; scim_base_url $_->[1]; }"
-    for ['/scim/v2', 'https://a.b/other'], ['/scim/v2', 'https://a.b'], ['/scim/v2', 'https://$host/scim/v22'], ['/scim/v2', 'https://a.b/scim'];
+    for map [@$_, '/scim/v2'], ['/scim/v2', 'https://a.b/other'], ['/scim/v2', 'https://a.b'], ['/scim/v2', 'https://$host/scim/v22'],
+    ['/scim/v2/', 'https://a.b/scim'];
 conf_good $t, "scim_base_url $_->[1] in location $_->[0] is accepted", http => $store,
     server => "location $_->[0] { scim main; scim_base_url $_->[1]; }"
     for ['/', 'https://a.b'], ['/', 'https://a.b/scim'], ['/scim/v2/Users', 'https://a.b/scim/v2'], ['/scim', 'https://$host/scim/v2'],
@@ -265,10 +266,10 @@ conf_bad $t, 'scim_thread_pool twice is refused', qr/"scim_thread_pool" directiv
 conf_good $t, "scim_log_retention $_ is accepted", http => "$store scim_log_retention $_;", server => location('')
     for '1m', '60', '90d', '100y', '90d 1m', '"1d 12h" 1048576', '2w 4g';
 conf_bad $t, "scim_log_retention $_ is refused",
-    qr/invalid time "\Q$_\E" in "scim_log_retention" directive, it must be between 1m and 100y/,
+    qr/invalid time "\Q$_\E" in "scim_log_retention" directive, it must be a time such as 90d, between 1m and 100y in /,
     http => "$store scim_log_retention $_;" for qw(59s 59 0 101y 5300w ever -1d 90x 4g);
 conf_bad $t, "scim_log_retention 90d $_ is refused",
-    qr/invalid size "\Q$_\E" in "scim_log_retention" directive, it must be at least 1m/,
+    qr/invalid size "\Q$_\E" in "scim_log_retention" directive, it must be a size such as 512m or 4g, at least 1m in /,
     http => "$store scim_log_retention 90d $_;" for qw(1023k 0 -1 much 12x 90d);
 conf_bad $t, 'scim_log_retention twice is refused', qr/"scim_log_retention" directive is duplicate/,
     http => "$store scim_log_retention 90d; scim_log_retention 90d;";

@@ -26,9 +26,10 @@ std::string check_directory(const std::string &path) {
                                    : "invalid path \"" + path +
                                          "\" in \"scim_store\" directive, it is not a directory";
     std::string parent = path.substr(0, std::max<size_t>(path.rfind('/'), 1));
-    if (stat(parent.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return {};
+    const bool exists = stat(parent.c_str(), &st) == 0;
+    if (exists && S_ISDIR(st.st_mode)) return {};
     return "invalid path \"" + path + "\" in \"scim_store\" directive, the parent directory \"" +
-           parent + "\" does not exist";
+           parent + (exists ? "\" is not a directory" : "\" does not exist");
 }
 
 // The canonical form of a path: "..", "/." and symbolic links are resolved. Components that do not
@@ -66,7 +67,8 @@ std::string set_size(StoreConf &store, const std::string &text) {
     constexpr off_t least = off_t(1) << 20, limit = off_t(1) << 47;
     if (store.size != NGX_ERROR && store.size >= least && store.size < limit) return {};
     return "invalid size \"" + value +
-           "\" in \"scim_store\" directive, it must be at least 1m and less than 131072g";
+           "\" in \"scim_store\" directive, it must be a size such as 512m or 16g, at least 1m and "
+           "less than 131072g";
 }
 
 char *set_store_guarded(ngx_conf_t *cf) {
@@ -166,15 +168,16 @@ char *set_log_retention_guarded(ngx_conf_t *cf) {
     ngx_int_t age = ngx_parse_time(&args[1], 1);
     if (age == NGX_ERROR || age < least_age || age > most_age)
         return fail(cf, "invalid time \"" + arg(cf, 1) +
-                            "\" in \"scim_log_retention\" directive, it must be between 1m and "
-                            "100y");
+                            "\" in \"scim_log_retention\" directive, it must be a time such as "
+                            "90d, between 1m and 100y");
     mcf->retention.age = int64_t(age) * 1000;
     if (cf->args->nelts == 2) return NGX_CONF_OK;
     constexpr off_t least_size = off_t(1) << 20;
     off_t size = ngx_parse_offset(&args[2]);
     if (size == NGX_ERROR || size < least_size)
         return fail(cf, "invalid size \"" + arg(cf, 2) +
-                            "\" in \"scim_log_retention\" directive, it must be at least 1m");
+                            "\" in \"scim_log_retention\" directive, it must be a size such as "
+                            "512m or 4g, at least 1m");
     mcf->retention.size = uint64_t(size);
     return NGX_CONF_OK;
 }
@@ -268,7 +271,8 @@ char *set_number(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
     ngx_int_t value = ngx_atoi(args[1].data, args[1].len);
     if (value < bounds->low || value > bounds->high) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" in \"%V\" directive, it must be between %i and %i",
+                           "invalid value \"%V\" in \"%V\" directive, it must be an integer "
+                           "between %i and %i",
                            &args[1], &args[0], bounds->low, bounds->high);
         return static_cast<char *>(NGX_CONF_ERROR);
     }

@@ -55,8 +55,8 @@ bool begins_with_endpoint(const StoreConf &store, std::string_view rest) {
                        [&](const auto &type) { return type.endpoint == rest; });
 }
 
-// Returns an error message if no request of the location can be below the base URL's path, so that
-// all of them would get 404. Otherwise returns an empty string.
+// Returns an error message if no request of the location can have an endpoint below the base URL's
+// path, so that all of them would get 404. Otherwise returns an empty string.
 std::string check_base_path(const LocConf &lcf, std::string_view base) {
 #if (NGX_PCRE)
     if (lcf.core->regex != NULL) return {};
@@ -65,8 +65,9 @@ std::string check_base_path(const LocConf &lcf, std::string_view base) {
     if (is_below(base, name)) return {};
     if (is_below(name, base) && begins_with_endpoint(*lcf.store, name.substr(base.size())))
         return {};
-    return "no request URI in location \"" + std::string(view(lcf.core->name)) +
-           "\" can be below \"" + std::string(base) + "\", the path of \"scim_base_url\"";
+    return "invalid path \"" + std::string(base) +
+           "\" in \"scim_base_url\" directive, it must be \"" + std::string(name) +
+           "\" for location \"" + std::string(view(lcf.core->name)) + "\"";
 }
 
 // Returns an error message if the location is an exact match of the base path, so that no endpoint
