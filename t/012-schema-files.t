@@ -70,8 +70,8 @@ refused 'an id that is no URN', schema(id => 'acme'), qr/the schema: "id" is "ac
 refused 'an empty "attributes"', schema(attributes => []), qr/"attributes" is missing or empty, expected at least one/;
 refused 'an object as "attributes"', schema(attributes => {}), qr/"attributes" is an object, expected an array of objects/;
 refused 'a number as attribute', schema(attributes => [1]),
-    qr/Element 0 of "attributes": expected an object, found a number/;
-refused 'an attribute without name', schema(attributes => [{}]), qr/Element 0 of "attributes": "name" is missing/;
+    qr/element 0 of "attributes": expected an object, found a number/;
+refused 'an attribute without name', schema(attributes => [{}]), qr/element 0 of "attributes": "name" is missing/;
 refused 'an invalid attribute name', attribute(name => 'my badge'),
     qr/attribute "my badge": the name is invalid, expected a letter/;
 refused 'two attributes with the same name', schema(attributes => [{ name => 'a' }, { name => 'A' }]),

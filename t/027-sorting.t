@@ -89,7 +89,7 @@ sorted 'sortBy=groups', @made;
 
 # Invalid sortBy and sortOrder
 is_error $c->request(GET => "$_->[0]?$_->[1]"), 400, $_->[2], $_->[3], "GET with $_->[1] is refused with 400" for (
-    [$base, 'sortBy=nothing', 'invalidPath', qr/"sortBy" is "nothing", which no attribute of User is called/],
+    [$base, 'sortBy=nothing', 'invalidPath', qr/"sortBy" is "nothing", but User has no attribute of this name/],
     [$base, 'sortBy=name', 'invalidPath', qr/"name", which is complex/],
     [$base, 'sortBy=password', 'invalidPath', qr/never returned/],
     [$base, 'sortBy=userName&sortOrder=up', 'invalidValue', qr/"sortOrder" is "up", expected "ascending" or "descending"/],

@@ -309,7 +309,7 @@ is "$exit $out$err", '0 ', 'find does not print users of another tenant';
     my @ignored = grep $_->{kind} eq 'ignored', @kept;
     is scalar(@ignored), 1, 'the log has the same ignored attributes once a minute';
     is of($ignored[0], qw(operation resourceType name status token detail)),
-        qq(create User ida 201 Okta "prod" "shoeSize", "$urn:costcentre" were ignored: no schema declares them (see scim_schema)),
+        qq(create User ida 201 Okta "prod" "shoeSize", "$urn:costcentre" were ignored: no schema declares them; correct the names, or declare them with scim_schema),
         'the entry names the ignored attributes and the write';
     my @refused = grep +($_->{operation} // '') eq 'authenticate', @kept;
     is scalar(@refused), 1, 'the log has a revoked token once a minute and an unknown token never';

@@ -11,7 +11,7 @@ use Scim;
 
 my $http = "scim_store main %%DIR%%/store size=4m;\nscim_store tiny %%DIR%%/tiny size=1m;";
 # LMDB's own MDB_MAP_FULL would be another [crit]: the reserve makes the module refuse the write before it.
-my $t = Scim->new(http => $http, expect_log => [qr/ is full: creates are refused, because its \d+ bytes are all but used up/], server => <<'EOS')->start->served('/main/Users')->served('/tiny/Users');
+my $t = Scim->new(http => $http, expect_log => [qr/ is full: creates are refused, because almost all of its \d+ bytes are in use/], server => <<'EOS')->start->served('/main/Users')->served('/tiny/Users');
     location /main/ { scim main; }
     location /tiny/ { scim tiny; }
 EOS

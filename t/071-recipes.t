@@ -135,7 +135,7 @@ for my $page (qw(docs/entra.md docs/okta.md)) {
         'cat /var/log/nginx/error.log');
     my $log = $said[-1];
     my $lines = sub { my ($pattern) = @_; return scalar(() = $log =~ /\[error\] [^\n]*$pattern/g) };
-    like $log, qr/\[error\].*create of User \S+: "costcentre" was ignored: no schema declares it \(see scim_schema\) \(request [0-9a-f]{32}\)/,
+    like $log, qr/\[error\].*create of User \S+: "costcentre" was ignored: no schema declares it; correct the name, or declare it with scim_schema \(request [0-9a-f]{32}\)/,
         'an ignored attribute is in the error log';
     like $log, qr/"\Q$unknown\E:costcentre" was ignored/,
         'an ignored attribute of an extension is in the error log with its URN';

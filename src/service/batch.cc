@@ -248,9 +248,9 @@ void Writer::note_problem(const std::string &problem) {
 
 // The log message for a full map; empty if it was returned within the last minute.
 std::string Writer::full_problem(const store::Env &env, int64_t now) {
-    std::string sentence = "is full: creates are refused, because its " +
+    std::string sentence = "is full: creates are refused, because almost all of its " +
                            std::to_string(env.info().map_size) +
-                           " bytes are all but used up; raise size= of scim_store and reload";
+                           " bytes are in use; raise size= of scim_store and reload";
     return ignored_.is_new(sentence, now) ? sentence : std::string();
 }
 

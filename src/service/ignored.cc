@@ -19,8 +19,11 @@ std::string ignored_sentence(std::string_view summary) {
         names.append(note) += '"';
     }
     if (count == 0) return {};
-    return names + (count == 1 ? " was ignored: no schema declares it (see scim_schema)"
-                               : " were ignored: no schema declares them (see scim_schema)");
+    return names + (count == 1
+                        ? " was ignored: no schema declares it; correct the name, or declare it "
+                          "with scim_schema"
+                        : " were ignored: no schema declares them; correct the names, or declare "
+                          "them with scim_schema");
 }
 
 }  // namespace scim::service

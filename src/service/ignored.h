@@ -6,8 +6,8 @@
 
 namespace scim::service {
 
-// Returns `"shoeSize" was ignored: no schema declares it (see scim_schema)` for the summary of a
-// DeviationReport that contains unknown-attribute:shoeSize; empty if the summary has no such entry.
+// Returns `"shoeSize" was ignored: no schema declares it; …` for the summary of a DeviationReport
+// that contains unknown-attribute:shoeSize; empty if the summary has no such entry.
 std::string ignored_sentence(std::string_view summary);
 
 }  // namespace scim::service

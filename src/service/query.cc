@@ -260,10 +260,11 @@ Outcome Search::parse_sorting() {
         if (sorted_) type_query->sort_by(*attr);
     }
     if (known) return Done{};
-    return bad_request(ScimType::invalid_path,
-                       "\"sortBy\" is " + quoted(*query_.sort_by) + ", which no attribute of " +
-                           (types_.size() == 1 ? types_[0]->type.name : "any resource type") +
-                           " is called");
+    return bad_request(
+        ScimType::invalid_path,
+        "\"sortBy\" is " + quoted(*query_.sort_by) + ", but " +
+            (types_.size() == 1 ? types_[0]->type.name + " has no" : "no resource type has an") +
+            " attribute of this name");
 }
 
 Error Search::too_many(const TypeQuery &type_query) const {

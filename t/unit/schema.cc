@@ -158,10 +158,10 @@ static void test_contradictions() {
         {R"({"name":"a","type":"complex","subAttributes":[{"name":"b"},{"name":"B"}]})", "\"a.B\"",
          "differ by more than case"},
         {R"({"name":"a","type":"complex","subAttributes":[{"type":"string"}]})",
-         "Element 0 of \"subAttributes\" of \"a\"", "\"name\" is missing"},
+         "element 0 of \"subAttributes\" of \"a\"", "\"name\" is missing"},
         {R"({"name":"one"},{"name":"ONE"})", "\"ONE\"", "differ by more than case"},
-        {R"({"name":"a"},{"type":"string"})", "Element 1", "\"name\" is missing"},
-        {R"({"name":"a"},"b")", "Element 1", "expected an object, found a string"},
+        {R"({"name":"a"},{"type":"string"})", "element 1", "\"name\" is missing"},
+        {R"({"name":"a"},"b")", "element 1", "expected an object, found a string"},
         {R"({"name":"1a"})", "\"1a\"", "expected a letter"},
         {R"({"name":"a.b"})", "\"a.b\"", "expected a letter"},
         {R"({"name":"a b"})", "\"a b\"", "expected a letter"},
@@ -273,7 +273,7 @@ static void test_resource_types() {
                 "already"),
        "a resource type with its schema as an extension is refused");
     ok(contains(problem_of_type(endpoint + "," + schema + R"(,"schemaExtensions":[{}])"),
-                "Element 0 of \"schemaExtensions\""),
+                "element 0 of \"schemaExtensions\""),
        "an extension without a schema is refused");
 }
 

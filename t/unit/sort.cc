@@ -98,7 +98,8 @@ void sorting(Population &population) {
         if (got.find(why) == got.npos) diag(got);
     };
     refused("name", "", "invalidPath: \"sortBy\" is \"name\", which is complex");
-    refused("nothing", "", "invalidPath: \"sortBy\" is \"nothing\", which no attribute of User");
+    refused("nothing", "",
+            "invalidPath: \"sortBy\" is \"nothing\", but User has no attribute of this name");
     refused("password", "", "invalidPath: \"sortBy\" is \"password\", which is never returned");
     refused("userName", "up", "invalidValue: \"sortOrder\" is \"up\"");
 }

@@ -273,7 +273,7 @@ std::vector<Attribute> AttributeLoader::load_all(const json_t *array, const std:
     std::vector<Attribute> all;
     std::set<std::string> names;
     for (size_t i = 0; i < json_array_size(array) && !loading_.problem; i++) {
-        std::string where = "Element " + std::to_string(i) + " of ";
+        std::string where = "element " + std::to_string(i) + " of ";
         where += owner.empty() ? "\"attributes\"" : "\"subAttributes\" of " + quoted(owner);
         all.push_back(load(json_array_get(array, i), std::move(where), owner, level));
         const std::string &name = all.back().name;
@@ -352,7 +352,7 @@ std::vector<SchemaExtension> load_extensions(Loading &loading, Keywords &in,
     std::set<std::string> seen{ascii_lower(base)};
     const json_t *array = in.array("schemaExtensions", "an array of objects");
     for (size_t i = 0; i < json_array_size(array); i++) {
-        std::string where = "Element " + std::to_string(i) + " of \"schemaExtensions\"";
+        std::string where = "element " + std::to_string(i) + " of \"schemaExtensions\"";
         Keywords extension(loading, json_array_get(array, i), where);
         extension.allow_only({"schema", "required"});
         std::string urn = extension.needed("schema", is_schema_uri, "the URN of a schema");
