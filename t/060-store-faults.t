@@ -153,6 +153,10 @@ my ($status, undef, $error) = $t->scimctl('tenant', 'add', 'other');
 is $status, 3, 'scimctl exits with 3 after data.mdb was removed';
 like $error, qr/is gone: its data\.mdb was removed; .* to begin with an empty store, remove lock\.mdb/,
     'scimctl says that data.mdb was removed and what to do';
+($status, undef, $error) = $t->scimctl(qw(tenant list));
+is $status, 3, 'scimctl tenant list exits with 3 after data.mdb was removed';
+like $error, qr/is gone: its data\.mdb was removed; put it back, or restore a backup/,
+    'scimctl tenant list does not say that there is no store yet';
 ok !-e "$b/data.mdb", 'neither nginx nor scimctl makes a new data.mdb';
 $own->($t->write_file('b/data.mdb', ''));
 $t->kill_worker($t->workers);

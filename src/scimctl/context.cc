@@ -14,6 +14,7 @@
 
 #include "scim/schema/catalog.h"
 #include "scim/text/datetime.h"
+#include "store/store_files.h"
 
 namespace scim::scimctl {
 
@@ -96,6 +97,8 @@ int check_directory(const Globals &globals, Access access) {
     if (errno != ENOENT)
         return fail(globals, exit_store,
                     "cannot open store \"" + globals.store + "\": " + std::strerror(errno));
+    // Opening the store says that data.mdb was removed.
+    if (store::was_there(globals.store)) return exit_ok;
     if (access != Access::create)
         return fail(globals, exit_store,
                     "there is no store in \"" + globals.store +

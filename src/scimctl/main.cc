@@ -200,7 +200,8 @@ void declare_find(CLI::App &app, const Globals &globals, Run &chosen) {
     c->add_option("--attributes", typed->attributes,
                   "show these attributes of each resource, as JSON: userName,emails.value");
     c->add_option("--base-url", typed->base_url, base_url_text)->check(check_url_text);
-    c->add_option("FILTER", typed->filter, "a filter of RFC 7644: 'userName eq \"ada\"'")
+    c->add_option("FILTER", typed->filter,
+                  "a filter of RFC 7644: 'userName eq \"ada\"'; 'id pr' matches all")
         ->required();
 }
 
@@ -251,10 +252,22 @@ void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
 std::string sentence_of(const CLI::App &app, const CLI::ParseError &e) {
     auto rest = app.remaining(true);
     std::string text = e.what();
-    if (text.find("subcommand is required") == std::string::npos || rest.empty() ||
-        rest.front().empty() || rest.front().front() == '-')
-        return text;
+    if (text.find("subcommand is required") == std::string::npos) return text;
+    if (rest.empty() || rest.front().empty() || rest.front().front() == '-')
+        return "a command is required";
     return "there is no command " + scim::quoted(rest.front());
+}
+
+// The command line that prints the help of the given command: "scimctl token list --help".
+std::string help_of(const CLI::App &app) {
+    std::string line;
+    const CLI::App *command = &app;
+    while (true) {
+        line += command->get_name() + " ";
+        const auto typed = command->get_subcommands();
+        if (typed.empty()) return line + "--help";
+        command = typed.front();
+    }
 }
 
 // Rewrites "help token create" to "token create --help", and no arguments to "--help".
@@ -297,7 +310,7 @@ int run(int argc, char **argv, Globals &globals) {
     } catch (const CLI::ParseError &e) {
         // CLI11 has not parsed the arguments after the error, which may include --json.
         for (int i = 1; i < argc; i++) globals.json |= std::string_view(argv[i]) == "--json";
-        return fail(globals, exit_usage, sentence_of(app, e) + "; see scimctl --help");
+        return fail(globals, exit_usage, sentence_of(app, e) + "; see " + help_of(app));
     }
     return chosen();
 }

@@ -76,6 +76,16 @@ bool is_there(const std::string &directory) {
     return st.st_size > 0;
 }
 
+bool was_there(const std::string &directory) {
+    const std::string lock = directory + "/lock.mdb";
+    int fd = ::open(lock.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return false;
+    LockHead head{};
+    const bool had_store = read_head(fd, head) && head.txn > 0;
+    ::close(fd);
+    return had_store;
+}
+
 StoreFiles::~StoreFiles() {
     if (guard_fd_ >= 0) ::close(guard_fd_);
     if (lock_fd_ >= 0) ::close(lock_fd_);
@@ -92,13 +102,7 @@ std::string StoreFiles::check_data(bool may_create) {
     const std::string gone = "store \"" + directory_ + "\" is gone: its data.mdb " +
                              (exists ? "is empty" : "was removed") + "; ";
     if (!may_create) return gone + "put it back, or restore a backup";
-    // This process does not have lock.mdb open yet, so closing it releases no lock.
-    int fd = ::open(lock_path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return {};
-    LockHead head{};
-    const bool had_store = read_head(fd, head) && head.txn > 0;
-    ::close(fd);
-    if (!had_store) return {};
+    if (!was_there(directory_)) return {};
     return gone + "put it back, or restore a backup; to begin with an empty store, remove lock.mdb";
 }
 

@@ -35,6 +35,9 @@ std::string to_string(const LockHolder &holder);
 // True if the directory contains a store: its data.mdb exists and is not empty, or cannot be
 // checked.
 bool is_there(const std::string &directory);
+// True if lock.mdb says that the directory contained a store. REQUIRES: this process does not have
+// lock.mdb open, because closing it releases LMDB's locks.
+bool was_there(const std::string &directory);
 
 class StoreFiles {
   public:
