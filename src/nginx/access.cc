@@ -1,5 +1,6 @@
 #include <string>
 
+#include "nginx/bounded_recv.h"
 #include "nginx/guard.h"
 #include "nginx/handler.h"
 #include "nginx/worker.h"
@@ -237,12 +238,16 @@ store::RequestId request_id(ngx_http_request_t *r) {
     return id;
 }
 
+// A body of at most this size is read without a bound.
+constexpr off_t small_body = 16 << 10;
+
 // Returns NGX_OK for a valid token, so that it satisfies `satisfy any`. Refuses other requests
 // before their body is read. The content handler authenticates again, so that another module that
 // allows the request under `satisfy any` does not replace the token.
 ngx_int_t access_handler(ngx_http_request_t *r) {
     const LocConf &lcf = loc_conf(r);
     if (!lcf.enabled() || r != r->main) return NGX_DECLINED;
+    if (r->headers_in.content_length_n > small_body || r->headers_in.chunked) bound_recv(r);
     return guarded(r, [&]() -> ngx_int_t {
         EndpointCtx *ctx = ctx_of(r);
         if (ctx == NULL) return NGX_ERROR;
