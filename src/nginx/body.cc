@@ -7,6 +7,8 @@
 #include <new>
 #include <utility>
 
+#include "nginx/file_closer.h"
+
 namespace scim::nginx {
 
 // nginx represents a body that does not fit into memory by one file buffer.
@@ -33,7 +35,7 @@ Body::Body(Body &&other) noexcept
       error_(other.error_) {}
 
 Body::~Body() {
-    if (in_file()) close(fd_);
+    if (in_file()) close_temp_file(fd_);
 }
 
 bool Body::load() {

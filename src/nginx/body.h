@@ -25,7 +25,7 @@ class Body {
     // that fails; it may be called again then.
     bool load();
     // Frees the memory of the text.
-    void drop() { text_ = std::string(); }
+    void drop() { std::string().swap(text_); }  // an assignment would keep the memory
     ngx_err_t error() const { return error_; }
     // REQUIRES: !in_file().
     std::string_view text() const { return text_; }

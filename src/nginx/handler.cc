@@ -1,5 +1,6 @@
 #include "nginx/handler.h"
 
+#include "nginx/file_closer.h"
 #include "nginx/guard.h"
 #include "nginx/worker.h"
 #include "service/read.h"
@@ -125,6 +126,7 @@ ngx_int_t read_body(ngx_http_request_t *r, EndpointCtx &ctx,
                     ngx_http_client_body_handler_pt ready) {
     r->request_body_in_single_buf = 1;
     ctx.reading_body = true;
+    if (!close_body_file_later(r)) return NGX_HTTP_INTERNAL_SERVER_ERROR;
     ngx_int_t rc = ngx_http_read_client_request_body(r, ready);
     return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
 }

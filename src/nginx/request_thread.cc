@@ -32,6 +32,7 @@ void read_on_thread(PendingRequest &request, service::Session &session) {
     }
     auto result =
         service::read(snapshot, *job.actor, job.request, job.response, service::RunOn::thread);
+    request.body.drop();
     request.outcome = result ? Outcome(Done{}) : Outcome(result.error());
 }
 

@@ -4,11 +4,14 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <utility>
+
+#include "nginx/file_closer.h"
 
 namespace scim::nginx {
 
 TempFile::~TempFile() {
-    if (fd_ != NGX_INVALID_FILE) close(fd_);
+    if (fd_ != NGX_INVALID_FILE) close_temp_file(fd_);
 }
 
 bool TempFile::fail() {
@@ -36,19 +39,15 @@ bool TempFile::write(std::string_view bytes) {
 }
 
 ngx_buf_t *TempFile::give_to(ngx_http_request_t *r, off_t size) {
-    auto *cleanup = ngx_pool_cleanup_add(r->pool, sizeof(ngx_pool_cleanup_file_t));
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, sizeof(fd_));
     auto *file = static_cast<ngx_file_t *>(ngx_pcalloc(r->pool, sizeof(ngx_file_t)));
     auto *b = static_cast<ngx_buf_t *>(ngx_calloc_buf(r->pool));
     if (cleanup == NULL || file == NULL || b == NULL) return NULL;
     file->fd = fd_;
     file->name = path_.name;
     file->log = r->connection->log;
-    auto *closed = static_cast<ngx_pool_cleanup_file_t *>(cleanup->data);
-    closed->fd = fd_;
-    closed->name = path_.name.data;
-    closed->log = r->pool->log;
-    cleanup->handler = ngx_pool_cleanup_file;
-    fd_ = NGX_INVALID_FILE;
+    *static_cast<ngx_fd_t *>(cleanup->data) = std::exchange(fd_, NGX_INVALID_FILE);
+    cleanup->handler = [](void *fd) { close_temp_file(*static_cast<ngx_fd_t *>(fd)); };
     b->in_file = 1;
     b->file = file;
     b->file_last = size;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "nginx/file_closer.h"
 #include "nginx/guard.h"
 #include "nginx/memory.h"
 #include "store/store_files.h"
@@ -21,7 +22,8 @@ constexpr ngx_msec_t hold_time = 60000, tend_time = 60000, retry_time = 1000;
 // The state of this worker process. A plain pointer, so that no destructor runs at exit() or
 // dlclose().
 struct Worker {
-    Worker(ngx_thread_pool_t *pool, ngx_log_t *log) : trim(pool, log) {}
+    Worker(ngx_thread_pool_t *pool, ngx_log_t *log) : closer(pool), trim(pool, log) {}
+    FileCloser closer;  // outlives the requests in `slots`
     std::vector<std::unique_ptr<WorkerStore>> slots;
     ngx_event_t hold{}, check_store{};
     MemoryTrim trim;
@@ -148,6 +150,8 @@ void update_hold() {
     }
 }
 
+FileCloser *file_closer() { return worker != NULL ? &worker->closer : NULL; }
+
 void note_large_request() { worker->trim.later(); }
 
 // Runs in the master before workers start, because the workers may lack the permission to create
@@ -188,6 +192,7 @@ void exit_process(ngx_cycle_t *) {
     if (worker == NULL) return;
     for (auto &store : worker->slots) store->wait_for_threads();
     worker->trim.wait();
+    worker->closer.stop();
     delete worker;
     worker = NULL;
 }

@@ -8,6 +8,8 @@
 
 namespace scim::nginx {
 
+class FileCloser;
+
 // Returns NULL in processes that serve no requests, and before the store's WorkerStore exists.
 WorkerStore *store_of(const StoreConf &conf);
 
@@ -18,6 +20,9 @@ void update_hold();
 // Schedules the return of freed memory to the system. Called by a WorkerStore after the response to
 // a request that used much memory.
 void note_large_request();
+
+// Closes temporary files on a thread. NULL in processes that serve no requests.
+FileCloser *file_closer();
 
 ngx_int_t init_module(ngx_cycle_t *cycle);
 ngx_int_t init_process(ngx_cycle_t *cycle);

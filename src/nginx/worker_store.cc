@@ -14,8 +14,7 @@ constexpr ngx_msec_t retry_time = 1000, maintenance_pause = 10, notes_pause = 10
 // milliseconds.
 constexpr ngx_msec_t lock_patience = 10000, lock_look = 1000;
 // Bytes of responses that are sent before the event loop handles other connections. Sending them
-// takes 1 to 2 ms. Each response counts as answer_cost more, whatever its length, and the body of
-// its request counts too, because nginx closes the body's file when it has sent the response.
+// takes 1 to 2 ms. Each response counts as answer_cost more, whatever its length.
 constexpr size_t answer_bytes_a_turn = 1 << 20, answer_cost = 8 << 10;
 
 }  // namespace
@@ -363,7 +362,7 @@ void WorkerStore::send_answers() noexcept {
     for (size_t sent = 0; !finished_.empty() && sent < answer_bytes_a_turn;) {
         auto request = finished_.pop();
         const service::Response &response = request->job.response;
-        sent += answer_cost + response.body.size() + response.in_sink + request->body.size();
+        sent += answer_cost + response.body.size() + response.in_sink;
         finish(std::move(request));
     }
     if (!finished_.empty()) answer_later();
