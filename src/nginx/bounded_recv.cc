@@ -26,15 +26,15 @@ void use(size_t bytes) {
 
 ssize_t recv_of(ngx_connection_t *c, u_char *buf, size_t size, ngx_recv_pt recv) {
     if (used >= turn_bytes) {
-        // epoll does not report the rest of the data again, therefore the event is posted. nginx
-        // deletes a posted event when it closes the connection.
+        // epoll does not report the rest of the data again. nginx sets `ready` again when it moves
+        // the event from ngx_posted_next_events, but not if the event is to run later in this turn.
         c->read->ready = 0;
+        if (c->read->posted) {
+            ngx_delete_posted_event(c->read);  // several statements
+        }
         ngx_post_event(c->read, &ngx_posted_next_events);
         return NGX_AGAIN;
     }
-    // 0 if an earlier call in this turn has set it, before begin_turn(). `recv` sets it to 0 itself
-    // when the socket has no more data.
-    c->read->ready = 1;
     ssize_t n = recv(c, buf, std::min(size, turn_bytes - used));
     if (n > 0) use(size_t(n));
     return n;
