@@ -191,9 +191,10 @@ build/fuzz/obj/%.o: src/%.cc | need-all
 	$(fuzz_cxx) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 build/fuzz/%: t/fuzz/%.cc $(fuzz_obj)
-	$(fuzz_cxx) -fsanitize=fuzzer -MF build/fuzz/obj/$*.d -o $@ $(filter %.cc %.o,$^) -ljansson -lutf8proc
+	$(fuzz_cxx) -fsanitize=fuzzer -MF build/fuzz/obj/$*.d -o $@ $(filter %.cc %.o,$^) -ljansson -lutf8proc -lcrypto
 
 build/fuzz/gate_values: build/fuzz/obj/service/join_values.o
+build/fuzz/cursor: build/fuzz/obj/service/cursor.o
 
 # poke modifies a store behind the server's back, for the tests.
 $(B)/poke: t/tools/poke.cc $(B)/libscim.a

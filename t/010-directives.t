@@ -113,6 +113,7 @@ my %values = (
     scim_max_operations => [[1, 1000, 100000], [0, 100001, @no_number]],
     scim_max_members => [[1, 20000, 1000000], [0, 1000001, @no_number]],
     scim_max_scan => [[1, 1000000, 1000000000], [0, 1000000001, @no_number]],
+    scim_cursor_timeout => [[qw(1s 90 10m 24h 365d 1h30m)], [qw(0 0s 366d -1 1x ten '')]],
     scim_max_json_depth => [[4, 16, 64], [3, 65, @no_number]],
     scim_max_filter_depth => [[1, 32, 256], [0, 257, @no_number]],
 );
@@ -122,6 +123,10 @@ my %sentence = (
         qr/invalid value "\Q$v\E" in "scim_base_url" directive, it must be an absolute http or https URL without .* trailing slash in /
     },
     scim_tenant => sub { qr/empty name in "scim_tenant" directive in / },
+    scim_cursor_timeout => sub {
+        my $v = $_[0] =~ s/['"]//gr;
+        qr/invalid time "\Q$v\E" in "scim_cursor_timeout" directive, it must be between 1s and 365d in /
+    },
     scim_auth => sub { qr/invalid value "$_[0]" in "scim_auth" directive, it must be "off" or "token" in / },
     scim_scope => sub { qr/invalid value "$_[0]" in "scim_scope" directive, it must be "read" or "write" in / },
     scim_profile => sub { qr/invalid value "$_[0]" in "scim_profile" directive, it must be "default" or "rfc" in / },

@@ -52,8 +52,9 @@ is $config->{pagination}{maxPageSize}, scalar @{ $list->{Resources} },
     'pagination.maxPageSize is the number of resources in the longest list';
 is $config->{pagination}{defaultPageSize}, $c->request(GET => $users)->{json}{itemsPerPage},
     'pagination.defaultPageSize is the number of resources in a list without count';
-is_deeply [@{ $config->{pagination} }{qw(index cursor defaultPaginationMethod)}], [$true, $false, 'index'],
-    'ServiceProviderConfig announces pagination by index and not by cursor';
+is_deeply [@{ $config->{pagination} }{qw(index cursor defaultPaginationMethod)}], [$true, $true, 'index'],
+    'ServiceProviderConfig announces pagination by index, which is the default, and by cursor';
+is $config->{pagination}{cursorTimeout}, 24 * 60 * 60, 'pagination.cursorTimeout is 24 hours by default';
 is $config->{etag}{supported}, $true, 'ServiceProviderConfig announces ETags';
 ok exists $c->request(GET => "$users/$one")->{headers}{etag}, 'a user is returned with an ETag';
 for my $feature ([patch => PATCH => "$users/$one"], [bulk => POST => '/scim/v2/Bulk']) {

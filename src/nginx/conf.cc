@@ -280,6 +280,23 @@ char *set_number(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) {
     return NGX_CONF_OK;
 }
 
+char *set_cursor_timeout(ngx_conf_t *cf, ngx_command_t *, void *conf) {
+    auto &timeout = static_cast<LocConfSlots *>(conf)->cursor_timeout;
+    if (timeout != NGX_CONF_UNSET_UINT) return const_cast<char *>("is duplicate");
+    auto *args = static_cast<ngx_str_t *>(cf->args->elts);
+    constexpr ngx_int_t least = 1, most = ngx_int_t(365) * 24 * 3600;
+    ngx_int_t value = ngx_parse_time(&args[1], 1);
+    if (value == NGX_ERROR || value < least || value > most) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\" in \"%V\" directive, it must be between 1s and "
+                           "365d",
+                           &args[1], &args[0]);
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+    timeout = ngx_uint_t(value);
+    return NGX_CONF_OK;
+}
+
 Bounds results_bounds = {1, 100000};
 Bounds scan_bounds = {1, 1000000000};
 Bounds operations_bounds = {1, 100000};
@@ -350,7 +367,7 @@ void *create_loc_conf(ngx_conf_t *cf) {
         lcf->auth = lcf->scope = lcf->profile = NGX_CONF_UNSET_UINT;
         lcf->max_operations = lcf->max_members = NGX_CONF_UNSET_UINT;
         lcf->max_results = lcf->max_scan = lcf->max_json_depth = lcf->max_filter_depth =
-            NGX_CONF_UNSET_UINT;
+            lcf->cursor_timeout = NGX_CONF_UNSET_UINT;
         lcf->tenant = lcf->base_url = static_cast<ngx_http_complex_value_t *>(NGX_CONF_UNSET_PTR);
         lcf->temp_path = NULL;  // ngx_conf_set_path_slot() expects NULL for an unset path
         return static_cast<LocConfSlots *>(lcf);
@@ -378,6 +395,7 @@ char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
     ngx_conf_merge_uint_value(conf->max_scan, prev->max_scan, 1000000);
     ngx_conf_merge_uint_value(conf->max_operations, prev->max_operations, 1000);
     ngx_conf_merge_uint_value(conf->max_members, prev->max_members, 20000);
+    ngx_conf_merge_uint_value(conf->cursor_timeout, prev->cursor_timeout, 24 * 60 * 60);
     ngx_conf_merge_uint_value(conf->max_json_depth, prev->max_json_depth, 16);
     ngx_conf_merge_uint_value(conf->max_filter_depth, prev->max_filter_depth, 32);
     return NGX_CONF_OK;
@@ -429,6 +447,9 @@ ngx_command_t commands[] = {
 
     {ngx_string("scim_max_scan"), anywhere | NGX_CONF_TAKE1, set_number, NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(LocConfSlots, max_scan), &scan_bounds},
+
+    {ngx_string("scim_cursor_timeout"), anywhere | NGX_CONF_TAKE1, set_cursor_timeout,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
 
     {ngx_string("scim_max_json_depth"), anywhere | NGX_CONF_TAKE1, set_number,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_json_depth), &json_depth_bounds},

@@ -55,6 +55,7 @@ struct LocConfSlots {
     ngx_http_complex_value_t *base_url;
     ngx_path_t *temp_path;
     ngx_uint_t max_results, max_scan, max_operations, max_members, max_json_depth, max_filter_depth;
+    ngx_uint_t cursor_timeout;  // seconds
 };
 
 struct LocConf : LocConfSlots {

@@ -178,6 +178,7 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
     lcf.settings.max_scan = lcf.max_scan;
     lcf.settings.max_operations = lcf.max_operations;
     lcf.settings.max_members = lcf.max_members;
+    lcf.settings.cursor_timeout = int64_t(lcf.cursor_timeout);
     lcf.settings.json.depth = lcf.max_json_depth;
     lcf.settings.filter.depth = lcf.max_filter_depth;
     lcf.settings.strict = lcf.profile == 1;

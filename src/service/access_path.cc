@@ -304,7 +304,8 @@ AccessPath::AccessPath(const Filter *filter, const Catalog &catalog, const TypeV
     Planner planner(*filter, type, directory, bounds.verified);
     access_ = planner.choose(filter->root());
     const std::optional<uint64_t> bound = bound_of(access_, bounds);
-    if (!access_.rows) planner.count(access_, bound.value_or(bounds.verified));
+    counted_max_ = bound.value_or(bounds.verified);
+    if (!access_.rows) planner.count(access_, counted_max_);
     has_too_many_rows_ = bound && *access_.rows >= *bound;
     if (bound || *access_.rows < bounds.verified || !has_range(access_)) return;
     // Memberships and ranges. A scan that looks up memberships takes a few times longer for each.
@@ -317,6 +318,15 @@ AccessPath AccessPath::scan(const Catalog &catalog, const TypeView &type,
     AccessPath plan(catalog, type, directory);
     plan.access_.rows = directory.count(type.number);
     return plan;
+}
+
+// The rows of several values, and of groups, are not one for each resource.
+std::optional<uint64_t> AccessPath::matches() const {
+    const bool is_one_value =
+        access_.kind == Kind::index && access_.one_value && !access_.attr->index->unique;
+    const bool is_counted =
+        is_scan() || access_.kind == Kind::nothing || (is_one_value && rows() < counted_max_);
+    return access_.exact && is_counted ? access_.rows : std::nullopt;
 }
 
 std::string AccessPath::explain() const {

@@ -83,6 +83,9 @@ class AccessPath {
     // True if rows() has reached its bound and a scan costs no more.
     bool has_too_many_rows() const { return has_too_many_rows_; }
 
+    // The number of resources that match, if counting the rows has given it.
+    std::optional<uint64_t> matches() const;
+
     // For tests and the debug log, such as "index emails.value eq, 250 rows, verified".
     std::string explain() const;
 
@@ -102,6 +105,7 @@ class AccessPath {
     store::Directory &directory_;
     Access access_;
     bool has_too_many_rows_ = false;
+    uint64_t counted_max_ = 0;  // counting stopped at this number
 };
 
 }  // namespace scim::service

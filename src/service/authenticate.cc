@@ -147,6 +147,7 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
     actor->not_before = row->not_before;
     actor->expires = row->expires;
     actor->tenant_name = tenant->name;
+    actor->cursor_key = std::move(tenant->cursor_key);
     actor->label = row->label;
     actor->digest = digest;
     actor->auth_epoch = epoch;
@@ -192,7 +193,8 @@ Result<ActorPtr> Authenticator::anonymous(store::Txn &txn, std::string_view name
             0};
     auto actor = std::make_shared<Actor>();
     actor->tenant = tenant->number;
-    actor->tenant_name = tenant->name;
+    actor->tenant_name = std::move(tenant->name);
+    actor->cursor_key = std::move(tenant->cursor_key);
     actor->scopes = scopes;
     actor->auth_epoch = epoch_of(txn);
     return ActorPtr(actor);

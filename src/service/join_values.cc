@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "scim/text/base64.h"
 #include "scim/text/text.h"
 #include "scim/text/unicode.h"
 #include "service/gate_values.h"
@@ -41,18 +42,6 @@ bool matches_glob(std::string_view pattern, std::string_view text) {
 }
 
 bool can_be_sent(std::string_view text) { return is_utf8(text) && !has_control(text); }
-
-// Appends base64url (RFC 4648 5) without padding.
-void append_base64url(std::string &out, std::string_view bytes) {
-    static constexpr char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    for (size_t i = 0; i < bytes.size(); i += 3) {
-        const size_t n = std::min<size_t>(3, bytes.size() - i);
-        uint32_t group = 0;
-        for (size_t k = 0; k < 3; k++) group = group << 8 | (k < n ? uint8_t(bytes[i + k]) : 0);
-        for (size_t k = 0; k <= n; k++) out += digits[group >> (18 - 6 * k) & 63];
-    }
-}
 
 // The most bytes whose base64url is not longer than `max`.
 size_t base64url_room(size_t max) { return max / 4 * 3 + max % 4 * 3 / 4; }

@@ -1,5 +1,7 @@
 #include "service/query.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -7,6 +9,7 @@
 #include "scim/text/json.h"
 #include "service/candidates.h"
 #include "service/render.h"
+#include "store/bytes.h"
 
 namespace scim::service {
 
@@ -28,12 +31,13 @@ constexpr size_t made_byte = 64, made_value = 30;
 // of the resources if each candidate is verified, else as many as there are resources.
 constexpr uint64_t rows_min = 10000, rows_share = 4;
 
-// The same for ranges of index rows, which are read again for each Chunks::range ids: with one chunk
-// they always cost less, and r rows are r * r / Chunks::range reads of a row.
-uint64_t range_rows(uint64_t resources) {
-    const double chunk = double(Chunks().range);
-    return uint64_t(std::sqrt(std::max(double(resources), chunk) * chunk));
+// The same for ranges of index rows, which are read again for each `chunk` of ids: Chunks::range, or
+// a page by cursor. With one chunk they always cost less, and r rows are r * r / chunk reads of a row.
+uint64_t range_rows(uint64_t resources, uint64_t chunk) {
+    return uint64_t(std::sqrt(double(std::max(resources, chunk)) * double(chunk)));
 }
+
+uint64_t digest_of_text(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
 
 bool has_text(const std::optional<std::string> &text) { return text && !text->empty(); }
 
@@ -48,6 +52,7 @@ class Search::TypeQuery {
           prefix_(std::string(search.request_.base_url) + type.type.endpoint + '/') {}
 
     void sort_by(const Attr *attr) { keys_.emplace(type_, attr); }
+    AttrNumber sort_attribute() const { return keys_ ? keys_->attribute() : no_attr; }
     void plan(RunOn run_on);
     uint64_t resources() const { return search_.directory_.count(type_.number); }
     // The maximum number of comparisons.
@@ -95,17 +100,18 @@ class Search::TypeQuery {
 
 void Search::TypeQuery::plan(RunOn run_on) {
     const uint64_t all = resources(), max_scan = search_.request_.settings->max_scan;
+    const bool may_scan = search_.walks_ || all <= max_scan;
     RowBounds bounds{std::max(rows_min, all / rows_share), std::max(rows_min, all),
-                     range_rows(all)};
-    if (all > max_scan) bounds = {max_scan + 1, max_scan + 1, max_scan + 1};
+                     range_rows(all, search_.walks_ ? search_.page_.count : Chunks().range)};
+    if (!may_scan) bounds = {max_scan + 1, max_scan + 1, max_scan + 1};
     if (run_on == RunOn::event_loop)
         for (uint64_t *bound : {&bounds.verified, &bounds.joined, &bounds.ranged})
             *bound = std::min(*bound, loop_rows);
     const Filter *asked = filter ? &*filter : nullptr;
     const Catalog &catalog = *search_.snapshot_.catalog();
     plan_.emplace(asked, catalog, type_, search_.directory_, bounds);
-    bool is_bad = plan_->has_too_many_rows() && all <= max_scan;
-    if (is_bad && run_on == RunOn::thread)
+    const bool is_bad = plan_->has_too_many_rows() && may_scan;
+    if (is_bad && (run_on == RunOn::thread || search_.walks_))
         plan_.emplace(AccessPath::scan(catalog, type_, search_.directory_));
     wanted_ = filter ? filter->stored() : AttrSet(type_.numbers_end());
     if (keys_) keys_->note_attributes(wanted_);
@@ -207,7 +213,7 @@ Outcome Search::prepare(RunOn run_on, DeviationReport &report) {
     uint64_t looked_at = 0;
     for (auto &type_query : type_queries_) {
         type_query->plan(run_on);
-        if (!is_plain()) looked_at += type_query->plan().rows();
+        if (!is_plain() && !walks_) looked_at += type_query->plan().rows();
         if (looked_at > max_scan) return too_many(*type_query);
     }
     return Done{};
@@ -250,6 +256,7 @@ Outcome Search::parse_sorting() {
     descending_ = *descending;
     // An empty page needs no sorting.
     sorted_ = has_text(query_.sort_by) && page_.count > 0;
+    walks_ = query_.cursor && !sorted_ && page_.count > 0;
     if (!has_text(query_.sort_by)) return Done{};
     bool known = false;
     for (auto &type_query : type_queries_) {
@@ -316,19 +323,83 @@ std::string Search::explain() const {
     return out;
 }
 
+WalkQuery Search::walk_query() const {
+    std::string sorting;
+    if (sorted_) sorting += descending_ ? 'd' : 'a';
+    for (const auto &type_query : type_queries_)
+        if (sorted_) store::append_le(sorting, type_query->sort_attribute(), 2);
+    return {types_.size() == 1 ? types_[0]->number : TypeNumber(0),
+            digest_of_text(query_.filter.value_or("")), digest_of_text(sorting), count_of(query_)};
+}
+
+void Search::start_after(const Position &position) {
+    Hit hit;
+    while (hit.type < types_.size() && types_[hit.type]->number < position.type) hit.type++;
+    hit.id = position.id;
+    after_ = Place{position.has_value, position.key, hit};
+}
+
+Position Search::position_of(const Place &place) const {
+    return {place.has_value, place.key, types_[place.hit.type]->number, place.hit.id};
+}
+
 Hits Search::run(ReadBudget &budget) {
     Hits hits;
-    std::optional<Sorter> sorter;
-    const uint64_t start = page_.start - 1;
-    if (sorted_) sorter.emplace(descending_, start + page_.count);
-    for (uint32_t i = 0; i < type_queries_.size() && !budget.stopped(); i++) {
-        if (is_plain())
-            list_all(i, hits);
-        else
-            run_type_query(i, hits, sorter ? &*sorter : nullptr, budget);
+    if (walks_) {
+        walk(hits, budget);
+    } else if (sorted_) {
+        run_sorted(hits, budget);
+    } else {
+        for (uint32_t i = 0; i < type_queries_.size() && !budget.stopped(); i++) {
+            if (is_plain())
+                list_all(i, hits);
+            else
+                run_type_query(i, hits, nullptr, budget);
+        }
     }
-    if (sorter) hits.page = sorter->take(start, page_.count);
     return hits;
+}
+
+void Search::run_sorted(Hits &hits, ReadBudget &budget) {
+    const uint64_t start = page_.start - 1;
+    // By cursor, one more: only then is there a next page.
+    const uint64_t wanted = page_.count + (query_.cursor ? 1 : 0);
+    Sorter sorter(descending_, start + wanted, after_ ? &*after_ : nullptr);
+    for (uint32_t i = 0; i < type_queries_.size() && !budget.stopped(); i++)
+        run_type_query(i, hits, &sorter, budget);
+    hits.page = sorter.take(start, wanted);
+    if (hits.page.size() <= page_.count) return;
+    hits.page.pop_back();
+    hits.next = position_of(sorter.place(page_.count - 1));
+}
+
+// Ends at the first match behind the page, or when scim_max_scan resources have been examined.
+void Search::walk(Hits &hits, ReadBudget &budget) {
+    for (uint32_t i = after_ ? after_->hit.type : 0;
+         i < type_queries_.size() && !hits.next && !budget.stopped(); i++)
+        run_type_query(i, hits, nullptr, budget);
+    const bool is_whole = !after_ && !hits.next;
+    const auto total = is_whole ? hits.total : known_total();
+    hits.knows_total = total.has_value();
+    hits.total = total.value_or(0);
+}
+
+// The number of matches, unless a walk would have to count them.
+std::optional<uint64_t> Search::known_total() const {
+    uint64_t total = 0;
+    for (const auto &type_query : type_queries_) {
+        const auto matches = type_query->plan().matches();
+        if (!matches) return std::nullopt;
+        total += *matches;
+    }
+    return total;
+}
+
+// To be called before each resource of a walk is examined. False if the page ends here.
+bool Search::may_look_at(Hits &hits) {
+    if (!walks_ || is_plain() || looked_at_++ < request_.settings->max_scan) return true;
+    hits.next = position_of({false, {}, last_});
+    return false;
 }
 
 bool Search::confirms(const Hit &hit, const store::RecordView &record) {
@@ -338,8 +409,13 @@ bool Search::confirms(const Hit &hit, const store::RecordView &record) {
     return type_query.take(hit.id, record) && type_query.matches();
 }
 
-// Counts a resource that matches, and adds it to the page if it belongs there.
+// Counts a resource that matches, and adds it to the page if it belongs there. A walk ends with it if
+// the page is full.
 void Search::note(const Hit &hit, Hits &hits) const {
+    if (walks_ && hits.page.size() == page_.count) {
+        hits.next = position_of({false, {}, last_});
+        return;
+    }
     hits.total++;
     if (hits.total >= page_.start && hits.page.size() < page_.count) hits.page.push_back(hit);
 }
@@ -369,23 +445,25 @@ void Search::run_type_query(uint32_t number, Hits &hits, Sorter *sorter, ReadBud
         sorter->add({number, id}, type_query.append_key(key) ? &key : nullptr);
     };
     store::Txn &txn = directory_.txn();
-    Candidates candidates = type_query.plan().candidates();
-    while (txn.good() && candidates.next()) {
+    const bool continues = walks_ && after_ && after_->hit.type == number;
+    Candidates candidates = type_query.plan().candidates(continues ? &after_->hit.id : nullptr);
+    while (txn.good() && candidates.next() && may_look_at(hits)) {
         const Id &id = candidates.id();
-        if (!candidates.record().empty()) {
+        if (!type_query.looks_at_records()) {
+            if (!budget.next_resource()) return;
+            note({number, id}, hits);
+        } else if (!candidates.record().empty()) {
             if (!budget.next_resource(type_query.effort(candidates.record().size()))) return;
             if (auto record = store::RecordView::peek(candidates.record()))
                 look_at(id, *record);
             else
                 txn.fail(store::Errc::damaged);
-        } else if (!type_query.looks_at_records()) {
-            if (!budget.next_resource()) return;
-            note({number, id}, hits);
         } else if (auto record = directory_.record(type_query.type().number, id)) {
             if (!budget.next_resource(type_query.effort(record->bytes().size()))) return;
             look_at(id, *record);
         }
-        if (budget.stopped()) return;
+        if (budget.stopped() || hits.next) return;
+        last_ = {number, id};
     }
 }
 

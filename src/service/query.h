@@ -1,6 +1,12 @@
 #pragma once
 // A query over the resources of one type, or of all types (RFC 7644 3.4.2 and 3.4.2.1): the number
 // of resources that match, and those on the requested page.
+//
+// Pages by cursor (RFC 9865) begin behind a position. A walk, which is not sorted, reads resources in
+// the order of types and ids, from that position, until its page is full or scim_max_scan resources
+// are examined. A sorted page reads all resources that match, and keeps the first behind the
+// position. So a later page costs what the first did, and a resource that exists throughout, with the
+// same sort key, is on exactly one page.
 
 #include <memory>
 #include <optional>
@@ -8,14 +14,17 @@
 
 #include "scim/request/list.h"
 #include "service/access_path.h"
+#include "service/cursor.h"
 #include "service/sort.h"
 #include "service/store.h"
 
 namespace scim::service {
 
 struct Hits {
-    uint64_t total = 0;     // resources that match, on all pages
-    std::vector<Hit> page;  // in the order of the query
+    uint64_t total = 0;  // resources that match, on all pages
+    bool knows_total = true;
+    std::vector<Hit> page;         // in the order of the query
+    std::optional<Position> next;  // by cursor: where the next page begins, unless this is the last
 };
 
 class Search {
@@ -38,6 +47,11 @@ class Search {
     // True without a filter and sorting: the page is a range of the resources in the order of ids.
     bool is_plain() const { return !query_.filter && !sorted_; }
 
+    // The query of the cursors of this search. REQUIRES: prepared.
+    WalkQuery walk_query() const;
+    // By cursor: the page begins behind this position. To be called before run().
+    void start_after(const Position &position);
+
     // The hits are incomplete if budget.stopped() afterwards. REQUIRES: prepared.
     Hits run(ReadBudget &budget);
 
@@ -58,9 +72,14 @@ class Search {
     Outcome parse_sorting();
     Outcome check_known() const;
     Error too_many(const TypeQuery &type_query) const;
+    void walk(Hits &hits, ReadBudget &budget);
+    void run_sorted(Hits &hits, ReadBudget &budget);
     void run_type_query(uint32_t number, Hits &hits, Sorter *sorter, ReadBudget &budget);
     void list_all(uint32_t number, Hits &hits);
+    bool may_look_at(Hits &hits);
     void note(const Hit &hit, Hits &hits) const;
+    std::optional<uint64_t> known_total() const;
+    Position position_of(const Place &place) const;
 
     Snapshot &snapshot_;
     store::Directory &directory_;
@@ -69,6 +88,11 @@ class Search {
     std::vector<const TypeView *> types_;
     Page page_;
     bool sorted_ = false, descending_ = false;
+    bool walks_ = false;          // by cursor, not sorted
+    std::optional<Place> after_;  // by cursor: the page begins behind it
+    Hit last_;                    // of a walk: the last resource that was examined and is not on
+                                  // the next page
+    uint64_t looked_at_ = 0;      // of a walk
     std::vector<std::unique_ptr<TypeQuery>> type_queries_;
 };
 

@@ -5,12 +5,14 @@
 #include "scim/request/discovery.h"
 #include "scim/request/search.h"
 #include "scim/text/secret.h"
+#include "scim/text/text.h"
 #include "service/conditions.h"
 #include "service/content_type.h"
 #include "service/query.h"
 #include "service/render.h"
 #include "service/routes.h"
 #include "service/spilling_body.h"
+#include "service/token.h"
 
 namespace scim::service {
 
@@ -95,7 +97,8 @@ class PageWriter {
 
     // Writes up to `count` resources of the first type, after the first `skip` of them.
     void write_range(uint64_t total, uint64_t skip, uint64_t count) {
-        begin(total, skip + 1, skip < total ? std::min(count, total - skip) : 0);
+        left_ = skip < total ? std::min(count, total - skip) : 0;
+        begin_list(body_.text(), total, skip + 1, left_);
         directory_.scan(renderings_[0].type.number, skip, left_,
                         [&](const Id &id, store::Bytes bytes) {
                             if (!body_.next_resource(bytes.size())) return false;
@@ -105,7 +108,19 @@ class PageWriter {
         end();
     }
     void write_hits(Search &search, const Hits &hits, uint64_t start) {
-        begin(hits.total, start, hits.page.size());
+        begin_list(body_.text(), hits.total, start, hits.page.size());
+        write_page(search, hits);
+    }
+    // A page by cursor. `next` is the cursor of the next page, or empty.
+    void write_hits(Search &search, const Hits &hits, std::string_view next) {
+        const auto total = hits.knows_total ? std::optional(hits.total) : std::nullopt;
+        begin_cursor_list(body_.text(), total, hits.page.size(), next);
+        write_page(search, hits);
+    }
+
+  private:
+    void write_page(Search &search, const Hits &hits) {
+        left_ = hits.page.size();
         for (const Hit &hit : hits.page) {
             auto record = directory_.record(renderings_[hit.type].type.number, hit.id);
             if (!body_.go_on(record ? record->bytes().size() : 0)) break;
@@ -116,11 +131,6 @@ class PageWriter {
         end();
     }
 
-  private:
-    void begin(uint64_t total, uint64_t start, uint64_t items) {
-        begin_list(body_.text(), total, start, items);
-        left_ = items;
-    }
     void add(size_t type, const Id &id, const std::optional<store::RecordView> &record) {
         const Rendering &r = renderings_[type];
         if (!record || !render_resource(r, id, *record,
@@ -173,15 +183,42 @@ Result<std::vector<Projection>> projections_of(const std::vector<const TypeView 
     return projections;
 }
 
+CursorOwner owner_of(const Actor &actor) { return {actor.tenant, actor.cursor_key}; }
+
+// Makes the page begin where its cursor says; an empty cursor means the first page.
+Outcome start_at_cursor(Search &search, const Actor &actor, const Request &request,
+                        const std::string &text) {
+    if (text.empty()) return Done{};
+    auto cursor = open_cursor(owner_of(actor), text);
+    RETURN_IF_ERROR(cursor);
+    RETURN_IF_ERROR(
+        check_cursor(*cursor, search.walk_query(), request.now, request.settings->cursor_timeout));
+    search.start_after(cursor->after);
+    return Done{};
+}
+
+// The cursor of the next page; empty on the last one.
+std::string next_cursor(const Search &search, const Hits &hits, const Actor &actor,
+                        const Request &request) {
+    if (!hits.next) return {};
+    CursorSalt salt{};
+    fill_random(salt.data(), salt.size());
+    return seal_cursor(
+        owner_of(actor),
+        {request.now, std::string(unicode_version()), search.walk_query(), *hits.next}, salt);
+}
+
 Result<ReadResult> read_list(Snapshot &snapshot, const Actor &actor, const Request &request,
                              const Target &target, const Query &query, Dialect &dialect,
                              Response &response, RunOn run_on) {
+    RETURN_IF_ERROR(check_paging(query));
     ReadBudget budget(request.read_end, run_on, &snapshot.txn);
     store::Directory directory(snapshot.txn, actor.tenant, &budget);
     Search search(snapshot, directory, request, query, types_of(*snapshot.catalog(), target));
     auto projections = projections_of(search.types(), query, dialect);
     RETURN_IF_ERROR(projections);
     RETURN_IF_ERROR(search.prepare(run_on, dialect.report()));
+    if (query.cursor) RETURN_IF_ERROR(start_at_cursor(search, actor, request, *query.cursor));
     response.log_fields.dialect = dialect.report().summary();
     if (request.explains) response.log_fields.plan = search.explain();
     const bool on_loop = run_on == RunOn::event_loop;
@@ -193,12 +230,16 @@ Result<ReadResult> read_list(Snapshot &snapshot, const Actor &actor, const Reque
         writer.add_type(*search.types()[i], (*projections)[i], request.base_url);
     response.status = 200;
     const Page &page = search.page();
-    if (search.is_plain() && target.type != nullptr && !(on_loop && writer.shows_references())) {
+    if (search.is_plain() && target.type != nullptr && !query.cursor &&
+        !(on_loop && writer.shows_references())) {
         writer.write_range(directory.count(target.type->number), page.start - 1, page.count);
     } else {
         Hits hits = search.run(budget);
         if (on_loop && !writer.is_short(hits.page)) return ReadResult::deferred;
-        if (!budget.stopped()) writer.write_hits(search, hits, page.start);
+        if (!budget.stopped() && query.cursor)
+            writer.write_hits(search, hits, next_cursor(search, hits, actor, request));
+        else if (!budget.stopped())
+            writer.write_hits(search, hits, page.start);
     }
     return ended(snapshot, budget, body);
 }
@@ -218,7 +259,9 @@ Outcome read_discovery(const Catalog &catalog, const Request &request, const Tar
     switch (target.endpoint) {
         case Endpoint::service_provider_config:
             write_service_provider_config(
-                response.body, {request.settings->max_results, request.settings->bearer_token},
+                response.body,
+                {request.settings->max_results, request.settings->bearer_token,
+                 request.settings->cursor_timeout},
                 request.base_url);
             return Done{};
         case Endpoint::resource_types:

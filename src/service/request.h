@@ -33,8 +33,9 @@ struct Settings {
     size_t max_operations = 1000, max_members = 20000;
     JsonLimits json;
     FilterLimits filter;
-    bool strict = false;       // scim_profile rfc
-    bool bearer_token = true;  // false: scim_auth off
+    int64_t cursor_timeout = 24 * 60 * 60;  // seconds
+    bool strict = false;                    // scim_profile rfc
+    bool bearer_token = true;               // false: scim_auth off
 
     PatchLimits patch_limits() const {
         PatchLimits limits;
@@ -73,6 +74,7 @@ struct Actor {
     uint8_t scopes = 0;
     int64_t not_before = 0, expires = 0;  // milliseconds since 1970; 0: no limit
     std::string tenant_name, label;
+    std::string cursor_key;   // Tenant::cursor_key
     store::Digest digest{};   // of the token
     uint64_t auth_epoch = 0;  // of the snapshot that these values were read from
 

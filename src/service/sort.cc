@@ -85,6 +85,13 @@ void SortKeys::note_attributes(AttrSet &numbers) const {
 }
 
 bool SortKeys::append_key(const FilterSubject &subject, std::string &out) {
+    const size_t start = out.size();
+    const bool has_key = append_whole_key(subject, out);
+    if (out.size() > start + key_max) out.resize(start + key_max);
+    return has_key;
+}
+
+bool SortKeys::append_whole_key(const FilterSubject &subject, std::string &out) {
     if (attr_ == nullptr) return false;
     if (needs_rows()) {
         bool found = false;
@@ -130,7 +137,8 @@ bool SortKeys::append_computed(const FilterSubject &subject, std::string &out) {
     } else if (name == "version") {
         out += etag_of(subject.version);
     } else if (name == "location") {
-        out += subject.location_prefix;
+        // Without the base URL: all resources have the same, but the next page may have another.
+        out += type_.type.endpoint + '/';
         out.append(reinterpret_cast<const char *>(subject.id.data()), subject.id.size());
     }
     return true;
@@ -141,9 +149,7 @@ bool SortKeys::append_value(std::string_view json, std::string &out) {
     if (has_case(attr_->def->type)) {
         text_.clear();
         if (!read_string(json, text_)) return false;
-        size_t start = out.size();
         scim::append_key(out, attr_->matching, text_);
-        if (out.size() > start + key_max) out.resize(start + key_max);
         return true;
     }
     auto value = store::index_value(*attr_, json);
@@ -152,20 +158,22 @@ bool SortKeys::append_value(std::string_view json, std::string &out) {
     return true;
 }
 
-bool Sorter::precedes(const Entry &a, const Entry &b) const {
+bool Sorter::precedes(const Order &a, const Order &b) const {
     if (a.has_value != b.has_value) return a.has_value != descending_;
-    std::string_view keys = keys_;
-    int order = keys.substr(a.at, a.size).compare(keys.substr(b.at, b.size));
+    int order = a.key.compare(b.key);
     if (order != 0) return (order < 0) != descending_;
     return std::pair(a.hit.type, a.hit.id) < std::pair(b.hit.type, b.hit.id);
 }
 
 void Sorter::add(const Hit &hit, const std::string *key) {
     constexpr uint64_t slack = 4096;
+    const std::string_view text = key != nullptr ? std::string_view(*key) : std::string_view();
+    if (after_ != nullptr &&
+        !precedes({after_->has_value, after_->key, after_->hit}, Order{key != nullptr, text, hit}))
+        return;
     if (entries_.size() / 2 > wanted_ + slack) shrink();
-    entries_.push_back(
-        {keys_.size(), key != nullptr ? uint32_t(key->size()) : 0, key != nullptr, hit});
-    if (key != nullptr) keys_ += *key;
+    entries_.push_back({keys_.size(), uint32_t(text.size()), key != nullptr, hit});
+    keys_ += text;
 }
 
 // Removes the entries that cannot be among the first `wanted_`.
@@ -191,6 +199,11 @@ std::vector<Hit> Sorter::take(uint64_t start, uint64_t count) {
                       [&](const Entry &a, const Entry &b) { return precedes(a, b); });
     for (uint64_t i = start; i < end; i++) hits.push_back(entries_[i].hit);
     return hits;
+}
+
+Place Sorter::place(uint64_t index) const {
+    const Order order = order_of(entries_[index]);
+    return {order.has_value, std::string(order.key), order.hit};
 }
 
 }  // namespace scim::service

@@ -26,7 +26,7 @@ struct Tenant {
     std::string name;
     TenantState state = TenantState::active;
     int64_t created = 0;     // milliseconds
-    std::string cursor_key;  // 32 random bytes in hexadecimal; reserved for pagination cursors
+    std::string cursor_key;  // 32 random bytes in hexadecimal; seals the cursors of lists
 };
 
 // True for 1 to 255 letters, digits, '.', '-' and '_'. A tenant name appears in logs, file names

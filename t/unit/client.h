@@ -19,6 +19,7 @@ class Client {
         : writer_(store), session_(store), actor_(std::make_shared<Actor>()) {
         actor_->tenant = tenant.number;
         actor_->tenant_name = tenant.name;
+        actor_->cursor_key = tenant.cursor_key;
         actor_->scopes = scim::store::scope_read | scim::store::scope_write;
     }
     explicit Client(Store &store) : Client(store, add_tenant(store.env(), "one")) {}

@@ -57,8 +57,8 @@ static void test_service_provider_config() {
         {"authenticationSchemes.0.primary", "true"},
         {"authenticationSchemes.1", "-"},
         {"pagination",
-         R"({"cursor":false,"index":true,"defaultPaginationMethod":"index","defaultPageSize":100,)"
-         R"("maxPageSize":1000})"},
+         R"({"cursor":true,"index":true,"defaultPaginationMethod":"index","defaultPageSize":100,)"
+         R"("maxPageSize":1000,"cursorTimeout":86400})"},
         {"meta.resourceType", "ServiceProviderConfig"},
         {"meta.location", "https://id.example.com/scim/v2/ServiceProviderConfig"},
     };
@@ -67,13 +67,15 @@ static void test_service_provider_config() {
            "ServiceProviderConfig has the expected " + std::string(m.path));
 
     text.clear();
-    write_service_provider_config(text, Features{20, false}, base);
+    write_service_provider_config(text, Features{20, false, 3600}, base);
     config = parsed(text);
     is(at(config.get(), "filter.maxResults"), "20", "filter.maxResults is the configured one");
     is(at(config.get(), "pagination.maxPageSize"), "20",
        "pagination.maxPageSize is the configured maximum of results");
     is(at(config.get(), "pagination.defaultPageSize"), "20",
        "pagination.defaultPageSize is at most the configured maximum of results");
+    is(at(config.get(), "pagination.cursorTimeout"), "3600",
+       "pagination.cursorTimeout is the configured one");
     is(at(config.get(), "authenticationSchemes"), "[]",
        "authenticationSchemes is empty without bearer tokens");
 }

@@ -192,12 +192,13 @@ struct Answer {
     uint64_t total = 0;
     std::vector<Id> page;
     std::string plan, why, dialect;
-    bool is_long = false;
+    bool is_long = false, knows_total = true;
+    std::optional<Position> next;
 };
 
 inline Answer ask(Population &population, const Query &query,
                   const std::vector<const char *> &types = {"User"}, uint64_t max_scan = 1000000,
-                  RunOn run_on = RunOn::thread) {
+                  RunOn run_on = RunOn::thread, const Position *after = nullptr) {
     Settings settings;
     settings.max_scan = max_scan;
     settings.filter.length = 1 << 20;
@@ -222,12 +223,15 @@ inline Answer ask(Population &population, const Query &query,
     }
     answer.plan = search.explain();
     answer.is_long = search.is_long();
+    if (after != nullptr) search.start_after(*after);
     Hits hits = search.run(budget);
     if (budget.stopped() || !snapshot.txn.good()) {
         answer.why = budget.stopped() ? budget.error().detail : "damaged";
         return answer;
     }
     answer.total = hits.total;
+    answer.knows_total = hits.knows_total;
+    answer.next = hits.next;
     for (const Hit &hit : hits.page) answer.page.push_back(hit.id);
     return answer;
 }
@@ -237,6 +241,25 @@ inline Query query_of(const std::string &filter, int64_t count = 1000) {
     if (!filter.empty()) query.filter = filter;
     query.count = count;
     return query;
+}
+
+// Runs a query by cursor, page after page. `why` says what is wrong with a page.
+inline Answer walk(Population &population, Query query,
+                   const std::vector<const char *> &types = {"User"}, uint64_t max_scan = 1000000) {
+    query.cursor = "";
+    Answer all;
+    std::optional<Position> after;
+    do {
+        Answer page =
+            ask(population, query, types, max_scan, RunOn::thread, after ? &*after : nullptr);
+        all.plan = page.plan;
+        all.why = page.why;
+        if (page.page.size() > size_t(*query.count)) all.why = "a page is too long";
+        all.page.insert(all.page.end(), page.page.begin(), page.page.end());
+        if (all.page.size() > 10000) all.why = "the walk does not end";
+        after = page.next;
+    } while (after && all.why.empty());
+    return all;
 }
 
 }  // namespace fixture

@@ -63,6 +63,12 @@ void agree(Population &population, size_t cases) {
         std::string plan = answer.plan.substr(std::min<size_t>(6, answer.plan.size()));
         plan.erase(std::min(plan.size(), plan.find_first_of(",(")));
         plans[plan.substr(0, plan.find(' ') == plan.npos ? plan.npos : plan.rfind(' '))]++;
+        Answer walked = walk(population, query_of(text, int64_t(1 + below(12))), {"User"},
+                             chance(2) ? 1 + below(user_count) : 1000000);
+        if (walked.page != expected || !walked.why.empty()) {
+            diag("by cursor: " + walked.plan + " " + walked.why);
+            answer.why += "it differs by cursor";
+        }
         if (answer.why.empty() && answer.total == expected.size() && answer.page == expected)
             continue;
         wrong++;
@@ -74,7 +80,10 @@ void agree(Population &population, size_t cases) {
             if (is != naive(tree, person.body.get(), nullptr)) diag(dump(person.body.get()));
         }
     }
-    is(wrong, 0u, std::to_string(cases) + " random queries find what a naive evaluator finds");
+    is(wrong, 0u,
+       std::to_string(cases) +
+           " random queries, as a list and page by page by cursor, find what a naive evaluator "
+           "finds");
     ok(some > cases / 4, "more than a quarter of the random queries find some users and not all");
     for (const auto &[plan, count] : plans) note(plan + ": " + std::to_string(count));
     for (const char *plan :

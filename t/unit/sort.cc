@@ -77,6 +77,12 @@ void sorting(Population &population) {
                    page.page == std::vector<Id>(all.begin() + long(start), all.begin() + long(end)),
                "a page of users sorted by " + path + (descending ? ", descending," : "") +
                    " is the part of all");
+            query.start_index.reset();
+            query.count = int64_t(1 + below(12));
+            Answer walked = walk(population, query);
+            ok(walked.why.empty() && walked.page == all,
+               "the pages by cursor of users sorted by " + path +
+                   (descending ? ", descending," : "") + " are the parts of all");
         }
     }
     Query unprefixed = query_of("");

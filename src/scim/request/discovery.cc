@@ -16,7 +16,7 @@ constexpr bool supports_filter = true;
 constexpr bool supports_change_password = false;
 constexpr bool supports_sort = true;
 constexpr bool supports_etag = true;
-constexpr bool supports_cursor_pagination = false;
+constexpr bool supports_cursor_pagination = true;
 constexpr bool supports_index_pagination = true;
 constexpr uint64_t bulk_max_operations = 0;
 constexpr uint64_t bulk_max_payload_size = 0;  // bytes
@@ -68,14 +68,15 @@ void write_authentication_schemes(std::string &out, bool bearer_token) {
 }
 
 // RFC 9865 4.
-void write_pagination(std::string &out, uint64_t max_results) {
+void write_pagination(std::string &out, const Features &features) {
     out += R"(,"pagination":{"cursor":)";
     out += to_text(supports_cursor_pagination);
     out += R"(,"index":)";
     out += to_text(supports_index_pagination);
     out += R"(,"defaultPaginationMethod":"index")";
-    write_count(out, "defaultPageSize", page_of(Query(), max_results).count);
-    write_count(out, "maxPageSize", max_results);
+    write_count(out, "defaultPageSize", page_of(Query(), features.max_results).count);
+    write_count(out, "maxPageSize", features.max_results);
+    write_count(out, "cursorTimeout", uint64_t(features.cursor_timeout));
     out += '}';
 }
 
@@ -111,7 +112,7 @@ void write_service_provider_config(std::string &out, const Features &features,
     write_supported(out, "etag", supports_etag);
     out += '}';
     write_authentication_schemes(out, features.bearer_token);
-    write_pagination(out, features.max_results);
+    write_pagination(out, features);
     write_meta(out, "ServiceProviderConfig", base_url, "/ServiceProviderConfig", "");
 }
 

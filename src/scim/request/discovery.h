@@ -14,6 +14,7 @@ namespace scim {
 struct Features {
     uint64_t max_results = 1000;
     bool bearer_token = true;  // publish this authentication scheme; false for scim_auth off
+    int64_t cursor_timeout = 24 * 60 * 60;  // seconds
 };
 
 void write_service_provider_config(std::string &out, const Features &features,

@@ -71,6 +71,7 @@ Result<Query> read_search(const json_t *body, Dialect &dialect) {
     RETURN_IF_ERROR(read_text(body, "filter", query.filter));
     RETURN_IF_ERROR(read_text(body, "sortBy", query.sort_by));
     RETURN_IF_ERROR(read_text(body, "sortOrder", query.sort_order));
+    RETURN_IF_ERROR(read_text(body, "cursor", query.cursor));
     RETURN_IF_ERROR(read_number(body, "startIndex", query.start_index, dialect));
     RETURN_IF_ERROR(read_number(body, "count", query.count, dialect));
     RETURN_IF_ERROR(read_names(body, "attributes", query.attributes, dialect));

@@ -218,6 +218,7 @@ constexpr Parameter parameters[] = {
     {"sortOrder", &Query::sort_order, nullptr},
     {"startIndex", nullptr, &Query::start_index},
     {"count", nullptr, &Query::count},
+    {"cursor", &Query::cursor, nullptr},
 };
 
 // Decodes %-escapes, and "+" as a blank: RFC 3986 does not define "+" so, but clients send it.

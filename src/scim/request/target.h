@@ -32,6 +32,8 @@ Result<Target> parse_target(const Catalog &catalog, std::string_view path);
 struct Query {
     std::optional<std::string> filter, attributes, excluded_attributes, sort_by, sort_order;
     std::optional<int64_t> start_index, count;  // as sent; page_of() (list.h) applies the bounds
+    // Absent: paging by startIndex. Empty: the first page by cursor. Else the cursor of a later page.
+    std::optional<std::string> cursor;
 };
 
 // Parses the query string of the request target, with %-escapes and "+" for a blank; unescaped

@@ -38,6 +38,9 @@ std::string_view to_string(ScimType type) {
         case ScimType::invalid_value: return "invalidValue";
         case ScimType::invalid_vers: return "invalidVers";
         case ScimType::sensitive: return "sensitive";
+        case ScimType::invalid_cursor: return "invalidCursor";
+        case ScimType::expired_cursor: return "expiredCursor";
+        case ScimType::invalid_count: return "invalidCount";
     }
     return "";
 }

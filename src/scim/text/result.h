@@ -12,7 +12,7 @@
 
 namespace scim {
 
-// RFC 7644 table 9; `none` if no keyword applies.
+// RFC 7644 table 9 and, of cursors, RFC 9865 2.1; `none` if no keyword applies.
 enum class ScimType : uint8_t {
     none,
     invalid_filter,
@@ -25,6 +25,9 @@ enum class ScimType : uint8_t {
     invalid_value,
     invalid_vers,
     sensitive,
+    invalid_cursor,
+    expired_cursor,
+    invalid_count,
 };
 
 // The keyword in the response ("invalidFilter"), empty for `none`.
