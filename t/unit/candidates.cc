@@ -18,12 +18,15 @@ using namespace fixture;
 // Bytes that are allocated now, and their maximum since a test has set it.
 static size_t allocated, allocated_max;
 
-void *operator new(size_t size) {
+void *operator new(size_t size, const std::nothrow_t &) noexcept {
     void *p = std::malloc(size);
-    if (p == nullptr) throw std::bad_alloc();
     allocated += malloc_usable_size(p);
     allocated_max = std::max(allocated_max, allocated);
     return p;
+}
+void *operator new(size_t size) {
+    if (void *p = operator new(size, std::nothrow)) return p;
+    throw std::bad_alloc();
 }
 void operator delete(void *p) noexcept {
     allocated -= malloc_usable_size(p);

@@ -29,6 +29,7 @@ void *allocate(size_t size) { return fails() ? nullptr : std::malloc(size); }
 
 }  // namespace
 
+void *operator new(size_t size, const std::nothrow_t &) noexcept { return allocate(size); }
 void *operator new(size_t size) {
     void *memory = allocate(size);
     if (memory == nullptr) throw std::bad_alloc();

@@ -8,9 +8,12 @@
 
 // Counts work in allocations: each index value and each decoded change makes some.
 static uint64_t allocations;
-void *operator new(size_t size) {
+void *operator new(size_t size, const std::nothrow_t &) noexcept {
     allocations++;
-    if (void *p = std::malloc(size)) return p;
+    return std::malloc(size);
+}
+void *operator new(size_t size) {
+    if (void *p = operator new(size, std::nothrow)) return p;
     throw std::bad_alloc();
 }
 void operator delete(void *p) noexcept { std::free(p); }
