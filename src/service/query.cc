@@ -445,11 +445,12 @@ void Search::run_type_query(uint32_t number, Hits &hits, Sorter *sorter, ReadBud
         sorter->add({number, id}, type_query.append_key(key) ? &key : nullptr);
     };
     store::Txn &txn = directory_.txn();
+    const bool looks = type_query.looks_at_records();
     const bool continues = walks_ && after_ && after_->hit.type == number;
     Candidates candidates = type_query.plan().candidates(continues ? &after_->hit.id : nullptr);
     while (txn.good() && candidates.next() && may_look_at(hits)) {
         const Id &id = candidates.id();
-        if (!type_query.looks_at_records()) {
+        if (!looks) {
             if (!budget.next_resource()) return;
             note({number, id}, hits);
         } else if (!candidates.record().empty()) {

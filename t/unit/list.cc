@@ -1,5 +1,5 @@
 // Tests that startIndex and count are read as RFC 7644 3.4.2.4 says, and that a ListResponse has
-// all its members.
+// all its members, also by cursor (RFC 9865).
 
 #include "scim/request/list.h"
 
@@ -42,5 +42,22 @@ int main() {
        R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,)"
        R"("startIndex":1,"itemsPerPage":0,"Resources":[]})",
        "an empty ListResponse has an empty Resources");
+    out.clear();
+    begin_cursor_list(out, 12, 2, "abc");
+    is(out,
+       R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":12,)"
+       R"("itemsPerPage":2,"nextCursor":"abc","Resources":[)",
+       "a page by cursor has nextCursor and no startIndex");
+    out.clear();
+    begin_cursor_list(out, {}, 0, "");
+    is(out,
+       R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"itemsPerPage":0,)"
+       R"("Resources":[)",
+       "the last page has no nextCursor, and no totalResults if it is not known");
+    Query query;
+    query.cursor = "";
+    ok(bool(check_paging(query)), "a query with a cursor is accepted");
+    query.start_index = 1;
+    ok(!check_paging(query), "startIndex and cursor exclude each other");
     return tap::done();
 }

@@ -272,6 +272,13 @@ static void test_parameters() {
     ok(!parse_query("count=", strict), "a count without a value is refused under scim_profile rfc");
 }
 
+static void test_cursor() {
+    is(show(parsed_query("count=3")->cursor), "-", "a query without a cursor has none");
+    for (const char *args : {"cursor", "cursor=", "count=3&CURSOR&cursor=b"})
+        is(show(parsed_query(args)->cursor), "<>", std::string(args) + " gives an empty cursor");
+    is(show(parsed_query("count=3&cursor=a-_Z9")->cursor), "<a-_Z9>", "a cursor is read");
+}
+
 static void test_long() {
     std::string text(1 << 20, 'a');
     auto q = parsed_query("filter=" + text + "&count=3");
@@ -291,6 +298,7 @@ int main() {
     test_hints();
     test_decoding();
     test_parameters();
+    test_cursor();
     test_long();
     return tap::done();
 }
