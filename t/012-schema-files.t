@@ -136,16 +136,16 @@ ok !exists $c->request(GET => "$path?attributes=$urn:key")->{json}{$urn},
 is_error $c->request(POST => $base, json => { %$body, userName => 'bob', $urn => { level => 'three' } }), 400, 'invalidValue',
     qr/"\Q$urn\E:level" must be a number without fraction/, 'POST with a value of the wrong type is refused with 400';
 is_error $c->request(PUT => $path, json => { %$body, $urn => { serial => 'other' } }), 400, 'mutability',
-    qr/serial is immutable/, 'PUT with another value of an immutable attribute is refused with 400';
+    qr/serial is immutable/, '[S-24 S-107] PUT with another value of an immutable attribute is refused with 400';
 $r = $c->request(PUT => $path, json => { %$body, $urn => { %$mine, desk => { floor => '1', plate => 'p' } } });
-is_deeply $r->{json}{$urn}{desk}, { floor => '1', plate => 'p' }, 'PUT sets an immutable sub-attribute that has no value';
+is_deeply $r->{json}{$urn}{desk}, { floor => '1', plate => 'p' }, '[S-24] PUT sets an immutable sub-attribute that has no value';
 is_error $c->request(PUT => $path, json => { %$body, $urn => { desk => { floor => '1', plate => 'q' } } }), 400, 'mutability',
     qr/desk\.plate is immutable/, 'PUT with another value of an immutable sub-attribute is refused with 400';
 my $plate = sub { { schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations => [{ op => 'replace', path => "$urn:desk.plate", value => $_[0] }] } };
 is_error $c->request(PATCH => $path, json => $plate->('q')), 400, 'mutability', qr/desk\.plate is immutable/,
-    'PATCH with another value of an immutable sub-attribute is refused with 400';
+    '[S-24 S-131] PATCH with another value of an immutable sub-attribute is refused with 400';
 is $c->request(PATCH => $path, json => $plate->('p'))->{status}, 200,
-    'PATCH with the same value of an immutable sub-attribute is answered with 200';
+    '[S-131] PATCH with the same value of an immutable sub-attribute is answered with 200';
 
 # Immutability compares the resource before and after the whole PATCH (RFC 7643 2.2, RFC 7644 3.5.2).
 my $patch = sub { $c->request(PATCH => $path, json => { schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],

@@ -33,7 +33,7 @@ for my $has ($etag, $opaque, '*', "$old, $etag", "$etag, $old", "$old,$etag", "\
     for my $method (qw(GET HEAD)) {
         my $r = conditional($method, 'If-None-Match', $has);
         is "$r->{status} '$r->{body}' $r->{headers}{etag}", "304 '' $etag",
-            "$method with If-None-Match: $has is answered with 304 and the ETag";
+            "[S-152] $method with If-None-Match: $has is answered with 304 and the ETag";
         ok !grep(exists $r->{headers}{$_}, qw(content-type content-length location)),
             "the 304 to $method with If-None-Match: $has has no Content-Type, Content-Length and Location";
     }
@@ -47,7 +47,7 @@ is conditional('GET', 'If-None-Match', $etag)->{status}, 304,
 is $c->request(GET => "$path?attributes=title", headers => { 'If-None-Match' => $etag })->{status}, 304,
     'GET with "attributes" and If-None-Match with the current ETag is answered with 304';
 is $c->request(GET => "$path?attributes=title")->{headers}{etag}, $etag,
-    'GET with "attributes" has the ETag of the whole resource';
+    '[S-153] GET with "attributes" has the ETag of the whole resource';
 is_error $c->request(GET => "$base/01930000-0000-7000-8000-000000000000", headers => { 'If-None-Match' => '*' }), 404, '',
     qr/there is no User/, 'GET of an unknown id with If-None-Match: * is refused with 404';
 is $c->request(GET => $base, headers => { 'If-None-Match' => '*' })->{status}, 200,
@@ -109,14 +109,14 @@ sub put { my ($name, $value, $title) = @_;
 for my $stale ($old, '"x"', "$old, \"x\"") {
     is_error put('If-Match', $stale, 'lost'), 412, '',
         qr/If-Match is .*, but the current ETag is \Q$etag\E; read the resource again/,
-        "PUT with the stale If-Match: $stale is refused with 412";
+        "[S-152] PUT with the stale If-Match: $stale is refused with 412";
     is_error conditional('DELETE', 'If-Match', $stale), 412, '', qr/If-Match is /,
-        "DELETE with the stale If-Match: $stale is refused with 412";
+        "[S-136 S-152] DELETE with the stale If-Match: $stale is refused with 412";
 }
 for my $has (qw(* etag opaque list)) {
     my $value = { '*' => '*', etag => $etag, opaque => $opaque, list => "$old, $etag" }->{$has};
     $r = put('If-Match', $value, "title $has");
-    is_user $r, 200, "PUT with If-Match: $value is answered with 200";
+    is_user $r, 200, "[S-152] PUT with If-Match: $value is answered with 200";
     is $r->{json}{title}, "title $has", "PUT with If-Match: $value changes the user";
     $etag = $r->{headers}{etag};
     ($opaque) = $etag =~ m{^W/(".*")$};

@@ -67,9 +67,9 @@ for my $case (@cases) {
     my ($query, $expected) = @$case;
     $r = $c->request(GET => "$path?$query");
     is $r->{status}, 200, "GET of a user with $query is answered with 200";
-    is_deeply $r->{json}, $expected, "GET of a user with $query returns the selected attributes" or diag $r->{body};
+    is_deeply $r->{json}, $expected, "[S-98 S-100 S-101 S-102 S-103] GET of a user with $query returns the selected attributes" or diag $r->{body};
     is_deeply $c->request(GET => "$base?$query")->{json}{Resources}, [$expected],
-        "GET of a list with $query returns the selected attributes";
+        "[S-98] GET of a list with $query returns the selected attributes";
 }
 
 # --- "schemas" lists the schemas of the resource, not of the selection; an extension without selected attributes is left out
@@ -81,11 +81,11 @@ unlike $c->request(GET => "$path?excludedAttributes=$enterprise:department,$ente
 
 my $put = { %$ada, title => 'Lady' };
 is_deeply $c->request(PUT => "$path?attributes=title", json => $put)->{json}, of(1, title => 'Lady'),
-    'PUT with "attributes" returns the selected attributes';
+    '[S-98] PUT with "attributes" returns the selected attributes';
 $r = $c->request(POST => "$base?excludedAttributes=meta,active", json => { schemas => [$user], userName => 'bob' });
 is $r->{status}, 201, 'POST with "excludedAttributes" is answered with 201';
 is_deeply $r->{json}, { schemas => [$user], id => $r->{json}{id}, userName => 'bob' },
-    'POST with "excludedAttributes" returns the other attributes';
+    '[S-61 S-98] POST with "excludedAttributes" returns the other attributes';
 is $r->{headers}{location}, "http://localhost$base/$r->{json}{id}", 'POST with "excludedAttributes" has a Location header';
 like $r->{headers}{etag}, qr{^W/"}, 'POST with "excludedAttributes" has an ETag header';
 
@@ -95,7 +95,7 @@ for my $case ([GET => $path], [GET => $base], [PUT => $path, $put], [POST => $ba
     my ($method, $to, $json) = @$case;
     is_error $c->request($method => "$to?attributes=title&excludedAttributes=name", $json ? (json => $json) : ()), 400,
         'invalidValue', qr/"attributes" and "excludedAttributes" exclude each other/,
-            "$method $to with both parameters is refused with 400";
+            "[S-99] $method $to with both parameters is refused with 400";
 }
 is $c->request(GET => $base)->{json}{totalResults}, 2, 'refused requests with both parameters have created no users';
 

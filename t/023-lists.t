@@ -23,7 +23,7 @@ my $base = '/scim/v2/Users';
 sub list { my ($query, @rest) = @_; return is_list($c, length $query ? "$base?$query" : $base, @rest) }
 sub ids { return [map $_->{id}, @{ $_[0]{Resources} }] }
 
-list '', 0, 0, 'a list of an empty directory is empty';
+list '', 0, 0, '[S-63 S-64] a list of an empty directory is empty';
 
 my $count = 2103;
 my @made = $t->concurrently(8, $count, sub {
@@ -37,32 +37,32 @@ my @ids = sort map $_->{id}, @made;
 
 # --- startIndex and count (RFC 7644 3.4.2.4)
 
-my $first = list '', $count, 100, 'a list without count has 100 resources';
+my $first = list '', $count, 100, '[S-63 S-210] a list without count has 100 resources';
 is_deeply ids($first), [@ids[0 .. 99]], 'a list without startIndex has the first 100 users in the order of their ids';
 is $first->{startIndex}, 1, 'a list without startIndex has startIndex 1';
-is list("startIndex=$_", $count, 100)->{startIndex}, 1, "startIndex=$_ is taken as 1" for qw(1 0 -5 -99999999999999999999);
+is list("startIndex=$_", $count, 100)->{startIndex}, 1, "[S-93] startIndex=$_ is taken as 1" for qw(1 0 -5 -99999999999999999999);
 is_deeply ids(list 'startIndex=3&count=2', $count, 2), [@ids[2, 3]],
-    'startIndex=3&count=2 returns the third and the fourth user';
+    '[S-93] startIndex=3&count=2 returns the third and the fourth user';
 is list('startIndex=3&count=2', $count, 2)->{startIndex}, 3, 'the answer to startIndex=3 has startIndex 3';
-list "count=$_", $count, 0 for qw(0 -1 -99999999999999999999);
-is list("startIndex=$count&count=10", $count, 1)->{Resources}[0]{id}, $ids[-1],
+list "count=$_", $count, 0, "[S-93] count=$_ returns no resources" for qw(0 -1 -99999999999999999999);
+is list("startIndex=$count&count=10", $count, 1, "[S-97] the last page has one resource")->{Resources}[0]{id}, $ids[-1],
     'startIndex at the total returns the last user';
-list $_, $count, 0 for 'startIndex=' . ($count + 1), 'startIndex=99999999999999999999&count=5';
-list "count=$_", $count, 1000 for qw(1000 1001 99999999999999999999);
-is_list $c, "/small/Users$_", $count, 7, "scim_max_results 7 limits a list with '$_' to 7 resources"
+list $_, $count, 0, "[S-94] $_ returns no resources" for 'startIndex=' . ($count + 1), 'startIndex=99999999999999999999&count=5';
+list "count=$_", $count, 1000, "[S-210] count=$_ returns 1000 resources" for qw(1000 1001 99999999999999999999);
+is_list $c, "/small/Users$_", $count, 7, "[S-93] scim_max_results 7 limits a list with '$_' to 7 resources"
     for '', '?count=8', '?count=1000';
 is_list $c, '/small/Users?count=3', $count, 3, 'count=3 below scim_max_results 7 returns 3 resources';
 list 'STARTINDEX=2&Count=1', $count, 1;
 list 'startIndex&count=&count=2', $count, 2;
 is_error $c->request(GET => "$base?$_"), 400, 'invalidValue', qr/query parameter "(?:startIndex|count)" is ".*", expected an integer/,
-    "GET with $_ is refused with 400" for qw(startIndex=one count=1.5 count=+ count=1e3 count=0x10 count=%2B5);
+    "[S-95] GET with $_ is refused with 400" for qw(startIndex=one count=1.5 count=+ count=1e3 count=0x10 count=%2B5);
 
 # --- the same pages from the event loop and from the pool
 
 my @paged;
 push @paged, @{ ids($c->request(GET => "$base?startIndex=$_&count=150")->{json}) } for map 1 + 150 * $_, 0 .. 13;
 is_deeply [@paged, @{ ids($c->request(GET => "$base?startIndex=2101")->{json}) }], \@ids,
-    'pages of 150 return every user once, in the order of ids';
+    '[S-96] pages of 150 return every user once, in the order of ids';
 
 # The voluntary context switches of the two threads of the pool `reads`: the sum rises when one of them has worked. The
 # worker creates its threads in the order of the pools; the one of `writes` also works for maintenance at any time.

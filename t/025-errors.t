@@ -59,7 +59,7 @@ is_user $c->request(POST => $base, json => $bob), 201, 'POST creates the user';
 
 sub post { return $c->request(POST => $base, @_) }
 is_error post(body => $_->[0]), 400, 'invalidSyntax', $_->[1],
-    'POST is refused with 400 for the body: ' . substr $_->[0], 0, 30 for (
+    '[S-1 S-2 S-60 S-165 S-167] POST is refused with 400 for the body: ' . substr $_->[0], 0, 30 for (
     ['', qr/the request has no body; a JSON object was expected/],
     ['  ', qr/has no body/],
     ['[]', qr/must be a JSON object, which begins with \{; this one begins with "\["/],
@@ -80,7 +80,7 @@ is_error post(body => '{"schemas":["' . $user . '"]}'), 400, 'invalidValue', qr/
 is_error post(json => $bob), 409, 'uniqueness', qr/userName "bob" is taken/,
     'POST with a userName that is taken is refused with 409';
 is_error post(json => $bob, headers => { 'Content-Type' => $_ }), 415, '',
-    qr{the body is "\Q$_\E"; send Content-Type: application/scim\+json}, "POST with Content-Type: $_ is refused with 415"
+    qr{the body is "\Q$_\E"; send Content-Type: application/scim\+json}, "[S-48] POST with Content-Type: $_ is refused with 415"
         for qw(text/plain application/xml multipart/form-data);
 is_error $c->request($_->[0] => "$base$_->[1]", body => "\x1f\x8b\x08", headers => { 'Content-Encoding' => $_->[2] }), 415, '',
     qr/the body is encoded as "$_->[2]"; send it without Content-Encoding/,
@@ -90,35 +90,35 @@ my $n = 0;
 is_user post(json => { %$bob, userName => 'identity' }, headers => { 'Content-Encoding' => 'Identity' }), 201,
     'POST with Content-Encoding: Identity is answered with 201';
 is_user post(json => { %$bob, userName => 'type' . $n++ }, headers => { 'Content-Type' => $_ }), 201,
-    "POST with Content-Type: '$_' is answered with 201"
+    "[S-48] POST with Content-Type: '$_' is answered with 201"
     for 'application/json', 'Application/SCIM+json; charset=utf-8', 'application/json;charset=UTF-8', '';
 is_user post(json => { %$bob, userName => 'set' }, headers => { 'X-HTTP-Method-Override' => 'DELETE' }), 201,
-    'POST ignores X-HTTP-Method-Override';
+    '[S-47] POST ignores X-HTTP-Method-Override';
 
 # --- addresses
 
-is_error $c->request(GET => "/scim/v2/$_->[0]"), 404, '', $_->[1], "GET $_->[0] is refused with 404" for (
+is_error $c->request(GET => "/scim/v2/$_->[0]"), 404, '', $_->[1], "[S-149 S-207] GET $_->[0] is refused with 404" for (
     ['Users/bob', qr/there is no User with the id "bob"/], ['users', qr/no endpoint "\/users": did you mean "\/Users"\?/],
     ['User', qr/did you mean "\/Users"\?/], ['Userz', qr/no endpoint "\/Userz".*\/ResourceTypes lists/],
     ['Users.search', qr/a slash is missing in "\/Users\.search": did you mean "\/Users\/\.search"\?/],
     ['v2Users', qr/a slash is missing .* did you mean "\/v2\/Users"\?/], ['Users/a/b', qr/nothing below "\/Users\/a"/],
     ['Schemas/nope', qr/no schema "nope"; \/Schemas lists/], ['x/Users', qr/part of the base URL .* twice: did you mean "\/Users"\?/], ['%3Cscript%3E', qr/"\/<script>"/]);
 is_error $c->request(GET => '/scim/v2/v1/Users'), 400, 'invalidVers', qr/version "v1" of the protocol is not supported/,
-    'GET v1/Users below the base URL is refused with 400 invalidVers';
-is $c->request(GET => "/scim/v2/$_")->{status}, 200, "GET $_ below the base URL is answered with 200"
+    '[S-44] GET v1/Users below the base URL is refused with 400 invalidVers';
+is $c->request(GET => "/scim/v2/$_")->{status}, 200, "[S-44] GET $_ below the base URL is answered with 200"
     for 'v2/Users', '/Users/', 'Users?filter=userName+eq+"bob"';
 is $c->request(GET => '/re/x/scim/Users')->{status}, 200,
     'a regular expression location with scim_base_url serves its base URL';
 is_error $c->request(GET => '/re/x/Users'), 404, '', qr{not below "/re/x/scim", the path of this server's SCIM base URL},
     'a path outside scim_base_url in a regular expression location is refused with 404';
-is_error $c->request($_->[0] => "/scim/v2/$_->[1]"), 501, '', $_->[2], "$_->[0] $_->[1] is refused with 501" for (
+is_error $c->request($_->[0] => "/scim/v2/$_->[1]"), 501, '', $_->[2], "[S-46] $_->[0] $_->[1] is refused with 501" for (
     [GET => 'Me', qr/\/Me is not supported/], [POST => 'Bulk', qr/\/Bulk is not supported/]);
 for my $case ([$base, 'GET, HEAD, POST', qw(PUT DELETE OPTIONS PROPFIND FOO)], [$unknown_user,
     'GET, HEAD, PUT, PATCH, DELETE', qw(POST COPY)]) {
     my ($path, $allow, @methods) = @$case;
     for my $method (@methods) {
         my $r = $c->request($method => $path);
-        is_error $r, 405, '', qr/ is not allowed; this endpoint supports \Q$allow\E/, "$method $path is refused with 405";
+        is_error $r, 405, '', qr/ is not allowed; this endpoint supports \Q$allow\E/, "[S-46 S-147] $method $path is refused with 405";
         is $r->{headers}{allow}, $allow, "the 405 to $method $path has the Allow header $allow";
     }
 }
@@ -148,7 +148,7 @@ for (['http://line.example:8080', 'http://line.example:8080'], ['http://line.exa
 
 $r = post(body => 'x' x 1025);
 is_error $r, 413, '', qr/larger than client_max_body_size allows \(1024 bytes\)/,
-    'a body larger than client_max_body_size is refused with 413';
+    '[S-53 S-147 S-165] a body larger than client_max_body_size is refused with 413';
 like $r->{json}{detail}, qr/\(request $r->{headers}{'x-request-id'}\)/, 'the request id in an error of nginx is $request_id';
 is_error post(body => 'x' x 2000, chunked => 500), 413, '', qr/client_max_body_size/,
     'a chunked body larger than client_max_body_size is refused with 413';
@@ -157,7 +157,7 @@ like $r->{json}{detail}, qr/\(request $r->{headers}{'x-request-id'}\)/,
     'the request id in an error of the module is $request_id';
 $r = $c->request(GET => '/denied/Users');
 is_error $r, 403, '', qr/nginx \(allow or deny\) forbids access/,
-    'GET in a location with "deny all" is refused with 403';
+    '[S-53] GET in a location with "deny all" is refused with 403';
 is $c->request(HEAD => '/denied/Users')->{status}, 403, 'HEAD in a location with "deny all" is refused with 403';
 is $c->request(GET => '/reads/Users')->{status}, 200, 'limit_except GET allows GET';
 is_error $c->request(POST => '/reads/Users', json => { %$bob, userName => 'limit' }), 403, '', qr/allow or deny/,
@@ -227,8 +227,8 @@ ok $t->wait_for(sub { (statuses())[-1] eq "408\n" }),
 # --- a store that cannot be opened
 
 $r = $c->request(GET => '/broken/Users');
-is_error $r, 503, '', qr/the directory cannot be served now/, 'GET on a damaged store is refused with 503';
-is $r->{headers}{'retry-after'}, 10, 'the 503 of a damaged store has Retry-After';
+is_error $r, 503, '', qr/the directory cannot be served now/, '[S-53 S-147] GET on a damaged store is refused with 503';
+is $r->{headers}{'retry-after'}, 10, '[S-147] the 503 of a damaged store has Retry-After';
 is_error $c->request(POST => '/broken/Users', json => $bob), 503, '', qr/cannot be served now/,
     'POST on a damaged store is refused with 503';
 like $t->log, qr{\[error\].*/broken.*; its locations answer 503 until this is fixed},

@@ -45,6 +45,7 @@ create userName => 'other', externalId => 'X-1';
 
 # --- ways to write a filter
 
+note "[S-2 S-50 S-51 S-71 S-73 S-219] ways to write a filter";
 finds 'userName+eq+"user2"', 'user2';
 finds 'userName%20eq%20%22user2%22', 'user2';
 finds 'USERNAME+EQ+"USER2"', 'user2';
@@ -66,6 +67,7 @@ finds 'externalId+eq+"x-2"';
 
 # --- and: one condition uses an index, the others are evaluated on what it finds
 
+note "[S-76 S-80 S-219] conditions joined by and";
 finds 'externalId+eq+"x-1"+and+userName+eq+"user2"', 'user2';
 finds 'userName+eq+"user2"+and+externalId+eq+"x-1"', 'user2';
 finds 'userName+eq+"user2"+and+externalId+eq+"X-1"';
@@ -78,6 +80,7 @@ finds 'emails.type+eq+"home"+and+emails.value+eq+"u1@example.com"', 'user1';
 
 # --- a change of a user changes what filters find
 
+note "a change of a user";
 my ($ada) = @{ $c->request(GET => "$base?filter=userName+eq+\"user3\"")->{json}{Resources} };
 $c->request(PUT => "$base/$ada->{id}", json => { schemas => [$user], userName => 'renamed', externalId => 'x-3' });
 finds 'userName+eq+"user3"';
@@ -90,6 +93,7 @@ finds 'externalId+eq+"x-3"';
 
 # --- strings: JSON escapes, +, multi-byte characters, composed and decomposed
 
+note "[S-50 S-72 S-155] strings";
 my $long = 'l' x 2000;
 for my $name ("o'neil+x\@x.com", 'quo"te', 'back\\slash', "\x{c9}mile", "\x{41a}\x{43e}\x{43d}\x{44c}", "\x{1f600}smile",
     'with blank', $long) {
@@ -109,6 +113,7 @@ finds 'userName+eq+"' . 'L' x 2001 . '"';
 
 # --- filters without an index, and filters on computed attributes
 
+note "filters without an index";
 sub encode { my ($text) = @_; utf8::encode($text); return $text =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger }
 
 $c = $t->client(token => $t->token($t->tenant('other')));
@@ -133,6 +138,7 @@ my $all = group('All', $staff);
 
 my $location = $five[0]{meta}{location};
 my $version = $c->request(GET => "$base/$p2")->{headers}{etag};
+note "[S-70 S-71 S-78 S-79 S-80 S-81 S-84] operators and attributes";
 finds(encode($_->[0]), @$_[1 .. $#$_]) for (
     ['title eq "boss"', qw(p4 p5)], ['title co "OS"', qw(p4 p5)], ['title ne "boss"', qw(p1 p2 p3 p6)],
     ['nickName pr', qw(p2 p3 p4 p5)], ['not (nickName pr)', qw(p1 p6)], ['nickName eq null', qw(p1 p6)],
@@ -167,6 +173,7 @@ sub finds_groups {
     is scalar(grep exists $_->{members}, @{ $json->{Resources} }), 0,
         "groups found by $filter have no members with excludedAttributes=members";
 }
+note "[S-219] members";
 finds_groups @$_ for (
     ["members eq \"$p2\"", qw(Staff Board)], ["members.value eq \"$p1\"", 'Staff'], ["members[value eq \"$p1\"]", 'Staff'],
     ["id eq \"$staff\" and members eq \"$p1\"", 'Staff'], ["id eq \"$board\" and members eq \"$p1\""],
@@ -187,6 +194,7 @@ finds_groups 'members pr';
 
 # --- pages of filtered lists
 
+note "pages";
 is_deeply [map $_->{userName}, @{ is_list($c, "$base?filter=userName+sw+%22p%22&startIndex=2&count=2", 5, 2,
     'a filter with startIndex=2&count=2 returns two resources')->{Resources} }],
     [qw(p2 p4)], 'a filter with startIndex=2&count=2 returns the second and the third match';
@@ -200,7 +208,7 @@ for my $case (['title eq "x"', qr/title has no index; add a condition with eq on
     ['title co "x"', qr/; add a condition with eq on one of userName/]) {
     is_error $c->request(GET => "/few/Users?filter=" . encode($case->[0])), 400, 'tooMany',
         qr/look at more than scim_max_scan \(4\) resources.*$case->[1]/,
-            "filter $case->[0] is refused with 400 tooMany beyond scim_max_scan";
+            "[S-67] filter $case->[0] is refused with 400 tooMany beyond scim_max_scan";
 }
 is_error $c->request(GET => '/few/Users?sortBy=title'), 400, 'tooMany', qr/scim_max_scan/,
     'sortBy is refused with 400 tooMany beyond scim_max_scan';
@@ -213,7 +221,7 @@ $c = $t->client(token => $token);
 # --- invalid filters
 
 is_error $c->request(GET => "$base?filter=$_->[0]"), 400, 'invalidFilter', $_->[1],
-    "filter=$_->[0] is refused with 400 invalidFilter" for (
+    "[S-68 S-83 S-85 S-88 S-165] filter=$_->[0] is refused with 400 invalidFilter" for (
     ['', qr/query parameter "filter" is empty/],
     ['+', qr/query parameter "filter" is empty/],
     ['userName+eq+%22%ff%22', qr/not valid UTF-8/],

@@ -44,6 +44,7 @@ sub sorted {
 sorted '', @made;
 sorted 'sortBy=', @made;
 sorted 'sortOrder=descending', @made;
+note "[S-89 S-90 S-91 S-92] sorted lists";
 sorted 'sortBy=userName', qw(Alpha bravo charlie delta);
 sorted 'sortby=USERNAME&sortorder=Descending', qw(delta charlie bravo Alpha);
 sorted 'sortBy=urn:ietf:params:scim:schemas:core:2.0:User:userName&sortOrder=ascending', qw(Alpha bravo charlie delta);
@@ -71,6 +72,7 @@ sorted 'sortBy=meta.lastModified&sortOrder=descending', qw(delta bravo charlie A
 sorted 'sortBy=manager.displayName', qw(bravo delta Alpha charlie);
 
 # Pages
+note "pages";
 sorted 'sortBy=userName&count=2', qw(Alpha bravo);
 sorted 'sortBy=userName&count=2&startIndex=2', qw(bravo charlie);
 sorted 'sortBy=userName&startIndex=4', 'delta';
@@ -88,7 +90,7 @@ sorted 'sortBy=groups.display', @made;
 sorted 'sortBy=groups', @made;
 
 # Invalid sortBy and sortOrder
-is_error $c->request(GET => "$_->[0]?$_->[1]"), 400, $_->[2], $_->[3], "GET with $_->[1] is refused with 400" for (
+is_error $c->request(GET => "$_->[0]?$_->[1]"), 400, $_->[2], $_->[3], "[S-92] GET with $_->[1] is refused with 400" for (
     [$base, 'sortBy=nothing', 'invalidPath', qr/"sortBy" is "nothing", but User has no attribute of this name/],
     [$base, 'sortBy=name', 'invalidPath', qr/"name", which is complex/],
     [$base, 'sortBy=password', 'invalidPath', qr/never returned/],
@@ -117,7 +119,7 @@ is_deeply [map $_->{userName}, @{ $page->{Resources} }], [reverse @names[0 .. 9]
 my @by_title = map { my $first = 1 + $_ * 650; @{ is_list($many,
     "$base?sortBy=title&count=650&startIndex=$first&attributes=title", $count, 650,
         "a sorted page from $first has 650 resources")->{Resources} } } 0 .. 3;
-is_deeply [map $_->{title}, @by_title], [sort map $_->{title}, @by_title], 'consecutive pages continue the order';
-is scalar(keys %{ { map { $_->{id} => 1 } @by_title } }), $count, 'no user is on two pages';
+is_deeply [map $_->{title}, @by_title], [sort map $_->{title}, @by_title], '[S-92] consecutive pages continue the order';
+is scalar(keys %{ { map { $_->{id} => 1 } @by_title } }), $count, '[S-92] no user is on two pages';
 
 $t->finish;

@@ -46,7 +46,7 @@ sub found {
     my $query = join '&', map { my $v = $request->{$_}; $v = join ',', @$v if ref $v; $v =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ge;
         "$_=$v" } grep defined $request->{$_}, sort keys %$request;
     is $c->request(GET => $base . $path =~ s{\.search$}{}r . "?$query")->{body}, $r->{body},
-        "search $text has the body of the GET";
+        "[S-105 S-106 S-166] search $text has the body of the GET";
     return $r->{json};
 }
 
@@ -58,19 +58,20 @@ found '/Users/.search', { count => 0 }, 5;
 found '/Users/.search', { filter => undef, sortBy => undef, attributes => undef, count => undef }, 5, map "u$_", 1 .. 5;
 my $json = found '/Users/.search', { filter => 'userName eq "u1"', attributes => ['title', 'userName'] }, 1, 'u1';
 is_deeply [sort keys %{ $json->{Resources}[0] }], [qw(id schemas title userName)],
-    '"attributes" of a SearchRequest selects attributes';
+    '[S-98 S-100] "attributes" of a SearchRequest selects attributes';
 $json = found '/Users/.search', { filter => 'userName eq "u1"', excludedAttributes => ['meta', 'title'] }, 1, 'u1';
 ok !exists $json->{Resources}[0]{title} && !exists $json->{Resources}[0]{meta},
-    '"excludedAttributes" of a SearchRequest excludes attributes';
+    '[S-98] "excludedAttributes" of a SearchRequest excludes attributes';
 found '/Groups/.search', { filter => "members eq \"$users[1]{id}\"" }, 1, 'B team';
 is_deeply [name(search('/Users/.search', FILTER => 'userName eq "u3"', Unknown => { a => 1 }))], ['u3'],
     'member names of a SearchRequest may have any case, and unknown members are ignored';
 is_deeply [name($c->request(POST => "$base/Users/.search?filter=userName+eq+%22u4%22&count=0",
     json => { schemas => [lc $search_urn], filter => 'userName eq "u3"' }))], ['u3'],
-        'query parameters in the URL of a search are ignored';
+        '[S-105] query parameters in the URL of a search are ignored';
 
 # --- searches at the root
 
+note "[S-65 S-66 S-106] searches at the root";
 my @all = ((map "u$_", 1 .. 5), 'A team', 'B team');
 found '/.search', {}, 7, @all;
 found '/.search', { startIndex => 5, count => 2 }, 7, 'u5', 'A team';
@@ -85,11 +86,12 @@ found '/.search', { sortBy => 'displayName', count => 3 }, 7, 'A team', 'B team'
 my ($of_u1) = @{ found('/.search', { filter => 'displayName eq "A team" or userName eq "u1"', attributes => ['members', 'userName'] },
     2, 'u1', 'none')->{Resources} };
 is_deeply [sort keys %$of_u1], [qw(id schemas userName)], '"attributes" of a search at the root is applied to each type';
-is_list $c, "$base/?count=1", 7, 1, 'GET of the root lists resources of all types';
-is_list $c, "$base/?filter=title+pr", 5, 5, 'GET of the root with a filter lists the matches of all types';
+is_list $c, "$base/?count=1", 7, 1, '[S-65] GET of the root lists resources of all types';
+is_list $c, "$base/?filter=title+pr", 5, 5, '[S-65 S-66] GET of the root with a filter lists the matches of all types';
 
 # --- searches that are refused
 
+note "searches that are refused";
 my $users = "$base/Users/.search";
 is_error search('/Users/.search', %{ $_->[0] }), 400, @$_[1, 2], "search with $_->[3] is refused with 400" for (
     [{ filter => 'x' }, 'invalidFilter', qr/has no attribute "x"/, 'an unknown attribute in the filter'],
@@ -107,7 +109,7 @@ is_error search('/Users/.search', %{ $_->[0] }), 400, @$_[1, 2], "search with $_
 is_error search('/.search', filter => 'x eq 1'), 400, 'invalidFilter', qr/no resource type has an attribute "x"/,
     'a search at the root with an attribute of no type is refused with 400';
 is_error $c->request(POST => $users, json => $_), 400, 'invalidSyntax', qr/"schemas" of the body must be \["$search_urn"\]/,
-    'a search without the SearchRequest schema is refused with 400'
+    '[S-234] a search without the SearchRequest schema is refused with 400'
     for {}, { schemas => [] }, { schemas => $search_urn }, { schemas => ['urn:ietf:params:scim:schemas:core:2.0:User'] };
 is_error $c->request(POST => $users, body => '{"a":', headers => { 'Content-Type' => 'application/json' }), 400,
     'invalidSyntax', qr/./, 'a search with a body that is not JSON is refused with 400';

@@ -32,11 +32,11 @@ is type_of(@$_[0, 1], $json), $json, "$_->[0] $_->[1] with Accept: application/j
 is $c->request(GET => $base, token => undef, headers => { Accept => $json })->{headers}{'content-type'}, $json,
     'a 401 to Accept: application/json has the type application/json';
 
-is type_of(GET => $path, $_), $scim, "GET with Accept: '$_' is answered with application/scim+json"
+is type_of(GET => $path, $_), $scim, "[S-48] GET with Accept: '$_' is answered with application/scim+json"
     for $scim, '*/*', 'application/*', "$scim, $json", "$json, $scim",
     "$json, text/plain, */*", "$json;q=0.5, $scim;q=0.9", "$json;q=0, */*", 'text/html', '', 'nonsense,,;q', "$json;q=2",
     "$json;q=x", "$json;q=0.0001", "$json;q=0", 'application/jsonx', 'APPLICATION/SCIM+JSON';
-is type_of(GET => $path, $_), $json, "GET with Accept: '$_' is answered with application/json"
+is type_of(GET => $path, $_), $json, "[S-48] GET with Accept: '$_' is answered with application/json"
     for $json, 'Application/JSON', "$json;charset=utf-8", "$json, text/html",
     "$scim;q=0.5, $json;q=0.9", "$scim;q=0, $json;q=0.001", "*/*;q=0.1, $json", "$json, application/*;q=0.9", " \t$json ; q=1.0\t, x/y",
     "$json, $scim;q=0";

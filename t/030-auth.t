@@ -51,28 +51,28 @@ sub is_dialect {
 is with($_->[1])->{status}, 200, "GET with a valid token is answered with 200: $_->[0]" for ['Bearer',
     "Bearer $token"], ['lower case', "bearer $token"],
     ['several blanks', "Bearer   $token"];
-is_dialect(with($token), 'bare-token', 'a token without a scheme is accepted and named in $scim_dialect');
+is_dialect(with($token), 'bare-token', '[L-bare-token] a token without a scheme is accepted and named in $scim_dialect');
 is_dialect($t->request(GET => "$base?filter=active+eq+%22True%22", headers => { Authorization => $token }),
     'bare-token,string-boolean', '$scim_dialect names a token without a scheme together with other deviations');
 is with("Bearer $token", path => '/rfc/Users')->{status}, 200, 'with scim_profile rfc a Bearer token is accepted';
 is_error with($token, path => '/rfc/Users'), 401, '', qr/the Authorization header has no scheme; send "Authorization: Bearer <token>"/,
-    'with scim_profile rfc a token without a scheme is refused with 401';
+    '[L-bare-token] with scim_profile rfc a token without a scheme is refused with 401';
 
 # --- the reasons of a 401
 
 sub unauthorized {
     my ($name, $r, $detail) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is_error $r, 401, '', $detail, "a request with $name is refused with 401";
+    is_error $r, 401, '', $detail, "[S-149] a request with $name is refused with 401";
     (my $sentence = $r->{json}{detail} // '') =~ s/ \(request .*//;
     $sentence =~ tr/"/'/;
     is $r->{headers}{'www-authenticate'}, qq(Bearer realm="scim", error="invalid_token", error_description="$sentence"),
-        "the 401 to a request with $name has WWW-Authenticate";
+        "[S-160] the 401 to a request with $name has WWW-Authenticate";
 }
 
 my $r = $t->request(GET => $base);
 is_error $r, 401, '', qr/the request has no Authorization header; send "Authorization: Bearer <token>"/,
-    'a request without Authorization is refused with 401';
+    '[S-149] a request without Authorization is refused with 401';
 is $r->{headers}{'www-authenticate'}, 'Bearer realm="scim"',
     'the 401 to a request without Authorization has WWW-Authenticate without an error';
 unauthorized 'another scheme', with('Basic YTpi'), qr/uses the scheme "Basic"; expected "Bearer <token>"/;
@@ -96,7 +96,7 @@ unauthorized 'a token that is not valid yet', with('Bearer ' . $t->token('acme',
     'not-before' => '2099-01-01T00:00:00Z')),
     qr/the token "soon" is not valid before 2099-01-01T00:00:00\.000Z/;
 my $short = $t->token('acme', label => 'short', expires => '2s');
-ok $t->wait_for(sub { with("Bearer $short")->{status} == 401 }), 'a token is refused with 401 after its expiry';
+ok $t->wait_for(sub { with("Bearer $short")->{status} == 401 }), '[S-162] a token is refused with 401 after its expiry';
 unauthorized 'an expired token', with("Bearer $short"),
     qr/the token "short" expired at \d{4}-\d\d-\d\dT[\d:.]+Z; create a new one with scimctl token create/;
 
@@ -123,13 +123,13 @@ for my $case ([POST => $base], [PUT => "$base/x"], [DELETE => "$base/x"], [PATCH
     my ($method, $path) = @$case;
     is_error $t->request($method => $path, token => $reader, json => $bob), 403, '',
         qr/the token "reader" may not write: it lacks the scope write/,
-            "$method with a token of scope read is refused with 403";
+            "[S-149 S-160 S-163] $method with a token of scope read is refused with 403";
 }
 is $t->request(GET => '/reads/Users', token => $token)->{status}, 200, 'with scim_scope read GET is answered with 200';
 is_error $t->request(POST => '/reads/Users', token => $token, json => $bob), 403, '',
     qr/this location is read-only: its scim_scope/,
     'with scim_scope read POST is refused with 403';
-is $t->request(GET => '/off/Users')->{status}, 200, 'with scim_auth off GET is answered with 200';
+is $t->request(GET => '/off/Users')->{status}, 200, '[S-161] with scim_auth off GET is answered with 200';
 is_error $t->request(POST => '/off/Users', json => $bob), 403, '', qr/this location is read-only/,
     'with scim_auth off POST is refused with 403';
 is_user $t->request(POST => '/off-write/Users', json => $bob), 201,
@@ -142,7 +142,7 @@ is_error $t->request(GET => '/off-nobody/Users'), 403, '', qr/there is no tenant
 is $t->request(GET => '/acme/Users', token => $token)->{status}, 200, 'a token of the tenant in scim_tenant is accepted';
 is_error $t->request(GET => '/acme/Users', token => $foreign), 403, '',
     qr/the token belongs to another tenant than this URL/,
-    'a token of another tenant than scim_tenant is refused with 403';
+    '[S-160 S-170] a token of another tenant than scim_tenant is refused with 403';
 is $t->request(GET => '/of/globex/Users', token => $foreign)->{status}, 200,
     'a token of the tenant in scim_tenant with a variable is accepted';
 is_error $t->request(GET => $_, token => $foreign), 403, '', qr/another tenant/,
@@ -172,7 +172,7 @@ for my $path ($config, "$config/", '/scim/v2/v2/ServiceProviderConfig', '/acme/S
     '/any-allow/ServiceProviderConfig') {
     $r = $t->request(GET => $path);
     is "$r->{status} " . ($r->{json}{authenticationSchemes}[0]{type} // ''), '200 oauthbearertoken',
-        "GET $path without a token is answered with 200";
+        "[S-41] GET $path without a token is answered with 200";
     is $t->request(HEAD => $path)->{status}, 200, "HEAD $path without a token is answered with 200";
 }
 is $t->request(GET => $config)->{body}, $t->request(GET => $config, token => $token)->{body},
@@ -192,14 +192,14 @@ is_error $t->request(GET => '/off-nobody/ServiceProviderConfig'), 403, '', qr/th
 
 my ($acme, $globex) = map $t->client(token => $_), $token, $foreign;
 my $id = $acme->request(GET => "$base?filter=userName+eq+\"bob\"")->{json}{Resources}[0]{id};
-is $globex->request(GET => $base)->{json}{totalResults}, 0, 'a list has only users of the tenant of the token';
+is $globex->request(GET => $base)->{json}{totalResults}, 0, '[S-172] a list has only users of the tenant of the token';
 is $globex->request(GET => "$base?filter=userName+eq+\"bob\"")->{json}{totalResults}, 0,
     'a filter finds only users of the tenant of the token';
 is $globex->request(GET => "$base?count=1000")->{json}{totalResults}, 0,
     'a list made on a thread has only users of the tenant of the token';
 is_error $globex->request($_ => "$base/$id", $_ eq 'PUT' ? (json => $bob) : ()), 404, '', qr/there is no User with the id/,
-    "$_ of a user of another tenant is refused with 404" for qw(GET PUT DELETE);
-is_user $globex->request(POST => $base, json => $bob), 201, 'a userName of another tenant is not taken';
+    "[S-150 S-172] $_ of a user of another tenant is refused with 404" for qw(GET PUT DELETE);
+is_user $globex->request(POST => $base, json => $bob), 201, '[S-166 S-171] a userName of another tenant is not taken';
 is $acme->request(GET => $base)->{json}{totalResults}, 1, 'the user of another tenant is not in the list';
 is join(' ', map $_->{json}{Resources}[0]{id} eq $id ? 'acme' : 'globex', $t->client->pipeline(
     map [GET => $base, token => $_], $token, $foreign, $foreign, $token)), 'acme globex globex acme',
@@ -231,7 +231,7 @@ is_error $t->request(GET => '/of/globex/Users', token => $token), 403, '', qr/an
     'the address of a removed tenant is refused with 403';
 is everywhere($token), 200, 'every worker accepts a token of the other tenant after a tenant is removed';
 
-unlike $t->log . with("Bearer ${token}x")->{body}, qr/\Q$_\E/, 'no token is in the error log or in an answer'
+unlike $t->log . with("Bearer ${token}x")->{body}, qr/\Q$_\E/, '[S-150 S-167] no token is in the error log or in an answer'
     for map substr($_, 5, 40), $token, $foreign, $doomed, $short, $reader;
 
 $t->finish;

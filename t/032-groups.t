@@ -47,14 +47,14 @@ is_deeply [sort keys %{ $r->{json} }], [qw(displayName externalId id members met
     'the answer to POST of a group has its attributes, id, meta and schemas';
 my ($member) = grep $_->{value} eq $ada, @{ $r->{json}{members} };
 is_deeply $member, { value => $ada, '$ref' => "http://localhost$base/Users/$ada", display => 'Ada L', type => 'User' },
-    'a member is returned with value, $ref, display and type';
+    '[E-6011] a member is returned with value, $ref, display and type';
 is +(grep $_->{value} eq $bob, @{ $r->{json}{members} })[0]{display}, 'bob',
     'display of a member without displayName is its userName';
-is $r->{json}{meta}{resourceType}, 'Group', 'meta.resourceType of a group is Group';
+is $r->{json}{meta}{resourceType}, 'Group', '[S-57] meta.resourceType of a group is Group';
 $r = $c->request(GET => "$base/Users/$ada");
 is_deeply $r->{json}{groups},
     [{ value => $staff, '$ref' => "http://localhost$base/Groups/$staff", display => 'Staff', type => 'direct' }],
-    '"groups" of a member has the group with value, $ref, display and type';
+    '[S-34] "groups" of a member has the group with value, $ref, display and type';
 isnt $r->{headers}{etag}, $before, 'a new membership changes the ETag of the member';
 is $r->{json}{meta}{version}, $r->{headers}{etag}, 'meta.version of a member is its ETag';
 is $c->request(GET => "$base/Users/$ada", headers => { 'If-None-Match' => $before })->{status}, 200,
@@ -64,20 +64,20 @@ is $c->request(GET => "$base/Users/$ada", headers => { 'If-None-Match' => $r->{h
 ok !exists $c->request(GET => "$base/Users/$ada?excludedAttributes=groups")->{json}{groups},
     'excludedAttributes=groups leaves out "groups"';
 ok !exists $c->request(GET => "$base/Groups/$staff?excludedAttributes=members")->{json}{members},
-    'excludedAttributes=members leaves out "members"';
+    '[S-102] excludedAttributes=members leaves out "members"';
 is_deeply $c->request(GET => "$base/Groups/$staff?attributes=members.value")->{json}{members}[0], { value => set($ada, $bob) =~ s/ .*//r },
     'attributes=members.value returns the members with value only';
 is $c->request(POST => "$base/Groups", json => group('sTAFF'))->{status}, 409,
-    'POST of a group with a displayName that is taken, in another case, is refused with 409';
+    '[S-26] POST of a group with a displayName that is taken, in another case, is refused with 409';
 is_error $c->request(POST => "$base/Groups", json => { schemas => [$group_urn] }), 400, 'invalidValue', qr/displayName/,
-    'POST of a group without displayName is refused with 400';
+    '[S-21 E-5368] POST of a group without displayName is refused with 400';
 
 # --- unknown members
 
 my $unknown_id = '01900000-0000-7000-8000-000000000000';
 is_error $c->request(POST => "$base/Groups", json => group('Ghosts', $ada, $unknown_id)), 400, 'invalidValue',
     qr/no User or Group with the id "$unknown_id"/,
-        'POST of a group with one unknown member is refused with 400 and names that member';
+        '[S-37] POST of a group with one unknown member is refused with 400 and names that member';
 is_error $c->request(POST => "$base/Groups", json => group('Ghosts', 'xyz')), 400, 'invalidValue', qr/xyz/,
     'POST of a group with a member that has no valid id is refused with 400';
 is_error patch("/Groups/$staff", { op => 'add', path => 'members', value => [{ value => $unknown_id }] }), 400,
@@ -87,19 +87,19 @@ is_error patch("/Groups/$staff", { op => 'add', path => 'displayName', value => 
     { op => 'add', path => 'members', value => [{ value => $eve }, { value => $unknown_id }] }), 400, 'invalidValue',
     qr/Operations\[1\]\.value: members: there is no User or Group with the id "$unknown_id"/,
         'PATCH whose second operation adds an unknown member is refused with 400 and names the operation';
-is members($staff), set($ada, $bob), 'a refused PATCH does not change the members';
+is members($staff), set($ada, $bob), '[S-116] a refused PATCH does not change the members';
 
 # --- PATCH
 
 $r = patch("/Groups/$staff", { op => 'add', path => 'members', value => [{ value => $eve }] });
-is $r->{status} . $r->{body}, '204', 'PATCH of a group is answered with 204 and no body';
+is $r->{status} . $r->{body}, '204', '[S-117] PATCH of a group is answered with 204 and no body';
 is members($staff), set($ada, $bob, $eve), 'PATCH add of a member adds it';
 my $version = etag("/Groups/$staff");
 is patch("/Groups/$staff", { op => 'add', path => 'members', value => [{ value => $eve }] })->{headers}{etag}, $version,
-    'PATCH add of an existing member does not change the ETag';
+    '[S-38 S-118 S-133] PATCH add of an existing member does not change the ETag';
 is patch("/Groups/$staff", { op => 'remove', path => qq(members[value eq "$unknown_id"]) })->{status}, 204,
-    'PATCH remove of an unknown member is answered with 204';
-is etag("/Groups/$staff"), $version, 'PATCH remove of an unknown member does not change the ETag';
+    '[S-118 S-125] PATCH remove of an unknown member is answered with 204';
+is etag("/Groups/$staff"), $version, '[S-118 S-133] PATCH remove of an unknown member does not change the ETag';
 is patch("/Groups/$staff", { op => 'Remove', path => 'members', value => [{ value => $bob }] })->{status}, 204,
     'PATCH remove of members with a value is answered with 204';
 is members($staff), set($ada, $eve), 'PATCH remove of members with a value removes only that member';
@@ -112,13 +112,13 @@ is_error patch("/Groups/$staff", { op => 'remove', path => qq(members[value eq "
 is patch("/Groups/$staff", { op => 'remove', path => qq(members[value eq "$eve"]) },
     { op => 'add', path => 'members', value => [{ value => $bob }] }, { op => 'replace', path => 'displayName', value => 'Crew' })->{status},
     204, 'PATCH with three operations is answered with 204';
-is members($staff), set($ada, $bob), 'PATCH with three operations applies all of them';
+is members($staff), set($ada, $bob), '[S-116] PATCH with three operations applies all of them';
 is $c->request(GET => "$base/Users/$ada")->{json}{groups}[0]{display}, 'Crew',
     '"groups" of a member shows the new displayName of the group';
 $r = $c->request(PATCH => "$base/Groups/$staff?attributes=displayName",
     json => { Operations => [{ op => 'add', path => 'members', value => [{ value => $eve }] }] });
 is "$r->{status} $r->{json}{displayName}", '200 Crew',
-    'PATCH of a group with "attributes" is answered with 200 and the selected attributes';
+    '[S-98 S-104] PATCH of a group with "attributes" is answered with 200 and the selected attributes';
 is patch("/Groups/$staff", { op => 'replace', path => 'members', value => [{ value => $eve }] })->{status}, 204,
     'PATCH replace of members is answered with 204';
 is members($staff), $eve, 'PATCH replace of members sets the members';
@@ -126,7 +126,7 @@ is patch("/Groups/$staff", { op => 'remove', path => 'members' })->{status}, 204
     'PATCH remove of members without a value is answered with 204';
 is members($staff), '', 'PATCH remove of members without a value removes all members';
 $r = patch("/Users/$ada", { op => 'replace', path => 'nickName', value => 'a' });
-is "$r->{status} $r->{json}{nickName}", '200 a', 'PATCH of a user is answered with 200 and the user';
+is "$r->{status} $r->{json}{nickName}", '200 a', '[S-117] PATCH of a user is answered with 200 and the user';
 is_error patch("/Groups/$staff", { op => 'add', path => 'members', value => [{ value => $staff }] }), 400, 'invalidValue', qr/itself/,
     'PATCH that adds a group to itself is refused with 400';
 
@@ -134,7 +134,7 @@ is_error patch("/Groups/$staff", { op => 'add', path => 'members', value => [{ v
 
 $r = $c->request(PUT => "$base/Groups/$staff", json => group('Crew', $bob, $eve));
 is $r->{status}, 200, 'PUT of a group is answered with 200' or diag $r->{body};
-is set(map $_->{value}, @{ $r->{json}{members} }), set($bob, $eve), 'PUT of a group sets the members';
+is set(map $_->{value}, @{ $r->{json}{members} }), set($bob, $eve), '[S-111] PUT of a group sets the members';
 $r = $c->request(PUT => "$base/Groups/$staff", json => group('Crew', $eve, $bob));
 is $r->{headers}{etag}, etag("/Groups/$staff"),
     'PUT of a group with the same members in another order does not change the ETag';
@@ -160,15 +160,15 @@ is_error $few->($name, $name, $name), 413, '', qr/scim_max_operations/,
 
 my $all = $c->request(POST => "$base/Groups", json => group('All', $staff, $ada))->{json}{id};
 is +(grep $_->{value} eq $staff, @{ $c->request(GET => "$base/Groups/$all")->{json}{members} })[0]{type}, 'Group',
-    'a group in a group has the type Group';
+    '[S-36] a group in a group has the type Group';
 $version = etag("/Groups/$all");
 is $c->request(DELETE => "$base/Groups/$staff")->{status}, 204, 'DELETE of a nested group is answered with 204';
-is members($all), $ada, 'DELETE of a nested group removes it from the members of the outer group';
+is members($all), $ada, '[S-37] DELETE of a nested group removes it from the members of the outer group';
 isnt etag("/Groups/$all"), $version, 'DELETE of a nested group changes the ETag of the outer group';
 is groups($eve), '', 'DELETE of a group removes it from "groups" of its members';
 $version = etag("/Groups/$all");
 is $c->request(DELETE => "$base/Users/$ada")->{status}, 204, 'DELETE of a member is answered with 204';
-is members($all), '', 'DELETE of a user removes it from the members of its group';
+is members($all), '', '[S-37 S-136] DELETE of a user removes it from the members of its group';
 isnt etag("/Groups/$all"), $version, 'DELETE of a user changes the ETag of its group';
 
 # --- manager

@@ -97,7 +97,7 @@ for my $at ($base, $rfc) {
 }
 
 is join("\n", map $_->[0], grep $_->[1] =~ /\Q$password\E|scim_[A-Za-z0-9]{16}/, @answers), '',
-    'no answer and no header contains a token or a password'
+    '[S-150 S-164 S-167] no answer and no header contains a token or a password'
     or diag explain [grep $_->[1] =~ /\Q$password\E|scim_[A-Za-z0-9]{16}/, @answers];
 my $facts;
 ok $t->wait_for(sub { $facts = Scim::_slurp("$t->{dir}/facts.log"); ($facts =~ tr/\n//) == $sent }),
@@ -107,7 +107,7 @@ is join("\n", grep /\Q$password\E|scim_[A-Za-z0-9]{16}/, split /\n/, $facts), ''
 my @messages = map { /(scim: .*?)(?:, client: |$)/ ? $1 : () } split /\n/, $t->log;
 cmp_ok scalar @messages, '>', 100, 'the error log has a message for each of more than 100 refused requests';
 is join("\n", grep /\Q$password\E|scim_[A-Za-z0-9]{16}/, @messages), '',
-    'no message of the module contains a token or a password';
+    '[S-167] no message of the module contains a token or a password';
 my (undef, $log) = $t->scimctl(qw(log --tenant acme --refused));
 (undef, $log) = $t->scimctl(qw(log --tenant acme)) if $log eq '';
 unlike $log, qr/\Q$password\E|scim_[A-Za-z0-9]{16}/, 'the change log contains no token and no password';

@@ -80,7 +80,7 @@ my @log = acme();
 is_deeply [map of($_, qw(kind position operation resourceType id name tokenNumber token)), @log],
     ["change 1 create User $ada ada2 1 Okta \"prod\"", "change 2 create User $bob b\"\x{1b}[31m\x{f6}b 1 Okta \"prod\"",
         "change 3 replace User $ada ada2 1 Okta \"prod\""],
-            'log --json prints operation, resource, name and token of each change';
+            '[S-222] log --json prints operation, resource, name and token of each change';
 is_deeply [map join(' ', sort @{ $_->{attributes} }), @log], ['active name userName', 'active userName', 'name title userName'],
     'log --json prints the changed attributes of each change';
 ok !(grep $_->{requestId} !~ /^[0-9a-f]{32}\z/ || $_->{time} !~ /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/ || exists $_->{emptied}, @log),

@@ -12,6 +12,7 @@ my $t = Scim->new(http => <<'EOH', server => <<'EOS');
     scim_store main %%DIR%%/store size=64m;
     server {
         listen 127.0.0.1:%%PORT1%% ssl %%HTTP2%%;
+        ssl_protocols TLSv1.2 TLSv1.3;
         ssl_certificate %%DIR%%/cert.pem;
         ssl_certificate_key %%DIR%%/key.pem;
         client_body_buffer_size 4k;
@@ -57,6 +58,9 @@ is $t->request(GET => "/scim/v2/Users/$r->{json}{id}", token => $token)->{json}{
     "http://localhost/scim/v2/Users/$r->{json}{id}", 'without TLS meta.location of the same user is http';
 is $t->request(GET => "/public/Users/$r->{json}{id}", token => $token, port => 1, tls => 1)->{json}{meta}{location},
     "http://id.example.com/public/Users/$r->{json}{id}", 'scim_base_url sets meta.location over TLS';
+
+is curl(undef, @auth, "--tls-max", $_, "--tlsv$_", "$base/Users")->{status}, 200, "[S-162 S-214] GET over TLS $_ is answered with 200"
+    for qw(1.2 1.3);
 
 # --- HTTP/2
 

@@ -15,6 +15,7 @@ static void reads(std::string_view text, int64_t micros, std::string_view verb) 
 }
 
 static void values() {
+    note("[S-6] times");
     reads("1970-01-01T00:00:00Z", 0, "is the epoch");
     reads("2008-01-23T04:56:22Z", 1201064182000000, "is RFC 7643's example");
     reads("2008-01-23T04:56:22", 1201064182000000, "is read as UTC without an offset");

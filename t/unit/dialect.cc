@@ -67,7 +67,7 @@ void dialects() {
              "single-value,json-text", "\"roles\" must be an array", "the JSON text of an object");
     rewrites(R"("emails":["\t{\"VALUE\":\"x\"}"])", R"("emails":[{"value":"x"}])", "json-text",
              "\"emails[0]\" must be an object, not a string",
-             "the JSON text of an object in an element");
+             "[L-json-text] the JSON text of an object in an element");
     for (const char *text : {"{", "{}", "{\\\"x\\\":1}"})
         rewrites(R"("roles":[")" + std::string(text) + R"("])",
                  R"("roles":[{"value":")" + std::string(text) + R"("}])", "bare-value",
@@ -95,7 +95,8 @@ void dialects() {
              "an undeclared extension");
     rewrites("\"" + enterprise + R"(":{"department":"d"})",
              "\"" + enterprise + R"(":{"department":"d"})", "extension-not-in-schemas",
-             "invalidSyntax: the body has an object", "an extension that schemas does not name");
+             "invalidSyntax: the body has an object",
+             "[L-extension-not-in-schemas] an extension that schemas does not name");
 }
 
 void managers() {

@@ -100,7 +100,7 @@ static void conforms(const json_t *resource, const std::vector<Attribute> &attri
         }
         if (!known) wrong += " +" + std::string(key);
     }
-    is(wrong, "", what + " conforms to its published schema");
+    is(wrong, "", "[S-40 S-233] " + what + " conforms to its published schema");
 }
 
 static void test_conformance(const Catalog &catalog) {
@@ -155,7 +155,7 @@ static void test_lists(const Catalog &catalog) {
     }
     ok(text.find("null") == text.npos, "the list of schemas has no null");
     ok(text.find("urn:ietf:params:scim:api:messages:2.0:ListResponse", 60) == text.npos,
-       "the list of schemas excludes those of protocol messages");
+       "[S-43] the list of schemas excludes those of protocol messages");
 }
 
 static void test_single(const Catalog &catalog) {

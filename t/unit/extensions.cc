@@ -37,7 +37,8 @@ struct User {
         const std::string path = "/Users/" + id;
         const std::string verb = is_listed ? "lists" : "does not list";
         const std::string of = " of user '" + name + "'" + when;
-        is(lists(client.get(path)), is_listed, "schemas" + of + " " + verb + " the extension");
+        is(lists(client.get(path)), is_listed,
+           "[S-31] schemas" + of + " " + verb + " the extension");
         is(lists(client.get(path, "attributes=userName")), is_listed,
            "schemas" + of + " " + verb + " the extension, with attributes=userName");
         for (const char *op : {"eq", "sw", "co"}) {

@@ -56,7 +56,7 @@ static void refused(std::string_view text, size_t where, std::string_view what, 
 }
 
 static void grammar() {
-    note("precedence and shape");
+    note("[S-69 S-70 S-75 S-76 E-4670 E-7319] precedence and shape");
     read_as("title pr", "title pr");
     read_as("title pr and active pr or locale pr", "((title pr & active pr) | locale pr)");
     read_as("title pr or active pr and locale pr", "(title pr | (active pr & locale pr))");
@@ -68,7 +68,7 @@ static void grammar() {
     read_as("title pr or not(active pr)", "(title pr | !active pr)");
     read_as("((title pr))", "title pr");
 
-    note("case and blanks");
+    note("[S-71 S-75 S-77] case and blanks");
     read_as("TITLE PR aNd Active Eq TRUE OR not (Locale PR)",
             "((title pr & active eq true) | !locale pr)");
     read_as("NOT (title pr)", "!title pr");
@@ -77,7 +77,7 @@ static void grammar() {
     read_as("emails[ type eq \"a\" ]", "emails[emails.type eq \"a\"]");
     read_as("title eq\"x\"", "title eq \"x\"", "", true);
 
-    note("names");
+    note("[S-73 S-74 E-7322] names");
     read_as("name.familyName pr", "name.familyName pr");
     read_as("URN:ietf:params:scim:schemas:CORE:2.0:user:NAME.familyname pr", "name.familyName pr");
     read_as("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value pr",
@@ -93,7 +93,7 @@ static void grammar() {
 }
 
 static void literals() {
-    note("literals");
+    note("[S-72] literals");
     read_as(R"(title eq "a\"b\\c\/d\b\f\n\r\t\u0041\u00e9\uD83D\uDE00")",
             R"(title eq "a\"b\\c/d\b\f\n\r\tA)"
             "\u00e9\U0001F600\"");
@@ -126,7 +126,7 @@ static void literals() {
     refused("meta.created gt 5", 17, "a time in double quotes");
     refused("urn:example:acme:2.0:User:badge eq QUJD", 36, "a string in double quotes");
 
-    note("malformed strings");
+    note("[S-68 S-72] malformed strings");
     refused("title eq \"abc", 14, "a double quote that ends the string, found the end");
     refused("title eq \"", 11, "a double quote");
     refused("title eq \"abc\\\"", 16, "a double quote");
@@ -140,7 +140,9 @@ static void literals() {
 }
 
 static void dialect() {
-    note("deviations that are accepted, and refused under scim_profile rfc");
+    note(
+        "[S-72 S-74 S-82 L-bare-word L-bare-value L-value-path] accepted deviations, refused under "
+        "scim_profile rfc");
     read_as("externalId eq ext-unq-1", "externalId eq \"ext-unq-1\"", "bare-word");
     read_as("(title eq a) and emails[type eq work]",
             "(title eq \"a\" & emails[emails.type eq \"work\"])", "bare-word*2");
@@ -176,7 +178,7 @@ static void dialect() {
 
 static void errors() {
     constexpr const char *operators = "an operator (eq, ne, co, sw, ew, gt, ge, lt, le or pr)";
-    note("missing and superfluous tokens");
+    note("[S-68 S-69] missing and superfluous tokens");
     refused("", 1, "the name of an attribute, found the end");
     refused("   ", 4, "the name of an attribute, found the end");
     refused("title", 6, operators);
@@ -219,7 +221,7 @@ static void errors() {
     refused("title eq \"" + std::string(80, 'x') + "\" " + std::string(80, 'y'), 93,
             std::string(64, 'y') + "\u2026\"");
 
-    note("names");
+    note("[S-73 S-83 E-4690] names");
     refused("nonsense eq \"x\"", 1, "User has no attribute \"nonsense\"");
     refused("title pr and name.nonsense pr", 14, "User has no attribute \"name.nonsense\"");
     refused("urn:ietf:params:scim:schemas:core:2.0:User pr", 1, "no attribute");
@@ -235,7 +237,7 @@ static void errors() {
     refused("addresses co \"x\"", 11, "\"addresses\" has parts");
     refused("meta eq \"x\"", 6, "\"meta\" has parts");
 
-    note("attributes that a filter must not use");
+    note("[S-85] attributes that a filter must not use");
     refused("password eq \"x\"", 1, "\"password\" is never returned");
     refused("PASSWORD pr", 1, "\"password\" is never returned");
     refused("pin eq \"1234\"", 1, "never returned");
@@ -287,7 +289,7 @@ static void errors() {
            !lenient("members gt null") && !lenient("active eq \"maybe\""),
        "with UnknownNames::no_value malformed filters are refused");
 
-    note("operators that do not apply to the type (RFC 7644 3.4.2.2)");
+    note("[S-78] operators that do not apply to the type (RFC 7644 3.4.2.2)");
     refused("active gt true", 8, "\"gt\" does not apply to \"active\", which is of type boolean");
     refused("x509Certificates.value ge \"QUJD\"", 24, "of type binary");
     refused("x509Certificates lt \"QUJD\"", 18, "of type binary");
@@ -301,7 +303,7 @@ static std::string repeat(std::string_view what, size_t times) {
 }
 
 static void limits() {
-    note("limits");
+    note("[S-88] limits");
     FilterLimits limits;
     auto nested = [](std::string_view open, size_t depth) {
         return repeat(open, depth) + "title pr" + repeat(")", depth);
@@ -339,7 +341,7 @@ static void limits() {
     ok(longest.size() == 8192 && parse(longest), "a filter of 8,192 bytes is accepted");
     auto longer = parse(longest + " ");
     is(longer ? "accepted" : longer.error().detail, "the filter has 8193 bytes; 8192 are allowed",
-       "a filter of 8,193 bytes is refused");
+       "[S-88] a filter of 8,193 bytes is refused");
 
     note("hostile filters");
     for (std::string_view open :

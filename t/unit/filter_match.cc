@@ -59,7 +59,7 @@ static void refused(std::string_view attribute, std::string_view literal, std::s
 }
 
 static void strings() {
-    note("strings");
+    note("[S-23 S-78] strings");
     operators("displayName", "\"BABS J\"", "eq co sw ew ge le", "ne gt lt");
     operators("displayName", "\"babs\"", "ne co sw gt ge", "eq ew lt le");
     operators("displayName", "\"S J\"", "ne co ew lt le", "eq sw gt ge");
@@ -71,7 +71,7 @@ static void strings() {
     operators("externalId", "\"ext-1\"", "eq co sw ew ge le", "ne gt lt");
     operators("externalId", "\"EXT-1\"", "ne gt ge", "eq co sw ew lt le");
 
-    note("strings are compared by their matching keys, not their octets");
+    note("[S-155 S-158] strings are compared by their matching keys, not their octets");
     operators("name.familyName", "\"STRASSE\"", "eq co sw ew ge le", "ne gt lt");
     operators("name.familyName", "\"rASs\"", "ne co gt ge", "eq sw ew lt le");
     operators("name.givenName", "\"A\\u030Ase\"", "eq co sw ew ge le", "ne gt lt");
@@ -83,13 +83,13 @@ static void strings() {
 }
 
 static void other_types() {
-    note("booleans");
+    note("[S-78] booleans");
     operators("active", "true", "eq", "ne");
     operators("active", "FALSE", "ne", "eq");
     operators("active", "\"True\"", "eq", "ne");
     refused("active", "true", "co sw ew gt ge lt le");
 
-    note("numbers");
+    note("[S-78] numbers");
     operators("urn:example:acme:2.0:User:level", "9007199254740993", "eq ge le", "ne gt lt");
     operators("urn:example:acme:2.0:User:level", "9007199254740992", "ne gt ge", "eq lt le");
     operators("urn:example:acme:2.0:User:level", "9007199254740992.0", "ne gt ge", "eq lt le");
@@ -102,7 +102,7 @@ static void other_types() {
     refused("urn:example:acme:2.0:User:level", "1", "co sw ew");
     refused("urn:example:acme:2.0:User:score", "1", "co sw ew");
 
-    note("times are compared as instants");
+    note("[S-78] times are compared as instants");
     const char *since = "urn:example:acme:2.0:User:since";
     operators(since, "\"2020-01-01T00:00:00Z\"", "eq ge le", "ne gt lt");
     operators(since, "\"2020-01-01T01:00:00+01:00\"", "eq ge le", "ne gt lt");
@@ -110,7 +110,7 @@ static void other_types() {
     operators(since, "\"2019-12-31T23:59:59\"", "ne gt ge", "eq lt le");
     refused(since, "\"2020-01-01T00:00:00Z\"", "co sw ew");
 
-    note("binary and reference");
+    note("[S-78] binary and reference");
     operators("urn:example:acme:2.0:User:badge", "\"QUJD\"", "eq", "ne");
     operators("urn:example:acme:2.0:User:badge", "\"qujd\"", "ne", "eq");
     refused("urn:example:acme:2.0:User:badge", "\"QUJD\"", "co sw ew gt ge lt le");
@@ -133,7 +133,9 @@ static void smallest_integer() {
 }
 
 static void multi_valued() {
-    note("a multi-valued attribute matches if any value does; ne is not eq (RFC 7644 3.4.2.2)");
+    note(
+        "[S-79] a multi-valued attribute matches if any value does; ne is not eq (RFC 7644 "
+        "3.4.2.2)");
     operators("emails.type", "\"work\"", "eq co sw ew ge le lt", "ne gt");
     operators("emails.type", "\"other\"", "ne gt", "eq co sw ew");
     operators("urn:example:acme:2.0:User:ranks", "2", "eq gt ge le lt", "ne");
@@ -158,7 +160,7 @@ static void multi_valued() {
     operators("urn:example:acme:2.0:User:seat.tags", "\"a\\\",\\\"]b\"", "eq co sw ew", "ne");
     operators("urn:example:acme:2.0:User:seat.tags", "\"none\"", "ne", "eq co");
 
-    note("complex attributes are compared by their sub-attribute value");
+    note("[S-78] complex attributes are compared by their sub-attribute value");
     operators("emails", "\"BABS@home.example\"", "eq co sw ew", "ne");
     operators("emails", "\"@WORK.\"", "ne co", "eq sw ew");
     operators("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager", "\"m-1\"",
@@ -166,7 +168,7 @@ static void multi_valued() {
     holds("manager eq \"m-2\"", false);
     holds("manager ne \"m-2\"", true);
 
-    note("a filter in brackets applies to one element (RFC 7644 3.4.2.2)");
+    note("[S-80] a filter in brackets applies to one element (RFC 7644 3.4.2.2)");
     holds(R"(emails.type eq "work" and emails.value sw "babs@")", true);
     holds(R"(emails[type eq "work" and value sw "babs@"])", false);
     holds(R"(emails[type eq "home" and value sw "babs@"])", true);
@@ -193,7 +195,7 @@ static void multi_valued() {
 }
 
 static void unassigned() {
-    note("present, null and unassigned (RFC 7643 2.5, RFC 7644 3.4.2.2)");
+    note("[S-20 S-81] present, null and unassigned (RFC 7643 2.5, RFC 7644 3.4.2.2)");
     for (const char *name : {"userName", "name", "name.givenName", "emails", "emails.type",
                              "active", "seat", "seat.tags", "ranks", "level", "manager"}) {
         holds(std::string(name) + " pr", true);
@@ -213,7 +215,7 @@ static void unassigned() {
     holds("locale pr", false);
     holds("locale eq \"\"", true);
     holds("locale eq null", false);
-    note("a complex value of empty strings is assigned but not present");
+    note("[S-20] a complex value of empty strings is assigned but not present");
     holds("phoneNumbers pr", false);
     holds("phoneNumbers ne null", true);
     holds("phoneNumbers[type pr]", false);
@@ -221,7 +223,7 @@ static void unassigned() {
 }
 
 static void computed() {
-    note("attributes that the server computes");
+    note("[S-84] attributes that the server computes");
     operators("id", "\"0192f7a0-0000-7000-8000-0123456789ab\"", "eq co sw ew ge le", "ne gt lt");
     operators("ID", "\"0192F7A0-0000-7000-8000-0123456789AB\"", "ne", "eq co sw ew");
     holds("id sw \"0192f7\"", true);
@@ -262,7 +264,7 @@ static void extensions() {
 }
 
 static void logic() {
-    note("not binds tighter than and, and tighter than or (RFC 7644 3.4.2.2)");
+    note("[S-76 E-4670] not binds tighter than and, and tighter than or (RFC 7644 3.4.2.2)");
     struct {
         bool a, b, c;
     } rows[] = {{false, false, false}, {false, false, true}, {false, true, false},

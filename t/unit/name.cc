@@ -29,6 +29,7 @@ const TypeView &user() {
 }
 
 void grammar() {
+    note("[S-4 E-8924] names");
     for (std::string_view name : {"a", "Z9", "a$b", "a-b_c", "a$"}) {
         ok(is_attribute_name(name), std::string(name) + " is the name of an attribute");
         ok(is_sub_attribute_name(name), std::string(name) + " is the name of a sub-attribute");
@@ -43,6 +44,7 @@ void grammar() {
 }
 
 void uses() {
+    note("[S-4] uses of names");
     DeviationReport report;
     Dialect dialect(true, report);
     const std::string paths[] = {urn + ":a$b-c_d1",

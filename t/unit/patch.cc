@@ -21,22 +21,22 @@ const std::string both =
 
 void singular() {
     rfc(R"("userName":"u")", op("add", "title", "\"T\""), R"("userName":"u","title":"T")",
-        "add sets a simple attribute");
+        "[S-122] add sets a simple attribute");
     rfc(R"("title":"S")", op("add", "title", "\"T\""), R"("title":"T")",
-        "add replaces the value of a simple attribute");
+        "[S-122] add replaces the value of a simple attribute");
     rfc(R"("title":"S")", op("replace", "TITLE", "\"T\""), R"("title":"T")",
-        "replace replaces the value of a simple attribute");
+        "[S-128] replace replaces the value of a simple attribute");
     rfc("", op("replace", "title", "\"T\""), R"("title":"T")",
-        "replace sets an unassigned attribute");
+        "[S-128] replace sets an unassigned attribute");
     rfc(R"("title":"S")", op("replace", "title", "null"), "",
-        "replace by null unassigns the attribute");
+        "[S-129] replace by null unassigns the attribute");
     rfc(R"("title":"S")", op("replace", "title", "[]"), "",
-        "replace by [] unassigns the attribute");
+        "[S-17 S-129] replace by [] unassigns the attribute");
     rfc(R"("title":"S")", op("add", "title", "null"), R"("title":"S")",
         "add of null changes nothing");
-    rfc(R"("title":"S")", op("remove", "title"), "", "remove unassigns a simple attribute");
+    rfc(R"("title":"S")", op("remove", "title"), "", "[S-124] remove unassigns a simple attribute");
     rfc(R"("nickName":"S")", op("remove", "title"), R"("nickName":"S")",
-        "remove of an unassigned attribute changes nothing");
+        "[S-118] remove of an unassigned attribute changes nothing");
     rfc(R"("title":"S")", op("replace", "title", "\"\""), R"("title":"")",
         "replace by an empty string keeps the empty string");
     rfc("", op("add", "active", "false") + "," + op("add", acme + ":level", "7"),
@@ -44,13 +44,14 @@ void singular() {
     is(patched("", op("Add", "title", "\"T\"") + "," + op("REPLACE", "nickName", "\"N\"")),
        R"("nickName":"N","title":"T")", "op is accepted in any case");
     dialect(R"("active":true)", op("replace", "active", "\"False\""), R"("active":false)",
-            "string-boolean", "invalidValue", "a boolean in a string");
+            "string-boolean", "invalidValue", "[L-string-boolean] a boolean in a string");
     dialect("", op("Replace", "title", "\"T\""), R"("title":"T")", "op-case", "invalidSyntax",
-            "op in another case");
+            "[S-112 L-op-case] op in another case");
     dialect("", op("add", "department", "\"D\""), "\"" + ent + R"(":{"department":"D"})",
-            "unprefixed-extension", "invalidPath", "an extension without its URN");
+            "unprefixed-extension", "invalidPath",
+            "[L-unprefixed-extension] an extension without its URN");
     dialect("", op("add", "colour", "\"D\""), "", "unknown-attribute:colour", "invalidPath",
-            "an unknown attribute");
+            "[S-205 L-unknown-attribute] an unknown attribute");
     // A remove of a single-valued attribute removes it whatever value is sent.
     for (const char *value : {"\"S\"", "\"another\"", "5", "[\"another\"]", R"({"value":"S"})"})
         dialect(R"("title":"S")", op("remove", "title", value), "", "remove-with-value",
@@ -64,7 +65,7 @@ void simple_elements() {
     const std::string xyz = "\"" + acme + R"(":{"words":["x","y","z"]})";
     const std::string xz = "\"" + acme + R"(":{"words":["x","z"]})";
     rfc(xyz, op("remove", acme + ":words[value eq \"Y\"]"), xz,
-        "remove removes the simple value that the filter selects");
+        "[E-7122] remove removes the simple value that the filter selects");
     rfc(xyz, op("remove", acme + ":words[value sw \"q\"]"), xyz,
         "remove with a filter that selects no simple value changes nothing");
     rfc(xyz, op("remove", acme + ":words[not (value eq \"y\")]"),
@@ -83,7 +84,7 @@ void simple_elements() {
             "invalidFilter: ", "a filter on a sub-attribute other than value of simple values");
     dialect(xz, op("add", acme + ":words", R"([{"value":"y"},{"value":null}])"),
             "\"" + acme + R"(":{"words":["x","z","y"]})", "value-object*2", "invalidValue",
-            "add of simple values in objects");
+            "[L-value-object] add of simple values in objects");
     dialect(xyz, op("remove", acme + ":words", R"([{"value":"y"}])"), xz,
             "remove-with-value,value-object", "invalidValue",
             "remove of a simple value in an object");
@@ -93,7 +94,7 @@ void simple_elements() {
             "add of a simple value in an object with another sub-attribute");
     dialect("", op("replace", acme + ":ranks", R"(["1",{"value":"2"}])"),
             "\"" + acme + R"(":{"ranks":[1,2]})", "string-number*2,value-object", "invalidValue",
-            "replace by integers in strings and objects");
+            "[L-string-number] replace by integers in strings and objects");
     dialect("", op("replace", acme + ":score", "\"-12.50\""), "\"" + acme + R"(":{"score":-12.5})",
             "string-number", "invalidValue", "replace by a decimal in a string");
     dialect("", op("replace", acme + ":level", "\"-9223372036854775808\""),
@@ -112,10 +113,10 @@ void complex() {
     const std::string name = R"("name":{"familyName":"F","givenName":"G"})";
     rfc(name, op("replace", "name", R"({"givenName":"H"})"),
         R"("name":{"familyName":"F","givenName":"H"})",
-        "replace of a complex attribute keeps the sub-attributes that are not sent");
+        "[S-128] replace of a complex attribute keeps the sub-attributes that are not sent");
     rfc(name, op("add", "name", R"({"givenName":"H","middleName":"M"})"),
         R"("name":{"familyName":"F","givenName":"H","middleName":"M"})",
-        "add to a complex attribute keeps the sub-attributes that are not sent");
+        "[S-122] add to a complex attribute keeps the sub-attributes that are not sent");
     rfc(name, op("replace", "name", R"({"givenName":null,"familyName":"E"})"),
         R"("name":{"familyName":"E"})",
         "replace with null in the object unassigns the sub-attribute");
@@ -161,7 +162,7 @@ void active() {
          {op("remove", "active"), op("replace", "active", "null"), op("replace", "ACTIVE", "[]"),
           op("replace", "", R"({"active":null})")})
         dialect(R"("active":false)", operation, R"("active":false)", "active-kept", "mutability",
-                "unassigning active false, which keeps it, by " + operation);
+                "[L-active-kept] unassigning active false, which keeps it, by " + operation);
     rfc(R"("active":false)", op("add", "active", "null"), R"("active":false)",
         "add of null to active changes nothing");
     is(patched(R"("active":false)", op("remove", "active") + "," + op("add", "active", "true")),
@@ -171,7 +172,7 @@ void active() {
 void without_path() {
     rfc(R"("title":"S","nickName":"N")", op("replace", "", R"({"title":"T","active":false})"),
         R"("nickName":"N","title":"T","active":false)",
-        "replace without a path sets the attributes sent and keeps the others");
+        "[S-128] replace without a path sets the attributes sent and keeps the others");
     rfc(R"("name":{"familyName":"F"})", op("replace", "", R"({"name":{"givenName":"G"}})"),
         R"("name":{"familyName":"F","givenName":"G"})",
         "replace without a path keeps the sub-attributes that are not sent");
@@ -179,7 +180,7 @@ void without_path() {
         "replace without a path replaces all elements of a multi-valued attribute");
     rfc(work, op("add", "", R"({"emails":[{"value":"x"}],"title":"T"})"),
         R"("title":"T","emails":[{"value":"w","type":"work","primary":true},{"value":"x"}])",
-        "add without a path adds elements to a multi-valued attribute");
+        "[S-121] add without a path adds elements to a multi-valued attribute");
     rfc(R"("title":"T")", op("replace", "", R"({"title":null})"), "",
         "replace without a path unassigns attributes that are null");
     rfc(R"("title":"T")", op("add", "", R"({"title":null})"), R"("title":"T")",
@@ -200,13 +201,13 @@ void without_path() {
         "replace with an extension's URN as path keeps the attributes that are not sent");
     rfc(dept + ",\"" + acme + R"(":{"level":1})", op("remove", ent),
         "\"" + acme + R"(":{"level":1})",
-        "remove with an extension's URN as path unassigns all its attributes");
+        "[S-120] remove with an extension's URN as path unassigns all its attributes");
     rfc("", op("add", ent + ":department", "\"D\""), "\"" + ent + R"(":{"department":"D"})",
-        "add of an extension's attribute adds the extension");
+        "[S-120] add of an extension's attribute adds the extension");
     dialect(R"("name":{"familyName":"F"})",
             op("replace", "", R"({"name.givenName":"G","title":"T"})"),
             R"("name":{"familyName":"F","givenName":"G"},"title":"T")", "path-in-value",
-            "invalidPath", "a dotted path as a member of the value");
+            "invalidPath", "[S-121 L-path-in-value] a dotted path as a member of the value");
     dialect("", op("add", "", "{\"" + ent + R"(:department":"D"})"),
             "\"" + ent + R"(":{"department":"D"})", "path-in-value", "invalidPath",
             "a path with a URN as a member of the value");
@@ -224,13 +225,14 @@ void without_path() {
             R"("title":"T")", "unknown-attribute:department,unknown-attribute:x?y", "invalidPath",
             "unknown attributes in the value");
     dialect("", R"({"op":"replace","path":null,"value":{"title":"T"}})", R"("title":"T")",
-            "empty-path", "invalidPath", "a path that is null");
+            "empty-path", "invalidPath", "[L-empty-path] a path that is null");
     dialect("", R"({"op":"replace","path":"","value":{"title":"T"}})", R"("title":"T")",
             "empty-path", "invalidPath", "an empty path");
     // The URN of the core schema as a path means the resource itself.
     const std::string core = "urn:ietf:params:scim:schemas:core:2.0:User";
     dialect(R"("title":"S")", op("replace", core, R"({"title":"T","active":false})"),
-            R"("title":"T","active":false)", "core-urn", "invalidPath", "the core URN as path");
+            R"("title":"T","active":false)", "core-urn", "invalidPath",
+            "[L-core-urn] the core URN as path");
     dialect(R"("title":"S")",
             op("add", "", R"({"URN:ietf:params:scim:schemas:core:2.0:user":{"title":"T"}})"),
             R"("title":"T")", "core-urn", "invalidPath", "the core URN as a member of the value");
@@ -245,7 +247,7 @@ void without_path() {
     dialect("",
             op("replace", "", R"({"id":"x","schemas":["y"],"meta":{},"groups":[],"title":"T"})"),
             R"("title":"T")", "read-only-value*4", "mutability",
-            "a value with readOnly attributes, which are ignored,");
+            "[S-132 L-read-only-value] a value with readOnly attributes, which are ignored,");
     rfc("", op("replace", "", R"({"password":"s3cret","title":"T"})"), R"("title":"T")",
         "replace without a path accepts a password and does not store it");
     refused("", op("replace", "", "\"x\""),
@@ -266,16 +268,17 @@ void without_path() {
 
 void multi_valued() {
     rfc("", op("add", "emails", R"([{"value":"x"}])"), R"("emails":[{"value":"x"}])",
-        "add adds an element to an unassigned attribute");
+        "[S-122] add adds an element to an unassigned attribute");
     rfc(work, op("add", "emails", R"([{"value":"x"},{"value":"w","type":"work","primary":true}])"),
         R"("emails":[{"value":"w","type":"work","primary":true},{"value":"x"}])",
-        "add does not add an element that exists");
+        "[S-118 S-122] add does not add an element that exists");
     rfc(work, op("add", "emails", "[]"), work, "add of [] changes nothing");
     rfc(both, op("replace", "emails", R"([{"value":"x"},{"value":"x"}])"),
-        R"("emails":[{"value":"x"}])", "replace of a multi-valued attribute replaces all elements");
+        R"("emails":[{"value":"x"}])",
+        "[S-128] replace of a multi-valued attribute replaces all elements");
     rfc(both, op("replace", "emails", "[]"), "",
         "replace of a multi-valued attribute by [] unassigns it");
-    rfc(both, op("remove", "emails"), "", "remove unassigns a multi-valued attribute");
+    rfc(both, op("remove", "emails"), "", "[S-124] remove unassigns a multi-valued attribute");
     rfc("\"" + acme + R"(":{"words":["a"]})", op("add", acme + ":words", R"(["b","a"])"),
         "\"" + acme + R"(":{"words":["a","b"]})",
         "add adds only the simple values that do not exist");
@@ -283,15 +286,16 @@ void multi_valued() {
         "\"" + acme + R"(":{"words":["b"]})", "replace replaces all simple values");
     rfc(work, op("add", "emails", R"([{"value":"x","primary":true}])"),
         R"("emails":[{"value":"w","type":"work","primary":false},{"value":"x","primary":true}])",
-        "add of a primary element makes the other elements not primary");
+        "[S-12 S-119] add of a primary element makes the other elements not primary");
     refused(work,
             op("add", "emails", R"([{"value":"x","primary":true},{"value":"y","primary":true}])"),
             "invalidValue: Operations[0].value: \"emails[1]\" is the second",
-            "add of two primary elements");
+            "[S-11] add of two primary elements");
     dialect("", op("add", "emails", R"({"value":"x"})"), R"("emails":[{"value":"x"}])",
-            "single-value", "invalidValue", "an object instead of the array");
+            "single-value", "invalidValue",
+            "[S-130 L-single-value] an object instead of the array");
     dialect("", op("add", "emails", R"(["x"])"), R"("emails":[{"value":"x"}])", "bare-value",
-            "invalidValue", "a string instead of an element");
+            "invalidValue", "[L-bare-value] a string instead of an element");
     rfc(both, op("replace", "emails.type", "\"other\""),
         R"("emails":[{"value":"w","type":"other","primary":true},{"value":"h","type":"other"}])",
         "replace of a sub-attribute without a filter changes all elements");
@@ -305,7 +309,7 @@ void multi_valued() {
             op("remove", "emails.primary"),
         R"("emails":[{"value":"x"}])", "elements that became equal are merged");
     dialect(both, op("remove", "emails", R"([{"value":"H"}])"), work, "remove-with-value",
-            "invalidValue", "remove with a list of elements");
+            "invalidValue", "[S-126 L-remove-with-value] remove with a list of elements");
     is(patched(both, op("remove", "emails",
                         R"([{"type":"work","value":"h"},{"type":"HOME","value":"h"}])")),
        work,
@@ -384,21 +388,22 @@ void filtered() {
     rfc(both, op("remove", R"(emails[type eq "other"])"), both,
         "remove with a filter that selects nothing changes nothing");
     rfc(work, op("remove", R"(emails[type eq "work"])"), "",
-        "remove of the last element unassigns the attribute");
+        "[S-124] remove of the last element unassigns the attribute");
     rfc(both, op("remove", R"(emails[type eq "work"].type)"),
         R"("emails":[{"value":"w","primary":true},{"value":"h","type":"home"}])",
-        "remove of a sub-attribute changes the selected element");
+        "[S-124] remove of a sub-attribute changes the selected element");
     rfc(R"("emails":[{"type":"work"}])", op("remove", R"(emails[type eq "work"].type)"), "",
         "remove of an element's last sub-attribute removes the element");
     rfc(both, op("replace", R"(emails[type eq "work"])", R"({"value":"x"})"),
         R"("emails":[{"value":"x","type":"work"},{"value":"h","type":"home"}])",
-        "replace of the selected element keeps the sub-attributes that the filter compares by eq");
+        "[S-128] replace of the selected element keeps the sub-attributes that the filter compares "
+        "by eq");
     rfc(both, op("replace", R"(emails[value ew "h" and type eq "home"])", R"({"type":"other"})"),
         R"("emails":[{"value":"w","type":"work","primary":true},{"type":"other"}])",
         "replace of the selected element sets a sub-attribute that the filter compares");
     rfc(both, op("add", R"(emails[type eq "work"])", R"({"display":"D"})"),
         R"("emails":[{"value":"w","display":"D","type":"work","primary":true},{"value":"h","type":"home"}])",
-        "add to the selected element keeps the sub-attributes that are not sent");
+        "[S-122] add to the selected element keeps the sub-attributes that are not sent");
     rfc(both, op("replace", R"(emails[type eq "work"])", "null"),
         R"("emails":[{"value":"h","type":"home"}])",
         "replace of the selected element by null removes it");
@@ -409,13 +414,13 @@ void filtered() {
         "replace of a sub-attribute of the selected element by null removes it");
     rfc(both, op("replace", R"(emails[type eq "home"].primary)", "true"),
         R"("emails":[{"value":"w","type":"work","primary":false},{"value":"h","type":"home","primary":true}])",
-        "replace of primary by true in one element makes the others not primary");
+        "[S-12 S-119] replace of primary by true in one element makes the others not primary");
     rfc(both, op("replace", R"(emails[value pr].primary)", "true"),
         R"("emails":[{"value":"w","type":"work","primary":true},{"value":"h","type":"home","primary":false}])",
         "replace of primary by true in several elements makes the first primary");
     rfc(both, op("replace", R"(emails[type eq "work" or type eq "home"].display)", "\"D\""),
         R"("emails":[{"value":"w","display":"D","type":"work","primary":true},{"value":"h","display":"D","type":"home"}])",
-        "replace of a sub-attribute changes all selected elements");
+        "[S-128] replace of a sub-attribute changes all selected elements");
     is(patched(both, op("remove", R"(emails[type pr])", R"([{"value":"h"}])")), work,
        "remove with a filter and a list removes the elements that are in both");
     is(patched(both, op("remove", R"(emails[type eq "home"])", "null")), work,
@@ -453,10 +458,10 @@ void created() {
     };
     creates("", op("add", R"(emails[type eq "work"].value)", "\"x\""),
             R"("emails":[{"value":"x","type":"work"}])",
-            "add to a path whose filter selects nothing");
+            "[S-123 L-created-element] add to a path whose filter selects nothing");
     creates(work, op("replace", R"(emails[type eq "home"].value)", "\"x\""),
             R"("emails":[{"value":"w","type":"work","primary":true},{"value":"x","type":"home"}])",
-            "replace of a path whose filter selects nothing");
+            "[S-123 S-128 L-created-element] replace of a path whose filter selects nothing");
     creates("",
             op("add", R"(emails[type eq "work"].primary)", "true") + "," +
                 op("add", R"(emails[type eq "work"].type)", "\"work\"") + "," +
@@ -529,7 +534,7 @@ void manager() {
     dialect("", op("add", path, "\"m\""), boss("m"), "bare-value", "invalidValue",
             "a string for the manager");
     dialect("", op("add", path, R"([{"$ref":"x","value":"m"}])"), boss("m"), "array-of-one",
-            "invalidValue", "an array of one manager");
+            "invalidValue", "[L-array-of-one] an array of one manager");
     // An empty string for the manager's value unassigns the manager.
     for (const char *value : {R"({"value":""})", R"([{"value":""}])", "\"\""}) {
         is(patched(boss("m"), op("replace", path, value)), "",
@@ -540,7 +545,7 @@ void manager() {
     is(patched(boss("m"), op("replace", path + ".value", "\"\"")), "",
        "replace of manager.value by an empty string unassigns the manager");
     dialect(boss("m"), op("remove", path + R"([value eq "m"])"), "", "filter-on-singular",
-            "invalidPath", "remove of the manager with a filter");
+            "invalidPath", "[L-filter-on-singular] remove of the manager with a filter");
     is(patched(boss("m"), op("remove", path + R"([value eq "n"])")), boss("m"),
        "remove of the manager with a filter for another value changes nothing");
     is(patched("", op("add", path + R"([value eq "m"])", R"({"value":"n"})")), boss("n"),
@@ -559,10 +564,10 @@ void order() {
     rfc("",
         op("add", "title", "\"T\"") + "," + op("remove", "title") + "," +
             op("add", "nickName", "\"N\""),
-        R"("nickName":"N")", "an operation sees the result of earlier ones");
+        R"("nickName":"N")", "[S-116] an operation sees the result of earlier ones");
     refused(R"("title":"T")",
             op("remove", "title") + "," + op("add", R"(emails[type sw "x"].value)", "\"x\""),
-            "noTarget: Operations[1]: ", "a PATCH whose second operation has no target");
+            "noTarget: Operations[1]: ", "[S-116] a PATCH whose second operation has no target");
     is(patched(R"("title":"T")", op("replace", "title", "\"T\"") + "," + op("add", "emails", "[]")),
        R"("title":"T")", "replace by the same value and add of [] change nothing");
 

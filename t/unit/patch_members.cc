@@ -101,12 +101,14 @@ void groups() {
        "replace of a selected member by an empty object is refused");
     for (const char *same : {"add", "replace"}) {
         is(members(op(same, selected('1'), "{\"Value\":\"" + id_text('1') + "\"}"), true),
-           "(empty)", std::string(same) + " of a selected member by itself changes nothing");
+           "(empty)",
+           "[S-131] " + std::string(same) + " of a selected member by itself changes nothing");
         is(members(op(same, selected('1') + ".value", "\"" + id_text('1') + "\""), true), "(empty)",
            std::string(same) + " of a selected member's value by itself changes nothing");
         ok(has(members(op(same, selected('1') + ".value", "\"" + id_text('2') + "\"")),
                "mutability: "),
-           std::string(same) + " of a selected member's value by another id is refused");
+           "[S-24 S-131] " + std::string(same) +
+               " of a selected member's value by another id is refused");
         ok(has(members(op(same, selected('1') + ".display", "\"" + id_text('1') + "\"")),
                "mutability: "),
            std::string(same) + " of a selected member's display is refused");

@@ -28,22 +28,25 @@ void messages() {
         if (!ok(has(got, want), name + " is refused")) diag(got);
     };
     const std::string one = R"({"op":"add","path":"title","value":"T"})";
-    accepted(R"({"Operations":[)" + one + "]}", "schemas-missing", "no schemas");
+    accepted(R"({"Operations":[)" + one + "]}", "schemas-missing",
+             "[S-112 L-schemas-missing] no schemas");
     accepted(R"({"schemas":[],"Operations":[)" + one + "]}", "schemas-missing", "empty schemas");
     accepted(R"({"schemas":["urn:x"],"Operations":[)" + one + "]}",
-             "unknown-schema,schemas-incomplete", "other schemas");
+             "unknown-schema,schemas-incomplete",
+             "[S-112 L-schemas-incomplete L-unknown-schema] other schemas");
     accepted(R"({"schemas":[")" + std::string(patch_op_urn) + R"("],"operations":[)" + one + "]}",
-             "operations-case", "operations in lower case");
+             "operations-case", "[S-112 L-operations-case] operations in lower case");
     accepted(R"({"schemas":[")" + std::string(patch_op_urn) + R"("],"Operations":)" + one + "}",
              "single-value", "one operation without brackets");
     accepted(message(R"({"Op":"add","Path":"title","VALUE":"T"})"), "operations-case*3",
              "names in any case");
-    is(sent(message("")), "", "a PATCH with no operations is accepted");
+    is(sent(message("")), "", "[L-operations-empty] a PATCH with no operations is accepted");
     is(summary, "operations-empty", "a PATCH with no operations is reported");
     ok(has(sent(message(""), true), "invalidSyntax: "),
-       "a PATCH with no operations is refused under scim_profile rfc");
+       "[S-112 L-operations-empty] a PATCH with no operations is refused under scim_profile rfc");
 
-    wrong("{}", "invalidSyntax: a PATCH must have \"Operations\"", "a PATCH without Operations");
+    wrong("{}", "invalidSyntax: a PATCH must have \"Operations\"",
+          "[S-113] a PATCH without Operations");
     wrong(R"({"title":"T"})", "a whole resource is sent with PUT", "a whole resource in a PATCH");
     wrong(R"({"members":[{"value":"x","operation":"delete"}]})", "SCIM 1.1",
           "a PATCH of a group in the form of SCIM 1.1");
@@ -63,20 +66,22 @@ void messages() {
         message("{}"),
         "invalidSyntax: Operations[0].op: must be \"add\", \"replace\" or \"remove\", not nothing",
         "an operation without op");
-    wrong(message(one + R"(,{"op":"move"})"), "invalidSyntax: Operations[1].op: ", "an unknown op");
+    wrong(message(one + R"(,{"op":"move"})"),
+          "invalidSyntax: Operations[1].op: ", "[S-113] an unknown op");
     wrong(message(R"({"op":"add","path":5,"value":1})"),
           "invalidPath: Operations[0].path: must be a string", "a number for path");
     wrong(message(R"({"op":"add","path":"user name","value":1})"),
           "invalidPath: Operations[0].path: the path \"user name\" is wrong at character 5",
-          "a malformed path");
+          "[S-115] a malformed path");
     wrong(message(R"({"op":"add","path":"emails[x]","value":1})"),
-          "invalidFilter: Operations[0].path: ", "a path with a malformed filter");
-    wrong(message(R"({"op":"remove"})"), "noTarget: Operations[0]: ", "a remove without a path");
+          "invalidFilter: Operations[0].path: ", "[S-115] a path with a malformed filter");
+    wrong(message(R"({"op":"remove"})"),
+          "noTarget: Operations[0]: ", "[S-115 S-124] a remove without a path");
     wrong(message(R"({"op":"remove","path":null,"value":{"title":"T"}})"),
           "noTarget: ", "a remove with path null");
     wrong(message(R"({"op":"add","path":"title"})"),
           "invalidValue: Operations[0]: \"value\" is missing for \"title\"",
-          "an add without value");
+          "[S-115] an add without value");
     wrong(message(R"({"op":"replace"})"), "invalidValue: Operations[0]: \"value\" is missing",
           "a replace without path and value");
     for (const char *path :
@@ -85,13 +90,13 @@ void messages() {
             wrong(message(std::string(R"({"op":")") + what + R"(","path":")" + path +
                           R"(","value":"x"})"),
                   "mutability: Operations[0].path: \"",
-                  std::string(what) + " of the readOnly " + path);
+                  "[S-24 S-34 S-127 S-132] " + std::string(what) + " of the readOnly " + path);
     wrong(message(op("remove", "userName")),
           "mutability: Operations[0].path: \"userName\" is required and cannot be removed",
-          "a remove of userName");
+          "[S-21 S-127] a remove of userName");
     wrong(message(op("replace", "userName", "null")),
           "invalidValue: Operations[0].value: \"userName\" is required",
-          "a replace of userName by null");
+          "[S-21] a replace of userName by null");
     is(patched(R"("userName":"u")", op("add", "userName", "null")), R"("userName":"u")",
        "add of null to userName changes nothing");
     is(patched("", op("add", "password", "\"x\"") + "," + op("remove", "password")), "",

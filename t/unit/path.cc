@@ -38,7 +38,7 @@ std::string read(const std::string &text, bool strict = false) {
 }
 
 void names() {
-    is(read("userName", true), "userName", "a path selects an attribute");
+    is(read("userName", true), "userName", "[S-114] a path selects an attribute");
     is(read("USERNAME", true), "userName", "a path selects an attribute in any case");
     is(read("name.familyName", true), "name.familyName", "a path selects a sub-attribute");
     is(read("NAME.familyname", true), "name.familyName",
@@ -58,7 +58,7 @@ void names() {
        "the URN of an extension selects the extension in any case");
     is(read("id", true), "id", "a path may select a readOnly attribute");
     is(read("manager.$ref"), ent + ":manager.$ref+unprefixed-extension",
-       "a path may end with $ref");
+       "[E-8924] a path may end with $ref");
     is(read("department"), ent + ":department+unprefixed-extension",
        "an extension's attribute without its URN is accepted and reported");
     is(read("Manager.Value"), ent + ":manager.value+unprefixed-extension",
@@ -91,7 +91,7 @@ void unknown() {
 }
 
 void brackets() {
-    is(read("emails[type eq \"work\"]", true), "emails[]", "brackets select elements");
+    is(read("emails[type eq \"work\"]", true), "emails[]", "[S-114] brackets select elements");
     is(read("emails[type eq \"work\" and value ew \"]\"].value", true), "emails[].value",
        "a bracket in a string of the filter does not end the filter");
     is(read("EMAILS[TYPE EQ \"a\\\"]\"].VALUE", true), "emails[].value",
@@ -128,7 +128,8 @@ void brackets() {
 void malformed() {
     auto wrong = [](const std::string &text, const std::string &want) {
         std::string got = read(text);
-        if (!ok(has(got, want), "the malformed path '" + text + "' is refused: " + want)) diag(got);
+        if (!ok(has(got, want), "[S-115] the malformed path '" + text + "' is refused: " + want))
+            diag(got);
     };
     wrong("", "invalidPath: ");
     wrong("/userName", "invalidPath: the path \"/userName\" is wrong at character 1: ");

@@ -180,11 +180,11 @@ void returned_characteristic() {
     is(custom(shown(type, Projection(type))), ":always :usual :mixed.a :mixed.d",
        "without parameters attributes with returned always and default are shown");
     is(custom(only(type, "userName")), ":always :mixed.a",
-       "attributes with returned always are shown whatever attributes names");
+       "[S-25] attributes with returned always are shown whatever attributes names");
     is(custom(only(type, kinds + ":request")), ":always :request :mixed.a",
-       "an attribute with returned request is shown if attributes names it");
+       "[S-25] an attribute with returned request is shown if attributes names it");
     is(custom(only(type, kinds + ":never," + kinds + ":writeOnly")), ":always :mixed.a",
-       "attributes with returned never or mutability writeOnly are not shown if named");
+       "[S-24 S-25] attributes with returned never or mutability writeOnly are not shown if named");
     is(custom(only(type, kinds + ":mixed")), ":always :mixed.a :mixed.d",
        "a named complex attribute shows its sub-attributes with returned always and default");
     is(custom(only(type, kinds + ":mixed.r")), ":always :mixed.a :mixed.r",
@@ -214,7 +214,7 @@ void returned_characteristic() {
     };
     is(after_a_write(std::nullopt, std::nullopt),
        ":always :usual :request :mixed.a :mixed.d :mixed.r :asked.d",
-       "after a write the attributes sent are shown if their returned is request");
+       "[S-25] after a write the attributes sent are shown if their returned is request");
     is(after_a_write(std::nullopt, kinds + ":request"),
        ":always :usual :mixed.a :mixed.d :mixed.r :asked.d",
        "after a write an excluded attribute with returned request is not shown");

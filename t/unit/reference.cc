@@ -19,7 +19,7 @@ int main() {
     for (const char *uri : {"https://x.example/scim/v2/Users/26118915", "../Users/26118915",
                             "Users/26118915", "/Users/26118915", "/v2/Users/26118915/",
                             "http://h/Users/26118915?attributes=id", "http://h/Users/26118915#x"})
-        is(id(uri), "26118915", std::string("the id in ") + uri + " is found");
+        is(id(uri), "26118915", std::string("[S-15] the id in ") + uri + " is found");
     is(id("/Users/Users"), "Users", "an id that equals the endpoint's name is found");
     for (const char *uri : {"", "/", "26118915", "/Groups/26118915", "/Users", "/Users/", "Users/",
                             "/users/26118915", "/OtherUsers2/1", "/Users/a/b", "/Users/a%20b"})

@@ -74,15 +74,15 @@ void forms() {
             "canonical members are stored as they are");
     becomes(R"("NAME":{"FAMILYname":"B","givenName":"C"},"USERNAME":"a")",
             R"("userName":"a","name":{"familyName":"B","givenName":"C"})",
-            "names in any case and order are stored in the case and order of the schema");
+            "[S-2 S-3] names in any case and order are stored in the case and order of the schema");
     becomes(R"("emails":[{"primary":true,"value":"x"},{"value":"y"}])",
             R"("emails":[{"value":"x","primary":true},{"value":"y"}])",
-            "elements keep their order");
+            "[S-16] elements keep their order");
     becomes(R"("urn:ietf:PARAMS:scim:schemas:core:2.0:user":{"userName":"x"},"title":"t")",
             R"("title":"t")", "an object under the core URN is ignored");
     becomes(R"("title":null,"emails":[],"roles":[null],"name":{},"ims":[{}],"active":[],)"
             R"("nickName":"")",
-            R"("nickName":"")", "null, [] and empty objects are unassigned");
+            R"("nickName":"")", "[S-17 S-19] null, [] and empty objects are unassigned");
     becomes(R"("emails":[{"value":"x","type":null},{"value":null},{"value":"y"}])",
             R"("emails":[{"value":"x"},{"value":"y"}])",
             "sub-attributes that are null are unassigned");
@@ -90,20 +90,21 @@ void forms() {
         R"("roles":[{"value":"x","type":"t"},{"type":"t","value":"x"},{"value":"X","type":"t"}])",
         R"("roles":[{"value":"x","type":"t"},{"value":"X","type":"t"}])",
         "equal elements are merged, whatever the order of their sub-attributes");
-    becomes(
-        R"("emails":[{"value":"x","type":"t","display":"A","primary":true},{"value":"y"},)"
-        R"({"value":"x","type":"u"},{"type":"t","value":"x","display":"B","primary":false}])",
-        R"("emails":[{"value":"x","display":"B","type":"t","primary":true},{"value":"y"},)"
-        R"({"value":"x","type":"u"}])",
-        "elements of the same type and value are merged: the last wins, but primary true stays");
+    becomes(R"("emails":[{"value":"x","type":"t","display":"A","primary":true},{"value":"y"},)"
+            R"({"value":"x","type":"u"},{"type":"t","value":"x","display":"B","primary":false}])",
+            R"("emails":[{"value":"x","display":"B","type":"t","primary":true},{"value":"y"},)"
+            R"({"value":"x","type":"u"}])",
+            "[S-13] elements of the same type and value are merged: the last wins, but primary "
+            "true stays");
     becomes(
         R"("addresses":[{"type":"t","locality":"L"},{"type":"t","locality":"L","primary":true},)"
         R"({"type":"t","locality":"M"}])",
         R"("addresses":[{"locality":"L","type":"t","primary":true},{"locality":"M","type":"t"}])",
         "elements without value are merged if all sub-attributes but primary are equal");
     becomes(R"("id":5,"meta":"x","groups":[{"value":"g"}],"title":"t")", R"("title":"t")",
-            "readOnly attributes are ignored, whatever their type");
-    becomes(R"("password":"s3cret","title":"t")", R"("title":"t")", "a password is not stored");
+            "[S-24] readOnly attributes are ignored, whatever their type");
+    becomes(R"("password":"s3cret","title":"t")", R"("title":"t")",
+            "[S-164] a password is not stored");
     becomes(R"("externalId":"e\u00e9\n")", "\"externalId\":\"e\u00e9\\n\"",
             "strings are stored in their canonical form");
 }
@@ -122,6 +123,7 @@ void kinds() {
         bool good = got.rfind("invalidValue: \"" + all, 0) == 0 && got.find(expected) != got.npos;
         if (!ok(good, members.substr(0, 60) + " is refused: " + expected)) diag(got);
     };
+    note("[S-6 S-9 S-11] values of each type");
     accepted(R"("count":-7)", R"("count":-7)");
     accepted(R"("count":9223372036854775807)", R"("count":9223372036854775807)");
     refused(R"("count":7.0)", ":count\" must be a number without fraction and exponent, not 7.0");
@@ -170,6 +172,7 @@ void kinds() {
 }
 
 void bounds() {
+    note("limits");
     auto size = [](const std::string &before, size_t n, const std::string &after) {
         return read(body(before + std::string(n, 'A') + after));
     };
@@ -188,7 +191,7 @@ void bounds() {
     for (int i = 0; i < 10000; i++) roles += R"({"value":")" + std::to_string(i) + R"("},)";
     std::string ten_thousand = read(body(R"("roles":[)" + roles + "null]"));
     is(ten_thousand, R"(invalidValue: "roles" has 10001 elements; 10000 are allowed)",
-       "10,001 elements are refused");
+       "[S-165] 10,001 elements are refused");
     roles.pop_back();
     ok(read(body(R"("roles":[)" + roles + "]")).size() > 10000, "10,000 elements are accepted");
 }
@@ -245,7 +248,7 @@ void required() {
     is(check(rights + R"([{"on":"x"},{"on":"y","verbs":["r"]}]}})"), "good",
        "elements with their required sub-attribute are complete");
     is(check(rights + R"([{"on":"x"},{"verbs":["r"]}]}})"), missing(all + ":rights.on"),
-       "an element without its required sub-attribute is refused");
+       "[S-21] an element without its required sub-attribute is refused");
 
     const std::string urn = "urn:example:must";
     const auto catalog = make_catalog(

@@ -36,7 +36,7 @@ static void keywords() {
                            "sensitive"};
     bool good = true;
     for (int i = 0; i < 11; i++) good &= to_string(ScimType(i)) == words[i];
-    ok(good, "the scimTypes have the keywords of RFC 7644 table 9");
+    ok(good, "[S-148] the scimTypes have the keywords of RFC 7644 table 9");
 }
 
 static std::string body(std::string_view members) {
@@ -48,7 +48,7 @@ static void bodies() {
     is(error_body(bad_request(ScimType::invalid_value, "userName is missing."), "4711"),
        body(R"j("status":"400","scimType":"invalidValue",)j"
             R"j("detail":"userName is missing. (request 4711)")j"),
-       "an error body has status as a string and the request id at the end of detail");
+       "[S-146] an error body has status as a string and the request id at the end of detail");
     is(error_body(Error{404, ScimType::none, "no such user", 0}, ""),
        body(R"j("status":"404","detail":"no such user")j"),
        "an error body without scimType and request id has neither");

@@ -92,7 +92,7 @@ static void test_extension() {
     ok(d->kind == Definition::Kind::schema, "a definition with attributes is a schema");
     is(s.id, acme_urn, "a loaded schema has its URN");
     is(s.attributes.size(), 9u,
-       "a loaded schema has all its attributes; unknown keywords are ignored");
+       "[S-200] a loaded schema has all its attributes; unknown keywords are ignored");
 
     ok(find(s, "badge").case_exact && find(s, "badge").uniqueness == Uniqueness::server,
        "caseExact and uniqueness are loaded");
@@ -100,11 +100,11 @@ static void test_extension() {
     ok(floor.type == AttrType::integer && floor.required && !floor.multi_valued &&
            floor.mutability == Mutability::read_write && floor.returned == Returned::by_default &&
            floor.uniqueness == Uniqueness::none,
-       "characteristics that are not given have the defaults of RFC 7643 2.2");
+       "[S-8] characteristics that are not given have the defaults of RFC 7643 2.2");
     is(to_string(find(s, "pin").type), "string", "the default type is string");
     ok(!find(s, "remote").case_exact, "a boolean has no case, whatever the definition says");
     ok(find(s, "homePage").case_exact && find(s, "key").case_exact,
-       "references and binaries are caseExact, whatever the definition says");
+       "[E-6001] references and binaries are caseExact, whatever the definition says");
     ok(find(s, "desk-height").returned == Returned::on_request, "returned request is loaded");
     ok(find(s, "hired").mutability == Mutability::immutable, "mutability immutable is loaded");
     ok(find(s, "pin").returned == Returned::never, "a writeOnly attribute is never returned");
@@ -131,7 +131,7 @@ static void test_writer() {
        "an integer attribute is written without caseExact");
     ok(contains(text, R"({"name":"cars","type":"complex","multiValued":true,"required":false,)"
                       R"("mutability":"readWrite","returned":"default","subAttributes":[{)"),
-       "a complex attribute is written without caseExact and uniqueness");
+       "[E-6004] a complex attribute is written without caseExact and uniqueness");
     ok(contains(text, R"("uniqueness":"none","referenceTypes":["User"]}])"),
        "a reference is written with its referenceTypes");
 }
@@ -184,7 +184,7 @@ static void test_contradictions() {
     is(problem_of(R"({"name":"a","type":"text"})"),
        "attribute \"a\": \"type\" is \"text\", expected one of string, boolean, decimal, integer, "
        "dateTime, binary, reference, complex",
-       "the error of an unknown type lists the types");
+       "[S-7 E-5606] the error of an unknown type lists the types");
 }
 
 static std::string many(size_t count) {
@@ -294,12 +294,12 @@ static void test_builtins() {
     ok(password.mutability == Mutability::write_only && password.returned == Returned::never,
        "password is writeOnly and never returned");
     is(find(user, "groups", "$ref").reference_types.size(), 1u,
-       "groups.$ref refers to Group only (RFC 7643 erratum 8471)");
+       "[E-8471] groups.$ref refers to Group only (RFC 7643 erratum 8471)");
     ok(find(user, "groups").mutability == Mutability::read_only, "groups is readOnly");
     ok(find(user, "addresses", "primary").type == AttrType::boolean,
        "addresses.primary is a boolean");
     ok(find(user, "profileUrl").case_exact,
-       "the reference profileUrl is caseExact (RFC 7643 erratum 6001)");
+       "[E-6001] the reference profileUrl is caseExact (RFC 7643 erratum 6001)");
     for (const char *typed : {"emails", "phoneNumbers", "ims", "photos", "addresses", "groups"})
         ok(!find(user, typed, "type").canonical_values.empty(),
            std::string(typed) + ".type has canonicalValues");
@@ -307,15 +307,16 @@ static void test_builtins() {
         ok(find(user, free, "type").canonical_values.empty(),
            std::string(free) + ".type has no canonicalValues");
     for (const char *common : {"id", "externalId", "meta", "schemas"})
-        ok(find(user, common).name.empty(), std::string(common) + " belongs to no schema");
+        ok(find(user, common).name.empty(),
+           "[S-32] " + std::string(common) + " belongs to no schema");
     ok(find(enterprise, "manager", "value").case_exact,
-       "manager.value is caseExact (RFC 7643 erratum 8472)");
+       "[E-8472] manager.value is caseExact (RFC 7643 erratum 8472)");
     ok(find(enterprise, "manager", "displayName").mutability == Mutability::read_only,
        "manager.displayName is readOnly");
 
     const Attribute &display = find(group, "displayName");
     ok(display.required && display.uniqueness == Uniqueness::server,
-       "a Group's displayName is required and unique");
+       "[E-5368] a Group's displayName is required and unique");
     ok(find(group, "members").multi_valued && find(group, "members", "value").case_exact,
        "members is multi-valued and members.value caseExact");
     is(find(group, "members", "$ref").reference_types.size(), 2u,
@@ -324,18 +325,18 @@ static void test_builtins() {
     const Schema &config = all[3], &type = all[4], &schema = all[5];
     ok(find(config, "etag", "supported").required, "etag.supported is required");
     ok(find(config, "authenticationSchemes", "type").required,
-       "authenticationSchemes.type is required (RFC 7643 erratum 8011)");
+       "[E-8011] authenticationSchemes.type is required (RFC 7643 erratum 8011)");
     is(find(config, "pagination").sub_attributes.size(), 6u,
        "pagination has the six sub-attributes of RFC 9865");
     ok(find(type, "schemaExtensions").multi_valued,
-       "schemaExtensions is multi-valued (RFC 7643 erratum 7522)");
+       "[E-7522] schemaExtensions is multi-valued (RFC 7643 erratum 7522)");
     ok(find(type, "endpoint").uniqueness == Uniqueness::server,
-       "endpoint has uniqueness server (RFC 7643 erratum 8475)");
+       "[E-8475] endpoint has uniqueness server (RFC 7643 erratum 8475)");
     const Attribute &parts = find(schema, "attributes", "subAttributes");
     is(find(parts.sub_attributes, "type").canonical_values.size(), 7u,
-       "the types of sub-attributes exclude complex (RFC 7643 erratum 8415)");
+       "[S-28 E-8415] the types of sub-attributes exclude complex (RFC 7643 erratum 8415)");
     ok(find(parts.sub_attributes, "referenceTypes").multi_valued,
-       "referenceTypes of sub-attributes is multi-valued (RFC 7643 erratum 5607)");
+       "[E-5607] referenceTypes of sub-attributes is multi-valued (RFC 7643 erratum 5607)");
 
     is(builtin_resource_types().size(), 2u, "there are two built-in resource types");
     const ResourceType &users = builtin_resource_types()[0];

@@ -206,9 +206,9 @@ void several_types(Population &population) {
     is(ask(population, query_of("meta.resourceType eq \"Group\""), both).total, group_count,
        "meta.resourceType selects one of two types");
     is(ask(population, query_of("userName pr"), both).total, user_count,
-       "userName pr in a query of two types finds all users");
+       "[S-66] userName pr in a query of two types finds all users");
     is(ask(population, query_of("not (userName pr)"), both).total, group_count,
-       "not (userName pr) in a query of two types finds all groups");
+       "[S-66] not (userName pr) in a query of two types finds all groups");
     is(ask(population, query_of("emails[value eq \"x\"] or members[value eq \"y\"]"), both).why, "",
        "sub-attributes of one type are accepted in a query of two types");
     is(ask(population, query_of("nothing eq 1"), both).why,

@@ -67,7 +67,7 @@ void sorting(Population &population) {
             std::vector<Id> all = naive_sorted(population, known, descending);
             Answer answer = ask(population, query);
             ok(answer.why.empty() && answer.page == all,
-               "all users are sorted by " + path + (descending ? ", descending" : ""));
+               "[S-90] all users are sorted by " + path + (descending ? ", descending" : ""));
             query.start_index = int64_t(1 + below(user_count));
             query.count = int64_t(below(12));
             Answer page = ask(population, query);
