@@ -36,7 +36,7 @@ DEPS_ALL   := $(DEPS_TEST) clang clang-format clang-tidy cppcheck libclang-rt-de
 
 # $(call need,PACKAGES): a recipe line that does nothing if all packages are installed. The targets in `installs` install
 # missing packages. All others, such as `make build`, fail and name them.
-installs := deps run test check sanitize tsan coverage fuzz bench matrix
+installs := deps run test check conformance sanitize tsan coverage fuzz bench matrix
 need = @$(if $(NO_DEPS),:,tools/deps.sh $(if $(filter $(installs),$(MAKECMDGOALS)),install,check) $(1))
 
 ## Everyday
@@ -62,6 +62,13 @@ test: build units poke faults | need-test ## run the unit tests and the tests on
 ## Before a commit
 
 check: check-format check-layers check-compile check-tidy check-cppcheck ## check format, includes, warnings, clang-tidy, cppcheck
+
+conformance: build units poke faults | need-test ## prove each rule of t/conformance/rules.tsv by its tests; run public suites
+	@$(test_env) BUILD=$(B) JOBS=$(JOBS) tools/conformance run
+	@$(test_env) tools/conformance-suites
+
+conformance-page: ## make docs/conformance.md
+	tools/conformance page >docs/conformance.md.new && mv docs/conformance.md.new docs/conformance.md
 
 sanitize: ## build and test under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) FLAVOUR=sanitize test
@@ -111,7 +118,7 @@ install: build ## install module, tools, manuals and examples below DESTDIR; doe
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: help deps build run stop test check sanitize tsan coverage fuzz matrix bench stalls install clean
+.PHONY: help deps build run stop test check conformance conformance-page sanitize tsan coverage fuzz matrix bench stalls install clean
 
 # ---------------------------------------------------------------------------------------------------------------------
 
