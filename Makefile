@@ -64,8 +64,8 @@ test: build units poke faults | need-test ## run the unit tests and the tests on
 check: check-format check-layers check-compile check-tidy check-cppcheck ## check format, includes, warnings, clang-tidy, cppcheck
 
 conformance: build units poke faults | need-test ## prove each rule of t/conformance/rules.tsv by its tests; run public suites
-	@$(test_env) BUILD=$(B) JOBS=$(JOBS) tools/conformance run
-	@$(test_env) tools/conformance-suites
+	@$(test_env) BUILD=$(B) JOBS=$(JOBS) tools/conformance run; status=$$?; \
+	    $(test_env) tools/conformance-suites && exit $$status
 
 conformance-page: ## make docs/conformance.md
 	tools/conformance page >docs/conformance.md.new && mv docs/conformance.md.new docs/conformance.md

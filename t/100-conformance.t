@@ -27,7 +27,7 @@ my $base = '/scim/v2/Users';
 sub words {
     my ($a) = @_;
     my @words = ($a->{type}, ($a->{multiValued} ? 'multiValued' : ()), grep $a->{$_}, qw(required caseExact));
-    push @words, grep $_, map { my $v = $a->{$_} // ''; $v !~ /^(?:readWrite|default|none)\z/ && $v } qw(mutability returned uniqueness);
+    push @words, grep !/^(?:readWrite|default|none)?\z/, map $_ // '', @$a{qw(mutability returned uniqueness)};
     push @words, map { $a->{$_} ? "$_=" . join ',', @{ $a->{$_} } : () } qw(referenceTypes canonicalValues);
     return "@words";
 }
@@ -46,8 +46,8 @@ sub is_schema {
 # A multi-valued attribute with the sub-attributes of RFC 7643 2.4.
 sub plural {
     my ($name, $value, @types) = @_;
-    return ($name => 'complex multiValued', "$name.value" => $value, "$name.display" => 'string', "$name.primary" => 'boolean',
-        "$name.type" => @types ? 'string canonicalValues=' . join(',', @types) : 'string');
+    return ($name => 'complex multiValued', "$name.value" => $value, "$name.display" => 'string',
+        "$name.primary" => 'boolean', "$name.type" => @types ? 'string canonicalValues=' . join(',', @types) : 'string');
 }
 my %plural = (
     plural('emails', 'string', qw(work home other)),
@@ -59,15 +59,17 @@ is_schema $user, {
     userName => 'string required server', name => 'complex',
     (map { ("name.$_" => 'string') } qw(formatted familyName givenName middleName honorificPrefix honorificSuffix)),
     (map { ($_ => 'string') } qw(displayName nickName title userType preferredLanguage locale timezone)),
-    profileUrl => 'reference caseExact referenceTypes=external', active => 'boolean', password => 'string caseExact writeOnly never', %plural,
-    addresses => 'complex multiValued', (map { ("addresses.$_" => 'string') } qw(formatted streetAddress locality region postalCode country)),
+    profileUrl => 'reference caseExact referenceTypes=external', active => 'boolean',
+    password => 'string caseExact writeOnly never', %plural, addresses => 'complex multiValued',
+    (map { ("addresses.$_" => 'string') } qw(formatted streetAddress locality region postalCode country)),
     'addresses.type' => 'string canonicalValues=work,home,other', 'addresses.primary' => 'boolean',
     groups => 'complex multiValued readOnly', 'groups.value' => 'string caseExact readOnly',
     'groups.$ref' => 'reference caseExact readOnly referenceTypes=Group', 'groups.display' => 'string readOnly',
     'groups.type' => 'string readOnly canonicalValues=direct,indirect',
 }, '[S-10 S-230] the User schema has the attributes and characteristics of the RFC';
 is_schema "$core:Group", {
-    displayName => 'string required server', members => 'complex multiValued', 'members.value' => 'string caseExact immutable',
+    displayName => 'string required server', members => 'complex multiValued',
+    'members.value' => 'string caseExact immutable',
     'members.$ref' => 'reference caseExact immutable referenceTypes=User,Group',
     'members.type' => 'string immutable canonicalValues=User,Group', 'members.display' => 'string readOnly',
 }, '[S-231 E-6011] the Group schema has the attributes and characteristics of the RFC';
@@ -87,10 +89,12 @@ is rfc(schemas => [$user])->{status}, 201, '[S-29] with scim_profile rfc a body 
 is rfc(schemas => [$enterprise, $user], $enterprise => { department => 'D' })->{status}, 201,
     '[S-29] with scim_profile rfc a body with the schema of an extension before that of the type is accepted';
 is_error rfc(@$_[0 .. $#$_ - 1]), 400, 'invalidSyntax', qr/schemas/, "[S-29] with scim_profile rfc $_->[-1] is refused" for (
-    ['a body without schemas'], [schemas => [], 'an empty schemas'], [schemas => [$enterprise], 'schemas without that of the type'],
+    ['a body without schemas'], [schemas => [], 'an empty schemas'],
+    [schemas => [$enterprise], 'schemas without that of the type'],
     [schemas => [$user, 'urn:x:y'], 'schemas with another one']);
 my @twice = (schemas => [$user, $user]);
-is_error rfc(@twice), 400, 'invalidSyntax', qr/twice/, '[S-29 L-duplicate-schema] with scim_profile rfc a URN twice in schemas is refused';
+is_error rfc(@twice), 400, 'invalidSyntax', qr/twice/,
+    '[S-29 L-duplicate-schema] with scim_profile rfc a URN twice in schemas is refused';
 my $r = $c->request(POST => $base, json => { @twice, userName => 'twice' });
 is "$r->{status} @{ $r->{json}{schemas} }", "201 $user", '[L-duplicate-schema] a URN twice in schemas counts once';
 
@@ -99,9 +103,11 @@ is "$r->{status} @{ $r->{json}{schemas} }", "201 $user", '[L-duplicate-schema] a
 is_error rfc(schemas => [$user, $enterprise], $enterprise => { manager => 'm' }), 400, 'invalidValue', qr/must be an object/,
     '[S-39] with scim_profile rfc a string for manager is refused';
 my $sent = { userName => 'AdA', displayName => "e\x{301} \x{ff21}", locale => 'de_DE',
-    emails => [{ value => 'Ada@EXAMPLE.com', type => 'holiday' }], phoneNumbers => [{ value => '+49 (30) 1', type => 'Work' }] };
+    emails => [{ value => 'Ada@EXAMPLE.com', type => 'holiday' }],
+    phoneNumbers => [{ value => '+49 (30) 1', type => 'Work' }] };
 $r = $c->request(POST => $base, json => { schemas => [$user], %$sent });
-is_deeply { map { $_ => $r->{json}{$_} } keys %$sent }, $sent, '[S-22 S-159] values are returned as they were sent, whatever their type';
+is_deeply { map { $_ => $r->{json}{$_} } keys %$sent }, $sent,
+    '[S-22 S-159] values are returned as they were sent, whatever their type';
 my $path = "$base/$r->{json}{id}";
 
 sub enable {
