@@ -19,6 +19,7 @@ struct TokenArguments {
     std::string which;  // number or label of an existing token
     std::string label, scope = "write";
     std::string not_before, expires, overlap = "24h";  // unparsed
+    std::string subject;  // id or userName of the user that /Me addresses; empty: none
     std::string sha256;  // of a token generated elsewhere; empty: generate one
 };
 int token_create(const Globals &globals, const TokenArguments &arguments);

@@ -102,6 +102,8 @@ void declare_token(CLI::App &app, const Globals &globals, Run &chosen) {
     create->add_option("--scope", typed->scope, "read, or write, which implies read")
         ->check(CLI::IsMember({"read", "write"}))
         ->capture_default_str();
+    create->add_option("--subject", typed->subject,
+                       "the id or userName of the user that /Me addresses with this token");
     create->add_option("--not-before", typed->not_before,
                        "the time from which the token is valid: 2027-01-31T12:00:00Z, 2027-01-31 "
                        "or 2d");
@@ -110,10 +112,11 @@ void declare_token(CLI::App &app, const Globals &globals, Run &chosen) {
     add_which(token_command("revoke",
                             "revoke a token, or all tokens with the label, at once and permanently",
                             token_revoke));
-    CLI::App *rotate = token_command("rotate",
-                                     "create a successor with the same label and scopes; the old "
-                                     "token expires after the overlap",
-                                     token_rotate);
+    CLI::App *rotate =
+        token_command("rotate",
+                      "create a successor with the same label, scopes and subject; the old "
+                      "token expires after the overlap",
+                      token_rotate);
     add_which(rotate);
     rotate
         ->add_option("--overlap", typed->overlap,

@@ -3,6 +3,7 @@
 #include "service/token.h"
 #include "scimctl/commands.h"
 #include "service/admin.h"
+#include "service/user_access.h"
 
 namespace scim::scimctl {
 
@@ -39,6 +40,7 @@ void add_token(store::RowWriter &row, const store::Token &token, int64_t at) {
     row.number("number", token.number).text("label", token.label);
     row.texts("scopes", service::scope_names(token.scopes))
         .text("state", to_string(service::state_of(token, at)));
+    if (!token.subject.empty()) row.text("subject", token.subject);
     row.text("created", time_text(token.created));
     if (token.not_before != 0) row.text("notBefore", time_text(token.not_before));
     if (token.expires != 0) row.text("expires", time_text(token.expires));
@@ -49,6 +51,7 @@ std::string described(const store::Token &token, const std::string &tenant) {
     std::string text = "Token " + std::to_string(token.number) + " \"" + token.label +
                        "\" of tenant " + tenant + " (" +
                        joined(service::scope_names(token.scopes)) + ")";
+    if (!token.subject.empty()) text += ", bound to user " + token.subject;
     if (token.not_before != 0) text += ", valid from " + time_text(token.not_before);
     if (token.expires != 0) text += ", expires " + time_text(token.expires);
     return text;
@@ -65,6 +68,20 @@ int bad_time(const Globals &globals, const char *option, const std::string &valu
     return fail(globals, exit_usage,
                 std::string(option) + ": " + quoted(value) +
                     " is not a time, expected 2026-11-21T10:00:00Z, 2026-11-21 or 90d");
+}
+
+// Creates the token; `user` is the id or userName of its subject, or empty.
+Result<service::TokenResult> create(store::WriteTxn &txn, const store::Tenant &tenant,
+                                    service::TokenOrder order, const std::string &user,
+                                    const store::Digest &digest, int64_t at) {
+    if (!user.empty()) {
+        auto catalog = service::CatalogCache().at(txn);
+        RETURN_IF_ERROR(catalog);
+        auto subject = service::find_user({txn, **catalog, tenant}, user);
+        RETURN_IF_ERROR(subject);
+        order.subject = scim::to_string(subject->id);
+    }
+    return service::create_token(txn, tenant, order, digest, at);
 }
 
 // Opens the store and runs `decide` in a write transaction on the tenant of this name; commits if
@@ -105,7 +122,7 @@ int token_create(const Globals &globals, const TokenArguments &arguments) {
     int code = exit_ok;
     auto result = write_tokens(
         globals, arguments.tenant, code, [&](store::WriteTxn &txn, const store::Tenant &tenant) {
-            return service::create_token(txn, tenant, order, made->digest, at);
+            return create(txn, tenant, order, arguments.subject, made->digest, at);
         });
     if (code != exit_ok) return code;
     const store::Token &token = result->token;

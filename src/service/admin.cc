@@ -238,7 +238,7 @@ Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant,
     RETURN_IF_ERROR(readable(txn));
     if (known) {
         bool same = known->tenant == tenant.number && known->label == order.label &&
-                    known->scopes == order.scopes;
+                    known->scopes == order.scopes && known->subject == order.subject;
         if (!same || !is_usable(*known, now)) return known_elsewhere();
         return TokenResult{std::move(*known), true};
     }
@@ -256,6 +256,7 @@ Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant,
     token.created = now;
     token.not_before = order.not_before;
     token.expires = order.expires;
+    token.subject = order.subject;
     if (!store::add_token(txn, token, digest)) return known_elsewhere();
     return TokenResult{std::move(token), false};
 }
@@ -290,6 +291,7 @@ Result<RotateResult> rotate_token(store::WriteTxn &txn, const Tenant &tenant,
     token.tenant = tenant.number;
     token.label = result.old.label;
     token.scopes = result.old.scopes;
+    token.subject = result.old.subject;
     token.created = now;
     // The successor of a token that is not yet valid becomes valid at the same time.
     if (result.old.not_before > now) token.not_before = result.old.not_before;

@@ -59,6 +59,7 @@ struct TokenOrder {
     std::string label;
     uint8_t scopes = store::scope_read | store::scope_write;
     int64_t not_before = 0, expires = 0;  // milliseconds since 1970; 0: valid now, never expires
+    std::string subject;                  // id of a user of the tenant; empty: none
 };
 
 struct TokenResult {
@@ -87,7 +88,7 @@ struct RotateOrder {
 struct RotateResult {
     store::Token token, old;
 };
-// Replaces a token by a new one with the same label and scopes. The old token expires after the
+// Replaces a token by a new one with the same label, scopes and subject. The old token expires after the
 // overlap.
 Result<RotateResult> rotate_token(store::WriteTxn &txn, const store::Tenant &tenant,
                                   const RotateOrder &order, const store::Digest &digest,

@@ -149,6 +149,7 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
     actor->tenant_name = tenant->name;
     actor->cursor_key = std::move(tenant->cursor_key);
     actor->label = row->label;
+    actor->subject = row->subject;
     actor->digest = digest;
     actor->auth_epoch = epoch;
     return ActorPtr(actor);

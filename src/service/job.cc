@@ -3,6 +3,7 @@
 #include "scim/text/secret.h"
 #include "service/conditions.h"
 #include "service/content_type.h"
+#include "service/me.h"
 #include "service/render.h"
 #include "service/routes.h"
 #include "service/token.h"
@@ -67,6 +68,8 @@ Outcome prepare(Job &job, Snapshot &snapshot) {
     if (!usable) return usable;
     job.catalog = snapshot.catalog();
     job.target = parse_target(*job.catalog, job.request.path);
+    if (job.target)
+        RETURN_IF_ERROR(resolve_me(*job.target, *job.actor, *job.catalog, snapshot.txn));
     if (!job.actor->may(store::scope_write))
         return Error{
             403, ScimType::none,

@@ -8,6 +8,7 @@
 #include "scim/text/text.h"
 #include "service/conditions.h"
 #include "service/content_type.h"
+#include "service/me.h"
 #include "service/query.h"
 #include "service/render.h"
 #include "service/routes.h"
@@ -283,8 +284,12 @@ Result<ReadResult> read(Snapshot &snapshot, const Actor &actor, const Request &r
     response.clear();
     RETURN_IF_ERROR(snapshot.usable());
     auto target = parse_target(*snapshot.catalog(), request.path);
+    Outcome is_there = Done{};
+    if (target && target->endpoint == Endpoint::me)
+        is_there = resolve_me(*target, actor, *snapshot.catalog(), snapshot.txn);
     response.log_fields.operation = operation_name(request.method, target ? &*target : nullptr);
     RETURN_IF_ERROR(target);
+    RETURN_IF_ERROR(is_there);
     if (target->type != nullptr) response.log_fields.resource_type = target->type->type.name;
     if (target->endpoint == Endpoint::resource)
         response.log_fields.resource_id = without_tokens(target->name);

@@ -75,6 +75,7 @@ struct Actor {
     int64_t not_before = 0, expires = 0;  // milliseconds since 1970; 0: no limit
     std::string tenant_name, label;
     std::string cursor_key;   // Tenant::cursor_key
+    std::string subject;      // id of the user that /Me addresses (me.h); empty: none
     store::Digest digest{};   // of the token
     uint64_t auth_epoch = 0;  // of the snapshot that these values were read from
 

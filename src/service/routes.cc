@@ -36,7 +36,9 @@ std::string_view allowed_methods(const Target &target) {
 
 Outcome check_method(Method method, const Target &target) {
     if (target.endpoint == Endpoint::me)
-        return not_implemented("/Me is not supported; address users by /Users/{id}");
+        return not_implemented(
+            "the token is not bound to a user, so there is no /Me: create it with scimctl "
+            "token create --subject, or address users by /Users/{id}");
     if (target.endpoint == Endpoint::bulk)
         return not_implemented("/Bulk is not supported; send the requests one by one");
     if (has_method(target.endpoint, method)) return Done{};
@@ -66,6 +68,8 @@ bool wants_body(const Catalog &catalog, const Request &request, const Actor &act
     bool reads = is_search(request.method, request.path);
     if (!actor.may(reads ? store::scope_read : store::scope_write)) return false;
     auto target = parse_target(catalog, request.path);
+    if (target && target->endpoint == Endpoint::me && !actor.subject.empty())
+        target->endpoint = Endpoint::resource;
     return target && check_method(request.method, *target) && check_content_type(request);
 }
 

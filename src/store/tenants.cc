@@ -41,7 +41,9 @@ std::string encode(const Token &token) {
     row.number("actor", token.actor).text("label", token.label);
     row.number("scopes", token.scopes).number("created", token.created);
     row.number("notBefore", token.not_before).number("expires", token.expires);
-    return row.number("revoked", token.revoked).done();
+    row.number("revoked", token.revoked);
+    if (!token.subject.empty()) row.text("subject", token.subject);
+    return row.done();
 }
 
 std::optional<Token> decode_token(Bytes bytes) {
@@ -57,6 +59,7 @@ std::optional<Token> decode_token(Bytes bytes) {
     token.not_before = row.number("notBefore");
     token.expires = row.number("expires");
     token.revoked = row.number("revoked");
+    token.subject = row.text("subject");
     return token;
 }
 

@@ -60,6 +60,7 @@ struct Token {
     int64_t not_before = 0;  // milliseconds; 0: valid at once
     int64_t expires = 0;     // milliseconds; 0: never
     int64_t revoked = 0;     // milliseconds; 0: not revoked
+    std::string subject;     // id of the user that /Me addresses; empty: none
 };
 
 std::optional<Token> find_token(Txn &txn, const Digest &digest);

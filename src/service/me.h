@@ -1,0 +1,13 @@
+#pragma once
+// /Me, an alias of the user that the client is (RFC 7644 3.11).
+
+#include "service/request.h"
+
+namespace scim::service {
+
+// Makes /Me the target of a request for the resource of the actor's subject, as /Users/{id} is.
+// Other targets, and /Me of an actor without a subject, are not changed: check_method() refuses
+// the latter with 501. 404 if the subject does not exist any more. `target` then refers to `actor`.
+Outcome resolve_me(Target &target, const Actor &actor, const Catalog &catalog, store::Txn &txn);
+
+}  // namespace scim::service

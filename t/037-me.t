@@ -1,0 +1,128 @@
+#!/usr/bin/perl
+# /Me (RFC 7644 3.11) is the user that the token is bound to: GET, HEAD, PUT, PATCH and DELETE are answered as for
+# /Users/{id}. A token that is not bound is answered 501.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Scim;
+use Scim::Check;
+
+my $t = Scim->new(main => 'worker_rlimit_core 0;', http => <<'EOC', server => <<'EOS');
+    scim_store main %%DIR%%/store;
+    log_format me '$request_method $uri $status $scim_operation $scim_resource_type $scim_resource_id';
+    access_log %%DIR%%/me.log me;
+EOC
+    location /scim/v2/ { scim main; }
+    location /open/ { scim main; scim_auth off; scim_tenant acme; }
+EOS
+my ($base, $patch_urn) = ('/scim/v2', 'urn:ietf:params:scim:api:messages:2.0:PatchOp');
+my $admin = $t->seed('acme', label => 'admin');
+$t->start->served("$base/Users", token => $admin);
+my $c = $t->client(token => $admin);
+my $ada = $c->request(POST => "$base/Users", json => Scim::user('ada', title => 'Countess'))->{json}{id};
+my $bob = $c->request(POST => "$base/Users", json => Scim::user('bob'))->{json}{id};
+
+# Makes a token that is bound to a user, and returns its JSON.
+sub bound {
+    my ($label, $user, @more) = @_;
+    my ($exit, $out, $err) = $t->scimctl('--json', qw(token create --tenant acme --label), $label, '--subject', $user, @more);
+    is $exit, 0, "scimctl token create --subject $user succeeds" or diag $err;
+    return $Scim::json->decode($out);
+}
+
+my $made = bound('ada', 'ada');
+is $made->{subject}, $ada, 'token create --subject with a userName prints the id of the user';
+my $reader = bound('reader', $ada, qw(--scope read));
+my ($exit, $out, $err) = $t->scimctl(qw(token create --tenant acme --label nobody --subject nobody));
+is $exit, 1, 'token create --subject with an unknown user fails';
+like $err, qr/tenant acme|"acme" has no user "nobody"/, 'token create --subject with an unknown user says so';
+($exit, $out) = $t->scimctl(qw(token list --tenant acme));
+like $out, qr/"ada" of tenant acme \(read, write\), bound to user $ada: live/, 'token list shows the subject';
+like $out, qr/"admin" of tenant acme \(read, write\): live/, 'token list shows no subject of a token that is not bound';
+
+my $me = $t->client(token => $made->{token});
+my $url = $c->request(GET => "$base/Users/$ada")->{json}{meta}{location};
+
+# --- reading
+
+my $r = $me->request(GET => "$base/Me");
+is_user $r, 200, 'GET /Me is answered with 200';
+is_deeply $r->{json}, $c->request(GET => "$base/Users/$ada")->{json}, 'GET /Me returns the user';
+is $r->{headers}{location}, $url, 'Location of GET /Me is the URL of the user';
+is $r->{headers}{'content-location'}, $url, 'Content-Location of GET /Me is the URL of the user';
+my $etag = $r->{headers}{etag};
+is $me->request(GET => "$base/Me", headers => { 'If-None-Match' => $etag })->{status}, 304, 'GET /Me with its ETag is answered with 304';
+is_deeply [sort keys %{ $me->request(GET => "$base/Me?attributes=title")->{json} }], [qw(id schemas title)],
+    'GET /Me?attributes returns the attributes';
+$r = $me->request(HEAD => "$base/Me");
+is "$r->{status} $r->{headers}{etag}", "200 $etag", 'HEAD /Me is answered with 200 and the ETag';
+is $me->request(GET => "$base/v2/Me/")->{json}{id}, $ada, 'GET /v2/Me/ returns the user';
+is_error $me->request(GET => "$base/Me/$ada"), 404, '', qr/there is nothing below "\/Me"/, 'GET below /Me is refused with 404';
+
+# --- writing
+
+sub ops { return { schemas => [$patch_urn], Operations => [@_] } }
+
+$r = $me->request(PATCH => "$base/Me", json => ops({ op => 'replace', path => 'title', value => 'Lady' }));
+is_user $r, 200, 'PATCH /Me is answered with 200';
+is "$r->{json}{id} $r->{json}{title}", "$ada Lady", 'PATCH /Me changes the user';
+is $r->{headers}{location}, $url, 'Location of PATCH /Me is the URL of the user';
+is_error $me->request(PATCH => "$base/Me", json => ops({ op => 'remove', path => 'title' }), headers => { 'If-Match' => $etag }),
+    412, '', qr/If-Match/, 'PATCH /Me with a stale If-Match is refused with 412';
+$r = $me->request(PUT => "$base/Me", json => Scim::user('ada', nickName => 'A'), headers => { 'If-Match' => $r->{headers}{etag} });
+is_user $r, 200, 'PUT /Me with the current If-Match is answered with 200';
+is_deeply [@{ $r->{json} }{qw(id nickName title)}], [$ada, 'A', undef], 'PUT /Me replaces the user';
+is_error $me->request(PUT => "$base/Me", json => Scim::user('bob')), 409, 'uniqueness', qr/is taken by the User \Q$bob\E/,
+    'PUT /Me with the userName of another user is refused with 409';
+is $c->request(GET => "$base/Users/$bob")->{json}{userName}, 'bob', 'another user is not changed';
+$r = $me->request(POST => "$base/Me", json => Scim::user('carl'));
+is_error $r, 405, '', qr/POST is not allowed/, 'POST /Me is refused with 405';
+is $r->{headers}{allow}, 'GET, HEAD, PUT, PATCH, DELETE', 'Allow of the 405 names the methods of a user';
+is $me->request(PUT => "$base/Users/$bob", json => Scim::user('bob', title => 'x'))->{status}, 200,
+    'a bound token may still write other users: its scopes are not limited';
+
+# --- scopes, tokens that are not bound
+
+my $read = $t->client(token => $reader->{token});
+is $read->request(GET => "$base/Me")->{json}{id}, $ada, 'a bound token with scope read may read /Me';
+is_error $read->request(DELETE => "$base/Me"), 403, '', qr/lacks the scope write/, 'a bound token with scope read may not write /Me';
+is_error $c->request($_ => "$base/Me", $_ =~ /^P/ ? (json => Scim::user('x')) : ()), 501, '',
+    qr/not bound to a user, so there is no \/Me: .*--subject/, "$_ /Me with a token that is not bound is answered with 501"
+    for qw(GET POST PUT PATCH DELETE);
+is_error $t->request(GET => '/open/Me'), 501, '', qr/no \/Me/, 'GET /Me without a token is answered with 501';
+
+my ($code, $json) = $t->scimctl('--json', qw(token rotate --tenant acme --overlap 0s ada));
+my $next = $Scim::json->decode($json);
+is $next->{subject}, $ada, 'token rotate keeps the subject';
+$me = $t->client(token => $next->{token});
+is $me->request(GET => "$base/Me")->{json}{id}, $ada, 'the successor of a bound token is bound';
+
+# --- deletion
+
+is $me->request(DELETE => "$base/Me")->{status}, 204, 'DELETE /Me is answered with 204';
+is $c->request(GET => "$base/Users/$ada")->{status}, 404, 'DELETE /Me deletes the user';
+my $gone = qr/the token "ada" is bound to the user "\Q$ada\E", which does not exist any more/;
+is_error $me->request(GET => "$base/Me"), 404, '', $gone, 'GET /Me of a deleted user is refused with 404';
+is_error $me->request(PATCH => "$base/Me", json => ops({ op => 'remove', path => 'title' })), 404, '', $gone,
+    'PATCH /Me of a deleted user is refused with 404';
+is $me->request(GET => "$base/Users/$bob")->{status}, 200, 'the token of a deleted user still reads other users';
+my $again = $c->request(POST => "$base/Users", json => Scim::user('ada'))->{json}{id};
+is $me->request(GET => "$base/Me")->{status}, 404, 'a new user with the userName of the deleted one is not the subject';
+
+# --- what the logs say
+
+my $log = sub { Scim::_slurp("$t->{dir}/me.log") };
+ok $t->wait_for(sub { $log->() =~ m{DELETE /scim/v2/Me 204 } }), 'the access log has the requests';
+like $log->(), qr{^GET /scim/v2/Me 200 get User $ada$}m, '$scim_operation of GET /Me is get, with the id of the user';
+like $log->(), qr{^PATCH /scim/v2/Me 200 patch User $ada$}m, '$scim_operation of PATCH /Me is patch';
+like $log->(), qr{^DELETE /scim/v2/Me 204 delete User $ada$}m, '$scim_operation of DELETE /Me is delete';
+like $log->(), qr{^GET /scim/v2/Me 501 me - -$}m, '$scim_operation of /Me without a subject is me';
+like $log->(), qr{^GET /scim/v2/Me 404 me - -$}m, '$scim_operation of /Me of a deleted user is me';
+($exit, $out) = $t->scimctl('--json', qw(log --tenant acme));
+like $out, qr/"patch".*\Q$ada\E/, 'scimctl log shows the changes made by /Me';
+is +($t->scimctl('verify'))[0], 0, 'scimctl verify finds no problem';
+
+$t->finish;
