@@ -110,7 +110,7 @@ install: build ## install module, tools, manuals and examples below DESTDIR; doe
 	chmod 644 '$(DESTDIR)/usr/share/nginx/modules-available/mod-http-scim.conf'
 	install -D -m 755 $(B)/scimctl '$(DESTDIR)$(PREFIX)/sbin/scimctl'
 	install -D -m 755 tools/scim-backup '$(DESTDIR)$(PREFIX)/sbin/scim-backup'
-	for dir in . include; do \
+	for dir in . include schemas; do \
 	    install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/doc/nginx-scim/examples/$$dir" conf-examples/$$dir/*.*; done
 	for page in $(wildcard docs/*.[78]); do \
 	    install -D -m 644 $$page '$(DESTDIR)$(PREFIX)/share/man/man'$${page##*.}/$${page##*/}; done

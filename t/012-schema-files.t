@@ -89,7 +89,26 @@ refused 'sub-attributes of a simple attribute', attribute(subAttributes => [{ na
 refused 'a complex sub-attribute', attribute(type => 'complex', subAttributes => [{ name => 'x', type => 'complex' }]),
     qr/attribute "badge\.x": a sub-attribute cannot be complex/;
 refused 'a unique boolean', attribute(type => 'boolean', uniqueness => 'server'), qr/a boolean is never unique/;
-refused 'a unique attribute', attribute(uniqueness => 'server'), qr/"badge" of ".*" has "uniqueness": "server", which is not supported/;
+refused 'a globally unique attribute', attribute(uniqueness => 'global'),
+    qr/"badge" of ".*" has "uniqueness": "global", which one server cannot enforce: use "server"/;
+refused 'a unique attribute that is readOnly', attribute(uniqueness => 'server', mutability => 'readOnly'),
+    qr/"badge" of ".*" has "uniqueness": "server", but clients cannot write it: use "none"/;
+refused "a unique attribute that is $_->[1]", attribute(uniqueness => 'server', @$_),
+    qr/"badge" of ".*" has "uniqueness": "server", but it is never returned, and a refusal would reveal its values/
+    for [mutability => 'writeOnly'], [returned => 'never'];
+refused 'a unique sub-attribute of a readOnly attribute', attribute(type => 'complex', mutability => 'readOnly', subAttributes => [{ name => 'x', uniqueness => 'server' }]),
+    qr/"badge\.x" of ".*" has "uniqueness": "server", but clients cannot write it/;
+refused 'a type that is unknown in "referenceTypes"', attribute(type => 'reference', referenceTypes => ['Usr']),
+    qr/"badge" of ".*" has "Usr" in "referenceTypes", which is neither a resource type nor "external" or "uri"; did you mean "User"\?/;
+refused '17 unique attributes', schema(attributes => [map { { name => "a$_", uniqueness => 'server' } } 1 .. 16]),
+    qr/the resource type "User" has 17 unique attributes; at most 16 are allowed/;
+$t->write_file('schema.json', $json->encode(schema(attributes => [map { { name => "a$_", uniqueness => 'server' } } 1 .. 15])));
+conf_good $t, 'scim_schema with 16 unique attributes of a resource type is accepted', http => $store, server => $server;
+$t->write_file("type$_.json", $json->encode({ name => "T$_", endpoint => "/T$_", schema => $user })) for 3 .. 65;
+my $types = sub { 'scim_store main %%DIR%%/store;' . join '', map " scim_schema %%DIR%%/type$_.json;", 3 .. $_[0] };
+conf_bad $t, 'scim_schema with 65 resource types is refused', qr/there are 65 resource types, the built-in ones included; at most 64 are allowed/,
+    http => $types->(65), server => $server;
+conf_good $t, 'scim_schema with 64 resource types is accepted', http => $types->(64), server => $server;
 refused 'a writeOnly attribute that is returned', attribute(mutability => 'writeOnly', returned => 'default'),
     qr/a writeOnly attribute is never returned/;
 refused 'the id of a built-in schema', schema(id => $user), qr/the schema "\Q$user\E" is defined already/;

@@ -104,6 +104,15 @@ my %test = (
         is_error $client->request(POST => $users, json => { %$ada, userName => 'bob', $acme => { clearance => 'high' } }), 400,
             'invalidValue', qr/clearance/, 'POST with a value of another type is refused with 400';
     },
+    'custom-types.conf' => sub {    # 038-custom-types.t uses the types
+        example(slurp('custom-types.conf'), server => 'location /scim/v2/ { scim main; }')->served($users);
+        my $client = $t->client(token => $t->token($t->tenant('acme')));
+        my %endpoint = map { $_->{name} => $_->{endpoint} } @{ $client->request(GET => '/scim/v2/ResourceTypes')->{json}{Resources} };
+        is_deeply \%endpoint, { User => '/Users', Group => '/Groups', Device => '/Devices', EndpointApp => '/EndpointApps',
+            Role => '/Roles', Entitlement => '/Entitlements' }, '/ResourceTypes lists the types of the files';
+        is scalar(grep slurp('custom-types.conf') !~ m{scim_schema /etc/nginx/scim/\Q$_\E;}, Scim::Examples::names('schemas')), 0,
+            'custom-types.conf has every file of schemas/';
+    },
     'all-directives.conf' => sub {
         example(slurp('all-directives.conf'))->served($users);
         my $base = 'https://id.example.com';

@@ -10,11 +10,11 @@ use Test::More;
 use Scim;
 use Scim::Check;
 
-my $t = Scim->new(main => 'worker_rlimit_core 0;', http => <<'EOC', server => <<'EOS');
+my $t = Scim->new(http => <<'EOC', server => <<'EOS');
     scim_store main %%DIR%%/store;
     log_format me '$request_method $uri $status $scim_operation $scim_resource_type $scim_resource_id';
-    access_log %%DIR%%/me.log me;
 EOC
+    access_log %%DIR%%/me.log me;
     location /scim/v2/ { scim main; }
     location /open/ { scim main; scim_auth off; scim_tenant acme; }
 EOS

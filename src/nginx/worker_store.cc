@@ -430,6 +430,7 @@ void WorkerStore::run_maintenance() {
 
 void WorkerStore::maintenance_done() {
     work_ = Work::none;
+    log_alarms();
     if (more_maintenance_)
         do_maintenance_after(std::max(maintenance_pause, ngx_current_msec - writer_task_.since()));
     proceed();

@@ -64,6 +64,9 @@ struct ExplainArguments {
 };
 int gate_explain(const Globals &globals, const ExplainArguments &arguments);
 
+// `tenant`: list only the values of this tenant; empty: of all tenants.
+int duplicates(const Globals &globals, const std::string &tenant);
+
 // `one_snapshot`: read all rows in one transaction.
 int verify(const Globals &globals, bool one_snapshot);
 

@@ -241,6 +241,12 @@ void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
     get_command->add_option("ID", typed->id, "the resource's id")->required();
     declare_find(app, globals, chosen);
     declare_log(app, globals, chosen);
+    auto tenant = std::make_shared<std::string>();
+    command(app, "duplicates",
+            "list the values that several resources have, although their attribute is declared "
+            "unique; it is not enforced as long as there are any",
+            chosen, [=, &globals] { return duplicates(globals, *tenant); })
+        ->add_option("--tenant", *tenant, "list only the values of this tenant");
     auto one_snapshot = std::make_shared<bool>(false);
     command(app, "verify",
             "check the pages of the store and the consistency of every record, index row, "

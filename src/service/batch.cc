@@ -6,6 +6,7 @@
 #include "scim/text/datetime.h"
 #include "scim/text/secret.h"
 #include "service/ignored.h"
+#include "service/index_builder.h"
 #include "service/mass_deactivation.h"
 #include "service/render.h"
 #include "service/routes.h"
@@ -360,9 +361,20 @@ void Writer::answer(Job &job, Snapshot &snapshot) {
     if (!job.unfinished) finish_answer(job, snapshot);
 }
 
+bool Writer::has_index_to_build(const Snapshot &snapshot) {
+    return snapshot.usable() && snapshot.catalog()->building() != nullptr;
+}
+
+void Writer::report_conflict(uint16_t index) {
+    Snapshot snapshot(session_);
+    if (snapshot.usable())
+        alarms_.push_back(conflict_report(snapshot.txn, *snapshot.catalog(), index));
+}
+
 Writer::Maintenance Writer::maintenance(int64_t now) {
     Snapshot snapshot(session_);
-    if (store::has_dead_rows(snapshot.txn) || short_of_room_ || trimmer_.due(now))
+    if (store::has_dead_rows(snapshot.txn) || short_of_room_ || trimmer_.due(now) ||
+        has_index_to_build(snapshot))
         return Maintenance::rows;
     return has_notes() ? Maintenance::notes : Maintenance::none;
 }
@@ -374,25 +386,35 @@ bool Writer::look_for_maintenance(int64_t now) {
     trimmer_.make_room(short_of_room_);
     if (trimmer_.due(now)) trimmer_.look(snapshot.txn, now);
     if (!trimmer_.due(now)) short_of_room_ = false;  // no change can be deleted
-    return store::has_dead_rows(snapshot.txn) || trimmer_.has_found() || has_notes();
+    return store::has_dead_rows(snapshot.txn) || trimmer_.has_found() || has_notes() ||
+           has_index_to_build(snapshot);
 }
 
 bool Writer::do_maintenance(int64_t now) {
     constexpr size_t dead_rows = 500, old_rows = 1000;  // rows of a step of some milliseconds
     if (!look_for_maintenance(now)) return trimmer_.due(now);
     store::WriteTxn txn(store_.env(), &lock_wait_);
+    auto catalog = write_catalogs_.at(txn);
+    const bool builds =
+        catalog && (*catalog)->building() != nullptr && map_space(txn) == MapSpace::for_all;
+    uint16_t conflict = 0;
     if (store::has_dead_rows(txn))
         store::sweep(txn, dead_rows);
+    else if (builds)
+        conflict = build_next_index(txn, **catalog);
     else
         trimmer_.trim(txn, old_rows);
-    bool more = store::has_dead_rows(txn);
+    bool more = builds || store::has_dead_rows(txn);
     const size_t wanted = 2 * Reserve(txn.map_size()).lockouts, room = txn.room(wanted);
     short_of_room_ &= room < wanted;
     if (room == wanted) {
         put_notes(txn);
         drop_notes();
     }
-    if (txn.commit() == store::Errc::ok) return more || trimmer_.due(now);
+    if (txn.commit() == store::Errc::ok) {
+        if (conflict != 0) report_conflict(conflict);
+        return more || trimmer_.due(now);
+    }
     trimmer_.stop();
     return false;
 }

@@ -54,7 +54,7 @@ class Writer {
     void add_uses(std::vector<store::TokenUse> uses);
 
     // Work that can wait: to delete dead rows of groups (store/members.h) and expired changes
-    // (store/retention.h), and to write notes (refusals, uses of tokens) that no commit has
+    // (store/retention.h), to build indexes (index_builder.h), and to write notes (refusals, uses of tokens) that no commit has
     // written. maintenance() returns the kind of work that is due. do_maintenance() does one step
     // and returns true if more is left; if there is something to write, it waits for the write lock
     // and holds it for some milliseconds. `now` is in milliseconds since 1970.
@@ -70,7 +70,8 @@ class Writer {
     // falls behind. Empty otherwise.
     std::string take_warning() { return std::exchange(warning_, std::string()); }
 
-    // Warnings of the last batch about tenants (mass_deactivation.h), for the log.
+    // Warnings of the last batch about tenants (mass_deactivation.h), and of the last maintenance
+    // about values that should be unique (index_builder.h), for the log.
     std::vector<std::string> take_alarms() { return std::exchange(alarms_, {}); }
 
     // What is wrong with the store according to the last batch, for the log, such as "cannot be
@@ -102,6 +103,8 @@ class Writer {
     void put_notes(store::WriteTxn &txn);
     void drop_notes();
     bool look_for_maintenance(int64_t now);
+    static bool has_index_to_build(const Snapshot &snapshot);
+    void report_conflict(uint16_t index);
 
     Store &store_;
     Session session_;

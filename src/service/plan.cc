@@ -364,15 +364,20 @@ constexpr size_t groups_left_max = 60000;
 // Gives the groups of a deleted resource a new version and lastModified, because they lose a
 // member.
 void leave_groups(const Command &command, store::Directory &directory, store::ResourceEdit &edit) {
-    for (const TypeView *groups : command.catalog->group_types())
+    // A type that is not declared now may be one of groups.
+    std::vector<TypeNumber> types = command.catalog->undeclared_types();
+    for (const TypeView *groups : command.catalog->group_types()) types.push_back(groups->number);
+    for (TypeNumber type : types)
         store::Members(directory).each_group(
-            groups->number, command.id, nullptr,
-            [&](const Id &group, const store::RecordView &record) {
+            type, command.id, nullptr, [&](const Id &group, const store::RecordView &record) {
                 edit.groups.push_back(
-                    {groups->number, group,
+                    {type, group,
                      store::restamp_record(record.bytes(), edit.position, edit.change.time)});
                 return edit.groups.size() < groups_left_max;
             });
+    // The parts of the change are in the order of the ids (docs/format.md).
+    std::sort(edit.groups.begin(), edit.groups.end(),
+              [](const store::LeftGroup &a, const store::LeftGroup &b) { return a.id < b.id; });
 }
 
 Plan plan_remove(const Command &command, store::Directory &directory,

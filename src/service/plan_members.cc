@@ -56,6 +56,21 @@ Outcome add_joined(const Command &command, store::Directory &directory, const st
     return Done{};
 }
 
+// The living members whose resource type is not declared now. The client does not see them, so a
+// write that lists the members does not remove them.
+std::vector<Id> unseen_members(const Command &command, store::Members &members, uint32_t epoch,
+                               store::MemberChange &change) {
+    std::vector<Id> ids;
+    if (command.catalog->undeclared_types().empty()) return ids;
+    members.each_member(command.id, epoch, nullptr, [&](const Id &id, TypeNumber type) {
+        if (command.catalog->type_by_number(type) != nullptr) return true;
+        ids.push_back(id);
+        if (change.dead_epoch != 0) change.joined.emplace_back(id, type);
+        return true;
+    });
+    return ids;
+}
+
 // The living members in the order of their ids; nothing if the group has more than `limit` rows,
 // dead ones included.
 std::optional<std::vector<Id>> members_up_to(store::Members &members, const Id &group,
@@ -101,6 +116,11 @@ Result<store::MemberChange> plan_members(const Command &command, store::Director
             change.epoch = epoch + 1;
         }
         std::vector<Id> there = now ? std::move(*now) : std::vector<Id>();
+        const std::vector<Id> unseen = unseen_members(command, members, epoch, change);
+        auto is_unseen = [&](const Id &id) {
+            return std::binary_search(unseen.begin(), unseen.end(), id);
+        };
+        there.erase(std::remove_if(there.begin(), there.end(), is_unseen), there.end());
         std::set_difference(there.begin(), there.end(), edits.add.begin(), edits.add.end(),
                             std::back_inserter(change.left));
         std::set_difference(edits.add.begin(), edits.add.end(), there.begin(), there.end(),

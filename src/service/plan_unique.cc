@@ -7,10 +7,10 @@ namespace scim::service {
 
 namespace {
 
-std::string unquoted(std::string_view json) {
+// The text of a string, the JSON of any other value.
+std::string text_of_value(std::string_view json) {
     std::string text;
-    read_string(json, text);
-    return text;
+    return read_string(json, text) ? text : std::string(json);
 }
 
 // True if the record has the value. An index row alone does not prove it: two long values may have
@@ -19,15 +19,15 @@ bool really_has(const store::RecordView &record, const Attr &attr, const Leaf &w
     std::vector<Leaf> leaves;
     if (!record.leaves(leaves)) return true;
     return std::any_of(leaves.begin(), leaves.end(), [&](const Leaf &leaf) {
-        return leaf.attr == attr.number && key_of(attr.matching, unquoted(leaf.json)) ==
-                                               key_of(attr.matching, unquoted(wanted.json));
+        return leaf.attr == attr.number && key_of(attr.matching, text_of_value(leaf.json)) ==
+                                               key_of(attr.matching, text_of_value(wanted.json));
     });
 }
 
 Error taken(const TypeView &type, const Attr &attr, const Leaf &leaf, const Id &owner,
             const store::RecordView &record) {
     const Attr *active = type.find_core("active");
-    const std::string value = attr.never_returned() ? "" : " " + quoted(unquoted(leaf.json));
+    const std::string value = attr.never_returned() ? "" : " " + quoted(text_of_value(leaf.json));
     bool inactive = active != nullptr && record.first(active->number) == "false";
     return Error{409, ScimType::uniqueness,
                  attr.path + value + " is taken by the " + (inactive ? "inactive " : "") +
@@ -43,7 +43,7 @@ Outcome check_unique(const Command &command, const std::vector<Leaf> &leaves,
     for (const auto &entry : values) {
         const std::string &value = entry.second;
         const Attr *attr = command.type->by_number(entry.first);
-        if (!attr->index->unique) continue;
+        if (attr == nullptr || !attr->index->refuses_duplicates()) continue;
         auto leaf = std::find_if(leaves.begin(), leaves.end(), [&](const Leaf &l) {
             return l.attr == attr->number && store::index_value(*attr, l.json) == value;
         });

@@ -100,7 +100,7 @@ void each_indexed(const Catalog &catalog, const TypeView &type, const std::vecto
                   Each &&each) {
     for (const IndexDef *index : catalog.indexes(type.number)) {
         if (index->state == IndexState::dropping) continue;
-        const Attr *attr = type.by_number(index->attr);
+        const Attr *attr = type.indexed(index->attr);
         if (attr == nullptr) continue;
         for (const Leaf &leaf : leaves)
             if (leaf.attr == index->attr) each(*attr, leaf);

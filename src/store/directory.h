@@ -68,7 +68,8 @@ struct Position {
     int64_t time = 0;       // of that change, milliseconds; later changes have no earlier time
 };
 
-// The index rows of a resource: pairs of attribute number and value, sorted, without duplicates.
+// The index rows of a resource: pairs of attribute number and value, sorted, without duplicates;
+// also those of attributes that are not declared now (TypeView::indexed()).
 using IndexValues = std::vector<std::pair<AttrNumber, std::string>>;
 IndexValues index_values(const Catalog &catalog, const TypeView &type,
                          const std::vector<Leaf> &leaves);

@@ -113,6 +113,7 @@ Key access_key(TenantNumber tenant, const Id &id);
 std::string tombstone_key(TenantNumber tenant, AccessKind kind, Bytes value);
 constexpr size_t access_prefix_size = 4 + 1;
 Key token_use_key(TenantNumber tenant, uint32_t token);  // local
+Key index_build_key(uint16_t index);                     // local
 Key position_key(TenantNumber tenant);                   // meta
 Key count_key(TenantNumber tenant, TypeNumber type);     // meta
 Key refusal_count_key(TenantNumber tenant);              // meta

@@ -107,7 +107,7 @@ class IndexVerifier {
 
     std::string name_of(TenantNumber tenant, const TypeView &type, AttrNumber number, Bytes value,
                         const Id &id) const {
-        const Attr *attr = type.by_number(number);
+        const Attr *attr = type.indexed(number);
         bool text = attr->def->type == AttrType::string || attr->def->type == AttrType::reference ||
                     attr->def->type == AttrType::binary;
         return "tenant " + std::to_string(tenant) + " " + type.type.name + " " + attr->path + " " +
@@ -256,7 +256,7 @@ void IndexVerifier::check_index_rows_of(TenantNumber tenant, TypeNumber type, co
         Bytes bytes;
         if (v_.txn().get(Db::index, key, bytes)) sum_of(id) += hash_of(key);
         // A building index may lack the row.
-        else if (view->by_number(attr)->index->state == IndexState::ready)
+        else if (view->indexed(attr)->index->state != IndexState::building)
             v_.problem(Db::index, name_of(tenant, *view, attr, value, id),
                        "the row is missing: the resource has this value");
     }
@@ -294,8 +294,8 @@ std::optional<IndexVerifier::Row> IndexVerifier::parse_row(Bytes key, bool repor
         return wrong("there is no index on attribute " + std::to_string(attr) + " of " +
                      v_.type_name(type));
     const TypeView *view = v_.catalog->type_by_number(type);
-    // An index that is being dropped, or whose attribute is not declared, is not maintained.
-    if (index->state == IndexState::dropping || view == nullptr || view->by_number(attr) == nullptr)
+    // An index that is being dropped, or whose resource type is not declared, is not maintained.
+    if (index->state == IndexState::dropping || view == nullptr || view->indexed(attr) == nullptr)
         return std::nullopt;
     return Row{tenant, type, index, view, *tail};
 }
@@ -312,7 +312,7 @@ std::optional<bool> IndexVerifier::is_expected(const Row &row, Bytes key) {
 // Reports a value of a unique index that two resources have. Rows of one value are adjacent.
 // Digests are skipped, because two long values may have the same one.
 void IndexVerifier::check_unique(const Row &row, Bytes key) {
-    if (!row.index->unique || row.index->state != IndexState::ready) return;
+    if (!row.index->is_enforced()) return;
     const Bytes before = last_unique_;
     const bool is_same = before.size() == key.size() && !is_digest(row.tail.value) &&
                          starts_with(before, key.substr(0, key.size() - id_size));

@@ -328,6 +328,87 @@ void resource_types() {
     ok(d.user().find(enterprise + ":department"), "a built-in type keeps its built-in extension");
 }
 
+// "number:path! state" for the indexes of User beyond the built-in ones.
+std::string indexes_of(const Directory &d) {
+    std::string text;
+    for (const IndexDef *i : d.catalog->indexes(d.user().number))
+        if (const Attr *attr = d.user().indexed(i->attr); attr->path.find(':') != attr->path.npos)
+            text += attr->path.substr(acme.size() + 1) + (i->unique ? "! " : " ") +
+                    std::string(to_string(i->state)) + " ";
+    return text;
+}
+
+void uniqueness() {
+    Directory d;
+    const std::string unique = R"(,"uniqueness":"server")";
+    auto declare = [&](const std::string &attributes) { d.declare({schema(acme, attributes)}); };
+    declare(attribute("a", unique) + "," + attribute("b"));
+    is(indexes_of(d), "a! ready ", "the index of a new unique attribute is ready at once");
+    declare(attribute("a", unique) + "," + attribute("b", unique) + "," + attribute("c", unique));
+    is(indexes_of(d), "a! ready b! building c! ready ",
+       "the index of an attribute that was declared before must be built");
+    ok(d.catalog->building() != nullptr && d.catalog->building()->attr == d.number(acme + ":b"),
+       "the catalog says which index is to be built");
+    auto published = [&](size_t i) {
+        return std::string(to_string(d.catalog->schema(acme)->attributes[i].uniqueness));
+    };
+    is(published(0) + published(1) + published(2), "servernoneserver",
+       "an attribute is published as unique only if its index is ready");
+    is(d.epochs(), "2/0", "uniqueness keeps the shape epoch");
+    declare(attribute("a") + "," + attribute("b") + "," + attribute("c", unique));
+    is(indexes_of(d), "a ready b building c! ready ",
+       "the index of an attribute that is not unique any more is kept");
+    declare(attribute("a", unique) + "," + attribute("c", unique));
+    is(indexes_of(d), "a! building b building c! ready ",
+       "an attribute that is unique again is examined again, and the index of one that is not "
+       "declared is kept");
+    const Attr *hidden = d.user().indexed(d.rows.indexes.back().attr);
+    ok(hidden != nullptr, "the attribute of an index is known while it is not declared");
+
+    for (IndexDef &i : d.rows.indexes)
+        if (i.state == IndexState::building) i.state = IndexState::conflict;
+    is(d.declare({schema(acme, attribute("a", unique) + "," + attribute("c", unique))},
+                 d.rows.generation),
+       "nothing", "the same configuration does not examine a conflict again");
+    declare(attribute("a", unique) + "," + attribute("c", unique));
+    is(indexes_of(d), "a! building b conflict c! ready ",
+       "a newer configuration examines a conflict again");
+
+    Directory own;
+    const std::string urn = "urn:example:Device";
+    own.declare({schema(urn, attribute("userName", unique) + "," + attribute("serial", unique)),
+                 type("Device", "/Devices", urn, "")});
+    std::string all;
+    for (const IndexDef *i : own.catalog->indexes(3))
+        all += own.catalog->type_by_number(3)->by_number(i->attr)->path + (i->unique ? "! " : " ");
+    is(all, "userName! serial! externalId ", "a new type has the indexes of its unique attributes");
+    own.declare({});
+    ok(own.catalog->undeclared_types() == std::vector<TypeNumber>{3},
+       "the number of a type that is not declared any more is known");
+}
+
+void members_of_types() {
+    Directory d;
+    const std::string urn = "urn:example:Device";
+    const std::string groups =
+        R"({"name":"groups","type":"complex","multiValued":true,"mutability":"readOnly",)"
+        R"("subAttributes":[{"name":"value","mutability":"readOnly"},{"name":"$ref",)"
+        R"("type":"reference","referenceTypes":["Group"],"mutability":"readOnly"}]})";
+    d.declare(
+        {schema(urn, attribute("serial") + "," + groups), type("Device", "/Devices", urn, "")});
+    auto of_group = [&] {
+        std::string names;
+        for (const std::string &name : d.catalog->type_by_name("Group")->member_types())
+            names += name + " ";
+        return names;
+    };
+    is(of_group(), "User Group Device ", "a type whose schema has groups may be a member of them");
+    is(d.catalog->type_by_name("Group")->find("members.type")->def->canonical_values.size(), 3u,
+       "canonicalValues of members.type has the type");
+    d.declare({schema(urn, attribute("serial")), type("Device", "/Devices", urn, "")});
+    is(of_group(), "User Group ", "a type whose schema has no groups may not be a member");
+}
+
 void refusals() {
     Directory d;
     auto refusal = [&](const std::vector<Definition> &definitions) {
@@ -404,6 +485,8 @@ int main() {
     adding_and_dropping();
     changing();
     resource_types();
+    uniqueness();
+    members_of_types();
     refusals();
     damage();
     return tap::done();

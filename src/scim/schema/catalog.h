@@ -26,8 +26,18 @@ using AttrNumber = uint16_t;
 using TypeNumber = uint16_t;
 constexpr AttrNumber no_attr = 0;      // numbers start at 1
 constexpr size_t max_extensions = 31;  // of one resource type, dropped ones included
+constexpr size_t max_types = 64;       // declared at the same time
+constexpr size_t max_unique = 16;      // unique attributes of one resource type
 
-enum class IndexState : uint8_t { building, ready, conflict, dropping };
+// An index is built when an attribute whose values may be stored already is declared unique. Every
+// write keeps the rows of all indexes, also of those that are being built and of those whose
+// attribute is not declared any more.
+enum class IndexState : uint8_t {
+    building,  // resources that were written before the index was declared may lack rows
+    ready,
+    conflict,  // has all rows; should be unique, but resources have the same value
+    dropping,  // not maintained
+};
 std::string_view to_string(IndexState state);
 
 struct IndexDef {
@@ -36,6 +46,14 @@ struct IndexDef {
     AttrNumber attr = 0;
     bool unique = false;
     IndexState state = IndexState::ready;
+
+    // No two resources have the same value.
+    bool is_enforced() const { return unique && state == IndexState::ready; }
+    // A write of a value that has a row of another resource is refused. While the index is built,
+    // this leaves only the conflicts of values that were stored before.
+    bool refuses_duplicates() const {
+        return unique && (state == IndexState::ready || state == IndexState::building);
+    }
 };
 
 struct CatalogRows {
@@ -146,6 +164,9 @@ class TypeView {
     const Attr *by_number(AttrNumber number) const {
         return number < by_number_.size() ? by_number_[number] : nullptr;
     }
+    // The same, or the attribute of an index whose attribute is not declared now. Such an Attr has
+    // only what index rows depend on: number, def->type, matching, index and path.
+    const Attr *indexed(AttrNumber number) const;
     // Greater than every attribute number of this type.
     size_t numbers_end() const { return by_number_.size(); }
     const ResourceType &resource_type() const { return type; }
@@ -172,6 +193,8 @@ class TypeView {
     std::map<std::string, const Attr *, std::less<>> by_path_;  // lower case, qualified and not
     std::map<std::string, int, std::less<>> extension_by_urn_;  // lower case
     std::vector<const Attr *> by_number_;
+    std::deque<Attribute> undeclared_defs_;
+    std::deque<Attr> undeclared_;  // attributes of indexes
 };
 
 class Catalog {
@@ -189,7 +212,12 @@ class Catalog {
     const TypeView *type_by_number(TypeNumber number) const;
     // The types that have members.
     const std::vector<const TypeView *> &group_types() const { return group_types_; }
-    // The declared schemas, in the order of their numbers; schema() takes a URN in any case.
+    // The numbers of types that are not declared now; they may have resources.
+    const std::vector<TypeNumber> &undeclared_types() const { return undeclared_types_; }
+    // The first index of a declared type that is being built; nullptr if there is none.
+    const IndexDef *building() const { return building_; }
+    // The declared schemas, in the order of their numbers; schema() takes a URN in any case. They
+    // are as published: "uniqueness" is "none" where it is not enforced (IndexDef::is_enforced()).
     const std::vector<const Schema *> &schemas() const { return schemas_; }
     const Schema *schema(std::string_view urn) const;
     // The indexes of one resource type, in any state.
@@ -201,6 +229,9 @@ class Catalog {
     std::vector<std::unique_ptr<TypeView>> types_;
     std::vector<const Schema *> schemas_;
     std::vector<const TypeView *> group_types_;
+    std::vector<TypeNumber> undeclared_types_;
+    const IndexDef *building_ = nullptr;
+    std::deque<Schema> published_;  // those that differ from their rows
 };
 
 // The attributes that every resource has and that belong to no schema (RFC 7643 3.1): schemas, id,
@@ -217,13 +248,16 @@ struct Declaration {
 // The built-in definitions plus `definitions`. A Schema that no ResourceType names, and whose URN
 // ends in ":" and the name of a resource type, becomes an extension of that type that is not
 // required (RFC 7643 names its extensions in this way). A ResourceType with a known name adds its
-// schemaExtensions to the known type. The detail of an error quotes the URN or name.
+// schemaExtensions to the known type. A type whose schema has `groups` (roles.h) may be a member of
+// the built-in types that `groups` refers to. The detail of an error quotes the URN or name.
 Result<Declaration> make_declaration(uint64_t generation,
                                      const std::vector<Definition> &definitions);
 
 // The rows after `declaration`; nullopt if that changes nothing, or if `rows` are of a newer
 // generation. Rows are never removed; those no longer declared are marked. Fails if there are more
-// attributes than numbers, or more than `max_extensions` extensions of a type.
+// attributes than numbers, or more than `max_extensions` extensions of a type. An attribute that
+// becomes unique has an index, which is ready at once if no value can be stored yet. A newer
+// declaration builds indexes in conflict again.
 Result<std::optional<CatalogRows>> declare(const CatalogRows &rows, const Declaration &declaration);
 
 }  // namespace scim

@@ -7,6 +7,7 @@
 
 #include "scim/schema/attr_numbers.h"
 #include "scim/schema/catalog.h"
+#include "scim/schema/check_schemas.h"
 
 namespace scim {
 
@@ -120,23 +121,6 @@ Outcome check_endpoints(const std::vector<ResourceType> &types) {
 
 }  // namespace
 
-namespace {
-
-// Published schemas must say what the server enforces. Only the built-in unique attributes have an
-// index that enforces uniqueness.
-Outcome check_uniqueness(const std::string &urn, const std::vector<Attribute> &attributes) {
-    for (const Attribute &a : attributes) {
-        if (a.uniqueness != Uniqueness::none)
-            return invalid_value("the attribute " + quoted(a.name) + " of " + quoted(urn) +
-                                 " has \"uniqueness\": \"" + std::string(to_string(a.uniqueness)) +
-                                 "\", which is not supported in schemas of your own: use \"none\"");
-        if (auto r = check_uniqueness(urn, a.sub_attributes); !r) return r;
-    }
-    return Done{};
-}
-
-}  // namespace
-
 Result<Declaration> make_declaration(uint64_t generation,
                                      const std::vector<Definition> &definitions) {
     Declaration d{generation, builtin_schemas(), builtin_resource_types()};
@@ -148,14 +132,17 @@ Result<Declaration> make_declaration(uint64_t generation,
         }
         if (find_schema(d.schemas, def.schema.id))
             return invalid_value("the schema " + quoted(def.schema.id) + " is defined already");
-        auto enforced = check_uniqueness(def.schema.id, def.schema.attributes);
-        RETURN_IF_ERROR(enforced);
+        RETURN_IF_ERROR(check_uniqueness(def.schema));
         d.schemas.push_back(def.schema);
     }
     for (size_t i = builtin; i < d.schemas.size(); i++)
         RETURN_IF_ERROR(attach(d.types, d.schemas[i]));
     for (const ResourceType &t : d.types) RETURN_IF_ERROR(check_schemas_of(t, d.schemas));
     RETURN_IF_ERROR(check_endpoints(d.types));
+    RETURN_IF_ERROR(check_limits(d));
+    for (size_t i = builtin; i < d.schemas.size(); i++)
+        RETURN_IF_ERROR(check_references(d.schemas[i], d.types));
+    admit_members(d, builtin);
     return d;
 }
 
@@ -204,10 +191,11 @@ bool same_list(const std::vector<T> &a, const std::vector<T> &b) {
                       [](const T &x, const T &y) { return same(x, y); });
 }
 
-// Attributes and indexes are only added, never changed: it is enough to compare their numbers.
+// Attributes are only added, never changed: it is enough to compare their numbers. Indexes follow
+// from the schemas.
 bool same_content(const CatalogRows &a, const CatalogRows &b) {
     return same_list(a.schemas, b.schemas) && same_list(a.types, b.types) &&
-           a.attrs.size() == b.attrs.size() && a.indexes.size() == b.indexes.size();
+           a.attrs.size() == b.attrs.size();
 }
 
 // Adding rows
@@ -323,18 +311,50 @@ Outcome number_attributes(CatalogRows &rows, const Declaration &wanted) {
     return Done{};
 }
 
-// The indexes of a new resource type: unique attributes, and the attributes that clients look
-// resources up by. Their state is `ready`, because there are no resources of the type yet.
-void add_default_indexes(CatalogRows &rows, const TypeView &type) {
-    auto add = [&](const Attr *attr, bool unique) {
-        if (attr != nullptr)
-            rows.indexes.push_back(
-                {next_number(rows.indexes), type.number, attr->number, unique, IndexState::ready});
-    };
+IndexDef *index_of(CatalogRows &rows, const TypeView &type, const Attr &attr) {
+    for (IndexDef &index : rows.indexes)
+        if (index.type == type.number && index.attr == attr.number) return &index;
+    return nullptr;
+}
+
+void add_index(CatalogRows &rows, const TypeView &type, const Attr &attr, bool unique,
+               bool has_values) {
+    rows.indexes.push_back({next_number(rows.indexes), type.number, attr.number, unique,
+                            has_values ? IndexState::building : IndexState::ready});
+}
+
+// The index of a unique attribute; a new one is ready if the attribute cannot have values yet. The
+// index of an attribute that is not unique any more is kept as it is.
+void declare_uniqueness(CatalogRows &rows, const TypeView &type, const Attr &attr,
+                        bool has_values) {
+    const bool unique = attr.stored() && attr.def->uniqueness != Uniqueness::none;
+    IndexDef *index = index_of(rows, type, attr);
+    if (index == nullptr) {
+        if (unique) add_index(rows, type, attr, true, has_values);
+        return;
+    }
+    const bool unchecked = unique && (!index->unique || index->state == IndexState::conflict);
+    if (unchecked) index->state = IndexState::building;
+    if (!unique && index->state == IndexState::conflict) index->state = IndexState::ready;
+    index->unique = unique;
+}
+
+// The indexes of unique attributes, and those of a new resource type on the attributes by which
+// clients look resources up. `before`: the rows before this declaration.
+void declare_indexes(CatalogRows &rows, const CatalogRows &before, const TypeView &type) {
+    const bool is_new = type.number > largest_number(before.types);
+    const AttrNumber last = largest_number(before.attrs);
     for (const Attr &attr : type.attrs)
-        if (attr.stored() && attr.def->uniqueness != Uniqueness::none) add(&attr, true);
-    add(type.external_id, false);
-    add(type.find("emails.value"), false);
+        declare_uniqueness(rows, type, attr, !is_new && attr.number <= last);
+    if (!is_new) return;
+    for (const Attr *attr : {type.external_id, type.find("emails.value")})
+        if (attr != nullptr && index_of(rows, type, *attr) == nullptr)
+            add_index(rows, type, *attr, false, false);
+}
+
+bool has_conflict(const CatalogRows &rows) {
+    return std::any_of(rows.indexes.begin(), rows.indexes.end(),
+                       [](const IndexDef &index) { return index.state == IndexState::conflict; });
 }
 
 // Whether stored bodies can still be sent as they are
@@ -390,7 +410,8 @@ Result<std::optional<CatalogRows>> declare(const CatalogRows &rows,
     declare_schemas(next, declaration.schemas);
     RETURN_IF_ERROR(declare_types(next, declaration.types));
     RETURN_IF_ERROR(number_attributes(next, declaration));
-    if (rows.epoch != 0 && same_content(rows, next)) return nothing;
+    const bool retries = declaration.generation > rows.generation && has_conflict(rows);
+    if (rows.epoch != 0 && same_content(rows, next) && !retries) return nothing;
 
     next.generation = declaration.generation;
     next.epoch++;
@@ -401,10 +422,7 @@ Result<std::optional<CatalogRows>> declare(const CatalogRows &rows,
     auto after = Catalog::build(next);
     RETURN_IF_ERROR(after);
     if (!still_presentable(**before, **after)) next.shape_epoch = next.epoch;
-    for (const auto &row : next.types)
-        if (row.number > largest_number(rows.types))
-            if (const TypeView *type = (*after)->type_by_number(row.number))
-                add_default_indexes(next, *type);
+    for (const auto &type : (*after)->types()) declare_indexes(next, rows, *type);
     return std::optional<CatalogRows>(std::move(next));
 }
 

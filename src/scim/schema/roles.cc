@@ -38,8 +38,7 @@ bool is_manager(const Attribute &def, const std::string &type_name) {
 }
 
 bool is_user_name(const Attribute &def) {
-    return def.name == "userName" && def.type == AttrType::string &&
-           def.uniqueness != Uniqueness::none;
+    return def.name == "userName" && def.type == AttrType::string;
 }
 
 bool is_password(const Attribute &def) {

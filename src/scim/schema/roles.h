@@ -18,7 +18,8 @@ bool is_groups(const Attribute &def);
 // id.
 bool is_manager(const Attribute &def, const std::string &type_name);
 
-// The unique name of a user, which is compared by the rules of PRECIS (RFC 8265).
+// The name of a user, which is compared by the rules of PRECIS (RFC 8265). This does not depend on
+// its uniqueness, which may be declared later: index rows depend on it.
 bool is_user_name(const Attribute &def);
 
 // A password, which is accepted and not stored.

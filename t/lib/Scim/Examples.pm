@@ -31,6 +31,7 @@ sub start {
     my $t = Scim->new(%part);
     $t->write_file($_, slurp($_)) for names();
     $t->write_file($_, slurp("include/$_")) for names('include');
+    $t->write_file($_, slurp("schemas/$_")) for names('schemas');
     $files->($t->{dir}) if $files;
     my $n = $text =~ /^http \{/m ? 0 : 1;
     $text =~ s/^(?:load_module|user) .*$//mg;

@@ -1,0 +1,93 @@
+#include "service/index_builder.h"
+
+#include <algorithm>
+
+#include "store/index_build.h"
+
+namespace scim::service {
+
+namespace {
+
+// Resources in a step of some milliseconds.
+constexpr size_t resources_a_step = 200;
+
+constexpr size_t reported_rows = 200000, reported_values = 3;
+
+}  // namespace
+
+uint16_t build_next_index(store::WriteTxn &txn, const Catalog &catalog) {
+    const IndexDef &index = *catalog.building();
+    const store::IndexBuild build = store::build_index(txn, catalog, index, resources_a_step);
+    if (!build.is_complete) return 0;
+    const bool in_conflict = build.has_conflict && index.unique;
+    CatalogRows rows = catalog.rows();
+    for (IndexDef &row : rows.indexes)
+        if (row.number == index.number)
+            row.state = in_conflict ? IndexState::conflict : IndexState::ready;
+    rows.epoch++;
+    store::write_catalog(txn, rows);
+    return in_conflict ? index.number : 0;
+}
+
+std::vector<Unenforced> unenforced_attributes(const Catalog &catalog) {
+    std::vector<Unenforced> all;
+    for (const IndexDef &index : catalog.rows().indexes) {
+        const TypeView *type = catalog.type_by_number(index.type);
+        const Attr *attr = type != nullptr ? type->by_number(index.attr) : nullptr;
+        if (attr != nullptr && index.unique && !index.is_enforced())
+            all.push_back({type, attr, &index});
+    }
+    return all;
+}
+
+std::vector<Duplicate> find_duplicates(store::Txn &txn, store::TenantNumber tenant,
+                                       const Unenforced &unenforced, size_t rows, size_t limit) {
+    std::vector<Duplicate> all;
+    store::Directory directory(txn, tenant);
+    const Attr &attr = *unenforced.attr;
+    // The text of a value in the record of its first resource.
+    auto value_of = [&](const Id &id, const Id &other) {
+        auto record = directory.record(unenforced.type->number, id);
+        auto second = directory.record(unenforced.type->number, other);
+        std::vector<Leaf> leaves, others;
+        if (!record || !second || !record->leaves(leaves) || !second->leaves(others))
+            return std::string();
+        for (const Leaf &leaf : leaves)
+            for (const Leaf &same : others)
+                if (leaf.attr == attr.number && same.attr == attr.number &&
+                    store::index_value(attr, leaf.json) == store::index_value(attr, same.json))
+                    return std::string(leaf.json);
+        return std::string();
+    };
+    store::each_duplicate(
+        txn, tenant, *unenforced.index, rows, [&](const Id &first, const Id &second) {
+            if (!all.empty() && all.back().ids.back() == first) {
+                all.back().ids.push_back(second);
+            } else if (all.size() < limit) {
+                all.push_back({unenforced.type, &attr, value_of(first, second), {first, second}});
+            }
+        });
+    return all;
+}
+
+std::string conflict_report(store::Txn &txn, const Catalog &catalog, uint16_t number) {
+    std::string named;
+    for (const Unenforced &unenforced : unenforced_attributes(catalog)) {
+        if (unenforced.index->number != number) continue;
+        size_t count = 0;
+        for (const store::Tenant &tenant : store::list_tenants(txn))
+            for (const Duplicate &duplicate :
+                 find_duplicates(txn, tenant.number, unenforced, reported_rows, reported_values)) {
+                if (++count > reported_values) break;
+                named += (named.empty() ? ": " : ", ") + duplicate.value + " of tenant " +
+                         quoted(tenant.name);
+            }
+        return "the attribute " + quoted(unenforced.attr->path) + " of " +
+               unenforced.type->type.name +
+               " is declared unique, but is not enforced, because resources have the same value" +
+               named + "; scimctl duplicates lists all of them; change or delete them, then reload";
+    }
+    return {};
+}
+
+}  // namespace scim::service

@@ -1,0 +1,40 @@
+#pragma once
+// Builds an index over resources that are stored already, in steps. Between the steps every write
+// keeps the rows of the index; a step adds those of the resources that no write has touched.
+
+#include "store/directory.h"
+
+namespace scim::store {
+
+struct IndexBuild {
+    bool is_complete = false;  // all resources of the type have their rows
+    bool has_conflict =
+        false;  // a unique value was found in two resources, in this or an earlier step
+};
+
+// Adds the rows of the next `resources` resources, of all active tenants. REQUIRES: `index` is of
+// `catalog`, which is the catalog of the transaction, and its type is declared.
+IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index,
+                       size_t resources);
+
+// Calls `each(first id, second id)` for pairs of adjacent rows of the index with the same value, and
+// reads at most `rows` rows. Returns false if there are more rows.
+template <class Each>
+bool each_duplicate(Txn &txn, TenantNumber tenant, const IndexDef &index, size_t rows,
+                    Each &&each) {
+    const std::string prefix = index_prefix(tenant, index.type, index.attr);
+    std::string last;
+    Cursor cursor(txn, Db::index);
+    for (bool more = cursor.seek(prefix); more && starts_with(cursor.key(), prefix);
+         more = cursor.next()) {
+        if (rows-- == 0) return false;
+        const Bytes key = cursor.key();
+        if (key.size() == last.size() && key.size() > id_size &&
+            starts_with(key, Bytes(last).substr(0, key.size() - id_size)))
+            each(id_at(last, last.size() - id_size), id_at(key, key.size() - id_size));
+        last = key;
+    }
+    return true;
+}
+
+}  // namespace scim::store

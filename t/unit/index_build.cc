@@ -1,0 +1,183 @@
+// Tests the index of an attribute that becomes unique when resources have values: it is built in
+// steps, goes on where it was interrupted, refuses duplicates meanwhile, and is ready only if no two
+// resources have the same value. Members whose resource type is not declared survive a PUT.
+
+#include "service/index_builder.h"
+
+#include "client.h"
+#include "store/index_build.h"
+
+using namespace scim;
+using namespace scim::service;
+using fixture::Client;
+
+namespace {
+
+const std::string acme = "urn:example:acme:2.0:User";
+const std::string device_urn = "urn:ietf:params:scim:schemas:core:2.0:Device";
+
+Definition definition(const std::string &json) {
+    auto loaded = load_definition(json);
+    if (!loaded) diag(loaded.error().detail);
+    return loaded ? *loaded : Definition{};
+}
+
+std::vector<Definition> badge(const std::string &more) {
+    return {definition(R"({"id":")" + acme + R"(","attributes":[{"name":"badge")" + more + "}]}")};
+}
+const std::string unique = R"(,"uniqueness":"server")";
+
+std::string user(const std::string &name, const std::string &badge) {
+    return R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":")" + name +
+           R"(",")" + acme + R"(":{"badge":")" + badge + "\"}}";
+}
+
+// The tenant of the first store, in a store that was opened again.
+store::Tenant tenant_of(Store &store) {
+    store::Reader reader(store.env());
+    store::ReadTxn txn(reader);
+    return *store::find_tenant(txn, "one");
+}
+
+std::string state_of(Store &store) {
+    Session session(store);
+    Snapshot snapshot(session);
+    const Catalog &catalog = *snapshot.catalog();
+    const Attr *attr = catalog.type_by_name("User")->find(acme + ":badge");
+    std::string text(attr->index == nullptr ? "no index" : to_string(attr->index->state));
+    for (const Attribute &a : catalog.schema(acme)->attributes)
+        text += ", " + std::string(to_string(a.uniqueness));
+    return text;
+}
+
+void build() {
+    fixture::TempDir dir;
+    constexpr size_t map = size_t(64) << 20;
+    {
+        auto store = fixture::open_store(dir.path, map, badge(""), 1);
+        Client client(*store);
+        client.create("/Users", user("first", "A"));
+        client.create("/Users", user("second", "a"));
+        for (int i = 0; i < 500; i++)
+            client.create("/Users", user("u" + std::to_string(i), "B-" + std::to_string(i)));
+        is(state_of(*store), "no index, none", "an attribute that is not unique has no index");
+    }
+    {
+        auto store = fixture::open_store(dir.path, map, badge(unique), 2);
+        Client client(*store, tenant_of(*store));
+        client.now = 90000000;
+        is(state_of(*store), "building, none",
+           "an attribute with stored values is not published as unique at once");
+        ok(client.writer().maintenance(client.now) == Writer::Maintenance::rows,
+           "an index that is to be built is work for the maintenance");
+        ok(client.writer().do_maintenance(client.now), "the first step leaves more to do");
+        is(client.send(Method::post, "/Users", user("x", "b-7")).status, 409,
+           "a value that the index has already is refused while it is built");
+        is(client.send(Method::post, "/Users", user("late", "B-499")).status, 201,
+           "a value that the index does not have yet is accepted while it is built");
+    }
+    {
+        auto store = fixture::open_store(dir.path, map, badge(unique), 2);
+        Client client(*store, tenant_of(*store));
+        client.now = 100000000;
+        int steps = 1;
+        while (client.writer().do_maintenance(client.now) && steps < 20) steps++;
+        ok(steps < 5, "the next process goes on where the first one ended: " +
+                          std::to_string(steps) + " steps");
+        is(state_of(*store), "conflict, none", "an index with two equal values is in conflict");
+        const auto alarms = client.writer().take_alarms();
+        is(alarms.size(), 1u, "a conflict is reported once");
+        is(alarms.empty() ? "" : alarms[0],
+           "the attribute \"" + acme +
+               ":badge\" of User is declared unique, but is not enforced, because resources have "
+               "the same value: \"A\" of tenant \"one\", \"B-499\" of tenant \"one\"; scimctl "
+               "duplicates lists all of them; change or delete them, then reload",
+           "the report names the values and the tenant");
+        const std::string found = client.get("/Users", "filter=" + acme + ":badge+eq+%22a%22").body;
+        ok(found.find(R"("totalResults":2)") != found.npos,
+           "a filter on an attribute in conflict finds all resources");
+        for (const char *name : {"second", "late"}) {
+            const std::string list =
+                client.get("/Users", "filter=userName+eq+%22" + std::string(name) + "%22").body;
+            const std::string id = list.substr(list.find(R"("id":")") + 6, 36);
+            is(client.send(Method::del, "/Users/" + id).status, 204,
+               "the user " + std::string(name) + " is deleted");
+        }
+    }
+    {
+        auto store = fixture::open_store(dir.path, map, badge(unique), 2);
+        is(state_of(*store), "conflict, none",
+           "the configuration that found the conflict does not build the index again");
+    }
+    auto store = fixture::open_store(dir.path, map, badge(unique), 3);
+    is(state_of(*store), "building, none", "a newer configuration builds the index again");
+    Client client(*store, tenant_of(*store));
+    client.now = 200000000;
+    for (int i = 0; i < 20 && client.writer().do_maintenance(client.now); i++) {
+    }
+    is(state_of(*store), "ready, server", "without equal values the attribute becomes unique");
+    is(client.send(Method::post, "/Users", user("x", "b-499")).status, 409,
+       "a value that was stored before is refused");
+    ok(client.writer().take_alarms().empty(), "an index that becomes ready is not reported");
+}
+
+void members_of_undeclared_types() {
+    fixture::TempDir dir;
+    constexpr size_t map = size_t(64) << 20;
+    const std::vector<Definition> devices = {
+        definition(
+            R"({"id":")" + device_urn + R"(","attributes":[{"name":"displayName"},)" +
+            R"({"name":"groups","type":"complex","multiValued":true,"mutability":"readOnly",)"
+            R"("subAttributes":[{"name":"value","mutability":"readOnly"},{"name":"$ref",)"
+            R"("type":"reference","referenceTypes":["Group"],"mutability":"readOnly"}]}]})"),
+        definition(R"({"name":"Device","endpoint":"/Devices","schema":")" + device_urn + "\"}")};
+    std::string device, group, small;
+    const std::string urn = "urn:ietf:params:scim:schemas:core:2.0:Group";
+    auto body = [&](const std::string &name, const std::string &members) {
+        return R"({"schemas":[")" + urn + R"("],"displayName":")" + name + R"(","members":[)" +
+               members + "]}";
+    };
+    {
+        auto store = fixture::open_store(dir.path, map, devices, 1);
+        Client client(*store);
+        device = client.create("/Devices", R"({"schemas":[")" + device_urn + R"("]})");
+        std::string members = R"({"value":")" + device + "\"}";
+        small = client.create("/Groups", body("small", members));
+        for (int i = 0; i < 1100; i++)
+            members += R"(,{"value":")" +
+                       client.create("/Users",
+                                     R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],)"
+                                     R"("userName":"u)" +
+                                         std::to_string(i) + "\"}") +
+                       "\"}";
+        group = client.create("/Groups", body("large", members));
+        ok(!device.empty() && !group.empty() && !small.empty(),
+           "groups of a device and of a device and 1100 users are made");
+    }
+    {
+        auto store = fixture::open_store(dir.path, map, {}, 2);
+        Client client(*store, tenant_of(*store));
+        client.now = 100000000;
+        for (const std::string &id : {small, group}) {
+            const Response put =
+                client.send(Method::put, "/Groups/" + id, body("g" + id.substr(30), ""));
+            ok(put.status == 200 && put.body.find("members") == put.body.npos,
+               "a PUT without members removes all members that are shown");
+        }
+    }
+    auto store = fixture::open_store(dir.path, map, devices, 3);
+    Client client(*store, tenant_of(*store));
+    for (const std::string &id : {small, group}) {
+        const std::string shown = client.get("/Groups/" + id).body;
+        ok(shown.find(device) != shown.npos && shown.find("/Users/") == shown.npos,
+           "the member whose type was not declared is still there, and no other");
+    }
+}
+
+}  // namespace
+
+int main() {
+    build();
+    members_of_undeclared_types();
+    return tap::done();
+}
