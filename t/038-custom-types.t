@@ -70,7 +70,7 @@ my $kept = uses('Device', $device, qq($mab:deviceMacAddress eq "2c:54:91:88:c9:e
     { op => 'add', path => "$dpp:classChannel", value => ['1/1'] }, [$dpp, 'classChannel'], ['81/1', '115/36', '1/1']);
 unlike $Scim::json->encode($kept), qr/secret/, 'a Device is returned without the keys that are never returned';
 is_deeply $kept->{$apps}, $device->{$apps}, 'a Device refers to an EndpointApp';
-is_error $c->request(POST => "$base/Devices", json => { %$device, $apps => { applications => [{}] } }), 400, 'invalidValue', qr/applications/,
+is_error $c->request(POST => "$base/Devices", json => { %$device, $apps => { applications => [{ '$ref' => 'https://example.com/x' }] } }), 400, 'invalidValue', qr/applications/,
     'a Device whose reference has no value is refused with 400';
 is_error $c->request(POST => "$base/Devices", json => { schemas => ["${core}Device", $mab], active => JSON::PP::true, $mab => { deviceMacAddress => lc $mac } }),
     409, 'uniqueness', qr/\Q$mab\E:deviceMacAddress "2c:54:91:88:c9:e2" is taken by the Device \Q$kept->{id}\E/,

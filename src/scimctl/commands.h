@@ -20,7 +20,7 @@ struct TokenArguments {
     std::string label, scope = "write";
     std::string not_before, expires, overlap = "24h";  // unparsed
     std::string subject;  // id or userName of the user that /Me addresses; empty: none
-    std::string sha256;  // of a token generated elsewhere; empty: generate one
+    std::string sha256;   // of a token generated elsewhere; empty: generate one
 };
 int token_create(const Globals &globals, const TokenArguments &arguments);
 int token_list(const Globals &globals, const TokenArguments &arguments);

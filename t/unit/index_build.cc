@@ -120,6 +120,79 @@ void build() {
     ok(client.writer().take_alarms().empty(), "an index that becomes ready is not reported");
 }
 
+// Writes what a newer configuration declares, as another process does.
+void declare_elsewhere(Store &store, const std::vector<Definition> &definitions,
+                       uint64_t generation) {
+    store::WriteTxn txn(store.env());
+    auto rows = store::read_catalog(txn);
+    auto next = declare(*rows, *make_declaration(generation, definitions));
+    store::write_catalog(txn, **next);
+    ok(txn.commit() == store::Errc::ok, "another process declares the attribute");
+}
+
+void old_workers() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path, size_t(64) << 20, badge(""), 1);
+    Client client(*store);
+    const std::string first = client.create("/Users", user("first", "A"));
+    Job *early = client.job(Method::post, "/Users", user("early", "B"));
+    {
+        Session session(*store);
+        Snapshot snapshot(session);
+        prepare_ahead(*early, snapshot);
+    }
+    declare_elsewhere(*store, badge(unique), 2);
+    client.run({early});
+    is(early->response.status, 201,
+       "a write that was prepared before an attribute became unique is answered with 201");
+    is(client.send(Method::post, "/Users", user("x", "b")).status, 409,
+       "its value is in the index, although an old worker has written it");
+    is(client.send(Method::del, "/Users/" + first).status, 204,
+       "an old worker deletes a user that the index does not have yet");
+    while (client.writer().do_maintenance(client.now)) {
+    }
+    is(state_of(*store), "ready, server", "an old worker builds the index");
+    is(client.send(Method::post, "/Users", user("y", "a")).status, 201,
+       "the value of the deleted user is free");
+
+    declare_elsewhere(*store, {}, 3);
+    is(client.send(Method::del, "/Users/" + early->response.log_fields.resource_id).status, 204,
+       "a user is deleted while the attribute is not declared");
+    declare_elsewhere(*store, badge(unique), 4);
+    is(client.send(Method::post, "/Users", user("z", "B")).status, 201,
+       "its value is free when the attribute is declared again");
+    is(client.send(Method::post, "/Users", user("w", "B")).status, 409,
+       "the attribute is enforced at once when it is declared again");
+}
+
+void groups_of_undeclared_types() {
+    fixture::TempDir dir;
+    const std::string urn = "urn:example:Team";
+    const std::vector<Definition> teams = {
+        definition(R"({"id":")" + urn + R"(","attributes":[{"name":"displayName"},)" +
+                   R"({"name":"members","type":"complex","multiValued":true,"subAttributes":)"
+                   R"([{"name":"value"},{"name":"$ref","type":"reference",)"
+                   R"("referenceTypes":["User"]}]}]})"),
+        definition(R"({"name":"Team","endpoint":"/Teams","schema":")" + urn + "\"}")};
+    auto store = fixture::open_store(dir.path, size_t(64) << 20, teams, 1);
+    Client client(*store);
+    const std::string one = client.create("/Users", user("one", "x")),
+                      two = client.create("/Users", user("two", "x"));
+    const std::string team =
+        client.create("/Teams", R"({"schemas":[")" + urn + R"("],"members":[{"value":")" + one +
+                                    R"("},{"value":")" + two + "\"}]}");
+    const std::string etag = client.get("/Teams/" + team).etag;
+    declare_elsewhere(*store, {}, 2);
+    is(client.get("/Teams/" + team).status, 404, "a type that is not declared is not served");
+    is(client.send(Method::del, "/Users/" + one).status, 204,
+       "a member of a group of such a type is deleted");
+    declare_elsewhere(*store, teams, 3);
+    const Response shown = client.get("/Teams/" + team);
+    ok(shown.body.find(two) != shown.body.npos && shown.body.find(one) == shown.body.npos,
+       "the group has the other member when its type is declared again");
+    ok(shown.etag != etag, "the group has another version, because it has lost a member");
+}
+
 void members_of_undeclared_types() {
     fixture::TempDir dir;
     constexpr size_t map = size_t(64) << 20;
@@ -177,6 +250,8 @@ void members_of_undeclared_types() {
 
 int main() {
     build();
+    old_workers();
+    groups_of_undeclared_types();
     members_of_undeclared_types();
     return tap::done();
 }
