@@ -116,6 +116,8 @@ my %values = (
     scim_cursor_timeout => [[qw(1s 90 10m 24h 365d 1h30m)], [qw(0 0s 366d -1 1x ten '')]],
     scim_max_json_depth => [[4, 16, 64], [3, 65, @no_number]],
     scim_max_filter_depth => [[1, 32, 256], [0, 257, @no_number]],
+    scim_bulk_max_operations => [[1, 1000, 10000], [0, 10001, @no_number]],
+    scim_bulk_atomic => [[qw(off on)], [qw(yes)]],
 );
 my %sentence = (
     scim_base_url => sub {
@@ -129,6 +131,7 @@ my %sentence = (
     },
     scim_auth => sub { qr/invalid value "$_[0]" in "scim_auth" directive, it must be "off" or "token" in / },
     scim_scope => sub { qr/invalid value "$_[0]" in "scim_scope" directive, it must be "read" or "write" in / },
+    scim_bulk_atomic => sub { qr/invalid value "$_[0]" in "scim_bulk_atomic" directive, it must be "off" or "on" in / },
     scim_profile => sub { qr/invalid value "$_[0]" in "scim_profile" directive, it must be "default" or "rfc" in / },
     (map {
         my $d = $_;

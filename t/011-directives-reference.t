@@ -32,7 +32,7 @@ while ($source =~ /ngx_conf_merge_(?:uint|ptr)_value\(conf->(\w+), prev->\w+, (\
 while ($gate =~ /ngx_conf_merge_(?:uint_)?value\(conf\.(\w+), outer\.\w+, (\w+)\);/g) { $default{ $field{$1} } = $2 if $field{$1} }
 is join(' ', sort keys %default), join(' ', sort values %field), 'the source merges every directive of a location';
 my %word = (scim_auth => { auth_token => 'token' }, scim_profile => { 0 => 'default' }, scim_on_error => { 0 => 'deny' },
-    scim_nested_groups => { 0 => 'off' }, scim_require_dry_run => { 0 => 'off' });
+    scim_nested_groups => { 0 => 'off' }, scim_require_dry_run => { 0 => 'off' }, scim_bulk_atomic => { 0 => 'off' });
 
 # --- from the reference
 
@@ -56,7 +56,7 @@ like $entry{scim_log_retention}, qr/^Default: scim_log_retention ${days}d ${gib}
     'docs/directives.md: scim_log_retention has the default of the source';
 for my $name (grep /_max_/, sort keys %entry) {
     my ($low, $high) = $entry{$name} =~ /\((\d+) to (\d+)\)/ or fail "docs/directives.md: $name has bounds";
-    my ($slot) = $name =~ /^scim_max_(\w+)$/;
+    my ($slot) = $name =~ /^scim_(?:max_)?(\w+)$/;
     like $source, qr/${slot}_bounds = \{$low, $high\};/, "docs/directives.md: $name has the bounds of the source";
 }
 

@@ -65,8 +65,8 @@ for my $feature ([patch => PATCH => "$users/$one"], [bulk => POST => '/scim/v2/B
 }
 is_deeply $config->{$_}, { supported => $false }, "ServiceProviderConfig does not announce $_" for qw(changePassword);
 is_deeply $config->{sort}, { supported => $true }, 'ServiceProviderConfig announces sorting';
-is join(' ', sort grep defined && !/\D/, @{ $config->{bulk} }{qw(maxOperations maxPayloadSize)}), '0 0',
-    'the limits of bulk are 0';
+is join(' ', map $_ // 'none', @{ $config->{bulk} }{qw(maxOperations maxPayloadSize)}), '1000 1048576',
+    'the limits of bulk are those of scim_bulk_max_operations and client_max_body_size';
 
 # --- ResourceTypes
 

@@ -95,6 +95,19 @@ void log_ignored(ngx_http_request_t *r, const service::LogFields &log_fields) {
                   static_cast<const ngx_str_t *>(Printable(request)));
 }
 
+// The operations of a bulk request that failed.
+void log_refused(ngx_http_request_t *r, const service::LogFields &log_fields) {
+    static auto *lately = new service::OnceAMinute;
+    const std::string request = service::request_text(request_id(r));
+    for (const std::string &sentence : log_fields.refused) {
+        const ngx_uint_t level = lately->is_new(sentence, now()) ? NGX_LOG_ERR : NGX_LOG_WARN;
+        ngx_log_error(level, r->connection->log, 0, "scim: %V %V (request %V)",
+                      static_cast<const ngx_str_t *>(Printable(log_fields.operation)),
+                      static_cast<const ngx_str_t *>(Printable(sentence)),
+                      static_cast<const ngx_str_t *>(Printable(request)));
+    }
+}
+
 void log_refusal(ngx_http_request_t *r, const service::Response &response) {
     const service::LogFields &log_fields = response.log_fields;
     const ngx_uint_t level = level_of(response);
@@ -161,7 +174,10 @@ ngx_str_t answer_type(ngx_http_request_t *r) {
 ngx_int_t send(ngx_http_request_t *r, EndpointCtx &ctx, service::Response &response,
                TempFile *file) {
     put_first(ctx.log_fields.dialect, response.log_fields.dialect);
-    if (response.status >= 400 || !response.log_fields.detail.empty()) log_refusal(r, response);
+    const service::LogFields &log_fields = response.log_fields;
+    if (response.status >= 400 || (log_fields.has_error && !log_fields.detail.empty()))
+        log_refusal(r, response);
+    log_refused(r, log_fields);
     if (response.status < 400 && !response.log_fields.dialect.empty())
         log_ignored(r, response.log_fields);
     if (!response.log_fields.dialect.empty())

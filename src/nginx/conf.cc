@@ -303,12 +303,15 @@ Bounds operations_bounds = {1, 100000};
 Bounds members_bounds = {1, 1000000};
 Bounds json_depth_bounds = {4, 64};
 Bounds filter_depth_bounds = {1, 256};
+Bounds bulk_max_operations_bounds = {1, 10000};
 
 ngx_conf_enum_t auth_names[] = {
     {ngx_string("off"), auth_off}, {ngx_string("token"), auth_token}, {ngx_null_string, 0}};
 ngx_conf_enum_t scope_names[] = {{ngx_string("read"), store::scope_read},
                                  {ngx_string("write"), store::scope_read | store::scope_write},
                                  {ngx_null_string, 0}};
+ngx_conf_enum_t switch_names[] = {
+    {ngx_string("off"), 0}, {ngx_string("on"), 1}, {ngx_null_string, 0}};
 ngx_conf_enum_t profile_names[] = {
     {ngx_string("default"), 0}, {ngx_string("rfc"), 1}, {ngx_null_string, 0}};
 
@@ -368,6 +371,7 @@ void *create_loc_conf(ngx_conf_t *cf) {
         lcf->max_operations = lcf->max_members = NGX_CONF_UNSET_UINT;
         lcf->max_results = lcf->max_scan = lcf->max_json_depth = lcf->max_filter_depth =
             lcf->cursor_timeout = NGX_CONF_UNSET_UINT;
+        lcf->bulk_max_operations = lcf->bulk_atomic = NGX_CONF_UNSET_UINT;
         lcf->tenant = lcf->base_url = static_cast<ngx_http_complex_value_t *>(NGX_CONF_UNSET_PTR);
         lcf->temp_path = NULL;  // ngx_conf_set_path_slot() expects NULL for an unset path
         return static_cast<LocConfSlots *>(lcf);
@@ -398,6 +402,8 @@ char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
     ngx_conf_merge_uint_value(conf->cursor_timeout, prev->cursor_timeout, 24 * 60 * 60);
     ngx_conf_merge_uint_value(conf->max_json_depth, prev->max_json_depth, 16);
     ngx_conf_merge_uint_value(conf->max_filter_depth, prev->max_filter_depth, 32);
+    ngx_conf_merge_uint_value(conf->bulk_max_operations, prev->bulk_max_operations, 1000);
+    ngx_conf_merge_uint_value(conf->bulk_atomic, prev->bulk_atomic, 0);
     return NGX_CONF_OK;
 }
 
@@ -456,6 +462,13 @@ ngx_command_t commands[] = {
 
     {ngx_string("scim_max_filter_depth"), anywhere | NGX_CONF_TAKE1, set_number,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, max_filter_depth), &filter_depth_bounds},
+
+    {ngx_string("scim_bulk_max_operations"), anywhere | NGX_CONF_TAKE1, set_number,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfSlots, bulk_max_operations),
+     &bulk_max_operations_bounds},
+
+    {ngx_string("scim_bulk_atomic"), anywhere | NGX_CONF_TAKE1, set_word, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, bulk_atomic), &switch_names},
 
     ngx_null_command};
 

@@ -56,6 +56,7 @@ struct LocConfSlots {
     ngx_path_t *temp_path;
     ngx_uint_t max_results, max_scan, max_operations, max_members, max_json_depth, max_filter_depth;
     ngx_uint_t cursor_timeout;  // seconds
+    ngx_uint_t bulk_max_operations, bulk_atomic;
 };
 
 struct LocConf : LocConfSlots {

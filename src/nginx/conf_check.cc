@@ -179,6 +179,11 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
     lcf.settings.max_operations = lcf.max_operations;
     lcf.settings.max_members = lcf.max_members;
     lcf.settings.cursor_timeout = int64_t(lcf.cursor_timeout);
+    lcf.settings.bulk_max_operations = lcf.bulk_max_operations;
+    lcf.settings.bulk_atomic = lcf.bulk_atomic != 0;
+    const auto body_most = size_t(lcf.core->client_max_body_size);
+    if (body_most != 0)
+        lcf.settings.bulk_max_payload = std::min(body_most, service::bulk_payload_most);
     lcf.settings.json.depth = lcf.max_json_depth;
     lcf.settings.filter.depth = lcf.max_filter_depth;
     lcf.settings.strict = lcf.profile == 1;

@@ -314,7 +314,7 @@ void WorkerStore::run_batch() {
     // The event loop has refused the requests and owns batch_.
     if (batch_outcome_ == service::BatchOutcome::given_up) return;
     for (auto *request = batch_.first(); request != NULL; request = PendingList::after(*request))
-        if (request->body.error() == 0 && !request->job.postponed) {
+        if (request->body.error() == 0 && !request->job.is_left()) {
             request->outcome = Done{};
             request->body.drop();
         }
@@ -322,12 +322,12 @@ void WorkerStore::run_batch() {
 
 void WorkerStore::batch_done() {
     work_ = Work::none;
-    PendingList postponed;
+    PendingList left;
     while (!batch_.empty()) {
         auto request = batch_.pop();
-        (request->job.postponed ? postponed : finished_).push(std::move(request));
+        (request->job.is_left() ? left : finished_).push(std::move(request));
     }
-    queue_.put_back(std::move(postponed));
+    queue_.put_back(std::move(left));
     if (!writer_->problem().empty())
         ngx_log_error(NGX_LOG_CRIT, log_, 0, "scim: store \"%s\" %s", conf_.path.c_str(),
                       writer_->problem().c_str());

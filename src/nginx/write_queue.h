@@ -1,6 +1,8 @@
 #pragma once
 // The write requests of one worker for one store: those that wait for the writer, in order, and
-// those with a large body, which a thread prepares first.
+// those with a large body, which a thread prepares first. Bulk requests and other requests take
+// turns, so that a bulk request, which may need many batches, delays no other request by more than
+// one of them.
 
 #include <memory>
 
@@ -21,14 +23,15 @@ class WriteQueue {
     // queue is reached.
     bool push(std::unique_ptr<PendingRequest> &request);
 
-    // Removes the next batch. A request larger than batch_bytes is a batch of its own.
+    // Removes the next batch. A request larger than batch_bytes is a batch of its own. A batch
+    // consists of known bulk requests, those of a tenant in order and tenants in turn, or of others.
     PendingList take_batch();
     // Removes the requests that were submitted at `time` or before. Stops at the first younger
-    // request of each of the two lists: a postponed or prepared request may hide older ones.
+    // request of each list: a postponed or prepared request may hide older ones.
     PendingList take_older(ngx_msec_t time) noexcept;
-    // Puts the postponed requests of the last batch back to the front of the queue.
+    // Puts the requests of the last batch that are left back to the front of the queue.
     void put_back(PendingList &&requests) noexcept;
-    bool empty() const { return waiting_.empty(); }
+    bool empty() const { return waiting_.empty() && bulks_.empty(); }
 
     // Removes all requests except the one that is being prepared.
     PendingList take_all() noexcept;
@@ -45,10 +48,14 @@ class WriteQueue {
     void count_out(const PendingRequest &request) noexcept;
     std::unique_ptr<PendingRequest> pop_large() noexcept;
 
-    PendingList waiting_, large_;
+    std::unique_ptr<PendingRequest> pop_bulk() noexcept;
+
+    PendingList waiting_, bulks_, large_;
     size_t requests_ = 0, bytes_ = 0;
-    size_t prepared_bytes_ = 0;     // bytes of large requests that wait for the writer
-    store::TenantNumber turn_ = 0;  // tenant of the last request that take_large() returned
+    size_t prepared_bytes_ = 0;  // bytes of large requests that wait for the writer
+    // The tenants of the last request that take_large() returned, and of the last bulk request.
+    store::TenantNumber turn_ = 0, bulk_turn_ = 0;
+    bool bulks_were_last_ = false;  // in the last batch
 };
 
 }  // namespace scim::nginx

@@ -17,8 +17,6 @@ namespace scim::service {
 
 namespace {
 
-constexpr size_t refusals_pending_max = 256;
-
 Error unwritable(store::Errc code, const store::Env &env) {
     if (code == store::Errc::map_full) return directory_full(env.info().map_size);
     return Error{503, ScimType::none,
@@ -27,21 +25,6 @@ Error unwritable(store::Errc code, const store::Env &env) {
 
 bool needs_reopen(store::Errc code) {
     return code == store::Errc::panic || code == store::Errc::replaced;
-}
-
-store::Refusal refusal_of(const Job &job, const Error &error) {
-    store::Refusal refusal;
-    refusal.tenant = job.actor->tenant;
-    refusal.time = job.request.now;
-    refusal.actor = job.actor->number;
-    refusal.request = job.request.id;
-    refusal.operation = job.response.log_fields.operation;
-    refusal.resource_type = job.response.log_fields.resource_type;
-    refusal.resource_id = job.response.log_fields.resource_id;
-    refusal.status = error.status;
-    refusal.scim_type = to_string(error.type);
-    refusal.detail = error.detail;
-    return refusal;
 }
 
 // True if the response shows more members or groups than the writer thread should render.
@@ -71,6 +54,21 @@ void note_target(Job &job) {
 }
 
 }  // namespace
+
+store::Refusal refusal_of(const Job &job, const Error &error) {
+    store::Refusal refusal;
+    refusal.tenant = job.actor->tenant;
+    refusal.time = job.request.now;
+    refusal.actor = job.actor->number;
+    refusal.request = job.request.id;
+    refusal.operation = job.response.log_fields.operation;
+    refusal.resource_type = job.response.log_fields.resource_type;
+    refusal.resource_id = job.response.log_fields.resource_id;
+    refusal.status = error.status;
+    refusal.scim_type = to_string(error.type);
+    refusal.detail = error.detail;
+    return refusal;
+}
 
 void Writer::prepare_all(const std::vector<Job *> &jobs) {
     Snapshot snapshot(session_);
@@ -116,6 +114,7 @@ void Writer::plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room
                          (room == MapSpace::for_lockouts && plan.changes && !plan.locks_out);
     if (!refused) {
         apply(plan, directory);
+        if (plan.changes) job.changed_at = plan.edit.change.time;
         if (plan.ends_access) note_lockout(txn, job, step);
         return;
     }
@@ -123,23 +122,19 @@ void Writer::plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room
     note_problem(full_problem(store_.env(), job.request.now));
 }
 
-// Plans and writes the steps of a job. Returns false if the job is more work than `most`; nothing
-// is written then. REQUIRES: the job is prepared for the catalog of the transaction.
-bool Writer::plan_job(store::WriteTxn &txn, Job &job, MapSpace room, size_t most) {
+// Plans and writes a job, which is postponed if it is more work than `most`. `is_first`: nothing is
+// written in the transaction. REQUIRES: the job is prepared for the catalog of the transaction.
+Writer::Planned Writer::plan_job(store::WriteTxn &txn, Job &job, MapSpace room, size_t most,
+                                 bool is_first) {
     job.decided = job.prepared;
     if (job.decided) job.decided = still_authorized(txn, job);
-    if (!job.decided) return true;
+    if (!job.decided) return Planned::done;
+    if (job.bulk != nullptr) return plan_bulk(txn, job, room, most, is_first);
     job.report = job.prepare_report;
-    for (Step &step : job.steps) {
-        // Only the first step is limited: a job that has written something is completed.
-        const bool is_first = &step == &job.steps.front();
-        Work work(is_first ? most : SIZE_MAX);
-        plan_step(txn, job, step, room, work);
-        job.work += work.done();
-        if (work.too_much()) return false;
-        if (!txn.good()) return true;
-    }
-    return true;
+    Work work(most);
+    plan_step(txn, job, job.step(), room, work);
+    job.work = work.done();
+    return work.too_much() ? Planned::postponed : Planned::done;
 }
 
 // Warns if the clock is behind the last change of the tenant: then the time of the change is not
@@ -147,8 +142,8 @@ bool Writer::plan_job(store::WriteTxn &txn, Job &job, MapSpace room, size_t most
 void Writer::look_at_clock(const Job &job) {
     // Smaller differences are normal: another worker may have written while the request waited.
     constexpr int64_t worth_saying = 60000;  // milliseconds
-    if (!job.changes()) return;
-    const int64_t last = job.step().planned->edit.change.time, behind = last - job.request.now;
+    if (!job.changed_at) return;
+    const int64_t last = *job.changed_at, behind = last - job.request.now;
     if (behind > worth_saying && !clock_is_behind_)
         warning_ = "the clock is " + std::to_string(behind / 1000) +
                    " s behind the last change: it was set back, or was ahead then; until it has "
@@ -180,6 +175,13 @@ void Writer::drop_notes() {
     uses_.clear();
 }
 
+// The results of bulk requests that this attempt has made are final.
+void Writer::keep_bulks(const std::vector<Job *> &jobs) noexcept {
+    for (Job *job : jobs)
+        if (job->bulk != nullptr && !job->postponed && job->decided)
+            job->bulk->keep(std::move(job->report));
+}
+
 // Writes all jobs that are not postponed in one transaction; if it fails, none of them.
 Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait *wait) {
     store::WriteTxn txn(store_.env(), wait);
@@ -194,24 +196,30 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
     size_t done = 0;
     for (Job *job : jobs) {
         job->work = 0;
+        job->changed_at.reset();
         is_over |= done >= batch_work_most || !is_current(*job, **catalog);
+        Planned planned = Planned::postponed;
         // The first job has no limit: it would be as much work the next time.
         if (!is_over)
-            is_over = !plan_job(txn, *job, room, done == 0 ? SIZE_MAX : batch_work_most - done);
+            planned =
+                plan_job(txn, *job, room, done == 0 ? SIZE_MAX : batch_work_most - done, !changes);
         if (!txn.good()) return {txn.error(), job};
-        job->postponed = is_over;
+        is_over |= planned != Planned::done;
+        job->postponed = planned == Planned::postponed;
+        if (planned != Planned::done) job->changed_at.reset();
         done += job->work;
-        if (is_over) continue;
-        changes |= job->changes();
-        look_at_clock(*job);
+        changes |= job->changed_at.has_value();
+        if (!job->postponed) look_at_clock(*job);
     }
-    // If nothing is written, all plans are based on committed data and no commit is needed.
-    if (!changes) return {};
+    // If nothing is written, all plans are based on committed data and no commit is needed. After
+    // Planned::undone the transaction is not committed.
+    if (!changes) return keep_bulks(jobs), Attempt();
     const bool takes_notes = room != MapSpace::for_lockouts;
     if (takes_notes) put_notes(txn);
     store::Errc code = txn.commit();
     if (code != store::Errc::ok) return {code};
-    for (Job *job : jobs) job->committed = !job->postponed && job->changes();
+    for (Job *job : jobs) job->committed = job->changed_at && job->bulk == nullptr;
+    keep_bulks(jobs);
     std::move(uncommitted_alarms_.begin(), uncommitted_alarms_.end(), std::back_inserter(alarms_));
     if (takes_notes) drop_notes();
     return {};
@@ -260,7 +268,7 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) noexcept {
     damage_.clear();
     for (Job *job : jobs) {
         job->response.clear();
-        job->unfinished = job->committed = job->postponed = false;
+        job->unfinished = job->committed = job->postponed = job->continues = false;
         job->decided = out_of_memory();
     }
     BatchOutcome outcome = BatchOutcome::failed;
@@ -276,6 +284,8 @@ BatchOutcome Writer::run(const std::vector<Job *> &jobs) noexcept {
     if (outcome == BatchOutcome::given_up) return outcome;  // the jobs may be freed
     for (Job *job : jobs) {
         if (job->postponed) continue;
+        job->continues = job->decided && job->bulk != nullptr && !job->bulk->is_over();
+        if (job->continues) continue;
         answer_for_sure(*job);
         if (!job->unfinished) forget(*job);
     }
@@ -321,7 +331,7 @@ void Writer::answer_for_sure(Job &job) noexcept {
         Snapshot snapshot(session_);  // one per job: a damaged record fails no other response
         return answer(job, snapshot);
     } catch (const std::exception &) {
-        if (!job.committed) return refuse_or_less(job.response, out_of_memory(), job.request.id);
+        if (!job.committed) return answer_unshown(job, out_of_memory());
     }
     answer_without_body(job, "out of memory");
     try {
@@ -340,9 +350,21 @@ void Writer::note_ignored(const Job &job) {
     refusals_.push_back(refusal_of(job, Error{job.response.status, ScimType::none, sentence, 0}));
 }
 
+// Operations that are not done because of an error of the whole request have that error.
+void Writer::answer_bulk(Job &job, Snapshot &snapshot) {
+    if (!job.decided) job.bulk->refuse_rest(job.decided.error());
+    note_failed(job);
+    job.response.status = 200;
+    note_ignored(job);
+    job.unfinished = job.bulk->operations.size() > loop_references;
+    if (!job.unfinished) finish_answer(job, snapshot);
+}
+
 void Writer::answer(Job &job, Snapshot &snapshot) {
     Response &response = job.response;
-    response.log_fields.dialect = job.report.summary();
+    response.log_fields.dialect = (job.bulk ? job.bulk->report : job.report).summary();
+    if (job.bulk != nullptr && (job.decided || job.bulk->has_results()))
+        return answer_bulk(job, snapshot);
     if (const Error *refused = error_of(job)) {
         const Error &error = *refused;
         refuse(response, error, job.request.id);

@@ -32,6 +32,9 @@ enum class BatchOutcome : uint8_t {
     reopen,
 };
 
+// The row of a refused job in the log of the tenant.
+store::Refusal refusal_of(const Job &job, const Error &error);
+
 class Writer {
   public:
     explicit Writer(Store &store) : store_(store), session_(store), trimmer_(store.retention()) {}
@@ -39,7 +42,8 @@ class Writer {
     // Answers the jobs in order up to the first that is postponed, because the batch has reached
     // batch_work_most or the catalog has changed since that job was prepared. The caller runs
     // postponed jobs again, before others. The first job is not postponed unless the catalog
-    // changes during the call. A long response is left unfinished (Job::unfinished), so that the
+    // changes during the call. A bulk request (RFC 7644 3.7) may be done in part: the caller runs it
+    // again, after other jobs (Job::continues). What is done of it is committed. A long response is left unfinished (Job::unfinished), so that the
     // other responses need not wait for it. Blocks for the write lock and the disk. Not
     // thread-safe. Never throws: if memory is short, a job is answered with 503, or, if it is
     // committed, with success and no body.
@@ -79,6 +83,8 @@ class Writer {
     const std::string &problem() const { return problem_; }
 
   private:
+    static constexpr size_t refusals_pending_max = 256;
+
     BatchOutcome write_all(const std::vector<Job *> &jobs);
     void prepare_all(const std::vector<Job *> &jobs);
     struct Attempt {
@@ -88,13 +94,27 @@ class Writer {
     };
     Attempt attempt(const std::vector<Job *> &jobs, store::LockWait *wait = nullptr);
     Attempt attempt_sound(std::vector<Job *> &jobs);
-    bool plan_job(store::WriteTxn &txn, Job &job, MapSpace room, size_t most);
+    enum class Planned : uint8_t {
+        done,
+        postponed,  // nothing is written
+        undone,     // the job is decided, and the transaction must not be committed
+    };
+    Planned plan_job(store::WriteTxn &txn, Job &job, MapSpace room, size_t most, bool is_first);
+    Planned plan_bulk(store::WriteTxn &txn, Job &job, MapSpace room, size_t most, bool is_first);
+    Planned plan_circle(store::WriteTxn &txn, Job &job, MapSpace room);
+    Planned plan_atomic(store::WriteTxn &txn, Job &job, MapSpace room);
+    bool plan_together(store::WriteTxn &txn, Job &job, const std::vector<uint32_t> &unit,
+                       MapSpace room, Work &work);
+    void plan_operation(store::WriteTxn &txn, Job &job, uint32_t index, MapSpace room, Work &work);
+    void note_failed(const Job &job);
     void plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room, Work &work);
     void note_lockout(store::WriteTxn &txn, const Job &job, const Step &step);
     void look_at_clock(const Job &job);
     Outcome still_authorized(store::WriteTxn &txn, const Job &job);
     void answer_for_sure(Job &job) noexcept;
     void answer(Job &job, Snapshot &snapshot);
+    void answer_bulk(Job &job, Snapshot &snapshot);
+    void keep_bulks(const std::vector<Job *> &jobs) noexcept;
     void note_ignored(const Job &job);
     std::string full_problem(const store::Env &env, int64_t now);
     void note_problem(const std::string &problem);

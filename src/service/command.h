@@ -4,6 +4,7 @@
 // values that do not come from the request or the store (time, id). A Plan is self-contained:
 // attributes and types are numbers, and apply() needs no catalog.
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -12,6 +13,10 @@
 #include "store/directory.h"
 
 namespace scim::service {
+
+// Resources that are created in the same transaction or not at all, with their types: POST
+// operations of a bulk request that refer to each other in a circle.
+using PromisedIds = std::map<Id, TypeNumber>;
 
 struct Command {
     store::Operation operation = store::Operation::create;
@@ -27,6 +32,8 @@ struct Command {
     Resource resource;         // create, replace
     store::IndexValues index;  // of `resource`
     Patch patch;               // patch
+    // Count as existing members; null: none.
+    std::shared_ptr<const PromisedIds> promised;
 };
 
 struct Plan {

@@ -10,8 +10,6 @@
 
 namespace scim::service {
 
-namespace {
-
 Id make_new_id(int64_t now) {
     std::array<uint8_t, 10> random;
     fill_random(random.data(), random.size());
@@ -27,7 +25,6 @@ store::Operation operation_of(Method method) {
     }
 }
 
-// Parses the body; null for a DELETE, which has none.
 Result<Json> parse_body(const Request &request) {
     if (request.method == Method::del) return Json();
     auto typed = check_content_type(request);
@@ -35,7 +32,9 @@ Result<Json> parse_body(const Request &request) {
     return parse_json(request.body, request.settings->json);
 }
 
-// Prepares a request for one resource as a job of one step.
+namespace {
+
+// Prepares a request for one resource as a job of one step, or a bulk request.
 Outcome prepare_request(Job &job) {
     const Request &request = job.request;
     if (!job.target) return job.target.error();
@@ -47,6 +46,7 @@ Outcome prepare_request(Job &job) {
     Dialect dialect(request.settings->strict, job.prepare_report);
     auto query = parse_query(request.args, dialect);
     RETURN_IF_ERROR(query);
+    if (target.endpoint == Endpoint::bulk) return prepare_bulk(job);
     // Checked before the body is parsed, because parsing a long body takes time.
     if (request.method != Method::post && !target.id)
         return no_such_resource(*target.type, target.name);
@@ -59,7 +59,7 @@ Outcome prepare_request(Job &job) {
         request.if_none_match};
     auto step = prepare_step(context, input, make_new_id(request.now), job.prepare_report);
     RETURN_IF_ERROR(step);
-    job.steps.push_back(std::move(*step));
+    job.only_step = std::move(*step);
     return Done{};
 }
 
@@ -84,7 +84,7 @@ Outcome prepare(Job &job, Snapshot &snapshot) {
 void prepare_job(Job &job, Snapshot &snapshot) noexcept {
     try {
         job.prepare_report = DeviationReport();
-        job.steps.clear();
+        job.only_step.reset();
         job.target = Error{};
         job.catalog = nullptr;
         job.prepared = prepare(job, snapshot);
@@ -101,6 +101,7 @@ void prepare_ahead(Job &job, Snapshot &snapshot) noexcept {
 
 const Error *error_of(const Job &job) {
     if (!job.decided) return &job.decided.error();
+    if (job.bulk != nullptr) return nullptr;
     return job.step().planned ? nullptr : &job.step().planned.error();
 }
 
@@ -116,12 +117,25 @@ void describe(Job &job) {
 }
 
 void forget(Job &job) noexcept {
-    job.steps = std::vector<Step>();
+    job.only_step.reset();
+    job.bulk.reset();
     job.is_prepared = false;
 }
 
+namespace {
+
+void finish_bulk(Job &job) {
+    auto done = write_bulk(job, job.request.sink);
+    if (!done) answer_unshown(job, done.error());
+    job.unfinished = false;
+    forget(job);
+}
+
+}  // namespace
+
 // Shows the resource as the job wrote it, and other resources as they are in the snapshot.
 void finish_answer(Job &job, Snapshot &snapshot) {
+    if (job.bulk != nullptr) return finish_bulk(job);
     const Command &command = job.step().command;
     const Plan &plan = *job.step().planned;
     ReadBudget budget(job.request.read_end, RunOn::thread, &snapshot.txn);
@@ -142,6 +156,12 @@ void finish_answer(Job &job, Snapshot &snapshot) {
 void answer_unshown(Job &job, const Error &error) noexcept {
     if (job.committed) return answer_without_body(job, error.detail);
     job.unfinished = false;
+    if (job.bulk != nullptr && job.bulk->has_results()) try {
+            job.bulk->refuse_rest(error);
+            if (write_bulk(job, nullptr)) return;
+        } catch (const std::exception &) {
+            job.response.body = std::string();  // the error is less
+        }
     refuse_or_less(job.response, error, job.request.id);
 }
 

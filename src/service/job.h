@@ -2,12 +2,13 @@
 // A request that writes. It is prepared on any thread, planned and committed by the Writer
 // (batch.h), and answered from a snapshot after its commit.
 
-#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "scim/request/target.h"
+#include "service/bulk.h"
 #include "service/command.h"
 #include "service/store.h"
 
@@ -20,44 +21,54 @@ struct Job {
     Response response;
 
     // Results of Writer::run().
-    bool committed = false;   // the changes are on disk: an error response is not allowed any more
+    // The changes are on disk: an error response is not allowed any more. False for a bulk request,
+    // whose response has a status for each operation.
+    bool committed = false;
     bool unfinished = false;  // the response is not made yet: call finish_answer()
     bool postponed = false;   // the batch ended before this job: there is no response
-    size_t work = 0;          // under the write lock, in units of scim/text/work.h
+    bool continues = false;   // operations of a bulk request are left: run it again, after others
+    bool is_left() const { return postponed || continues; }
+    size_t work = 0;  // under the write lock, in units of scim/text/work.h
 
-    // Set by prepare_job() and the Writer. `target` and `steps` refer to `catalog`, which is null
+    // Set by prepare_job() and the Writer. `target` and the steps refer to `catalog`, which is null
     // until the job is prepared.
     bool is_prepared = false;
     std::shared_ptr<const Catalog> catalog;
     Result<Target> target = Error{};
     Outcome prepared = Error{};
-    // Planned and applied in order, each on the data that the steps before it have written. Only a
-    // bulk request (RFC 7644 3.7) has more than one.
-    std::vector<Step> steps;
+    // One of both, if the request is not refused by its preparation.
+    std::optional<Step> only_step;  // of a request for one resource
+    std::unique_ptr<Bulk> bulk;     // of a bulk request (RFC 7644 3.7)
     // Done after the steps were planned. Before that, and if the transaction fails, the error to
     // answer with.
     Outcome decided = Error{};
     // `report` is `prepare_report` and the deviations found by planning. It starts anew from
     // `prepare_report` when the job is planned again, so that no deviation is counted twice.
     DeviationReport prepare_report, report;
+    // The time of the last change that the job has written in this transaction, in milliseconds
+    // since 1970; nothing if it has written nothing.
+    std::optional<int64_t> changed_at;
 
-    // The first step. REQUIRES: `prepared` is Done.
-    Step &step() { return steps.front(); }
-    const Step &step() const { return steps.front(); }
-    // True if the planned steps write something.
-    bool changes() const {
-        return decided && std::any_of(steps.begin(), steps.end(), [](const Step &step) {
-                   return step.planned && step.planned->changes;
-               });
-    }
+    // REQUIRES: `prepared` is Done, not a bulk request.
+    Step &step() { return *only_step; }
+    const Step &step() const { return *only_step; }
 };
+
+// A new id of a resource that is created at `now`, in milliseconds since 1970.
+Id make_new_id(int64_t now);
+
+store::Operation operation_of(Method method);
+
+// Parses the body; null for a DELETE, which has none.
+Result<Json> parse_body(const Request &request);
 
 // Renders the response body of an unfinished job, on any thread. If the store or the sink fails, it
 // calls answer_unshown(). May throw std::bad_alloc: the job is still unfinished then. REQUIRES: the
 // snapshot was taken after the commit of the job.
 void finish_answer(Job &job, Snapshot &snapshot);
 // Answers a job whose response body cannot be made: success without a body if the job is committed,
-// otherwise `error`, because a write that changed nothing can be repeated. Never throws.
+// otherwise `error`, because a write that changed nothing can be repeated. A bulk request of which
+// operations are done is answered with their results, and `error` for the others. Never throws.
 void answer_unshown(Job &job, const Error &error) noexcept;
 // Sets a success status without a body. `why` is added to the log fields. Never throws.
 void answer_without_body(Job &job, std::string_view why) noexcept;

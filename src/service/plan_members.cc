@@ -35,6 +35,12 @@ Error unknown_members(const TypeView &type, const std::vector<Id> &unknown,
     return no_such_members(place_of(unknown[0], edits), type, names);
 }
 
+bool is_promised(const Command &command, TypeNumber type, const Id &id) {
+    if (command.promised == nullptr) return false;
+    const auto at = command.promised->find(id);
+    return at != command.promised->end() && at->second == type;
+}
+
 // Adds `ids` to change.joined with their resource types. 400 invalidValue for ids that do not exist
 // and for the group itself.
 Outcome add_joined(const Command &command, store::Directory &directory, const std::vector<Id> &ids,
@@ -45,7 +51,8 @@ Outcome add_joined(const Command &command, store::Directory &directory, const st
         if (id == command.id)
             return invalid_value(place_of(id, edits) + ": the group cannot be a member of itself");
         auto type = std::find_if(types.begin(), types.end(), [&](const TypeView *candidate) {
-            return directory.exists(candidate->number, id);
+            return directory.exists(candidate->number, id) ||
+                   is_promised(command, candidate->number, id);
         });
         if (type == types.end())
             unknown.push_back(id);

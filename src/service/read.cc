@@ -257,12 +257,13 @@ Outcome read_discovery(const Catalog &catalog, const Request &request, const Tar
     response.log_fields.dialect = report.summary();
     if (query->filter)
         return Error{403, ScimType::none, "filters are not supported on this endpoint", 0};
+    const Settings &settings = *request.settings;
     switch (target.endpoint) {
         case Endpoint::service_provider_config:
             write_service_provider_config(
                 response.body,
-                {request.settings->max_results, request.settings->bearer_token,
-                 request.settings->cursor_timeout},
+                {settings.max_results, settings.bearer_token, settings.cursor_timeout,
+                 settings.bulk_max_operations, settings.bulk_max_payload},
                 request.base_url);
             return Done{};
         case Endpoint::resource_types:

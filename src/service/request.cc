@@ -32,6 +32,8 @@ void Response::clear() {
     log_fields.dialect.clear();
     log_fields.plan.clear();
     log_fields.scim_type = ScimType::none;
+    log_fields.refused.clear();
+    log_fields.has_error = true;
 }
 
 Error unreadable(store::Errc code, uint16_t retry_after) {

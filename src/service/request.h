@@ -26,11 +26,16 @@ using store::RunOn;
 enum class Method : uint8_t { get, post, put, patch, del, other };
 std::string_view to_string(Method method);
 
+// The largest body of a bulk request, in bytes. body_work_most bounds its content.
+constexpr size_t bulk_payload_most = 16u << 20;
+
 // The settings of a location. They do not change while it serves requests.
 struct Settings {
     uint64_t max_results = 1000;
     uint64_t max_scan = 1000000;  // records that one query may read
     size_t max_operations = 1000, max_members = 20000;
+    size_t bulk_max_operations = 1000, bulk_max_payload = bulk_payload_most;  // bytes
+    bool bulk_atomic = false;
     JsonLimits json;
     FilterLimits filter;
     int64_t cursor_timeout = 24 * 60 * 60;  // seconds
@@ -89,6 +94,8 @@ struct LogFields {
     std::string resource_type, resource_id, detail, dialect;
     std::string plan;  // how the query was evaluated
     ScimType scim_type = ScimType::none;
+    std::vector<std::string> refused;  // of a bulk request: sentences for the error log
+    bool has_error = true;             // false: `detail` is not an error
 };
 
 struct Response {

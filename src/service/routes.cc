@@ -10,11 +10,11 @@ Error not_implemented(std::string detail) {
     return Error{501, ScimType::none, std::move(detail), 0};
 }
 
-// True for all methods of /Me and /Bulk, which check_method() refuses with 501.
+// True for all methods of /Me, which check_method() refuses with 501.
 bool has_method(Endpoint endpoint, Method method) {
     switch (endpoint) {
-        case Endpoint::me:
-        case Endpoint::bulk: return true;
+        case Endpoint::me: return true;
+        case Endpoint::bulk:
         case Endpoint::search: return method == Method::post;
         case Endpoint::resources: return method == Method::get || method == Method::post;
         case Endpoint::resource: return method != Method::post && method != Method::other;
@@ -39,8 +39,6 @@ Outcome check_method(Method method, const Target &target) {
         return not_implemented(
             "the token is not bound to a user, so there is no /Me: create it with scimctl "
             "token create --subject, or address users by /Users/{id}");
-    if (target.endpoint == Endpoint::bulk)
-        return not_implemented("/Bulk is not supported; send the requests one by one");
     if (has_method(target.endpoint, method)) return Done{};
     return Error{405, ScimType::none,
                  std::string(to_string(method)) + " is not allowed; this endpoint supports " +

@@ -48,7 +48,7 @@ static void test_service_provider_config() {
     } const members[] = {
         {"schemas", R"(["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"])"},
         {"patch", R"({"supported":true})"},
-        {"bulk", R"({"supported":false,"maxOperations":0,"maxPayloadSize":0})"},
+        {"bulk", R"({"supported":true,"maxOperations":1000,"maxPayloadSize":1048576})"},
         {"filter", R"({"supported":true,"maxResults":1000})"},
         {"changePassword", R"({"supported":false})"},
         {"sort", R"({"supported":true})"},
@@ -67,9 +67,11 @@ static void test_service_provider_config() {
            "ServiceProviderConfig has the expected " + std::string(m.path));
 
     text.clear();
-    write_service_provider_config(text, Features{20, false, 3600}, base);
+    write_service_provider_config(text, Features{20, false, 3600, 30, 40}, base);
     config = parsed(text);
     is(at(config.get(), "filter.maxResults"), "20", "filter.maxResults is the configured one");
+    is(at(config.get(), "bulk"), R"({"supported":true,"maxOperations":30,"maxPayloadSize":40})",
+       "the limits of bulk are the configured ones");
     is(at(config.get(), "pagination.maxPageSize"), "20",
        "pagination.maxPageSize is the configured maximum of results");
     is(at(config.get(), "pagination.defaultPageSize"), "20",

@@ -168,6 +168,50 @@ void prepared_ahead() {
     is(refused, 0, "a job that lacked memory when it was prepared ahead is prepared by the writer");
 }
 
+// The number of users whose userName begins with the text.
+size_t users(Client &client, const std::string &name) {
+    const Response list = client.get("/Users", "count=0&filter=userName+sw+%22" + name + "%22");
+    auto tree = parse_json(list.body, {});
+    return tree ? size_t(json_integer_value(json_object_get(tree->get(), "totalResults"))) : 99;
+}
+
+void bulk() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    Client client(*store);
+    std::string fault;
+    int n = 0, complete = 0;
+    const int allocations = with_each_failing([&] {
+        left = -1;
+        const std::string name = "bulk" + std::to_string(n) + "n";
+        Job *job = client.job(
+            Method::post, "/Bulk",
+            R"({"Operations":[{"method":"POST","path":"/Users","bulkId":"a","data":{"userName":")" +
+                name +
+                R"("}},{"method":"PATCH","path":"/Users/bulkId:a","data":{"Operations":[]}},)" +
+                R"({"method":"POST","path":"/Users","bulkId":"b","data":{"userName":")" + name +
+                R"(x"}},{"method":"DELETE","path":"/Users/x"}]})");
+        const std::vector<Job *> jobs{job};
+        left = n++;
+        client.run(jobs);
+        left = -1;
+        const bool was_refused = has_failed && job->response.status == 503;
+        size_t created = 0;
+        for (size_t at = 0; (at = job->response.body.find("\"201\"", at)) != std::string::npos;
+             at++)
+            created++;
+        complete += created == 2;
+        if ((job->response.status == 200 || was_refused) && users(client, name) == created) return;
+        fault = "allocation " + std::to_string(n) + ": " + job->response.body;
+    });
+    is(fault, "",
+       "a bulk request is answered with what is done, or 503 and nothing is, whichever allocation "
+       "fails");
+    ok(allocations > 100 && complete > 1, "a bulk request: " + std::to_string(allocations) +
+                                              " allocations failed, " + std::to_string(complete) +
+                                              " requests were done");
+}
+
 }  // namespace
 
 int main() {
@@ -175,5 +219,6 @@ int main() {
     parser();
     writes();
     prepared_ahead();
+    bulk();
     return tap::done();
 }

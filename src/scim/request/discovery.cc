@@ -11,15 +11,13 @@ namespace {
 // The features of this server. Set one to true only together with the code that implements it:
 // clients rely on these values.
 constexpr bool supports_patch = true;
-constexpr bool supports_bulk = false;
+constexpr bool supports_bulk = true;
 constexpr bool supports_filter = true;
 constexpr bool supports_change_password = false;
 constexpr bool supports_sort = true;
 constexpr bool supports_etag = true;
 constexpr bool supports_cursor_pagination = true;
 constexpr bool supports_index_pagination = true;
-constexpr uint64_t bulk_max_operations = 0;
-constexpr uint64_t bulk_max_payload_size = 0;  // bytes
 
 std::string_view to_text(bool value) { return value ? "true" : "false"; }
 
@@ -99,8 +97,8 @@ void write_service_provider_config(std::string &out, const Features &features,
     write_supported(out, "patch", supports_patch);
     out += '}';
     write_supported(out, "bulk", supports_bulk);
-    write_count(out, "maxOperations", bulk_max_operations);
-    write_count(out, "maxPayloadSize", bulk_max_payload_size);
+    write_count(out, "maxOperations", features.bulk_max_operations);
+    write_count(out, "maxPayloadSize", features.bulk_max_payload);
     out += '}';
     write_supported(out, "filter", supports_filter);
     write_count(out, "maxResults", features.max_results);
