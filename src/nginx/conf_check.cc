@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "nginx/conf.h"
+#include "nginx/gate_conf.h"
 #include "nginx/guard.h"
 #include "scim/request/target.h"
 #include "scim/schema/endpoint.h"
@@ -188,6 +189,7 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
     lcf.settings.filter.depth = lcf.max_filter_depth;
     lcf.settings.strict = lcf.profile == 1;
     lcf.settings.bearer_token = lcf.auth == auth_token;
+    lcf.settings.nested_groups = gate_conf(*lcf.core).nested_groups;
     return {};
 }
 

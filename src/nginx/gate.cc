@@ -138,10 +138,8 @@ service::Decision judge(ngx_http_request_t *r, const GateConf &conf, GateState &
     if (user.reason != Reason::none || snapshot == nullptr)
         return {user.reason != Reason::none ? user.reason : Reason::unavailable, nullptr, nullptr,
                 user.is_beyond_limit};
-    service::GateOptions options;
-    options.nested_groups = conf.nested_groups;
     WorkerStore &store = *store_of(*conf.subject->store);
-    auto decision = store.gate().decide(*snapshot, user, *conf.requirements, options);
+    auto decision = store.gate().decide(*snapshot, user, *conf.requirements, options_of(conf));
     log_missing_group(r, state, decision);
     if (!is_paused(*snapshot, state, decision)) return decision;
     log_gate_once(r, NGX_LOG_ERR, GateMessage::roll_out,

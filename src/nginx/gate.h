@@ -7,7 +7,6 @@
 
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "nginx/gate_conf.h"
@@ -17,6 +16,13 @@
 
 namespace scim::nginx {
 
+// The value of a variable for the user of a request.
+struct MadeValue {
+    uintptr_t variable;
+    bool nested_groups;  // of the location that it was made for
+    service::UserValue value;
+};
+
 // What the gate knows of a main request. It is in the pool of the request, and not in r->ctx, which
 // internal redirects clear.
 struct GateState {
@@ -24,7 +30,7 @@ struct GateState {
     const StoreConf *store = NULL;
     std::string by, tenant, subject;
     std::optional<service::GateUser> user;
-    std::vector<std::pair<uintptr_t, service::UserValue>> values;  // of the user, by variable
+    std::vector<MadeValue> values;  // of the user
 
     service::Snapshot *snapshot = nullptr;  // of the decision, while its handler runs
 

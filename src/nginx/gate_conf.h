@@ -83,9 +83,20 @@ struct GateConf : GateConfSlots {
     std::vector<std::shared_ptr<HeaderConf>> headers;
 };
 
+inline const GateConf &gate_conf(const ngx_http_core_loc_conf_t &location) {
+    return *static_cast<const GateConf *>(
+        static_cast<GateConfSlots *>(location.loc_conf[ngx_http_scim_gate_module.ctx_index]));
+}
+
 inline const GateConf &gate_conf(ngx_http_request_t *r) {
     return *static_cast<const GateConf *>(
         static_cast<GateConfSlots *>(ngx_http_get_module_loc_conf(r, ngx_http_scim_gate_module)));
+}
+
+inline service::GateOptions options_of(const GateConf &conf) {
+    service::GateOptions options;
+    options.nested_groups = conf.nested_groups;
+    return options;
 }
 
 GateMainConf *gate_main_conf(ngx_conf_t *cf);

@@ -50,12 +50,13 @@ const service::GateUser *identity(ngx_http_request_t *r, GateState &state, const
 
 // The texts of an attribute. Groups are read in the snapshot of the decision, or in a new one.
 std::vector<std::string> texts_of(GateState &state, const service::UserAttribute &attribute,
-                                  const service::GateUser &user, bool &cut) {
-    if (state.snapshot != nullptr) return attribute.texts(user, state.snapshot, &cut);
+                                  const service::GateUser &user, service::GateOptions options,
+                                  bool &cut) {
+    if (state.snapshot != nullptr) return attribute.texts(user, state.snapshot, options, &cut);
     WorkerStore *store = store_of(*state.store);
     if (store == NULL || store->session() == NULL) return attribute.texts(user, nullptr);
     service::Snapshot snapshot(*store->session());
-    return attribute.texts(user, &snapshot, &cut);
+    return attribute.texts(user, &snapshot, options, &cut);
 }
 
 service::UserValue make_value(ngx_http_request_t *r, GateState &state, uintptr_t data,
@@ -66,8 +67,9 @@ service::UserValue make_value(ngx_http_request_t *r, GateState &state, uintptr_t
     }
     const ValueConf &conf = *gate_main_conf(r).values[data - value];
     bool cut = false;
-    auto made = service::join_values(texts_of(state, conf.attribute, user, cut), conf.format,
-                                     conf.is_list, gate_conf(r).required_groups);
+    auto made =
+        service::join_values(texts_of(state, conf.attribute, user, options_of(gate_conf(r)), cut),
+                             conf.format, conf.is_list, gate_conf(r).required_groups);
     made.truncated |= cut;
     if (made.truncated || made.left_out > 0)
         log_gate_once(r, NGX_LOG_WARN, GateMessage::known_user,
@@ -85,11 +87,13 @@ const std::string &value_text(ngx_http_request_t *r, GateState &state, uintptr_t
     // Other locations of the request have other requirements.
     const bool is_of_location =
         data >= value && gate_main_conf(r).values[data - value]->format.only_required;
-    for (const auto &[variable, made] : state.values)
-        if (variable == data && !is_of_location) return made.text;
-    state.values.emplace_back(data, make_value(r, state, data, user));
-    state.truncated |= state.values.back().second.truncated;
-    return state.values.back().second.text;
+    const bool nested_groups = gate_conf(r).nested_groups;
+    for (const MadeValue &made : state.values)
+        if (made.variable == data && made.nested_groups == nested_groups && !is_of_location)
+            return made.value.text;
+    state.values.push_back({data, nested_groups, make_value(r, state, data, user)});
+    state.truncated |= state.values.back().value.truncated;
+    return state.values.back().value.text;
 }
 
 std::string_view text_of(ngx_http_request_t *r, GateState &state, uintptr_t data) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "service/candidates.h"
+#include "service/nested_groups.h"
 #include "service/query_range.h"
 #include "store/members.h"
 
@@ -37,8 +38,14 @@ Access nothing() {
 
 class Planner {
   public:
-    Planner(const Filter &filter, const TypeView &type, store::Directory &directory, uint64_t bound)
-        : filter_(filter), type_(type), directory_(directory), bound_(bound) {}
+    Planner(const Filter &filter, const Catalog &catalog, const TypeView &type,
+            store::Directory &directory, uint64_t bound, bool nested_groups)
+        : filter_(filter),
+          catalog_(catalog),
+          type_(type),
+          directory_(directory),
+          bound_(bound),
+          nested_groups_(nested_groups) {}
 
     Access choose(uint32_t at);
     void count(Access &access, uint64_t limit);
@@ -46,7 +53,8 @@ class Planner {
 
   private:
     Access of_term(const FilterNode &term);
-    Access of_id(const FilterNode &term, Kind kind);
+    static Access of_id(const FilterNode &term, Kind kind);
+    Access of_group(const FilterNode &term);
     Access of_conjunction(uint32_t at);
     Access of_disjunction(uint32_t at);
     Access of_element(const FilterNode &element);
@@ -54,9 +62,11 @@ class Planner {
     static bool is_better(const Access &a, const Access &b);
 
     const Filter &filter_;
+    const Catalog &catalog_;
     const TypeView &type_;
     store::Directory &directory_;
     uint64_t bound_;
+    bool nested_groups_;
 };
 
 Access Planner::choose(uint32_t at) {
@@ -82,7 +92,7 @@ Access Planner::of_term(const FilterNode &term) {
         if (&attr == type_.id) return of_id(term, Kind::ids);
         bool is_value = attr.parent != nullptr && attr.def->name == "value";
         if (is_value && attr.parent == type_.members) return of_id(term, Kind::groups_of);
-        if (is_value && attr.parent == type_.groups) return of_id(term, Kind::members_of);
+        if (is_value && attr.parent == type_.groups) return of_group(term);
         bool is_type = attr.parent == type_.meta && attr.def->name == "resourceType";
         if (is_type && term.value.key != type_.type.name) return nothing();
     }
@@ -108,6 +118,22 @@ Access Planner::of_id(const FilterNode &term, Kind kind) {
     access.exact = kind != Kind::ids;  // ids: the resource may not exist
     access.ids = {*id};
     return access;
+}
+
+// The members of a group and, if indirect groups count, of the groups in it.
+Access Planner::of_group(const FilterNode &term) {
+    Access direct = of_id(term, Kind::members_of);
+    if (!nested_groups_ || direct.kind == Kind::nothing) return direct;
+    auto groups = groups_within(catalog_, directory_, direct.ids[0]);
+    if (!groups) return {};
+    if (groups->size() == 1) return direct;
+    Access all;
+    all.kind = Kind::any_of;  // not exact: a user beyond the limits is in no group indirectly
+    for (const Id &group : *groups) {
+        direct.ids = {group};
+        all.parts.push_back(direct);
+    }
+    return all;
 }
 
 // An element that satisfies a value filter satisfies each of its terms, so that the access path of
@@ -294,14 +320,14 @@ void find_missing(const Filter &filter, uint32_t at, std::string &missing) {
 }  // namespace
 
 AccessPath::AccessPath(const Filter *filter, const Catalog &catalog, const TypeView &type,
-                       store::Directory &directory, const RowBounds &bounds)
+                       store::Directory &directory, const RowBounds &bounds, bool nested_groups)
     : catalog_(catalog), type_(type), directory_(directory) {
     if (filter == nullptr) {
         access_.exact = true;
         access_.rows = directory.count(type.number);
         return;
     }
-    Planner planner(*filter, type, directory, bounds.verified);
+    Planner planner(*filter, catalog, type, directory, bounds.verified, nested_groups);
     access_ = planner.choose(filter->root());
     const std::optional<uint64_t> bound = bound_of(access_, bounds);
     counted_max_ = bound.value_or(bounds.verified);

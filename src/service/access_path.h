@@ -7,7 +7,8 @@
 //     id eq "…"                        the resource with this id
 //     eq, sw, gt, ge, lt, le, pr       a range of an index that is ready
 //     members eq "…"                   the groups of this member
-//     groups eq "…"                    the members of this group
+//     groups eq "…"                    the members of this group, and of the groups in it if
+//                                      indirect groups count
 //     a or b                           the candidates of both
 //     a and b                          the candidates of the condition that has fewer rows
 //
@@ -67,10 +68,11 @@ struct Chunks {
 
 class AccessPath {
   public:
-    // `filter` may be nullptr: all resources match. The other arguments must outlive the object,
+    // `filter` may be nullptr: all resources match. `nested_groups`: indirect groups are groups of a
+    // user (service/nested_groups.h). The other arguments must outlive the object,
     // except `bounds`.
     AccessPath(const Filter *filter, const Catalog &catalog, const TypeView &type,
-               store::Directory &directory, const RowBounds &bounds);
+               store::Directory &directory, const RowBounds &bounds, bool nested_groups = false);
     // A scan, whatever the filter is.
     static AccessPath scan(const Catalog &catalog, const TypeView &type,
                            store::Directory &directory);

@@ -1,6 +1,7 @@
 #include "service/computed.h"
 
 #include "scim/text/json.h"
+#include "service/nested_groups.h"
 #include "service/render.h"
 
 namespace scim::service {
@@ -24,9 +25,19 @@ bool Computed::some_group(const Attr &top, uint32_t parts, const Id *only, const
             if (members_.contains(*only, group->header().member_epoch, *id_))
                 is_wanted(*only, *group);
         }
-        if (found) break;
+        if (found) return true;
     }
-    return found;
+    return nested_ != nullptr && some_indirect_group(top, parts, only, test);
+}
+
+bool Computed::some_indirect_group(const Attr &top, uint32_t parts, const Id *only,
+                                   const Test &test) {
+    for (const Id &id : indirect_groups(catalog_, directory_, *nested_, *id_).ids) {
+        if (only != nullptr && id != *only) continue;
+        const TypeView *type = nested_->at(catalog_, directory_, id).type;
+        if (test_element(top, parts, {id, type, "indirect", nullptr}, test)) return true;
+    }
+    return false;
 }
 
 bool Computed::some_member(const Attr &top, uint32_t parts, const Id *only, const Test &test) {

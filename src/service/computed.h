@@ -5,6 +5,7 @@
 #include <string>
 
 #include "scim/filter/filter.h"
+#include "service/group_cache.h"
 #include "store/directory.h"
 #include "store/members.h"
 
@@ -12,12 +13,15 @@ namespace scim::service {
 
 class Computed final : public ComputedValues {
   public:
+    // `nested` is not nullptr if indirect groups (service/nested_groups.h) are groups of a user.
+    // All arguments must outlive the object.
     Computed(const Catalog &catalog, const TypeView &type, std::string_view base_url,
-             store::Directory &directory)
+             store::Directory &directory, GroupCache *nested)
         : catalog_(catalog),
           type_(type),
           base_url_(base_url),
           directory_(directory),
+          nested_(nested),
           members_(directory) {}
 
     // Selects the resource that the following calls are about. `id` and `record` must outlive them.
@@ -38,6 +42,7 @@ class Computed final : public ComputedValues {
     };
 
     bool some_group(const Attr &top, uint32_t parts, const Id *only, const Test &test);
+    bool some_indirect_group(const Attr &top, uint32_t parts, const Id *only, const Test &test);
     bool some_member(const Attr &top, uint32_t parts, const Id *only, const Test &test);
     bool some_manager(const Attr &top, uint32_t parts, const Test &test);
     bool test_element(const Attr &top, uint32_t parts, const Other &other, const Test &test);
@@ -48,6 +53,7 @@ class Computed final : public ComputedValues {
     const TypeView &type_;
     std::string_view base_url_;
     store::Directory &directory_;
+    GroupCache *nested_;
     store::Members members_;
     const Id *id_ = nullptr;
     const store::RecordView *record_ = nullptr;

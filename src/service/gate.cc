@@ -1,10 +1,10 @@
 #include "service/gate.h"
 
 #include <algorithm>
-#include <set>
 
 #include "scim/text/json.h"
 #include "service/computed.h"
+#include "service/nested_groups.h"
 #include "service/render.h"
 #include "store/format.h"
 #include "store/members.h"
@@ -235,8 +235,6 @@ class Gate::Judgement {
     bool is_in(const Id &group, uint32_t epoch);
     bool matches(const std::string &filter);
     bool is_indirectly_in(const Id &group);
-    void collect_groups();
-    void add_groups_of(const Id &member, std::vector<Id> &added);
 
     Gate &gate_;
     Snapshot &snapshot_;
@@ -245,8 +243,8 @@ class Gate::Judgement {
     store::ReadBudget budget_{{}, store::RunOn::event_loop};
     Directory directory_;
     store::Members members_;
-    bool failed_ = false, collected_ = false, too_many_ = false;
-    std::set<Id> groups_;  // of the user, indirect ones included
+    bool failed_ = false;
+    std::optional<std::vector<Id>> indirect_;  // sorted; nothing: not needed yet
     const Condition *no_such_group_ = nullptr;
 };
 
@@ -264,30 +262,12 @@ bool Gate::Judgement::is_in(const Id &group, uint32_t epoch) {
            (options_.nested_groups && is_indirectly_in(group));
 }
 
-// A user of too many groups is in none of them indirectly.
 bool Gate::Judgement::is_indirectly_in(const Id &group) {
-    if (!collected_) collect_groups();
-    collected_ = true;
-    return !too_many_ && groups_.count(group) != 0;
-}
-
-void Gate::Judgement::collect_groups() {
-    std::vector<Id> members{user_.id};
-    for (size_t depth = 0; !members.empty() && !too_many_; depth++) {
-        std::vector<Id> added;
-        for (const Id &member : members) add_groups_of(member, added);
-        too_many_ |= depth == nested_depth && !added.empty();
-        members = std::move(added);
+    if (!indirect_) {
+        indirect_ = indirect_groups(*user_.catalog, directory_, snapshot_.groups, user_.id).ids;
+        std::sort(indirect_->begin(), indirect_->end());
     }
-}
-
-void Gate::Judgement::add_groups_of(const Id &member, std::vector<Id> &added) {
-    for (const TypeView *type : user_.catalog->group_types())
-        members_.each_group(type->number, member, nullptr, [&](const Id &id, const RecordView &) {
-            if (groups_.size() == nested_max && groups_.count(id) == 0) too_many_ = true;
-            if (!too_many_ && groups_.insert(id).second) added.push_back(id);
-            return !too_many_;
-        });
+    return std::binary_search(indirect_->begin(), indirect_->end(), group);
 }
 
 bool Gate::Judgement::matches(const std::string &text) {
@@ -301,7 +281,8 @@ bool Gate::Judgement::matches(const std::string &text) {
         return false;
     }
     canonical_order(*user_.type, leaves);
-    Computed computed(*user_.catalog, *user_.type, "", directory_);
+    Computed computed(*user_.catalog, *user_.type, "", directory_,
+                      options_.nested_groups ? &snapshot_.groups : nullptr);
     computed.look_at(user_.id, *record);
     FilterSubject subject;
     subject.type = user_.type;

@@ -111,7 +111,7 @@ struct Decision {
 };
 
 struct GateOptions {
-    bool nested_groups = false;
+    bool nested_groups = false;  // indirect groups count (service/nested_groups.h)
 };
 
 // Decides by the snapshots of one session. Not thread-safe.
@@ -128,9 +128,6 @@ class Gate {
     // REQUIRES: user.reason is `none`, and `user` is of this snapshot.
     Decision decide(Snapshot &snapshot, const GateUser &user, const Requirements &requirements,
                     GateOptions options);
-    // The limits of nested groups. A user with more groups, or of deeper ones, is in no group
-    // indirectly.
-    static constexpr size_t nested_max = 1000, nested_depth = 10;
 
   private:
     class Judgement;

@@ -5,6 +5,7 @@
 #include "scim/patch/patch_element.h"
 #include "scim/text/datetime.h"
 #include "scim/text/json.h"
+#include "service/nested_groups.h"
 #include "service/render.h"
 #include "store/members.h"
 #include "store/read_budget.h"
@@ -128,17 +129,26 @@ std::string time_of(const GateUser &user, bool created) {
 // Groups
 
 void append_group(std::vector<std::string> &out, const Attr &part, const Id &id,
-                  const CachedGroup &group) {
+                  const CachedGroup &group, const char *type) {
     if (part.def->name == "value")
         out.push_back(scim::to_string(id));
     else if (part.def->name == "display")
         append_text(out, group.display);
     else
-        out.emplace_back("direct");
+        out.emplace_back(type);
+}
+
+// Returns false if the user is beyond the limits of indirect groups.
+bool append_indirect_groups(std::vector<std::string> &out, const GateUser &user, const Attr &part,
+                            store::Directory &directory, GroupCache &cache) {
+    const auto groups = indirect_groups(*user.catalog, directory, cache, user.id);
+    for (const Id &id : groups.ids)
+        append_group(out, part, id, cache.at(*user.catalog, directory, id), "indirect");
+    return !groups.is_beyond_limit;
 }
 
 std::vector<std::string> group_texts(const GateUser &user, const Attr &part, Snapshot &snapshot,
-                                     bool *cut) {
+                                     GateOptions options, bool *cut) {
     store::ReadBudget budget({}, store::RunOn::event_loop);
     store::Directory directory(snapshot.txn, user.tenant, &budget);
     std::vector<std::string> out;
@@ -147,9 +157,11 @@ std::vector<std::string> group_texts(const GateUser &user, const Attr &part, Sna
         const CachedGroup &group = snapshot.groups.at(*user.catalog, directory, id);
         if (group.type == nullptr || group.epoch != epoch) return true;
         has_more |= out.size() == UserAttribute::groups_max;
-        if (!has_more) append_group(out, part, id, group);
+        if (!has_more) append_group(out, part, id, group, "direct");
         return !has_more;
     });
+    if (options.nested_groups && !has_more)
+        has_more = !append_indirect_groups(out, user, part, directory, snapshot.groups);
     if (!snapshot.txn.good()) out.clear();
     if (cut != nullptr) *cut = has_more || budget.stopped();
     return out;
@@ -218,7 +230,7 @@ std::shared_ptr<const UserAttribute::Selection> UserAttribute::selection(
 }
 
 std::vector<std::string> UserAttribute::texts(const GateUser &user, Snapshot *snapshot,
-                                              bool *cut) const {
+                                              GateOptions options, bool *cut) const {
     const auto selected = selection(user);
     if (selected == nullptr) return {};
     const Attr &attr = *selected->attr;
@@ -227,7 +239,7 @@ std::vector<std::string> UserAttribute::texts(const GateUser &user, Snapshot *sn
         case Selection::Source::created: return {time_of(user, true)};
         case Selection::Source::modified: return {time_of(user, false)};
         case Selection::Source::groups:
-            return snapshot != nullptr ? group_texts(user, attr, *snapshot, cut)
+            return snapshot != nullptr ? group_texts(user, attr, *snapshot, options, cut)
                                        : std::vector<std::string>();
         case Selection::Source::leaf: return first_text(user, attr);
         case Selection::Source::leaves: break;

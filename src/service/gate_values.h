@@ -68,12 +68,13 @@ class UserAttribute {
 
     // The texts of a user's values, in order: strings and times without quotes, numbers and booleans
     // as in JSON. They are of the first elements_max elements, or of the first groups_max groups of
-    // which the user is a direct member. `snapshot` is needed for groups only; if it is nullptr,
-    // groups have no values. REQUIRES: user.found().
-    // `*cut`, if given, is set to true if not all groups were read: at most groups_max, and as many as
-    // the event loop may read.
+    // which the user is a direct member, and then of the indirect groups, if `options` asks for
+    // them. `snapshot` is needed for groups only; if it is nullptr, groups have no values.
+    // REQUIRES: user.found().
+    // `*cut`, if given, is set to true if groups are missing: more direct ones than groups_max,
+    // indirect ones of a user beyond their limits, or more than the event loop may read.
     std::vector<std::string> texts(const GateUser &user, Snapshot *snapshot,
-                                   bool *cut = nullptr) const;
+                                   GateOptions options = {}, bool *cut = nullptr) const;
 
     static constexpr size_t elements_max = 4096, groups_max = 1000;
 

@@ -4,6 +4,7 @@
 #include "service/conditions.h"
 #include "service/content_type.h"
 #include "service/me.h"
+#include "service/nested_groups.h"
 #include "service/render.h"
 #include "service/routes.h"
 #include "service/token.h"
@@ -141,8 +142,13 @@ void finish_answer(Job &job, Snapshot &snapshot) {
     ReadBudget budget(job.request.read_end, RunOn::thread, &snapshot.txn);
     store::Directory directory(snapshot.txn, command.tenant, &budget);
     SpillingBody body(job.request, job.response, budget);
-    Rendering rendering{*command.catalog,      *command.type, job.request.base_url,
-                        job.step().projection, directory,     body};
+    Rendering rendering{*command.catalog,
+                        *command.type,
+                        job.request.base_url,
+                        job.step().projection,
+                        directory,
+                        body,
+                        nested_groups(snapshot, job.request)};
     auto record = store::RecordView::parse(plan.record);
     if (!render_resource(rendering, command.id, *record, plan.version))
         snapshot.txn.fail(store::Errc::damaged);

@@ -8,6 +8,7 @@
 #include "scim/filter/key_cache.h"
 #include "scim/text/json.h"
 #include "service/candidates.h"
+#include "service/nested_groups.h"
 #include "service/render.h"
 #include "store/bytes.h"
 
@@ -48,7 +49,8 @@ class Search::TypeQuery {
     TypeQuery(const Search &search, const TypeView &type)
         : search_(search),
           type_(type),
-          computed_(*search.snapshot_.catalog(), type, search.request_.base_url, search.directory_),
+          computed_(*search.snapshot_.catalog(), type, search.request_.base_url, search.directory_,
+                    nested_groups(search.snapshot_, search.request_)),
           prefix_(std::string(search.request_.base_url) + type.type.endpoint + '/') {}
 
     void sort_by(const Attr *attr) { keys_.emplace(type_, attr); }
@@ -109,7 +111,8 @@ void Search::TypeQuery::plan(RunOn run_on) {
             *bound = std::min(*bound, loop_rows);
     const Filter *asked = filter ? &*filter : nullptr;
     const Catalog &catalog = *search_.snapshot_.catalog();
-    plan_.emplace(asked, catalog, type_, search_.directory_, bounds);
+    plan_.emplace(asked, catalog, type_, search_.directory_, bounds,
+                  search_.request_.settings->nested_groups);
     const bool is_bad = plan_->has_too_many_rows() && may_scan;
     if (is_bad && (run_on == RunOn::thread || search_.walks_))
         plan_.emplace(AccessPath::scan(catalog, type_, search_.directory_));

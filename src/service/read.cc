@@ -9,6 +9,7 @@
 #include "service/conditions.h"
 #include "service/content_type.h"
 #include "service/me.h"
+#include "service/nested_groups.h"
 #include "service/query.h"
 #include "service/render.h"
 #include "service/routes.h"
@@ -59,8 +60,13 @@ Result<ReadResult> read_resource(Snapshot &snapshot, const Actor &actor, const R
         shown_references(*target.type, *projection, directory, *target.id) > loop_references)
         return ReadResult::deferred;
     response.status = 200;
-    Rendering rendering{*snapshot.catalog(), *target.type, request.base_url,
-                        *projection,         directory,    body};
+    Rendering rendering{*snapshot.catalog(),
+                        *target.type,
+                        request.base_url,
+                        *projection,
+                        directory,
+                        body,
+                        nested_groups(snapshot, request)};
     if (body.next_resource(record->bytes().size()) &&
         !render_resource(rendering, *target.id, *record, version))
         snapshot.txn.fail(store::Errc::damaged);
@@ -70,14 +76,18 @@ Result<ReadResult> read_resource(Snapshot &snapshot, const Actor &actor, const R
 // Writes a ListResponse (RFC 7644 3.4.2) with one page of resources.
 class PageWriter {
   public:
-    PageWriter(Snapshot &snapshot, store::Directory &directory, SpillingBody &body)
-        : snapshot_(snapshot), directory_(directory), body_(body) {}
+    PageWriter(Snapshot &snapshot, const Request &request, store::Directory &directory,
+               SpillingBody &body)
+        : snapshot_(snapshot),
+          directory_(directory),
+          body_(body),
+          nested_(nested_groups(snapshot, request)) {}
 
     // To be called for each type of the query, in order. `type`, `projection` and `base_url` must
     // outlive the writer.
     void add_type(const TypeView &type, const Projection &projection, std::string_view base_url) {
         renderings_.push_back(
-            {*snapshot_.catalog(), type, base_url, projection, directory_, body_});
+            {*snapshot_.catalog(), type, base_url, projection, directory_, body_, nested_});
     }
 
     bool shows_references() const {
@@ -149,6 +159,7 @@ class PageWriter {
     Snapshot &snapshot_;
     store::Directory &directory_;
     SpillingBody &body_;
+    GroupCache *nested_;
     std::vector<Rendering> renderings_;
     uint64_t left_ = 0;  // resources that are still to come
 };
@@ -226,7 +237,7 @@ Result<ReadResult> read_list(Snapshot &snapshot, const Actor &actor, const Reque
     if (on_loop && search.is_long()) return ReadResult::deferred;
 
     SpillingBody body(request, response, budget);
-    PageWriter writer(snapshot, directory, body);
+    PageWriter writer(snapshot, request, directory, body);
     for (size_t i = 0; i < projections->size(); i++)
         writer.add_type(*search.types()[i], (*projections)[i], request.base_url);
     response.status = 200;

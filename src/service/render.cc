@@ -5,6 +5,7 @@
 
 #include "scim/text/datetime.h"
 #include "scim/text/json.h"
+#include "service/nested_groups.h"
 #include "store/members.h"
 
 namespace scim::service {
@@ -135,6 +136,15 @@ class ReferenceWriter {
     bool any_ = false;
 };
 
+void append_indirect_groups(ReferenceWriter &array, const Rendering &r, const Id &id) {
+    for (const Id &group : indirect_groups(r.catalog, r.directory, *r.nested, id).ids) {
+        const CachedGroup &cached = r.nested->at(r.catalog, r.directory, group);
+        if (cached.type == nullptr) return;  // the budget is stopped
+        array.add(*cached.type, group, cached.display, "indirect");
+        if (!r.body.next_resource(cached.display.size())) return;
+    }
+}
+
 void append_groups(const Rendering &r, const Id &id) {
     const Attr *groups = r.type.groups;
     if (groups == nullptr || !r.projection.shows_any(*groups)) return;
@@ -146,6 +156,7 @@ void append_groups(const Rendering &r, const Id &id) {
                             array.add(*type, group, display_of(*type, record), "direct");
                             return r.body.next_resource(record.bytes().size());
                         });
+    if (r.nested != nullptr) append_indirect_groups(array, r, id);
     array.close();
 }
 

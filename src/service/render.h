@@ -7,6 +7,7 @@
 
 #include "scim/resource/projection.h"
 #include "scim/schema/catalog.h"
+#include "service/group_cache.h"
 #include "service/request.h"
 #include "service/spilling_body.h"
 #include "store/directory.h"
@@ -22,6 +23,7 @@ struct Rendering {
     const Projection &projection;
     store::Directory &directory;
     SpillingBody &body;
+    GroupCache *nested;  // not nullptr: `groups` of a user shows indirect groups, too
 };
 
 // The maximum number of references (members of a group, groups of a user) in a resource that the

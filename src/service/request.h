@@ -41,6 +41,7 @@ struct Settings {
     int64_t cursor_timeout = 24 * 60 * 60;  // seconds
     bool strict = false;                    // scim_profile rfc
     bool bearer_token = true;               // false: scim_auth off
+    bool nested_groups = false;             // scim_nested_groups
 
     PatchLimits patch_limits() const {
         PatchLimits limits;

@@ -1,6 +1,7 @@
 // Tests the decision of the access gate: which user a subject names, and which conditions hold.
 
 #include "service/gate.h"
+#include "service/nested_groups.h"
 
 #include "client.h"
 #include "service/user_access.h"
@@ -154,7 +155,7 @@ void test_nested_groups() {
     World world;
     const std::string ada = world.user("ada");
     std::string inner = world.group("g1", {ada});
-    for (size_t depth = 2; depth <= Gate::nested_depth; depth++)
+    for (size_t depth = 2; depth <= nested_depth_max; depth++)
         inner = world.group("g" + std::to_string(depth), {inner});
     is(world.decide("ada", {{"group=g2"}}), "not_allowed: group=g2",
        "a group of a group does not count without nested groups");
@@ -178,7 +179,7 @@ void test_nested_groups() {
     World many;
     const std::string eve = many.user("eve");
     std::string first;
-    for (size_t i = 0; i < Gate::nested_max; i++) {
+    for (size_t i = 0; i < nested_groups_max; i++) {
         const std::string id = many.group("m" + std::to_string(i), {eve});
         if (first.empty()) first = id;
     }
