@@ -38,7 +38,7 @@ class Client {
         return request;
     }
 
-    // Makes a write request for run(). The job lives as long as the client.
+    // Makes a write request for run(). The job lives until forget_jobs().
     Job *job(Method method, std::string path, std::string body = {}) {
         jobs_.push_back(std::make_unique<Owned>(Owned{std::move(path), std::move(body), {}}));
         Owned &owned = *jobs_.back();
@@ -46,6 +46,7 @@ class Client {
         owned.job.actor = actor_;
         return &owned.job;
     }
+    void forget_jobs() { jobs_.clear(); }
     BatchOutcome run(const std::vector<Job *> &jobs) { return writer_.run(jobs); }
     Response &send(Method method, std::string path, std::string body = {}) {
         Job *one = job(method, std::move(path), std::move(body));

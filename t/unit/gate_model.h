@@ -1,0 +1,312 @@
+#pragma once
+// Compares the access gate with a naive model: a few users, groups in groups, and requirements. The
+// tests draw them at random (t/unit/gate_random.cc), or from the input of a fuzzer (t/fuzz/gate.cc).
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "client.h"
+#include "service/gate.h"
+#include "service/gate_values.h"
+#include "service/nested_groups.h"
+#include "service/user_access.h"
+
+namespace fixture {
+
+// What draws the numbers.
+class Choices {
+  public:
+    virtual ~Choices() = default;
+    virtual size_t below(size_t n) = 0;
+    bool chance(size_t percent) { return below(100) < percent; }
+};
+
+constexpr size_t model_users = 4, model_groups = 12, model_roles = 3;
+
+// What the store holds. Members of a group are users (below model_users) and then groups.
+struct GateModel {
+    bool active[model_users] = {}, blocked[model_users] = {};
+    std::set<size_t> roles[model_users], members[model_groups];
+
+    // The groups that the user is in. Element 0 are the direct ones; element n those that contain
+    // one of element n - 1 and are in none before.
+    std::vector<std::set<size_t>> groups_of(size_t user) const {
+        std::vector<std::set<size_t>> levels(1);
+        std::set<size_t> seen;
+        for (size_t group = 0; group < model_groups; group++)
+            if (members[group].count(user) != 0) levels[0].insert(group);
+        while (!levels.back().empty()) {
+            seen.insert(levels.back().begin(), levels.back().end());
+            std::set<size_t> next;
+            for (size_t group = 0; group < model_groups; group++)
+                for (size_t inner : levels.back())
+                    if (members[group].count(model_users + inner) != 0 && seen.count(group) == 0)
+                        next.insert(group);
+            levels.push_back(next);
+        }
+        levels.pop_back();
+        // Whoever is in deeper groups is in none indirectly.
+        if (levels.size() > scim::service::nested_depth_max) levels.resize(1);
+        return levels;
+    }
+    bool is_member(size_t group, size_t user, bool nested) const {
+        const auto levels = groups_of(user);
+        for (size_t i = 0; i < levels.size() && (i == 0 || nested); i++)
+            if (levels[i].count(group) != 0) return true;
+        return false;
+    }
+};
+
+class GateWorld {
+  public:
+    GateWorld() {
+        for (size_t i = 0; i < model_users; i++)
+            ids_.push_back(client_.create("/Users", body_of(i)));
+        for (size_t i = 0; i < model_groups; i++)
+            ids_.push_back(
+                client_.create("/Groups", R"({"displayName":")" + name_of("group", i) + "\"}"));
+        actual_ = model_;
+    }
+
+    // Changes some users and groups, in one commit (blocks: in one more).
+    void change(Choices &choices) {
+        for (size_t i = 0; i < model_users; i++) draw_user(choices, i);
+        for (size_t i = 0; i < model_groups; i++) draw_members(choices, i);
+        write();
+    }
+
+    // Decides for every user by drawn requirements. Returns the first difference from the model,
+    // or "".
+    std::string compare(Choices &choices) {
+        GateOptions options;
+        options.nested_groups = choices.chance(50);
+        const std::vector<Line> lines = draw_lines(choices, options.nested_groups);
+        scim::service::Requirements requirements;
+        std::string text;
+        for (const Line &line : lines) {
+            requirements.add(parsed(line.texts));
+            for (const std::string &condition : line.texts) text += condition + ' ';
+            text += "; ";
+        }
+        Snapshot snapshot(session_);
+        for (size_t i = 0; i < model_users; i++) {
+            const std::string subject = draw_subject(choices, i);
+            const auto user = gate_.find(snapshot, {"one", by_, subject});
+            const Decision decision = user.reason == Reason::none
+                                          ? gate_.decide(snapshot, user, requirements, options)
+                                          : Decision{user.reason, nullptr, nullptr, false};
+            const std::string expected = expected_of(i, lines),
+                              got = decision.failed != nullptr
+                                        ? decision.failed->text()
+                                        : std::string(to_string(decision.reason));
+            if (got != expected)
+                return "user " + std::to_string(i) + " by " + by_ + ": \"" + text + "\" gives \"" +
+                       got + "\", not \"" + expected + '"';
+            if (std::string wrong = compare_groups(snapshot, user, i, options); !wrong.empty())
+                return wrong;
+        }
+        return {};
+    }
+
+    // The reason for a subject of any bytes.
+    scim::service::Reason reason_of(const std::string &by, const std::string &subject) {
+        Snapshot snapshot(session_);
+        return gate_.find(snapshot, {"one", by, subject}).reason;
+    }
+
+    // Reads of SCIM, with and without indirect groups, against the model. Returns the first
+    // difference, or "".
+    std::string compare_reads(bool nested) {
+        client_.settings.nested_groups = nested;
+        for (size_t group = 0; group < model_groups; group++) {
+            std::string expected, got;
+            for (size_t user = 0; user < model_users; user++)
+                if (model_.is_member(group, user, nested)) expected += ids_[user] + ' ';
+            const std::string filter =
+                "filter=groups%20eq%20%22" + id_of(group) + "%22&attributes=id&sortBy=userName";
+            const std::string body = client_.get("/Users", filter).body;
+            for (size_t user = 0; user < model_users; user++)
+                if (body.find("\"id\":\"" + ids_[user]) != body.npos) got += ids_[user] + ' ';
+            if (got != expected)
+                return "the filter for group " + std::to_string(group) + " finds " + got + "not " +
+                       expected + body;
+        }
+        for (size_t user = 0; user < model_users; user++) {
+            const std::string shown =
+                client_.get("/Users/" + ids_[user], "attributes=groups.value,groups.type").body;
+            if (shown.find(groups_json(user, nested)) == shown.npos)
+                return shown + " lacks " + groups_json(user, nested);
+        }
+        return {};
+    }
+
+  private:
+    using Reason = scim::service::Reason;
+    using Decision = scim::service::Decision;
+    using GateOptions = scim::service::GateOptions;
+
+    // One line of scim_require, and whether it holds for each user.
+    struct Line {
+        std::vector<std::string> texts;
+        bool holds[model_users] = {};
+    };
+
+    static std::string name_of(const char *kind, size_t n) { return kind + std::to_string(n); }
+    const std::string &id_of(size_t group) const { return ids_[model_users + group]; }
+
+    void draw_user(Choices &choices, size_t i) {
+        if (choices.chance(60)) return;
+        model_.active[i] = choices.chance(80);
+        model_.blocked[i] = choices.chance(10);
+        model_.roles[i].clear();
+        for (size_t role = 0; role < model_roles; role++)
+            if (choices.chance(40)) model_.roles[i].insert(role);
+    }
+    void draw_members(Choices &choices, size_t i) {
+        if (choices.chance(60)) return;
+        model_.members[i].clear();
+        // Long chains of groups are rare among random members.
+        const bool is_chain = choices.chance(50);
+        if (is_chain) model_.members[i].insert(model_users + (i + 1) % model_groups);
+        for (size_t member = 0; member < model_users + model_groups; member++)
+            if (member != model_users + i && choices.chance(member < model_users ? 20
+                                                            : is_chain           ? 0
+                                                                                 : 15))
+                model_.members[i].insert(member);
+    }
+
+    std::string body_of(size_t user) const {
+        std::string roles;
+        for (size_t role : model_.roles[user])
+            roles += (roles.empty() ? R"({"value":")" : R"(,{"value":")") + name_of("role", role) +
+                     "\"}";
+        return R"({"userName":")" + name_of("User", user) + R"(","externalId":")" +
+               name_of("Ext", user) + R"(","active":)" + (model_.active[user] ? "true" : "false") +
+               R"(,"roles":[)" + roles + "]}";
+    }
+    std::string patch_of(size_t group) const {
+        std::string values;
+        for (size_t member : model_.members[group])
+            values += (values.empty() ? R"({"value":")" : R"(,{"value":")") + ids_[member] + "\"}";
+        return R"({"Operations":[{"op":"replace","path":"members","value":[)" + values + "]}]}";
+    }
+
+    void write() {
+        std::vector<Job *> jobs;
+        for (size_t i = 0; i < model_users; i++)
+            if (model_.active[i] != actual_.active[i] || model_.roles[i] != actual_.roles[i])
+                jobs.push_back(client_.job(Method::put, "/Users/" + ids_[i], body_of(i)));
+        for (size_t i = 0; i < model_groups; i++)
+            if (model_.members[i] != actual_.members[i])
+                jobs.push_back(client_.job(Method::patch, "/Groups/" + id_of(i), patch_of(i)));
+        if (!jobs.empty()) client_.run(jobs);
+        for (const Job *job : jobs)
+            if (job->response.status / 100 != 2) abort();
+        client_.forget_jobs();
+        for (size_t i = 0; i < model_users; i++)
+            if (model_.blocked[i] != actual_.blocked[i]) write_block(ids_[i], model_.blocked[i]);
+        actual_ = model_;
+    }
+    void write_block(const std::string &user, bool blocked) {
+        Snapshot snapshot(session_);
+        const auto catalog = snapshot.catalog();
+        const auto tenant = *scim::store::find_tenant(snapshot.txn, "one");
+        scim::store::WriteTxn txn(store_->env());
+        if (blocked)
+            (void)block_user(txn, *catalog, tenant, user, client_.now);
+        else
+            (void)unblock_user(txn, *catalog, tenant, user, client_.now);
+        if (txn.commit() != scim::store::Errc::ok) abort();
+    }
+
+    std::vector<Line> draw_lines(Choices &choices, bool nested) {
+        std::vector<Line> lines(choices.below(4));
+        for (Line &line : lines)
+            for (size_t count = 1 + choices.below(3); count > 0; count--)
+                draw_condition(choices, nested, line);
+        return lines;
+    }
+    // Adds a condition to the line.
+    void draw_condition(Choices &choices, bool nested, Line &line) {
+        const size_t kind = choices.below(6), n = choices.below(model_groups + 1),
+                     role = choices.below(model_roles), user = choices.below(model_users);
+        const bool exists = n < model_groups;
+        const std::string id = exists ? id_of(n) : ids_[user];
+        const std::string texts[] = {
+            "group=" + name_of("GROUP", n),
+            "group_id=" + id,
+            "role=" + name_of("role", role),
+            "filter=userName eq \"" + name_of("user", user) + '"',
+            "filter=groups.value eq \"" + id + '"',
+            "filter=groups[display eq \"" + name_of("group", n) + "\" and type eq \"indirect\"]"};
+        line.texts.push_back(texts[kind]);
+        for (size_t i = 0; i < model_users; i++) {
+            const bool is_in = exists && model_.is_member(n, i, nested);
+            line.holds[i] |= kind == 2   ? model_.roles[i].count(role) != 0
+                             : kind == 3 ? i == user
+                             : kind == 5 ? is_in && !model_.is_member(n, i, false)
+                                         : is_in;
+        }
+    }
+    static scim::service::Requirement parsed(const std::vector<std::string> &texts) {
+        return *scim::service::parse_requirement(
+            std::vector<std::string_view>(texts.begin(), texts.end()));
+    }
+    // Sets by_, too.
+    std::string draw_subject(Choices &choices, size_t user) {
+        const size_t kind = choices.below(4);
+        by_ = kind == 0 ? "id" : kind == 1 ? "externalId" : "userName";
+        if (kind == 0) return ids_[user];
+        return name_of(kind == 1 ? "Ext" : kind == 2 ? "user" : "USER", user);
+    }
+    // A reason, or the conditions of the first line that does not hold.
+    std::string expected_of(size_t user, const std::vector<Line> &lines) const {
+        if (model_.blocked[user]) return "blocked";
+        if (!model_.active[user]) return "inactive";
+        for (const Line &line : lines)
+            if (!line.holds[user]) return parsed(line.texts).text();
+        return {};
+    }
+
+    std::vector<std::string> ordered(const std::set<size_t> &groups) const {
+        std::vector<std::string> ids;
+        for (size_t group : groups) ids.push_back(id_of(group));
+        std::sort(ids.begin(), ids.end());
+        return ids;
+    }
+    std::string groups_json(size_t user, bool nested) const {
+        std::string json;
+        const auto levels = model_.groups_of(user);
+        for (size_t i = 0; i < levels.size() && (i == 0 || nested); i++)
+            for (const std::string &id : ordered(levels[i]))
+                json += (json.empty() ? R"("groups":[{"value":")" : R"(,{"value":")") + id +
+                        R"(","type":")" + (i == 0 ? "direct" : "indirect") + "\"}";
+        return json.empty() ? ids_[user] + "\"}" : json + ']';
+    }
+    std::string compare_groups(Snapshot &snapshot, const scim::service::GateUser &user, size_t n,
+                               GateOptions options) const {
+        if (!user.found()) return {};
+        std::vector<std::string> expected;
+        const auto levels = model_.groups_of(n);
+        for (size_t i = 0; i < levels.size() && (i == 0 || options.nested_groups); i++)
+            for (const std::string &id : ordered(levels[i])) expected.push_back(id);
+        if (UserAttribute("groups").texts(user, &snapshot, options) == expected) return {};
+        return "the groups of user " + std::to_string(n) + " are others";
+    }
+
+    using Snapshot = scim::service::Snapshot;
+    using UserAttribute = scim::service::UserAttribute;
+
+    TempDir dir_;
+    std::unique_ptr<Store> store_ = open_store(dir_.path);
+    Client client_{*store_};
+    Session session_{*store_};
+    scim::service::Gate gate_;
+    GateModel model_, actual_;      // as drawn, and as written
+    std::vector<std::string> ids_;  // of the users, then of the groups
+    std::string by_;
+};
+
+}  // namespace fixture
