@@ -188,7 +188,7 @@ $(B)/unit/%.o: t/unit/%.cc | need-build
 $(B)/unit/%.t: $(B)/unit/%.o $(B)/libscim.a
 	$(CXX) $(flags_$(FLAVOUR)) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# libFuzzer needs clang. The fuzz targets use src/scim, and what is added below.
+# libFuzzer needs clang. The fuzz targets use src/scim, and what is added below. TMPDIR: where the stores of the target gate are.
 fuzz_cxx := clang++ -std=c++17 -Wall -Wextra -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
             -fno-sanitize-recover=undefined -Isrc -It -MMD -MP
 fuzz_obj := $(patsubst src/%.cc,build/fuzz/obj/%.o,$(wildcard src/scim/*/*.cc))
@@ -198,10 +198,12 @@ build/fuzz/obj/%.o: src/%.cc | need-all
 	$(fuzz_cxx) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 build/fuzz/%: t/fuzz/%.cc $(fuzz_obj)
-	$(fuzz_cxx) -fsanitize=fuzzer -MF build/fuzz/obj/$*.d -o $@ $(filter %.cc %.o,$^) -ljansson -lutf8proc -lcrypto
+	$(fuzz_cxx) -fsanitize=fuzzer -MF build/fuzz/obj/$*.d -o $@ $(filter %.cc %.o,$^) -ljansson -lutf8proc -lcrypto $(fuzz_libs)
 
 build/fuzz/gate_values: build/fuzz/obj/service/join_values.o
 build/fuzz/cursor: build/fuzz/obj/service/cursor.o
+build/fuzz/gate: $(patsubst src/%.cc,build/fuzz/obj/%.o,$(wildcard src/store/*.cc src/service/*.cc))
+build/fuzz/gate: fuzz_libs := -llmdb -lxxhash -lz -pthread
 
 # poke modifies a store behind the server's back, for the tests.
 $(B)/poke: t/tools/poke.cc $(B)/libscim.a

@@ -17,6 +17,7 @@ my $t = Scim->new(http => <<"EOH", server => <<"EOS");
     scim_store main %%DIR%%/store size=64m;
     scim_header X-User \$scim_user_name;
     map \$ssl_client_s_dn \$certificate_name { ~CN=([^,]+) \$1; }
+    map \$ssl_client_verify \$tenant_of_verify { default acme; }
     server {
         $tls
         server_name lax.example;
@@ -28,6 +29,11 @@ my $t = Scim->new(http => <<"EOH", server => <<"EOS");
         location /set/ { set \$name \$certificate_name; scim_subject \$name tenant=acme; $pass }
         location /header/ { scim_subject \$http_x_remote_user tenant=acme trusted; $pass }
         location /off/ { scim_require off; $pass }
+        location /upper/ { scim_subject "\$SSL_Client_Fingerprint" by=externalId tenant=acme; $pass }
+        location /unrelated/ { set \$print \$ssl_client_fingerprint; scim_subject \$http_x_remote_user tenant=acme trusted; $pass }
+        location /capture/ { if (\$ssl_client_s_dn ~ "CN=(.*)") { } scim_subject \$1 tenant=acme; $pass }
+        location /tenant/ { scim_subject \$http_x_remote_user tenant=\$certificate_name trusted; $pass }
+        location /verify/ { scim_subject \$http_x_remote_user tenant=\$tenant_of_verify trusted; $pass }
     }
     server {
         $tls
@@ -97,13 +103,16 @@ my $ready = sub { my ($path, @more) = @_; return ['lax.example', $path, @more] }
 
 # --- optional_no_ca
 
-for my $path ('/direct/', '/map/', '/set/') {
+for my $path ('/direct/', '/map/', '/set/', '/upper/', '/capture/', '/tenant/') {
     is answers(forged => $ready->($path)), '401', "optional_no_ca: a certificate that is not verified names nobody in $path";
     is answers(undef, $ready->($path)), '401', "optional_no_ca: without a certificate there is nobody in $path";
 }
 is answers(forged => $ready->('/off/')), '200', 'optional_no_ca: it gives no identity to an application where nothing is required';
 is answers(forged => $ready->('/header/', '-H', 'X-Remote-User: ada')), '200 ada',
     'a certificate does not concern a subject that is not taken from it';
+is answers(forged => $ready->($_, '-H', 'X-Remote-User: ada')), '200 ada', "a certificate that something else looks at does not concern the subject in $_"
+    for '/unrelated/', '/verify/';
+is answers(forged => $ready->('/tenant/', '-H', 'X-Remote-User: ada')), '401', 'a tenant that is taken from a certificate makes the subject one of the certificate';
 like $t->log, qr/or of a certificate that is not verified/, 'the log says so';
 
 # --- verified certificates
@@ -113,6 +122,7 @@ is answers(eve => ['strict.example', '/']), '403', 'a verified certificate of an
 is answers(bob => ['strict.example', '/admins/']), '403', 'groups count for users of certificates';
 is answers(ada => ['strict.example', '/admins/']), '200 ada', 'a member passes';
 is answers(undef, ['strict.example', '/']), '401', 'without a certificate there is no user';
+is answers(undef, ['strict.example', '/tenant/']), '403', '$ssl_client_verify is no part of a certificate: there is no tenant "NONE"';
 is answers(forged => ['strict.example', '/']), '400', 'nginx refuses a certificate that "optional" does not verify';
 
 # --- one connection, several servers

@@ -67,6 +67,7 @@ for my $variable (@chosen) {
     good "with trusted -t does not warn of $variable", "scim_subject \"$variable\" \"tenant=$variable\" trusted;";
 }
 warned '-t warns of a variable within a text', qr/contains \$arg_a,/, 'scim_subject "user-$arg_a-x" tenant=acme;';
+warned '-t warns of a variable in upper case', qr/contains \$http_x_user,/, 'scim_subject $HTTP_X_User tenant=acme;';
 warned '-t warns of a capture', qr/contains \$1,/, 'location ~ ^/(.+)/x$ { scim_subject $1 tenant=acme; }';
 good "-t does not warn of $_", "scim_subject $_ tenant=acme;" for qw($ssl_client_s_dn $ssl_client_fingerprint $remote_addr $server_name constant);
 good '-t cannot see through map and set', 'location / { set $a $arg_a; scim_subject $a tenant=$m; }', 'map $arg_b $m { default $arg_b; }';

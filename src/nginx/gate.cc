@@ -36,8 +36,8 @@ bool is_certificate_verified(ngx_http_request_t *r) {
            std::string_view(reinterpret_cast<char *>(v->data), v->len) == "SUCCESS";
 }
 
-// True if the request has evaluated a variable of a certificate that exists, as a `map` in the
-// value of scim_subject does.
+// True if the request has evaluated a variable of a certificate that exists, as a `map` or a `set`
+// does.
 bool is_certificate_used(ngx_http_request_t *r) {
     for (ngx_uint_t variable : gate_main_conf(r).ssl_client)
         if (r->variables[variable].valid && r->variables[variable].len > 0) return true;
@@ -52,7 +52,8 @@ ngx_str_t as_str(const std::string &text) {
 // The value of scim_subject, empty if it does not count.
 std::string_view subject_of(ngx_http_request_t *r, const SubjectConf &subject) {
     const std::string_view value = view(value_of(r, subject.value));
-    const bool is_of_certificate = subject.is_of_certificate || is_certificate_used(r);
+    const bool is_of_certificate = subject.is_of_certificate ||
+                                   (subject.may_be_of_certificate && is_certificate_used(r));
     return is_of_certificate && !is_certificate_verified(r) ? std::string_view() : value;
 }
 
@@ -329,8 +330,9 @@ const service::GateUser &user_of(ngx_http_request_t *r, const GateConf &conf,
     GateState &state = gate_state(r);
     if (state.snapshot != nullptr && state.user) return *state.user;
     const SubjectConf &subject = *conf.subject;
-    const std::string_view value = subject_of(r, subject),
-                           tenant = view(value_of(r, subject.tenant));
+    // The tenant first: whether it is of a certificate counts for the subject.
+    const std::string_view tenant = view(value_of(r, subject.tenant)),
+                           value = subject_of(r, subject);
     const bool is_same = state.user && state.store == subject.store && state.by == subject.by &&
                          state.tenant == tenant && state.subject == value;
     if (is_same) return *state.user;

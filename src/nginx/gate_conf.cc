@@ -27,7 +27,7 @@ bool compile(ngx_conf_t *cf, std::string_view text, ngx_http_complex_value_t &va
     return ngx_http_compile_complex_value(&ccv) == NGX_OK;
 }
 
-// Calls `each` with the name of each variable in `text`.
+// Calls `each` with the name of each variable in `text`, in lower case: nginx ignores the case.
 template <class Each>
 void each_variable(std::string_view text, Each &&each) {
     for (size_t at = text.find('$'); at != text.npos; at = text.find('$', at)) {
@@ -37,13 +37,22 @@ void each_variable(std::string_view text, Each &&each) {
         while (end < text.size() &&
                (is_letter(text[end]) || is_digit(text[end]) || text[end] == '_'))
             end++;
-        if (end > at) each(text.substr(at, end - at));
+        if (end > at) each(ascii_lower(text.substr(at, end - at)));
         at = end;
     }
 }
 
 bool begins_with(std::string_view text, std::string_view start) {
     return text.substr(0, start.size()) == start;
+}
+
+// True for a variable whose value is a part of the client's certificate.
+bool is_of_certificate(std::string_view variable) {
+    return begins_with(variable, "ssl_client_") && variable != "ssl_client_verify";
+}
+
+bool is_capture(std::string_view variable) {
+    return std::all_of(variable.begin(), variable.end(), is_digit);
 }
 
 // True for a variable whose value the client chooses.
@@ -56,7 +65,7 @@ bool is_chosen_by_client(std::string_view variable) {
         "content_type",   "content_length",  "request_filename",
         "request_method", "ssl_server_name", "proxy_add_x_forwarded_for"};
     // $1 is a capture, most often of the path.
-    if (std::all_of(variable.begin(), variable.end(), is_digit)) return true;
+    if (is_capture(variable)) return true;
     return std::any_of(std::begin(prefixes), std::end(prefixes),
                        [&](std::string_view prefix) { return begins_with(variable, prefix); }) ||
            std::find(std::begin(names), std::end(names), variable) != std::end(names);
@@ -65,10 +74,12 @@ bool is_chosen_by_client(std::string_view variable) {
 // Notes what must be looked at beside the value, and warns of variables that clients choose.
 void look_at_variables(ngx_conf_t *cf, SubjectConf &subject, const char *what,
                        std::string_view text) {
-    each_variable(text, [&](std::string_view variable) {
-        if (begins_with(variable, "ssl_client_")) subject.is_of_certificate = true;
+    each_variable(text, [&](const std::string &variable) {
+        subject.variables.push_back(variable);
+        if (is_of_certificate(variable)) subject.is_of_certificate = true;
+        if (is_capture(variable)) subject.may_be_of_certificate = true;
         if (begins_with(variable, "http_"))
-            subject.headers.push_back(header_form(variable.substr(5)));
+            subject.headers.push_back(header_form(std::string_view(variable).substr(5)));
         if (variable == "remote_user") subject.is_remote_user = true;
         if (subject.trusted || !is_chosen_by_client(variable)) return;
         ngx_conf_log_error(
@@ -346,6 +357,18 @@ bool is_of_subject(const GateMainConf &mcf, const std::string &form) {
     });
 }
 
+// Finds the subjects that name a variable which the configuration defines.
+void find_defined(const ngx_http_core_main_conf_t &cmcf, GateMainConf &mcf) {
+    const auto *keys = static_cast<const ngx_hash_key_t *>(cmcf.variables_keys->keys.elts);
+    for (ngx_uint_t i = 0; i < cmcf.variables_keys->keys.nelts; i++) {
+        const auto *variable = static_cast<const ngx_http_variable_t *>(keys[i].value);
+        if ((variable->flags & NGX_HTTP_VAR_CHANGEABLE) == 0) continue;
+        for (auto &subject : mcf.subjects)
+            for (const std::string &name : subject->variables)
+                subject->may_be_of_certificate |= name == view(keys[i].key);
+    }
+}
+
 // Finds the variables in use that are of client certificates, and those of the header fields that
 // scim_header sets.
 bool find_variables(ngx_conf_t *cf, GateMainConf &mcf) {
@@ -354,14 +377,14 @@ bool find_variables(ngx_conf_t *cf, GateMainConf &mcf) {
     const auto *variables = static_cast<const ngx_http_variable_t *>(cmcf->variables.elts);
     for (ngx_uint_t i = 0; i < cmcf->variables.nelts; i++) {
         const std::string_view name = view(variables[i].name);
-        if (begins_with(name, "ssl_client_") && name != "ssl_client_verify")
-            mcf.ssl_client.push_back(i);
+        if (is_of_certificate(name)) mcf.ssl_client.push_back(i);
         if (!begins_with(name, "http_")) continue;
         const std::string form = header_form(name.substr(5));
         if (is_of_subject(mcf, form)) continue;
         for (const auto &header : mcf.headers)
             if (header->form == form) header->variable = ngx_int_t(i);
     }
+    find_defined(*cmcf, mcf);
     const bool has_certificates =
         !mcf.ssl_client.empty() ||
         std::any_of(mcf.subjects.begin(), mcf.subjects.end(),

@@ -20,9 +20,13 @@ struct SubjectConf {
     ngx_http_complex_value_t value, tenant;
     std::string by = "userName", store_name;
     const StoreConf *store = NULL;
-    // The value names a variable $ssl_client_*, so it counts only if the certificate is verified.
-    // Variables behind a `map` are found when a request evaluates them.
+    // The value or the tenant names a variable $ssl_client_*, so it counts only if the certificate is
+    // verified. ($ssl_client_verify says nothing of the certificate.)
     bool is_of_certificate = false;
+    // The value or the tenant names a capture, or a variable that the configuration defines (`set`,
+    // `map`): it may have been made of a variable $ssl_client_* that the request has evaluated.
+    bool may_be_of_certificate = false;
+    std::vector<std::string> variables;  // that the value and the tenant name
     // The names of the request headers whose variables $http_* the value names, in the form of
     // header_form(): each of them must not arrive twice.
     std::vector<std::string> headers;

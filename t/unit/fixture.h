@@ -18,9 +18,9 @@ namespace fixture {
 class TempDir {
   public:
     TempDir() {
-        char name[] = "/tmp/scim-unit-XXXXXX";
-        if (mkdtemp(name) == nullptr) abort();
-        path = name;
+        const char *parent = getenv("TMPDIR");
+        path = std::string(parent != nullptr ? parent : "/tmp") + "/scim-unit-XXXXXX";
+        if (mkdtemp(path.data()) == nullptr) abort();
     }
     ~TempDir() {
         for (const char *file : {"/data.mdb", "/lock.mdb"}) unlink((path + file).c_str());

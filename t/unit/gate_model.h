@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "client.h"
+#include "scim/text/text.h"
 #include "service/gate.h"
 #include "service/gate_values.h"
 #include "service/nested_groups.h"
@@ -77,6 +78,9 @@ class GateWorld {
         write();
     }
 
+    // The next change() begins with users and groups that have no values and no members.
+    void forget() { model_ = {}; }
+
     // Decides for every user by drawn requirements. Returns the first difference from the model,
     // or "".
     std::string compare(Choices &choices) {
@@ -110,10 +114,21 @@ class GateWorld {
         return {};
     }
 
-    // The reason for a subject of any bytes.
-    scim::service::Reason reason_of(const std::string &by, const std::string &subject) {
+    // True if a subject of any bytes names a user, or if it is wrongly said to be one.
+    bool is_somebody(const std::string &by, const std::string &subject) {
         Snapshot snapshot(session_);
-        return gate_.find(snapshot, {"one", by, subject}).reason;
+        const auto user = gate_.find(snapshot, {"one", by, subject});
+        return user.found() ||
+               (user.reason != Reason::unknown && user.reason != Reason::no_subject);
+    }
+    // True if the subject is the value of a user.
+    bool is_value(const std::string &by, const std::string &subject) const {
+        for (size_t i = 0; i < model_users; i++)
+            if (by == "id"           ? scim::ascii_iequals(ids_[i], subject)
+                : by == "externalId" ? subject == name_of("Ext", i)
+                                     : scim::ascii_iequals(subject, name_of("User", i)))
+                return true;
+        return false;
     }
 
     // Reads of SCIM, with and without indirect groups, against the model. Returns the first
