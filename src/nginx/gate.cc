@@ -52,8 +52,8 @@ ngx_str_t as_str(const std::string &text) {
 // The value of scim_subject, empty if it does not count.
 std::string_view subject_of(ngx_http_request_t *r, const SubjectConf &subject) {
     const std::string_view value = view(value_of(r, subject.value));
-    const bool is_of_certificate = subject.is_of_certificate ||
-                                   (subject.may_be_of_certificate && is_certificate_used(r));
+    const bool is_of_certificate =
+        subject.is_of_certificate || (subject.may_be_of_certificate && is_certificate_used(r));
     return is_of_certificate && !is_certificate_verified(r) ? std::string_view() : value;
 }
 
@@ -77,8 +77,8 @@ service::GateUser find_user(ngx_http_request_t *r, GateState &state, const Subje
     WorkerStore *store = store_of(*conf.store);
     if (store == NULL || store->session() == NULL) return user;
     if (snapshot != nullptr) return store->gate().find(*snapshot, subject);
-    service::Snapshot own(*store->session());
-    return store->gate().find(own, subject);
+    std::optional<service::Snapshot> own;
+    return store->gate().find(service::take_snapshot(*store->session(), own), subject);
 }
 
 ngx_int_t status_of(const service::Decision &decision) {
@@ -256,7 +256,7 @@ class SnapshotInUse {
 service::Snapshot *take_snapshot(const GateConf &conf, std::optional<service::Snapshot> &snapshot) {
     WorkerStore *store = conf.subject != NULL ? store_of(*conf.subject->store) : NULL;
     if (store == NULL || store->session() == NULL) return NULL;
-    return &snapshot.emplace(*store->session());
+    return &service::take_snapshot(*store->session(), snapshot);
 }
 
 ngx_int_t pass(ngx_http_request_t *r, const GateConf &conf) {

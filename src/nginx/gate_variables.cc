@@ -55,8 +55,9 @@ std::vector<std::string> texts_of(GateState &state, const service::UserAttribute
     if (state.snapshot != nullptr) return attribute.texts(user, state.snapshot, options, &cut);
     WorkerStore *store = store_of(*state.store);
     if (store == NULL || store->session() == NULL) return attribute.texts(user, nullptr);
-    service::Snapshot snapshot(*store->session());
-    return attribute.texts(user, &snapshot, options, &cut);
+    std::optional<service::Snapshot> snapshot;
+    return attribute.texts(user, &service::take_snapshot(*store->session(), snapshot), options,
+                           &cut);
 }
 
 service::UserValue make_value(ngx_http_request_t *r, GateState &state, uintptr_t data,

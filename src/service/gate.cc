@@ -1,6 +1,8 @@
 #include "service/gate.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "scim/text/json.h"
 #include "service/computed.h"
@@ -133,6 +135,17 @@ std::string_view to_string(Reason reason) {
         case Reason::unavailable: return "unavailable";
     }
     return "";
+}
+
+Snapshot &take_snapshot(Session &session, std::optional<Snapshot> &place) {
+    constexpr int waits_max = 40;
+    constexpr std::chrono::microseconds wait{250};
+    place.emplace(session);
+    for (int i = 0; place->txn.error() == store::Errc::map_resized && i < waits_max; i++) {
+        std::this_thread::sleep_for(wait);
+        place.emplace(session);
+    }
+    return *place;
 }
 
 std::vector<Gate::Key> Gate::keys_of(const Catalog &catalog, std::string_view by) {

@@ -114,6 +114,11 @@ struct GateOptions {
     bool nested_groups = false;  // indirect groups count (service/nested_groups.h)
 };
 
+// Takes the snapshot of a decision into `place`. If another process has grown the map, this process
+// can read it only after its reads on threads have ended, which takes them about a millisecond
+// (Txn::must_end()): waits for that, at most 10 ms.
+Snapshot &take_snapshot(Session &session, std::optional<Snapshot> &place);
+
 // Decides by the snapshots of one session. Not thread-safe.
 class Gate {
   public:

@@ -1,9 +1,14 @@
 // Tests the decision of the access gate: which user a subject names, and which conditions hold.
 
 #include "service/gate.h"
-#include "service/nested_groups.h"
+
+#include <sys/wait.h>
+
+#include <chrono>
+#include <thread>
 
 #include "client.h"
+#include "service/nested_groups.h"
 #include "service/user_access.h"
 
 using namespace scim;
@@ -189,6 +194,45 @@ void test_nested_groups() {
     is(many.decide("eve", {{"group=m999"}}, true), "allow", "more than 1,000 groups: a direct one");
 }
 
+int grow(const std::string &path) {
+    auto larger = fixture::open_store(path, size_t(256) << 20);
+    store::WriteTxn txn(larger->env());
+    const std::string value(1 << 20, 'x');
+    for (int i = 0; i < 80; i++) txn.put(store::Db::refusals, "large" + std::to_string(i), value);
+    return txn.commit() == store::Errc::ok ? 0 : 1;
+}
+
+// Another process grows the map while a thread of this one reads.
+void test_grown_map() {
+    World world;
+    world.user("ada");
+    store::Reader reader(world.store->env());
+    std::optional<store::ReadTxn> long_read(std::in_place, reader);
+    const pid_t child = fork();
+    if (child == 0) {
+        // The child opens the file anew: its copy of the parent's environment is never used.
+        execl("/proc/self/exe", "gate", "grow", world.dir.path.c_str(), nullptr);
+        _exit(1);
+    }
+    int status = 1;
+    waitpid(child, &status, 0);
+    is(status, 0, "another process grows the map");
+    std::optional<Snapshot> snapshot;
+    ok(!take_snapshot(world.session, snapshot).usable(),
+       "a decision waits 10 ms at most for reads of the old map");
+    snapshot.reset();
+    std::thread reading([&] {
+        while (!long_read->must_end()) std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        long_read.reset();
+    });
+    ok(bool(take_snapshot(world.session, snapshot).usable()),
+       "a decision waits until reads of the old map have ended");
+    snapshot.reset();
+    reading.join();
+    is(world.decide("ada", {}), "allow", "a decision after that reads the larger map");
+}
+
 void test_parsing() {
     auto error_of = [](const std::vector<std::string_view> &arguments) {
         auto requirement = parse_requirement(arguments);
@@ -222,10 +266,12 @@ void test_parsing() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char **argv) {
+    if (argc == 3) return grow(argv[2]);
     test_subjects();
     test_conditions();
     test_nested_groups();
+    test_grown_map();
     test_parsing();
     return tap::done();
 }
