@@ -74,11 +74,9 @@ service::GateUser find_user(ngx_http_request_t *r, GateState &state, const Subje
         user.reason = state.doubtful == &conf ? Reason::ambiguous : Reason::no_subject;
         return user;
     }
-    WorkerStore *store = store_of(*conf.store);
-    if (store == NULL || store->session() == NULL) return user;
-    if (snapshot != nullptr) return store->gate().find(*snapshot, subject);
     std::optional<service::Snapshot> own;
-    return store->gate().find(service::take_snapshot(*store->session(), own), subject);
+    if (snapshot == nullptr) snapshot = take_snapshot(*conf.store, own);
+    return snapshot != nullptr ? store_of(*conf.store)->gate().find(*snapshot, subject) : user;
 }
 
 ngx_int_t status_of(const service::Decision &decision) {
@@ -251,18 +249,15 @@ class SnapshotInUse {
     GateState &state_;
 };
 
-// Reads the store of the location's subject into `snapshot` and returns its address; NULL if there is
-// no subject, or if the store is not open.
-service::Snapshot *take_snapshot(const GateConf &conf, std::optional<service::Snapshot> &snapshot) {
-    WorkerStore *store = conf.subject != NULL ? store_of(*conf.subject->store) : NULL;
-    if (store == NULL || store->session() == NULL) return NULL;
-    return &service::take_snapshot(*store->session(), snapshot);
+// NULL if there is no subject, or if its store is not open.
+service::Snapshot *snapshot_of(const GateConf &conf, std::optional<service::Snapshot> &place) {
+    return conf.subject != NULL ? take_snapshot(*conf.subject->store, place) : NULL;
 }
 
 ngx_int_t pass(ngx_http_request_t *r, const GateConf &conf) {
     GateState &state = gate_state(r);
     std::optional<service::Snapshot> snapshot;
-    service::Snapshot *shared = take_snapshot(conf, snapshot);
+    service::Snapshot *shared = snapshot_of(conf, snapshot);
     if (conf.gated) {
         // A later location of the same request is judged by the directory as it is then.
         state.user.reset();
@@ -325,6 +320,12 @@ GateState &gate_state(ngx_http_request_t *r) {
     return *state;
 }
 
+service::Snapshot *take_snapshot(const StoreConf &conf, std::optional<service::Snapshot> &place) {
+    WorkerStore *store = store_of(conf);
+    if (store == NULL || store->session() == NULL) return NULL;
+    return &service::take_snapshot(*store->session(), place);
+}
+
 const service::GateUser &user_of(ngx_http_request_t *r, const GateConf &conf,
                                  service::Snapshot *snapshot) {
     GateState &state = gate_state(r);
@@ -382,7 +383,7 @@ ngx_int_t decide_handler(ngx_http_request_t *r) {
             GateState &state = gate_state(r);
             state.user.reset();
             std::optional<service::Snapshot> snapshot;
-            auto decision = judge(r, conf, state, take_snapshot(conf, snapshot));
+            auto decision = judge(r, conf, state, snapshot_of(conf, snapshot));
             ngx_int_t refusal = conclude(r, conf, state, decision);
             if (refusal != NGX_OK) return refusal;
         }

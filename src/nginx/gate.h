@@ -28,7 +28,8 @@ struct MadeValue {
 struct GateState {
     // The user of the last evaluated subject.
     const StoreConf *store = NULL;
-    std::string by, tenant, subject;
+    std::string_view by;  // in the configuration
+    std::string tenant, subject;
     std::optional<service::GateUser> user;
     std::vector<MadeValue> values;  // of the user
 
@@ -53,6 +54,9 @@ struct GateState {
 GateState &gate_state(ngx_http_request_t *r);
 // Returns the state, or NULL if it has not been created.
 GateState *gate_state_if_any(ngx_http_request_t *r);
+
+// Reads the store into `place` and returns its address; NULL if the store is not open.
+service::Snapshot *take_snapshot(const StoreConf &store, std::optional<service::Snapshot> &place);
 
 // The user that the subject of the location names. Evaluated again only if the subject has changed,
 // and never while the headers of one location are made.

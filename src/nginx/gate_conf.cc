@@ -244,7 +244,7 @@ char *set_value_guarded(ngx_conf_t *cf) {
                             " in \"scim_set\" directive, it must begin with \"$\"");
     name.data++;
     name.len--;
-    auto value = std::make_unique<ValueConf>(arg(cf, 2));
+    auto value = std::make_unique<ValueConf>(service::UserAttribute(arg(cf, 2)));
     value->where = where(cf);
     for (ngx_uint_t i = 3; i < cf->args->nelts; i++)
         if (std::string problem = set_format(value->format, arg(cf, i)); !problem.empty())

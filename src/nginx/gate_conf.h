@@ -49,7 +49,7 @@ struct HeaderConf {
 
 // scim_set $name ATTRIBUTE [sep=…] [match=…] [max=…] [encode=…]; and $scim_user_*.
 struct ValueConf {
-    explicit ValueConf(std::string path) : attribute(std::move(path)) {}
+    explicit ValueConf(service::UserAttribute a) : attribute(std::move(a)) {}
     service::UserAttribute attribute;
     service::ValueFormat format;
     bool is_list = true;

@@ -8,7 +8,7 @@ namespace {
 
 using service::Reason;
 
-enum Variable : uintptr_t { decision, denied_reason, user_active, truncated, user_email, value };
+enum Variable : uintptr_t { decision, denied_reason, user_active, truncated, value };
 
 struct Name {
     ngx_str_t name;
@@ -20,7 +20,6 @@ Name names[] = {
     {ngx_string("scim_denied_reason"), denied_reason},
     {ngx_string("scim_user_active"), user_active},
     {ngx_string("scim_truncated"), truncated},
-    {ngx_string("scim_user_email"), user_email},
 };
 
 struct UserName {
@@ -48,30 +47,25 @@ const service::GateUser *identity(ngx_http_request_t *r, GateState &state, const
     return user.reason == Reason::none ? &user : nullptr;
 }
 
-// The texts of an attribute. Groups are read in the snapshot of the decision, or in a new one.
-std::vector<std::string> texts_of(GateState &state, const service::UserAttribute &attribute,
-                                  const service::GateUser &user, service::GateOptions options,
-                                  bool &cut) {
-    if (state.snapshot != nullptr) return attribute.texts(user, state.snapshot, options, &cut);
-    WorkerStore *store = store_of(*state.store);
-    if (store == NULL || store->session() == NULL) return attribute.texts(user, nullptr);
-    std::optional<service::Snapshot> snapshot;
-    return attribute.texts(user, &service::take_snapshot(*store->session(), snapshot), options,
-                           &cut);
+// Joins the values of the user. Groups are read in the snapshot of the decision, or in a new one.
+service::UserValue join(ngx_http_request_t *r, const GateState &state, const ValueConf &conf,
+                        const service::GateUser &user) {
+    const GateConf &location = gate_conf(r);
+    std::optional<service::Snapshot> own;
+    service::Snapshot *snapshot = state.snapshot;
+    if (snapshot == nullptr) snapshot = take_snapshot(*state.store, own);
+    service::ValueJoiner joiner(conf.format, conf.is_list, location.required_groups);
+    const bool is_complete =
+        conf.attribute.each_text(user, snapshot, options_of(location),
+                                 [&](std::string_view text) { return joiner.add(text); });
+    auto made = joiner.finish();
+    made.truncated |= !is_complete;
+    return made;
 }
 
-service::UserValue make_value(ngx_http_request_t *r, GateState &state, uintptr_t data,
+service::UserValue make_value(ngx_http_request_t *r, const GateState &state, const ValueConf &conf,
                               const service::GateUser &user) {
-    if (data == user_email) {
-        std::string email = service::email_of(user);
-        return service::join_values({std::move(email)}, service::ValueFormat(), false);
-    }
-    const ValueConf &conf = *gate_main_conf(r).values[data - value];
-    bool cut = false;
-    auto made =
-        service::join_values(texts_of(state, conf.attribute, user, options_of(gate_conf(r)), cut),
-                             conf.format, conf.is_list, gate_conf(r).required_groups);
-    made.truncated |= cut;
+    auto made = join(r, state, conf, user);
     if (made.truncated || made.left_out > 0)
         log_gate_once(r, NGX_LOG_WARN, GateMessage::known_user,
                       "the value of \"" + conf.attribute.path() + "\" of user " +
@@ -85,14 +79,16 @@ service::UserValue make_value(ngx_http_request_t *r, GateState &state, uintptr_t
 // Valid until the next call.
 const std::string &value_text(ngx_http_request_t *r, GateState &state, uintptr_t data,
                               const service::GateUser &user) {
+    const ValueConf &conf = *gate_main_conf(r).values[data - value];
     // Other locations of the request have other requirements.
-    const bool is_of_location =
-        data >= value && gate_main_conf(r).values[data - value]->format.only_required;
+    const bool is_of_location = conf.format.only_required;
     const bool nested_groups = gate_conf(r).nested_groups;
     for (const MadeValue &made : state.values)
         if (made.variable == data && made.nested_groups == nested_groups && !is_of_location)
             return made.value.text;
-    state.values.push_back({data, nested_groups, make_value(r, state, data, user)});
+    constexpr size_t usual = 8;
+    if (state.values.empty()) state.values.reserve(usual);
+    state.values.push_back({data, nested_groups, make_value(r, state, conf, user)});
     state.truncated |= state.values.back().value.truncated;
     return state.values.back().value.text;
 }
@@ -139,6 +135,15 @@ ngx_int_t add(ngx_conf_t *cf, ngx_str_t &name, uintptr_t data) {
     return NGX_OK;
 }
 
+ngx_int_t add_value(ngx_conf_t *cf, ngx_str_t &name, service::UserAttribute attribute,
+                    bool is_list) {
+    auto &values = gate_main_conf(cf)->values;
+    if (add(cf, name, value + values.size()) != NGX_OK) return NGX_ERROR;
+    values.push_back(std::make_unique<ValueConf>(std::move(attribute)));
+    values.back()->is_list = is_list;
+    return NGX_OK;
+}
+
 }  // namespace
 
 void set_user_value(ngx_http_variable_t &variable, size_t n) {
@@ -150,13 +155,11 @@ ngx_int_t add_gate_variables(ngx_conf_t *cf) {
     return guarded(cf->log, ngx_int_t(NGX_ERROR), [&]() -> ngx_int_t {
         for (Name &name : names)
             if (add(cf, name.name, name.variable) != NGX_OK) return NGX_ERROR;
-        auto &values = gate_main_conf(cf)->values;
-        for (UserName &name : user_names) {
-            if (add(cf, name.name, value + values.size()) != NGX_OK) return NGX_ERROR;
-            values.push_back(std::make_unique<ValueConf>(name.path));
-            values.back()->is_list = name.is_list;
-        }
-        return NGX_OK;
+        for (UserName &name : user_names)
+            if (add_value(cf, name.name, service::UserAttribute(name.path), name.is_list) != NGX_OK)
+                return NGX_ERROR;
+        ngx_str_t email = ngx_string("scim_user_email");
+        return add_value(cf, email, service::UserAttribute::one_email(), false);
     });
 }
 

@@ -31,9 +31,13 @@ constexpr size_t same_names_max = 16;
 // Full case folding and PRECIS make keys of different texts equal. A subject must not be taken for
 // the user that another text names.
 bool is_text(const Attr &attr, std::string_view json, std::string_view text) {
+    auto is_equal = [&](std::string_view stored) {
+        return attr.matching == Matching::exact ? stored == text : ascii_iequals(stored, text);
+    };
+    const bool is_string = json.size() >= 2 && json.front() == '"';
+    if (is_string && json.find('\\') == json.npos) return is_equal(json.substr(1, json.size() - 2));
     std::string stored;
-    if (!read_string(json, stored)) return false;
-    return attr.matching == Matching::exact ? stored == text : ascii_iequals(stored, text);
+    return read_string(json, stored) && is_equal(stored);
 }
 
 bool has_text(const Attr &attr, const RecordView &record, std::string_view text) {

@@ -20,11 +20,14 @@ struct UserAttribute::Selection {
         id,
         created,
         modified,
-        groups
+        groups,
+        one_email
     } source = Source::leaves;
     const Attr *attr = nullptr;    // whose values are the texts, a part or a top-level attribute
     std::optional<Filter> filter;  // only elements that satisfy it
-    AttrSet wanted;                // the leaves that are needed
+    // The leaves that are needed, and those that come after them in a record of this catalog.
+    AttrSet wanted, behind;
+    const Attr *email_type = nullptr, *primary = nullptr;  // of one_email
 };
 
 namespace {
@@ -71,13 +74,23 @@ AttrSet stored_in(const TypeView &type, const Attr &top) {
     return set;
 }
 
+// The attributes whose leaves come after those of a top-level attribute.
+AttrSet behind_of(const TypeView &type, const Attr &top) {
+    AttrSet set(type.numbers_end());
+    for (const Attr &attr : type.attrs)
+        if (attr.top().rank > top.rank) set.add(attr.number);
+    return set;
+}
+
 // Calls `each(begin, end)` for the leaves of each element of one attribute.
 template <class Each>
-void each_element(const GateUser &user, const AttrSet &wanted, Each &&each) {
+void each_element(const GateUser &user, const AttrSet &wanted, const AttrSet &behind, Each &&each) {
     // The checksum was verified when the record was copied.
     auto record = store::RecordView::peek(user.record);
     std::vector<Leaf> leaves;
-    if (!record || !record->leaves(leaves, wanted, AttrSet())) return;
+    if (!record) return;
+    const bool in_order = record->header().epoch == user.catalog->epoch();
+    if (!record->leaves(leaves, wanted, in_order ? behind : AttrSet())) return;
     canonical_order(*user.type, leaves);
     const Leaf *end = leaves.data() + leaves.size();
     size_t count = 0;
@@ -97,27 +110,28 @@ const Leaf *find_leaf(const Attr &attr, const Leaf *begin, const Leaf *end) {
     return leaf != end ? leaf : nullptr;
 }
 
-// Appends the text of one JSON value.
-void append_text(std::vector<std::string> &out, std::string_view json) {
-    if (json.empty()) return;
+using Each = UserAttribute::Each;
+
+// Calls `each` with the text of one JSON value.
+bool each_text_of(std::string_view json, const Each &each) {
+    if (json.empty()) return true;
+    if (json.front() != '"') return each(json);
+    if (json.find('\\') == json.npos) return each(json.substr(1, json.size() - 2));
     std::string text;
-    if (json.front() != '"')
-        out.emplace_back(json);
-    else if (read_string(json, text))
-        out.push_back(std::move(text));
+    return !read_string(json, text) || each(text);
 }
 
-void append_texts(std::vector<std::string> &out, const Attr &attr, std::string_view json) {
-    if (attr.parent == nullptr || !attr.def->multi_valued) return append_text(out, json);
-    for (std::string_view value : values_of(json)) append_text(out, value);
+bool each_text_of(const Attr &attr, std::string_view json, const Each &each) {
+    if (attr.parent == nullptr || !attr.def->multi_valued) return each_text_of(json, each);
+    const auto values = values_of(json);
+    return std::all_of(values.begin(), values.end(),
+                       [&](std::string_view value) { return each_text_of(value, each); });
 }
 
-// The text of an attribute that has one value.
-std::vector<std::string> first_text(const GateUser &user, const Attr &attr) {
-    std::vector<std::string> out;
+// The attribute has one value.
+void first_text(const GateUser &user, const Attr &attr, const Each &each) {
     if (auto record = store::RecordView::peek(user.record))
-        append_text(out, record->first(attr.number));
-    return out;
+        each_text_of(record->first(attr.number), each);
 }
 
 std::string time_of(const GateUser &user, bool created) {
@@ -128,50 +142,53 @@ std::string time_of(const GateUser &user, bool created) {
 
 // Groups
 
-void append_group(std::vector<std::string> &out, const Attr &part, const Id &id,
-                  const CachedGroup &group, const char *type) {
-    if (part.def->name == "value")
-        out.push_back(scim::to_string(id));
-    else if (part.def->name == "display")
-        append_text(out, group.display);
-    else
-        out.emplace_back(type);
+bool each_text_of(const Attr &part, const Id &id, const CachedGroup &group, const char *type,
+                  const Each &each) {
+    if (part.def->name == "value") return each(scim::to_string(id));
+    if (part.def->name == "display") return each_text_of(group.display, each);
+    return each(type);
 }
 
 // Returns false if the user is beyond the limits of indirect groups.
-bool append_indirect_groups(std::vector<std::string> &out, const GateUser &user, const Attr &part,
-                            store::Directory &directory, GroupCache &cache) {
+bool each_indirect_group(const GateUser &user, const Attr &part, store::Directory &directory,
+                         GroupCache &cache, const Each &each) {
     const auto groups = indirect_groups(*user.catalog, directory, cache, user.id);
     for (const Id &id : groups.ids)
-        append_group(out, part, id, cache.at(*user.catalog, directory, id), "indirect");
+        if (!each_text_of(part, id, cache.at(*user.catalog, directory, id), "indirect", each))
+            break;
     return !groups.is_beyond_limit;
 }
 
-std::vector<std::string> group_texts(const GateUser &user, const Attr &part, Snapshot &snapshot,
-                                     GateOptions options, bool *cut) {
+// Returns false if groups are missing.
+bool each_group(const GateUser &user, const Attr &part, Snapshot &snapshot, GateOptions options,
+                const Each &each) {
     store::ReadBudget budget({}, store::RunOn::event_loop);
     store::Directory directory(snapshot.txn, user.tenant, &budget);
-    std::vector<std::string> out;
-    bool has_more = false;
+    size_t count = 0;
+    bool has_more = false, wants_more = true;
     store::Members(directory).each_membership(user.id, nullptr, [&](const Id &id, uint32_t epoch) {
         const CachedGroup &group = snapshot.groups.at(*user.catalog, directory, id);
         if (group.type == nullptr || group.epoch != epoch) return true;
-        has_more |= out.size() == UserAttribute::groups_max;
-        if (!has_more) append_group(out, part, id, group, "direct");
-        return !has_more;
+        has_more = count++ == UserAttribute::groups_max;
+        wants_more = !has_more && each_text_of(part, id, group, "direct", each);
+        return wants_more;
     });
-    if (options.nested_groups && !has_more)
-        has_more = !append_indirect_groups(out, user, part, directory, snapshot.groups);
-    if (!snapshot.txn.good()) out.clear();
-    if (cut != nullptr) *cut = has_more || budget.stopped();
-    return out;
+    if (options.nested_groups && wants_more)
+        has_more = !each_indirect_group(user, part, directory, snapshot.groups, each);
+    return !has_more && !budget.stopped();
 }
 
 }  // namespace
 
-Result<UserAttribute::Selection> UserAttribute::select(const TypeView &type,
-                                                       const std::string &text) {
+UserAttribute UserAttribute::one_email() {
+    UserAttribute attribute("emails");
+    attribute.is_one_email_ = true;
+    return attribute;
+}
+
+Result<UserAttribute::Selection> UserAttribute::select(const TypeView &type) const {
     using Source = Selection::Source;
+    const std::string &text = path_;
     auto path = parse(type, text);
     RETURN_IF_ERROR(path);
     auto attr = named(*path);
@@ -197,7 +214,13 @@ Result<UserAttribute::Selection> UserAttribute::select(const TypeView &type,
         if (!top.def->multi_valued && !(*attr)->def->multi_valued && !path->filter)
             selection.source = Source::leaf;
         selection.wanted = stored_in(type, top);
+        selection.behind = behind_of(type, top);
         selection.filter = std::move(path->filter);
+        if (is_one_email_) {
+            selection.source = Source::one_email;
+            selection.email_type = TypeView::find_sub(top, "type");
+            selection.primary = TypeView::find_sub(top, "primary");
+        }
     }
     return selection;
 }
@@ -206,7 +229,7 @@ Outcome UserAttribute::check(const Catalog &catalog) const {
     std::optional<Error> first;
     for (const auto &type : catalog.types()) {
         if (!is_user(*type)) continue;
-        auto selection = select(*type, path_);
+        auto selection = select(*type);
         if (selection) return Done{};
         if (!first) first = std::move(selection.error());
     }
@@ -223,59 +246,55 @@ std::shared_ptr<const UserAttribute::Selection> UserAttribute::selection(
                                 [](const Cached &cached) { return cached.catalog.expired(); }),
                  cache_.end());
     std::shared_ptr<const Selection> selection;
-    if (auto selected = select(*user.type, path_))
+    if (auto selected = select(*user.type))
         selection = std::make_shared<const Selection>(std::move(*selected));
     cache_.push_back({user.catalog, user.type, selection});
     return selection;
 }
 
-std::vector<std::string> UserAttribute::texts(const GateUser &user, Snapshot *snapshot,
-                                              GateOptions options, bool *cut) const {
-    const auto selected = selection(user);
-    if (selected == nullptr) return {};
-    const Attr &attr = *selected->attr;
-    switch (selected->source) {
-        case Selection::Source::id: return {scim::to_string(user.id)};
-        case Selection::Source::created: return {time_of(user, true)};
-        case Selection::Source::modified: return {time_of(user, false)};
-        case Selection::Source::groups:
-            return snapshot != nullptr ? group_texts(user, attr, *snapshot, options, cut)
-                                       : std::vector<std::string>();
-        case Selection::Source::leaf: return first_text(user, attr);
-        case Selection::Source::leaves: break;
-    }
-    std::vector<std::string> out;
-    const auto &filter = selected->filter;
-    each_element(user, selected->wanted, [&](const Leaf *begin, const Leaf *end) {
-        if (filter && !filter->matches_element(*user.type, begin, end)) return;
-        if (const Leaf *leaf = find_leaf(attr, begin, end)) append_texts(out, attr, leaf->json);
-    });
-    return out;
-}
-
-std::string email_of(const GateUser &user) {
-    const Attr *emails = user.type->find_core("emails");
-    const Attr *value = emails != nullptr ? TypeView::find_sub(*emails, "value") : nullptr;
-    if (value == nullptr || value->never_returned()) return {};
-    const Attr *type = TypeView::find_sub(*emails, "type");
-    const Attr *primary = TypeView::find_sub(*emails, "primary");
-    std::vector<std::string> best;
+// Calls `each` with the e-mail address of the highest rank.
+void UserAttribute::each_email(const GateUser &user, const Selection &selected, const Each &each) {
+    std::string_view best;
     int best_rank = 0;
-    each_element(user, stored_in(*user.type, *emails), [&](const Leaf *begin, const Leaf *end) {
-        auto text = [&](const Attr *part) {
+    each_element(user, selected.wanted, selected.behind, [&](const Leaf *begin, const Leaf *end) {
+        auto json = [&](const Attr *part) {
             const Leaf *leaf = part != nullptr ? find_leaf(*part, begin, end) : nullptr;
             return leaf != nullptr ? leaf->json : std::string_view();
         };
-        const int rank = text(primary) == "true"                 ? 3
-                         : ascii_iequals(text(type), "\"work\"") ? 2
-                                                                 : 1;
-        std::vector<std::string> found;
-        append_text(found, text(value));
-        if (rank <= best_rank || found.empty() || found[0].empty()) return;
+        const int rank = json(selected.primary) == "true"                       ? 3
+                         : ascii_iequals(json(selected.email_type), "\"work\"") ? 2
+                                                                                : 1;
+        const std::string_view value = json(selected.attr);
+        if (rank <= best_rank || value.size() <= 2) return;
         best_rank = rank;
-        best = std::move(found);
+        best = value;
     });
-    return best.empty() ? std::string() : std::move(best[0]);
+    each_text_of(best, each);
+}
+
+bool UserAttribute::each_text(const GateUser &user, Snapshot *snapshot, GateOptions options,
+                              const Each &each) const {
+    const auto selected = selection(user);
+    if (selected == nullptr) return true;
+    const Attr &attr = *selected->attr;
+    switch (selected->source) {
+        case Selection::Source::id: each(scim::to_string(user.id)); return true;
+        case Selection::Source::created: each(time_of(user, true)); return true;
+        case Selection::Source::modified: each(time_of(user, false)); return true;
+        case Selection::Source::groups:
+            return snapshot == nullptr || each_group(user, attr, *snapshot, options, each);
+        case Selection::Source::leaf: first_text(user, attr, each); return true;
+        case Selection::Source::one_email: each_email(user, *selected, each); return true;
+        case Selection::Source::leaves: break;
+    }
+    const auto &filter = selected->filter;
+    bool wants_more = true;
+    each_element(user, selected->wanted, selected->behind, [&](const Leaf *begin, const Leaf *end) {
+        if (!wants_more || (filter && !filter->matches_element(*user.type, begin, end))) return;
+        if (const Leaf *leaf = find_leaf(attr, begin, end))
+            wants_more = each_text_of(attr, leaf->json, each);
+    });
+    return true;
 }
 
 }  // namespace scim::service

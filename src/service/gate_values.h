@@ -17,6 +17,7 @@
 // if the separator of a list is empty, has a control character or is not UTF-8. An empty element is
 // no element. A value that would be longer than `max` ends after an element.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,10 +49,33 @@ struct UserValue {
     size_t left_out = 0;     // elements that cannot be sent
 };
 
-// Joins the elements. If `is_list` is false, only the first element is used, and the separator has
-// no meaning.
-UserValue join_values(const std::vector<std::string> &elements, const ValueFormat &format,
-                      bool is_list, const std::vector<std::string> &required = {});
+// Joins elements to a value.
+class ValueJoiner {
+  public:
+    // If `is_list` is false, only the first element is used, and the separator has no meaning.
+    // `required` is for ValueFormat::only_required. The arguments must outlive the object.
+    ValueJoiner(const ValueFormat &format, bool is_list, const std::vector<std::string> &required);
+
+    // False if the value takes no more elements.
+    bool add(std::string_view element);
+    UserValue finish();
+
+  private:
+    bool is_selected(std::string_view element) const;
+    bool contains_separator(std::string_view text) const;
+    bool needs_encoding(std::string_view text, bool plain) const;
+    std::string percent_encoded(std::string_view text) const;
+    bool append(std::string_view element);
+    bool append_fitting(std::string_view text);
+
+    const ValueFormat &format_;
+    const bool is_list_;
+    const std::vector<std::string> &required_;
+    const size_t room_;
+    const std::string_view mark_;  // the separator without spaces around it
+    const bool can_be_split_;
+    UserValue value_;
+};
 
 // An attribute of users in scim_set or a $scim_user_* variable: the path of a PATCH operation, such
 // as emails[type eq "work"].value. A complex attribute stands for its part `value`. `id`,
@@ -60,29 +84,34 @@ UserValue join_values(const std::vector<std::string> &elements, const ValueForma
 class UserAttribute {
   public:
     explicit UserAttribute(std::string path) : path_(std::move(path)) {}
+    // The primary e-mail address, else the first of type "work", else the first of the first
+    // elements_max.
+    static UserAttribute one_email();
     const std::string &path() const { return path_; }
 
     // 400 with a sentence if no type of `catalog` that has a userName has the attribute, or if it
     // is never returned, or computed (other than those above), or complex without a part `value`.
     Outcome check(const Catalog &catalog) const;
 
-    // The texts of a user's values, in order: strings and times without quotes, numbers and booleans
-    // as in JSON. They are of the first elements_max elements, or of the first groups_max groups of
-    // which the user is a direct member, and then of the indirect groups, if `options` asks for
-    // them. `snapshot` is needed for groups only; if it is nullptr, groups have no values.
-    // REQUIRES: user.found().
-    // `*cut`, if given, is set to true if groups are missing: more direct ones than groups_max,
-    // indirect ones of a user beyond their limits, or more than the event loop may read.
-    std::vector<std::string> texts(const GateUser &user, Snapshot *snapshot,
-                                   GateOptions options = {}, bool *cut = nullptr) const;
+    // Calls `each` for the texts of a user's values, in order, until it returns false: strings and
+    // times without quotes, numbers and booleans as in JSON. They are of the first elements_max
+    // elements, or of the first groups_max groups of which the user is a direct member, and then of
+    // the indirect groups, if `options` asks for them. `snapshot` is needed for groups only; if it
+    // is nullptr, groups have no values. Returns false if groups are missing: more direct ones than
+    // groups_max, indirect ones of a user beyond their limits, or more than the event loop may read.
+    // REQUIRES: user.found(). A text is valid during the call.
+    using Each = std::function<bool(std::string_view)>;
+    bool each_text(const GateUser &user, Snapshot *snapshot, GateOptions options,
+                   const Each &each) const;
 
     static constexpr size_t elements_max = 4096, groups_max = 1000;
 
   private:
     // The attribute in one resource type.
     struct Selection;
-    static Result<Selection> select(const TypeView &type, const std::string &path);
+    Result<Selection> select(const TypeView &type) const;
     std::shared_ptr<const Selection> selection(const GateUser &user) const;
+    static void each_email(const GateUser &user, const Selection &selected, const Each &each);
 
     struct Cached {
         std::weak_ptr<const Catalog> catalog;
@@ -91,12 +120,9 @@ class UserAttribute {
     };
 
     std::string path_;
+    bool is_one_email_ = false;
     // Parsed once for each type of each catalog that is in use.
     mutable std::vector<Cached> cache_;
 };
-
-// The primary e-mail address of a user, else the first of type "work", else the first of the first
-// elements_max. Empty if there is none. REQUIRES: user.found().
-std::string email_of(const GateUser &user);
 
 }  // namespace scim::service

@@ -48,61 +48,55 @@ size_t base64url_room(size_t max) { return max / 4 * 3 + max % 4 * 3 / 4; }
 
 // True if a separator begins inside the text, or ends in it, when separators are around it.
 bool is_within(std::string_view separator, std::string_view text) {
-    if (separator.size() == 1) return text.find(separator) != text.npos;
+    if (separator.size() == 1) return text.find(separator[0]) != text.npos;
     std::string around(separator);
     around += text;
     around += separator;
     return around.find(separator, 1) != separator.size() + text.size();
 }
 
-class Joiner {
-  public:
-    Joiner(const ValueFormat &format, bool is_list)
-        : format_(format),
-          is_list_(is_list),
-          room_(format.encoding == ValueEncoding::base64url ? base64url_room(format.max)
-                                                            : format.max),
-          mark_(trimmed(format.separator)),
-          can_be_split_(!is_list || (!mark_.empty() && can_be_sent(format.separator))) {}
-
-    // False if the value has no room for the element.
-    bool add(const std::string &element);
-    UserValue finish();
-
-  private:
-    static std::string_view trimmed(std::string_view separator);
-    bool contains_separator(std::string_view text) const;
-    bool needs_encoding(std::string_view text) const;
-    std::string percent_encoded(std::string_view text) const;
-    bool append(std::string_view text);
-
-    const ValueFormat &format_;
-    const bool is_list_;
-    const size_t room_;
-    const std::string_view mark_;  // the separator without spaces around it
-    const bool can_be_split_;
-    UserValue value_;
-};
-
 // Applications split at a separator such as ", " and at "," alone.
-std::string_view Joiner::trimmed(std::string_view separator) {
+std::string_view trimmed(std::string_view separator) {
     const size_t begin = separator.find_first_not_of(' ');
     if (begin == separator.npos) return separator;
     return separator.substr(begin, separator.find_last_not_of(' ') - begin + 1);
 }
 
-bool Joiner::contains_separator(std::string_view text) const {
+// Printable ASCII without "%": in headers it stands for itself.
+bool is_plain(std::string_view text) {
+    auto is_other = [](char c) { return uint8_t(c) - 0x20u > 0x7eu - 0x20u || c == '%'; };
+    // Blocks of a fixed size are compiled to vector instructions.
+    constexpr size_t block = 16;
+    unsigned others = 0;
+    for (; text.size() >= block; text.remove_prefix(block))
+        for (size_t i = 0; i < block; i++) others |= unsigned(is_other(text[i]));
+    for (char c : text) others |= unsigned(is_other(c));
+    return others == 0;
+}
+
+}  // namespace
+
+ValueJoiner::ValueJoiner(const ValueFormat &format, bool is_list,
+                         const std::vector<std::string> &required)
+    : format_(format),
+      is_list_(is_list),
+      required_(required),
+      room_(format.encoding == ValueEncoding::base64url ? base64url_room(format.max) : format.max),
+      mark_(trimmed(format.separator)),
+      can_be_split_(!is_list || (!mark_.empty() && can_be_sent(format.separator))) {}
+
+bool ValueJoiner::contains_separator(std::string_view text) const {
     if (!is_list_) return false;
     const std::string_view whole = format_.separator;
     return is_within(whole, text) || (mark_ != whole && is_within(mark_, text));
 }
 
-bool Joiner::needs_encoding(std::string_view text) const {
-    return text.find('%') != text.npos || text.front() == ' ' || text.back() == ' ' ||
-           contains_separator(text) || has_invisible(text);
+bool ValueJoiner::needs_encoding(std::string_view text, bool plain) const {
+    return text.front() == ' ' || text.back() == ' ' || contains_separator(text) ||
+           (!plain && (text.find('%') != text.npos || has_invisible(text)));
 }
 
-std::string Joiner::percent_encoded(std::string_view text) const {
+std::string ValueJoiner::percent_encoded(std::string_view text) const {
     static constexpr char digits[] = "0123456789ABCDEF";
     std::string out;
     for (char c : text) {
@@ -119,62 +113,55 @@ std::string Joiner::percent_encoded(std::string_view text) const {
     return out;
 }
 
-bool Joiner::append(std::string_view text) {
+bool ValueJoiner::append_fitting(std::string_view text) {
     const std::string_view separator =
         value_.text.empty() ? std::string_view() : std::string_view(format_.separator);
-    if (separator.size() + text.size() > room_ - value_.text.size()) return false;
+    value_.truncated = separator.size() + text.size() > room_ - value_.text.size();
+    if (value_.truncated) return false;
     value_.text += separator;
     value_.text += text;
     return true;
 }
 
-bool Joiner::add(const std::string &element) {
-    if (!can_be_split_ || !can_be_sent(element)) {
+bool ValueJoiner::append(std::string_view element) {
+    const bool plain = is_plain(element);
+    if (!can_be_split_ || (!plain && !can_be_sent(element))) {
         value_.left_out++;
         return true;
     }
     // Encoding makes no element shorter.
     value_.truncated = element.size() > room_ - value_.text.size();
     if (value_.truncated) return false;
-    const bool encodes = format_.encoding != ValueEncoding::none && needs_encoding(element);
+    const bool encodes = format_.encoding != ValueEncoding::none && needs_encoding(element, plain);
     const std::string encoded = encodes ? percent_encoded(element) : std::string();
-    const std::string &text = encodes ? encoded : element;
+    const std::string_view text = encodes ? std::string_view(encoded) : element;
     const bool may_contain = encodes || format_.encoding == ValueEncoding::none;
     if (may_contain && contains_separator(text)) {
         value_.left_out++;
         return true;
     }
-    value_.truncated = !append(text);
-    return !value_.truncated;
+    return append_fitting(text);
 }
 
-UserValue Joiner::finish() {
+bool ValueJoiner::is_selected(std::string_view element) const {
+    if (element.empty()) return false;
+    if (!format_.match.empty() && !matches_glob(format_.match, element)) return false;
+    return !format_.only_required ||
+           std::any_of(required_.begin(), required_.end(),
+                       [&](const std::string &name) { return ascii_iequals(name, element); });
+}
+
+bool ValueJoiner::add(std::string_view element) {
+    return (!is_selected(element) || append(element)) && is_list_;
+}
+
+UserValue ValueJoiner::finish() {
     if (format_.encoding == ValueEncoding::base64url) {
         std::string encoded;
         append_base64url(encoded, value_.text);
         value_.text = std::move(encoded);
     }
     return std::move(value_);
-}
-
-bool is_selected(const std::string &element, const ValueFormat &format,
-                 const std::vector<std::string> &required) {
-    if (element.empty()) return false;
-    if (!format.match.empty() && !matches_glob(format.match, element)) return false;
-    return !format.only_required ||
-           std::any_of(required.begin(), required.end(),
-                       [&](const std::string &name) { return ascii_iequals(name, element); });
-}
-
-}  // namespace
-
-UserValue join_values(const std::vector<std::string> &elements, const ValueFormat &format,
-                      bool is_list, const std::vector<std::string> &required) {
-    Joiner joiner(format, is_list);
-    const size_t count = is_list ? elements.size() : std::min<size_t>(1, elements.size());
-    for (size_t i = 0; i < count; i++)
-        if (is_selected(elements[i], format, required) && !joiner.add(elements[i])) break;
-    return joiner.finish();
 }
 
 }  // namespace scim::service

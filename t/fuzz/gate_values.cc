@@ -4,7 +4,7 @@
 //
 //     input := encoding:u8 flags:u8 max:u16 separator element*      separator, element := size:u8 bytes
 
-#include "service/gate_values.h"
+#include "unit/gate_texts.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -14,6 +14,7 @@
 namespace {
 
 using namespace scim::service;
+using fixture::join_values;
 using Elements = std::vector<std::string>;
 
 class Input {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "client.h"
+#include "gate_texts.h"
 #include "scim/text/text.h"
 #include "service/gate.h"
-#include "service/gate_values.h"
 #include "service/nested_groups.h"
 #include "service/user_access.h"
 
@@ -307,7 +307,7 @@ class GateWorld {
         const auto levels = model_.groups_of(n);
         for (size_t i = 0; i < levels.size() && (i == 0 || options.nested_groups); i++)
             for (const std::string &id : ordered(levels[i])) expected.push_back(id);
-        if (UserAttribute("groups").texts(user, &snapshot, options) == expected) return {};
+        if (texts(UserAttribute("groups"), user, &snapshot, options) == expected) return {};
         return "the groups of user " + std::to_string(n) + " are others";
     }
 

@@ -3,13 +3,14 @@
 
 #include <random>
 
+#include "gate_texts.h"
 #include "scim/text/text.h"
 #include "scim/text/unicode.h"
-#include "service/gate_values.h"
 #include "tap.h"
 
 using namespace scim::service;
 using namespace std::string_literals;
+using fixture::join_values;
 
 namespace {
 

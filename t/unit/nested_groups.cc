@@ -4,7 +4,7 @@
 #include "service/nested_groups.h"
 
 #include "client.h"
-#include "service/gate_values.h"
+#include "gate_texts.h"
 
 using namespace scim;
 using namespace scim::service;
@@ -41,13 +41,15 @@ class World {
         return names.empty() ? body.find("totalResults\":0") != body.npos ? "" : body
                              : names.substr(1);
     }
-    std::string value(const std::string &user, const char *path, bool nested, bool *cut = nullptr) {
+    std::string value(const std::string &user, const char *path, bool nested,
+                      bool *complete = nullptr) {
         Snapshot snapshot(session);
         GateOptions options;
         options.nested_groups = nested;
         GateUser found = gate.find(snapshot, {"one", "id", user});
         std::string out;
-        for (const std::string &text : UserAttribute(path).texts(found, &snapshot, options, cut))
+        for (const std::string &text :
+             fixture::texts(UserAttribute(path), found, &snapshot, options, complete))
             out += (out.empty() ? "" : " ") + text;
         return out;
     }
@@ -150,10 +152,10 @@ void test_limits() {
        "a filter does not find a user in deeper groups by a group of depth 10");
     is(world.found("groups%20eq%20%22" + outer + "%22"), "",
        "a filter does not find a user in deeper groups by the deepest");
-    bool cut = false;
-    is(world.value(ada, "groups.display", true, &cut), "g1",
+    bool complete = true;
+    is(world.value(ada, "groups.display", true, &complete), "g1",
        "beyond it, values have direct groups");
-    ok(cut, "values of a user in deeper groups are cut");
+    ok(!complete, "values of a user in deeper groups are cut");
 
     World wide;
     const std::string eve = wide.user("eve"), first = wide.group("first", {eve});
