@@ -153,7 +153,7 @@ for my $page (qw(docs/entra.md docs/okta.md)) {
 for my $page (qw(docs/directives.md docs/gateway.md)) {
     my @blocks = Scim::Recipes::blocks($page, 'nginx');
     cmp_ok scalar(@blocks), '>=', 3, "$page has at least three examples";
-    my $script = 'sudo install -D -m 644 -t /etc/nginx/scim conf-examples/acme-user.json; write() { cat >/etc/nginx/conf.d/scim.conf; }';
+    my $script = 'sudo install -D -m 644 -t /etc/nginx/scim conf-examples/acme-user.json conf-examples/schemas/device-{schema,type}.json; write() { cat >/etc/nginx/conf.d/scim.conf; }';
     for my $block (@blocks) {
         my ($store, $text) = ('scim_store main /var/lib/nginx/scim;', $block->{text});
         my $subject = $text =~ /scim_subject/ ? '' : 'scim_subject $ssl_client_s_dn tenant=acme;';

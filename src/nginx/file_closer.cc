@@ -1,5 +1,6 @@
 #include "nginx/file_closer.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <exception>
@@ -9,7 +10,21 @@
 
 namespace scim::nginx {
 
+namespace {
+
+// The thread is only worth its task for a file that takes longer than a fraction of a millisecond.
+bool is_small(ngx_fd_t fd) {
+    struct stat info;
+    return fstat(fd, &info) == 0 && info.st_size < 1 << 20;
+}
+
+}  // namespace
+
 void FileCloser::close(ngx_fd_t fd) noexcept {
+    if (is_small(fd)) {
+        ::close(fd);
+        return;
+    }
     try {
         waiting_.push_back(fd);
     } catch (const std::exception &) {
@@ -27,7 +42,8 @@ void FileCloser::close_all(std::vector<ngx_fd_t> &files) noexcept {
 void FileCloser::start() noexcept {
     if (task_.under_way()) return;
     std::swap(waiting_, closing_);
-    if (pool_ == NULL || !task_.post(pool_, step<&FileCloser::run>, step<&FileCloser::done>)) close_all(closing_);
+    if (pool_ == NULL || !task_.post(pool_, step<&FileCloser::run>, step<&FileCloser::done>))
+        close_all(closing_);
 }
 
 void FileCloser::done() {
