@@ -5,14 +5,15 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Select;
 use Test::More;
 use Scim;
 use Scim::Check;
 
 my $user = $Scim::Check::user_urn;
-my $t = Scim->new(main => "thread_pool writes threads=1;\nthread_pool reads threads=2;\n",
-    http => 'scim_store main %%DIR%%/store; scim_thread_pool writes reads;', server => <<'EOS');
-    location /scim/v2/ { scim main; }
+my $t = Scim->new(main => 'thread_pool one threads=1;', http => 'scim_store main %%DIR%%/store; scim_thread_pool one;',
+    server => <<'EOS');
+    location /scim/v2/ { scim main; client_body_in_file_only clean; }
     location /small/ { scim main; scim_max_results 7; }
 EOS
 my $token = $t->seed('acme');
@@ -64,31 +65,21 @@ push @paged, @{ ids($c->request(GET => "$base?startIndex=$_&count=150")->{json})
 is_deeply [@paged, @{ ids($c->request(GET => "$base?startIndex=2101")->{json}) }], \@ids,
     '[S-96] pages of 150 return every user once, in the order of ids';
 
-# The voluntary context switches of the two threads of the pool `reads`: the sum rises when one of them has worked. The
-# worker creates its threads in the order of the pools; the one of `writes` also works for maintenance at any time.
-sub thread_switches {
-    my ($worker) = $t->workers;
-    $t->threads_sleep($worker);
-    my (undef, undef, @reads) = sort { $a <=> $b } map m{([^/]+)\z}, glob "/proc/$worker/task/*";
-    @reads == 2 or die "not two threads for reads: @reads";
-    my $sum = 0;
-    for my $id (@reads) {
-        open my $f, '<', "/proc/$worker/task/$id/status" or die "thread $id: $!";
-        while (<$f>) { $sum += $1 if /^voluntary_ctxt_switches:\s*(\d+)/ }
-    }
-    return $sum;
-}
-my $before = thread_switches();
-list $_, $count, 100 for ('startIndex=2000') x 5;
-list 'count=200', $count, 200;
-is thread_switches(), $before, 'lists of up to 200 resources within the first 2000 are made on the event loop';
-list 'count=201', $count, 201;
-ok $t->wait_for(sub { thread_switches() > $before }, 10), 'a list of more than 200 resources is made on a thread';
-$before = thread_switches();
-is_deeply ids(list 'startIndex=2001&count=2', $count, 2), [@ids[2000, 2001]],
-    'startIndex=2001&count=2 returns the users 2001 and 2002';
-ok $t->wait_for(sub { thread_switches() > $before }, 10),
-    'a list that begins behind the 2000th resource is made on a thread';
+# The only thread of the pool is occupied by a write that waits for the write lock: a list that is answered meanwhile is made
+# on the event loop.
+my $lock = $t->hold_lock;
+my $write = $t->client(token => $token);
+$write->send(POST => $base, json => Scim::user('user1'));
+ok $t->wait_for(sub { $t->bodies == 1 }), 'a write occupies the only thread';
+list $_->[0], $count, $_->[1], "the list with $_->[0] is made on the event loop" for (['startIndex=2000', 100], ['count=200', 200]);
+my @long = map { my $long = $t->client(token => $token); $long->send(GET => "$base?$_"); $long } 'count=201', 'startIndex=2001&count=2';
+list 'startIndex=2000', $count, 100;
+is scalar(grep IO::Select->new($_->{socket})->can_read(0), @long), 0,
+    'lists of more than 200 resources, or that begin behind the 2000th, wait for the thread';
+$t->release($lock);
+is $write->receive->{status}, 409, 'the write is answered when the write lock is free';
+is scalar @{ $long[0]->receive->{json}{Resources} }, 201, 'the list of 201 resources is made on the thread';
+is_deeply ids($long[1]->receive->{json}), [@ids[2000, 2001]], 'startIndex=2001&count=2 returns the users 2001 and 2002';
 is_deeply ids(list 'count=1000', $count, 1000), [@ids[0 .. 999]], 'count=1000 returns the first 1000 users';
 is_deeply ids(list 'startIndex=1501&count=1000', $count, 603), [@ids[1500 .. $#ids]],
     'startIndex=1501&count=1000 returns the remaining 603 users';
