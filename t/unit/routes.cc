@@ -57,11 +57,12 @@ void test_methods(const Catalog &catalog) {
        "the operations of /Users/{id} are get, replace, patch and delete");
     is(names(at("/Users/.search")), "unknown search unknown unknown unknown unknown ",
        "the operation of /Users/.search is search");
+    is(names(at("/Bulk")), "unknown bulk unknown unknown unknown unknown ",
+       "the operation of /Bulk is bulk");
     is(operation_name(Method::get, nullptr), "unknown",
        "the operation of a request without a target is unknown");
     const std::pair<const char *, const char *> others[] = {
         {"", "list"},
-        {"/Bulk", "bulk"},
         {"/Me", "me"},
         {"/Schemas", "discovery"},
         {"/ServiceProviderConfig", "discovery"}};
