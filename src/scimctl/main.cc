@@ -156,7 +156,8 @@ void declare_explain(CLI::App &group, const Globals &globals, Run &chosen) {
     c->add_option("--by", typed->by, "the attribute that USER is a value of, as in scim_subject");
     c->add_flag("--nested-groups", typed->nested_groups, "as scim_nested_groups on");
     c->add_option("USER", typed->user, "the user's id or userName, or a value of --by")->required();
-    c->add_option("CONDITION", typed->conditions, "as in scim_require: group=Admins; all must hold");
+    c->add_option("CONDITION", typed->conditions,
+                  "as in scim_require: group=Admins; all must hold");
 }
 
 void declare_gate(CLI::App &app, const Globals &globals, Run &chosen) {
