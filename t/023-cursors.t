@@ -55,25 +55,28 @@ sub walk {
 # --- pages
 
 my ($pages, $all) = walk('count=50');
-is_deeply $all, \@ids, 'a walk by cursor shows every user once, in the order of ids';
-is_deeply [map $_->{itemsPerPage}, @$pages], [50, 50, 50, 50, 30], 'a walk by cursor has full pages, and then the rest';
+is_deeply $all, \@ids, '[S-173 S-179] a walk by cursor shows every user once, in the order of ids';
+is_deeply [map $_->{itemsPerPage}, @$pages], [50, 50, 50, 50, 30], '[S-173 S-177] a walk by cursor has full pages, and then the rest';
 is join(' ', sort keys %{ $pages->[0] }), 'Resources itemsPerPage nextCursor schemas totalResults',
-    'a page by cursor has nextCursor and no startIndex';
-is join(' ', sort keys %{ $pages->[-1] }), 'Resources itemsPerPage schemas totalResults', 'the last page has no nextCursor';
+    '[S-175] a page by cursor has nextCursor and no startIndex';
+is join(' ', sort keys %{ $pages->[-1] }), 'Resources itemsPerPage schemas totalResults', '[S-175] the last page has no nextCursor';
 is_deeply [map $_->{totalResults}, @$pages], [($count) x 5], 'every page without a filter has totalResults';
 is scalar(grep $_->{nextCursor} !~ /\A[A-Za-z0-9_-]{1,1000}\z/, @$pages[0 .. 3]), 0,
-    'a cursor consists of unreserved characters';
-is scalar(@{ (walk('count=46'))[0] }), 5, 'a walk whose last page is full ends with it';
-is_deeply [ids(page("cursor&count=3"))], [@ids[0 .. 2]], '"cursor" without "=" returns the first page by cursor';
-is page('cursor=')->{json}{itemsPerPage}, 100, 'a page by cursor without count has 100 resources';
+    '[S-173] a cursor consists of unreserved characters';
+is scalar(@{ (walk('count=46'))[0] }), 5, '[S-175] a walk whose last page is full ends with it';
+is_deeply [ids(page("cursor&count=3"))], [@ids[0 .. 2]], '[S-174] "cursor" without "=" returns the first page by cursor';
+is page('cursor=')->{json}{itemsPerPage}, 100, '[S-174] a page by cursor without count has 100 resources';
 my $one = page('cursor=&count=1000');
 is $one->{json}{itemsPerPage}, $count, 'all users fit one page';
 ok !exists $one->{json}{nextCursor}, 'one page that has all users has no nextCursor';
 my $zero = page('cursor=&count=0');
-is "$zero->{json}{totalResults} $zero->{json}{itemsPerPage}", "$count 0", 'count=0 with a cursor returns totalResults only';
+is "$zero->{json}{totalResults} $zero->{json}{itemsPerPage}", "$count 0", '[S-177] count=0 with a cursor returns totalResults only';
 ok !exists $zero->{json}{nextCursor}, 'count=0 returns no nextCursor';
-ok exists page('count=5')->{json}{startIndex}, 'a list without "cursor" is paged by startIndex';
-ok !exists page('count=5')->{json}{nextCursor}, 'a list without "cursor" has no nextCursor';
+is page('cursor=&count=-1')->{json}{itemsPerPage}, 0, '[S-177] a negative count with a cursor is 0';
+ok exists page('count=5')->{json}{startIndex}, '[S-180] a list without "cursor" is paged by startIndex';
+ok !exists page('count=5')->{json}{nextCursor}, '[S-180] a list without "cursor" has no nextCursor';
+is $c->request(GET => '/scim/v2/ServiceProviderConfig')->{json}{pagination}{defaultPaginationMethod}, 'index',
+    '[S-180] ServiceProviderConfig announces that lists are paged by index by default';
 
 my @team = grep { my $id = $_; grep $_->{id} eq $id, @made[0 .. 119] } @ids;
 ($pages, $all) = walk('count=50&filter=emails.value+eq+"team@x.com"');
@@ -88,7 +91,7 @@ is page('cursor=&count=100&filter=title+eq+"odd"')->{json}{totalResults}, scalar
 for my $order ('userName', 'userName&sortOrder=descending', 'title', 'title&sortOrder=descending', 'emails.value') {
     my @sorted = ids(page("count=1000&sortBy=$order"));
     ($pages, $all) = walk("count=40&sortBy=$order");
-    is_deeply $all, \@sorted, "a walk sorted by $order has the order of the whole list";
+    is_deeply $all, \@sorted, "[S-179] a walk sorted by $order has the order of the whole list";
     is_deeply [map $_->{totalResults}, @$pages], [($count) x 6], "each page sorted by $order has totalResults";
 }
 ($pages, $all) = walk('count=40', path => '/scim/v2/');
@@ -101,7 +104,7 @@ my $search = sub {
         json => { schemas => [$search_urn], count => 50, filter => 'title pr', sortBy => 'title', cursor => $_[0] });
 };
 ($pages, $all) = walk('', send => $search);
-is_deeply $all, [ids(page('count=1000&filter=title+pr&sortBy=title'))], 'a walk by POST to .search shows every match once';
+is_deeply $all, [ids(page('count=1000&filter=title+pr&sortBy=title'))], '[S-173] a walk by POST to .search shows every match once';
 is_deeply [ids(page("count=50&filter=title+pr&sortBy=TITLE&attributes=id&cursor=$pages->[0]{nextCursor}"))], [@$all[50 .. 99]],
     'the cursor of a search is valid for the same query by GET, and for other attributes';
 ok exists $c->request(POST => "$base/.search", json => { schemas => [$search_urn], cursor => undef })->{json}{startIndex},
@@ -129,30 +132,34 @@ is_error page('cursor=&sortBy=title', '/small/Users'), 400, 'tooMany', qr/scim_m
 my $cursor = page('cursor=&count=10&filter=title+pr')->{json}{nextCursor};
 my $same = 'count=10&filter=title+pr';
 is_error page("$same&cursor=$_->[0]"), 400, 'invalidCursor', qr/the cursor is invalid: this server has not made it for this tenant/,
-    "$_->[1] is refused with invalidCursor"
+    "[S-178 S-182] $_->[1] is refused with invalidCursor"
     for ['x', 'a cursor of one character'], [substr($cursor, 1), 'a cursor that is cut'], [$cursor =~ tr/A-Za-z/a-zA-Z/r, 'a changed cursor'],
     ["$cursor%3D", 'a cursor with padding'], ['x' x 8000, 'a long cursor'];
 is_error $t->client(token => $other)->request(GET => "$base?$same&cursor=$cursor"), 400, 'invalidCursor',
-    qr/the cursor is invalid: this server has not made it for this tenant/, 'a cursor of another tenant is refused with invalidCursor';
+    qr/the cursor is invalid: this server has not made it for this tenant/, '[S-182] a cursor of another tenant is refused with invalidCursor';
 is_error page("count=10&filter=title+eq+\"odd\"&cursor=$cursor"), 400, 'invalidCursor', qr/made for another query: its filter differs/,
-    'a cursor with another filter is refused with invalidCursor';
+    '[S-176] a cursor with another filter is refused with invalidCursor';
 is_error page("$same&sortBy=title&cursor=$cursor"), 400, 'invalidCursor', qr/its sortBy or sortOrder differs/,
-    'a cursor with another order is refused with invalidCursor';
+    '[S-176] a cursor with another order is refused with invalidCursor';
 is_error page("$same&cursor=$cursor", '/scim/v2/'), 400, 'invalidCursor', qr/its endpoint differs/,
-    'a cursor at another endpoint is refused with invalidCursor';
+    '[S-176] a cursor at another endpoint is refused with invalidCursor';
 is_error page("count=20&filter=title+pr&cursor=$cursor"), 400, 'invalidCount', qr/"count" is 20, but the cursor was made with 10/,
-    'a cursor with another count is refused with invalidCount';
+    '[S-176 S-178] a cursor with another count is refused with invalidCount';
 is_error page("$same&startIndex=1&cursor="), 400, 'invalidValue', qr/"startIndex" and "cursor" exclude each other/,
     'startIndex and cursor in one request are refused with invalidValue';
 is page("$same&cursor=$cursor")->{status}, 200, 'the cursor itself is valid';
-is $t->request(GET => "$base?$same&cursor=$cursor")->{status}, 401, 'a cursor does not replace the token';
+my $walker = $t->client(token => $t->token('acme', label => 'walker'));
+is $walker->request(GET => "$base?$same&cursor=$cursor")->{status}, 200, 'a cursor is valid with another token of the tenant';
+is +($t->scimctl(qw(token revoke --tenant acme walker)))[0], 0, 'the token is revoked';
+is $walker->request(GET => "$base?$same&cursor=$cursor")->{status}, 401, '[S-182] a page with a revoked token is refused with 401';
+is $t->request(GET => "$base?$same&cursor=$cursor")->{status}, 401, '[S-182] a cursor does not replace the token';
 
 my $short = page('cursor=&count=10', '/short/Users')->{json}{nextCursor};
 my $expired;
 ok $t->wait_for(sub { $expired = page("count=10&cursor=$short", '/short/Users'); $expired->{status} != 200 }, 20),
     'a cursor expires';
 is_error $expired, 400, 'expiredCursor', qr/the cursor expired at .*, scim_cursor_timeout \(1 seconds\) after it was made/,
-    'a cursor is refused with expiredCursor after scim_cursor_timeout';
+    '[S-178] a cursor is refused with expiredCursor after scim_cursor_timeout';
 is page("count=10&cursor=$short")->{status}, 200, 'the same cursor is valid in a location with a longer scim_cursor_timeout';
 is $c->request(GET => '/short/ServiceProviderConfig')->{json}{pagination}{cursorTimeout}, 1,
     'ServiceProviderConfig announces scim_cursor_timeout';

@@ -42,17 +42,18 @@ my $r = $c->request(POST => "$base/Bulk", json => bulk([
     post('/Users', 'qwerty', Scim::user('Alice')),
     post('/Groups', 'ytrewq', { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName => 'Tour Guides',
         members => [{ type => 'User', value => 'bulkId:qwerty' }] })]));
-is statuses($r), '200 201 201', 'a user, and a group with that user, are created by one request';
+is statuses($r), '200 201 201', '[S-137 S-140] a user, and a group with that user, are created by one request';
 is $r->{headers}{'content-type'}, 'application/scim+json', 'the response has the Content-Type of SCIM';
-is_deeply $r->{json}{schemas}, ['urn:ietf:params:scim:api:messages:2.0:BulkResponse'], 'the response is a BulkResponse';
+is_deeply $r->{json}{schemas}, ['urn:ietf:params:scim:api:messages:2.0:BulkResponse'], '[S-138] the response is a BulkResponse';
 my ($alice, $guides) = map $_->{location} =~ m{([^/]+)\z}, @{ $r->{json}{Operations} };
 is_deeply $r->{json}{Operations}[0], { method => 'POST', bulkId => 'qwerty', status => '201',
     version => $r->{json}{Operations}[0]{version}, location => $r->{json}{Operations}[0]{location} },
-    'a result has method, bulkId, status, version and location';
-like $r->{json}{Operations}[0]{location}, qr{^http://[^/]+/scim/v2/Users/\Q$alice\E\z}, 'the location is the URL of the resource';
+    '[S-138] a result has method, bulkId, status, version and location';
+like $r->{body}, qr/"status":"201"/, '[E-7898] the status of an operation is a string';
+like $r->{json}{Operations}[0]{location}, qr{^http://[^/]+/scim/v2/Users/\Q$alice\E\z}, '[S-138] the location is the URL of the resource';
 my $group = $c->request(GET => "$base/Groups/$guides");
-is $group->{json}{members}[0]{value}, $alice, 'the group has the user as a member';
-is $r->{json}{Operations}[1]{version}, $group->{headers}{etag}, 'the version is the ETag';
+is $group->{json}{members}[0]{value}, $alice, '[S-140] the group has the user as a member';
+is $r->{json}{Operations}[1]{version}, $group->{headers}{etag}, '[S-138] the version is the ETag';
 
 my $patch = { schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations => [{ op => 'add', path => 'nickName', value => 'Al' }] };
 my $etag = $c->request(GET => "$base/Users/$alice")->{headers}{etag};
@@ -64,15 +65,15 @@ $r = $c->request(POST => "$base/Bulk", json => bulk([
     { method => 'DELETE', path => "/Groups/$guides" },
     post('/Users', 'taken', Scim::user('alice')),
     { method => 'GET', path => "/Users/$alice" }], failOnErrors => 9));
-is statuses($r), '200 201 412 200 200 204 409 400', 'operations of all methods are answered each with its status';
+is statuses($r), '200 201 412 200 200 204 409 400', '[S-137 S-138 S-139 S-145 S-154] operations of all methods are answered each with its status';
 my $failed = $r->{json}{Operations}[5];
 is_deeply [@{ $failed->{response} }{qw(schemas status scimType)}], [['urn:ietf:params:scim:api:messages:2.0:Error'], '409', 'uniqueness'],
-    'the response of a failed operation is a SCIM Error';
+    '[S-138] the response of a failed operation is a SCIM Error';
 like $failed->{response}{detail}, qr/^userName "alice" is taken by the User \Q$alice\E \(request [0-9a-f]{32}\)\z/,
     'its detail is that of a single request';
-ok !exists $failed->{location}, 'a POST that failed has no location';
-like $r->{json}{Operations}[1]{location}, qr{/Users/\Q$alice\E\z}, 'a PUT that failed has one';
-is_deeply [@{ $c->request(GET => "$base/Users/$alice")->{json} }{qw(title nickName)}], ['T', 'Al'], 'PUT and PATCH are done';
+ok !exists $failed->{location}, '[S-138] a POST that failed has no location';
+like $r->{json}{Operations}[1]{location}, qr{/Users/\Q$alice\E\z}, '[S-138] a PUT that failed has one';
+is_deeply [@{ $c->request(GET => "$base/Users/$alice")->{json} }{qw(title nickName)}], ['T', 'Al'], '[E-5050] PUT and PATCH are done';
 is $c->request(GET => "$base/Groups/$guides")->{status}, 404, 'DELETE is done';
 
 # --- what is refused as a whole
@@ -91,18 +92,21 @@ is_error $c->request(POST => '/read/Bulk', json => bulk([])), 403, '', qr/read-o
 is $t->request(POST => "$base/Bulk", json => bulk([]))->{status}, 401, 'without a token it is refused with 401';
 my @four = map { { method => 'DELETE', path => "/Users/$_" } } 1 .. 4;
 is_error $c->request(POST => '/few/Bulk', json => bulk(\@four)), 413, '', qr/4 operations, at most 3 .*scim_bulk_max_operations/,
-    'more operations than scim_bulk_max_operations are refused with 413';
+    '[S-143] more operations than scim_bulk_max_operations are refused with 413';
 is statuses($c->request(POST => '/few/Bulk', json => bulk([@four[0 .. 2]]))), '200 404 404 404', 'as many are accepted';
 is_error $c->request(POST => '/small/Bulk', json => bulk([], pad => 'x' x 1024)), 413, '', qr/client_max_body_size/,
-    'a body beyond client_max_body_size is refused with 413';
+    '[S-143] a body beyond client_max_body_size is refused with 413';
 is_error $c->request(POST => '/few/Bulk', body => '{"Operations":[]' . ' ' x (16 << 20) . '}'), 413, '', qr/bulk\.maxPayloadSize/,
-    'a body beyond 16 MiB is refused with 413 if client_max_body_size is larger';
+    '[S-143] a body beyond 16 MiB is refused with 413 if client_max_body_size is larger';
 my %limits = ($base => [1000, 2 << 20], '/small' => [1000, 1024], '/few' => [3, 16 << 20]);
 is_deeply $c->request(GET => "$_/ServiceProviderConfig")->{json}{bulk},
     { supported => JSON::PP::true, maxOperations => $limits{$_}[0], maxPayloadSize => $limits{$_}[1] },
-    "$_/ServiceProviderConfig has the limits that are enforced" for sort keys %limits;
+    "[S-143] $_/ServiceProviderConfig has the limits that are enforced" for sort keys %limits;
 is_error $c->request(POST => '/rfc/Bulk', json => { Operations => [] }), 400, 'invalidSyntax', qr/"schemas" must/,
     'under scim_profile rfc "schemas" is required';
+my $no_patch = { method => 'PATCH', path => "/Users/$alice", data => { title => 'no' } };
+my $refused_patch = $c->request(POST => "$base/Bulk", json => bulk([$no_patch]))->{json}{Operations}[0];
+is "$refused_patch->{status} $refused_patch->{response}{scimType}", '400 invalidSyntax', '[E-5050] the data of a PATCH that is not a PatchOp is refused with 400';
 
 # --- the logs
 
@@ -117,9 +121,9 @@ ok $t->wait_for(sub { ($t->scimctl(qw(log --tenant acme --failed)))[1] =~ /Opera
 # --- circles, all or nothing
 
 $r = $c->request(POST => "$base/Bulk", json => bulk([post('/Groups', 'a', group('A', 'bulkId:b')), post('/Groups', 'b', group('B', 'bulkId:a'))]));
-is statuses($r), '200 201 201', 'two groups that contain each other are created (RFC 7644 3.7.1)';
+is statuses($r), '200 201 201', '[S-141] two groups that contain each other are created (RFC 7644 3.7.1)';
 $r = $c->request(POST => "$base/Bulk", json => bulk([post('/Groups', 'c', group('C', 'bulkId:d')), post('/Groups', 'd', group('A', 'bulkId:c'))]));
-is statuses($r), '200 409 409', 'if one of a circle is refused, the other is, too';
+is statuses($r), '200 409 409', '[S-141] if one of a circle is refused, the other is, too';
 is total('Groups?filter=displayName+eq+"C"'), 0, 'and is not there';
 $r = $c->request(POST => '/atomic/Bulk', json => bulk([post('/Users', 'x', Scim::user('atom')), post('/Users', 'y', Scim::user('alice')), post('/Users', 'z', Scim::user('zeta'))]));
 is statuses($r), '200 424 409 424', 'scim_bulk_atomic: if one operation is refused, the others are answered with 424';

@@ -50,8 +50,8 @@ my $url = $c->request(GET => "$base/Users/$ada")->{json}{meta}{location};
 
 my $r = $me->request(GET => "$base/Me");
 is_user $r, 200, 'GET /Me is answered with 200';
-is_deeply $r->{json}, $c->request(GET => "$base/Users/$ada")->{json}, 'GET /Me returns the user';
-is $r->{headers}{location}, $url, 'Location of GET /Me is the URL of the user';
+is_deeply $r->{json}, $c->request(GET => "$base/Users/$ada")->{json}, '[S-55] GET /Me returns the user';
+is $r->{headers}{location}, $url, '[S-55] Location of GET /Me is the URL of the user';
 is $r->{headers}{'content-location'}, $url, 'Content-Location of GET /Me is the URL of the user';
 my $etag = $r->{headers}{etag};
 is $me->request(GET => "$base/Me", headers => { 'If-None-Match' => $etag })->{status}, 304, 'GET /Me with its ETag is answered with 304';
@@ -68,13 +68,13 @@ sub ops { return { schemas => [$patch_urn], Operations => [@_] } }
 
 $r = $me->request(PATCH => "$base/Me", json => ops({ op => 'replace', path => 'title', value => 'Lady' }));
 is_user $r, 200, 'PATCH /Me is answered with 200';
-is "$r->{json}{id} $r->{json}{title}", "$ada Lady", 'PATCH /Me changes the user';
+is "$r->{json}{id} $r->{json}{title}", "$ada Lady", '[S-55] PATCH /Me changes the user';
 is $r->{headers}{location}, $url, 'Location of PATCH /Me is the URL of the user';
 is_error $me->request(PATCH => "$base/Me", json => ops({ op => 'remove', path => 'title' }), headers => { 'If-Match' => $etag }),
     412, '', qr/If-Match/, 'PATCH /Me with a stale If-Match is refused with 412';
 $r = $me->request(PUT => "$base/Me", json => Scim::user('ada', nickName => 'A'), headers => { 'If-Match' => $r->{headers}{etag} });
 is_user $r, 200, 'PUT /Me with the current If-Match is answered with 200';
-is_deeply [@{ $r->{json} }{qw(id nickName title)}], [$ada, 'A', undef], 'PUT /Me replaces the user';
+is_deeply [@{ $r->{json} }{qw(id nickName title)}], [$ada, 'A', undef], '[S-55] PUT /Me replaces the user';
 is_error $me->request(PUT => "$base/Me", json => Scim::user('bob')), 409, 'uniqueness', qr/is taken by the User \Q$bob\E/,
     'PUT /Me with the userName of another user is refused with 409';
 is $c->request(GET => "$base/Users/$bob")->{json}{userName}, 'bob', 'another user is not changed';
@@ -90,7 +90,7 @@ my $read = $t->client(token => $reader->{token});
 is $read->request(GET => "$base/Me")->{json}{id}, $ada, 'a bound token with scope read may read /Me';
 is_error $read->request(DELETE => "$base/Me"), 403, '', qr/lacks the scope write/, 'a bound token with scope read may not write /Me';
 is_error $c->request($_ => "$base/Me", $_ =~ /^P/ ? (json => Scim::user('x')) : ()), 501, '',
-    qr/not bound to a user, so there is no \/Me: .*--subject/, "$_ /Me with a token that is not bound is answered with 501"
+    qr/not bound to a user, so there is no \/Me: .*--subject/, "[S-55] $_ /Me with a token that is not bound is answered with 501"
     for qw(GET POST PUT PATCH DELETE);
 is_error $t->request(GET => '/open/Me'), 501, '', qr/no \/Me/, 'GET /Me without a token is answered with 501';
 
@@ -103,7 +103,7 @@ is $me->request(GET => "$base/Me")->{json}{id}, $ada, 'the successor of a bound 
 # --- deletion
 
 is $me->request(DELETE => "$base/Me")->{status}, 204, 'DELETE /Me is answered with 204';
-is $c->request(GET => "$base/Users/$ada")->{status}, 404, 'DELETE /Me deletes the user';
+is $c->request(GET => "$base/Users/$ada")->{status}, 404, '[S-55] DELETE /Me deletes the user';
 my $gone = qr/the token "ada" is bound to the user "\Q$ada\E", which does not exist any more/;
 is_error $me->request(GET => "$base/Me"), 404, '', $gone, 'GET /Me of a deleted user is refused with 404';
 is_error $me->request(PATCH => "$base/Me", json => ops({ op => 'remove', path => 'title' })), 404, '', $gone,

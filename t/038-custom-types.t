@@ -56,7 +56,7 @@ my $app = uses('EndpointApp', { schemas => ["${core}EndpointApp"], applicationTy
     'applicationName eq "dashboard" and applicationType eq "telemetry"',
     { op => 'replace', path => 'certificateInfo.subjectName', value => 'CN=other' }, [qw(certificateInfo subjectName)], 'CN=other');
 is_error $c->request(PATCH => "$base/EndpointApps/$app->{id}", json => ops({ op => 'replace', path => 'applicationType', value => 'deviceControl' })),
-    400, 'mutability', qr/applicationType is immutable/, 'PATCH of applicationType, which is immutable, is refused with 400';
+    400, 'mutability', qr/applicationType is immutable/, '[S-198] PATCH of applicationType, which is immutable, is refused with 400';
 
 my $mac = '2C:54:91:88:C9:E2';
 my $device = { schemas => ["${core}Device", $mab, $dpp, $zigbee, $ble, $fdo, $apps], displayName => 'Heart monitor', active => JSON::PP::true,
@@ -68,8 +68,10 @@ my $device = { schemas => ["${core}Device", $mab, $dpp, $zigbee, $ble, $fdo, $ap
     $apps => { applications => [{ value => $app->{id}, '$ref' => "../EndpointApps/$app->{id}" }], telemetryEnterpriseEndpoint => 'https://example.com/t' } };
 my $kept = uses('Device', $device, qq($mab:deviceMacAddress eq "2c:54:91:88:c9:e2" and active eq true),
     { op => 'add', path => "$dpp:classChannel", value => ['1/1'] }, [$dpp, 'classChannel'], ['81/1', '115/36', '1/1']);
-unlike $Scim::json->encode($kept), qr/secret/, 'a Device is returned without the keys that are never returned';
-is_deeply $kept->{$apps}, $device->{$apps}, 'a Device refers to an EndpointApp';
+unlike $Scim::json->encode($kept), qr/secret/, '[S-199] a Device is returned without the keys that are never returned';
+is_deeply [@$kept{qw(displayName active mudUrl)}], [@$device{qw(displayName active mudUrl)}],
+    '[S-197] a Device is returned with displayName, active and mudUrl';
+is_deeply $kept->{$apps}, $device->{$apps}, '[S-199] a Device refers to an EndpointApp';
 is_error $c->request(POST => "$base/Devices", json => { %$device, $apps => { applications => [{ '$ref' => 'https://example.com/x' }] } }), 400, 'invalidValue', qr/applications/,
     'a Device whose reference has no value is refused with 400';
 is_error $c->request(POST => "$base/Devices", json => { schemas => ["${core}Device", $mab], active => JSON::PP::true, $mab => { deviceMacAddress => lc $mac } }),
@@ -89,7 +91,7 @@ is $c->request(GET => "$base/Entitlements?filter=" . escaped('value eq "admin"')
 my $other = $t->client(token => $t->token($t->tenant('globex')));
 is $other->request(POST => "$base/Roles", json => { schemas => ["${core}Role"], value => 'admin', supported => JSON::PP::true })->{status}, 201,
     'another tenant may have a Role with the same value';
-is $c->request(GET => "$base/Roles", headers => {})->{json}{totalResults}, 1, 'the list of a type has the resources of the tenant';
+is $c->request(GET => "$base/Roles", headers => {})->{json}{totalResults}, 1, '[S-223] the list of a type has the resources of the tenant';
 is $c->request(GET => "$base/?count=0")->{json}{totalResults}, 4, 'a query of the base URL covers all types';
 
 # --- what is published
@@ -106,6 +108,23 @@ sub published {
 }
 is published($mab, 'deviceMacAddress')->{uniqueness}, 'server', 'an enforced attribute is published as unique';
 is published("${core}Role", 'value')->{uniqueness}, 'server', 'Role.value is published as unique';
+sub has_attributes {
+    my ($urn, $expected, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $list = $c->request(GET => "$base/Schemas/$urn")->{json}{attributes} // [];
+    return is join(' ', map { $_->{name} . ($_->{required} ? '!' : '') } @$list), $expected, $name;    # "!": required
+}
+has_attributes("${core}Device", 'displayName active! mudUrl groups', '[S-197] the schema Device has the attributes of the RFC');
+has_attributes("${core}EndpointApp", 'applicationType! applicationName! certificateInfo clientToken groups',
+    '[S-198] the schema EndpointApp has the attributes of the RFC');
+has_attributes(@$_, '[S-199] the schema of each extension of Device has the attributes of the RFC')
+    for [$mab, 'deviceMacAddress!'], [$zigbee, 'versionSupport! deviceEui64Address!'], [$fdo, 'fdoVoucher!'],
+    [$dpp, 'dppVersion! bootstrappingMethod bootstrapKey! deviceMacAddress classChannel serialNumber'],
+    [$ble, 'versionSupport! deviceMacAddress! isRandom separateBroadcastAddress irk mobility pairingMethods!'],
+    [$apps, 'applications! deviceControlEnterpriseEndpoint telemetryEnterpriseEndpoint'];
+has_attributes("$core$_->[0]", "value! display type primary supported$_->[1] limitedAssignmentsPermitted totalAssignmentsPermitted "
+        . 'totalAssignmentsUsed containedBy contains', "[S-223] the schema $_->[0] has the attributes of the draft")
+    for ['Role', '!'], ['Entitlement', ''];
 is_deeply published($apps, 'applications', '$ref')->{referenceTypes}, ['EndpointApp'], 'a reference to a type of a file is published';
 is_deeply published("${core}Group", 'members', '$ref')->{referenceTypes}, [qw(User Group Device EndpointApp)],
     'Group.members is published with the types that may be members';
@@ -118,11 +137,11 @@ my $user = $c->request(POST => "$base/Users", json => Scim::user('ada'))->{json}
 my $group = $c->request(POST => "$base/Groups", json => { schemas => ["${core}Group"], displayName => 'Ward 7',
     members => [map { { value => $_ } } $user, $kept->{id}, $app->{id}] })->{json};
 my %member = map { $_->{value} => $_ } @{ $group->{members} };
-is_deeply [map $member{$_}{type}, $user, $kept->{id}, $app->{id}], [qw(User Device EndpointApp)], 'members have the name of their type';
-like $member{ $kept->{id} }{'$ref'}, qr{/scim/v2/Devices/\Q$kept->{id}\E$}, '$ref of a member is the URL of the Device';
+is_deeply [map $member{$_}{type}, $user, $kept->{id}, $app->{id}], [qw(User Device EndpointApp)], '[S-201] members have the name of their type';
+like $member{ $kept->{id} }{'$ref'}, qr{/scim/v2/Devices/\Q$kept->{id}\E$}, '[S-201] $ref of a member is the URL of the Device';
 is $member{ $kept->{id} }{display}, 'Heart monitor', 'display of a member is the name of the Device';
 my $groups = $c->request(GET => "$base/Devices/$kept->{id}")->{json}{groups};
-is_deeply [map "$_->{value} $_->{display} $_->{type}", @$groups], ["$group->{id} Ward 7 direct"], 'groups of a Device shows the group';
+is_deeply [map "$_->{value} $_->{display} $_->{type}", @$groups], ["$group->{id} Ward 7 direct"], '[S-201] groups of a Device shows the group';
 is $c->request(GET => "$base/Devices?filter=" . escaped(qq(groups.value eq "$group->{id}")))->{json}{totalResults}, 1,
     'a filter on the groups of a Device finds it';
 my $role = $c->request(GET => "$base/Roles")->{json}{Resources}[0]{id};

@@ -42,7 +42,7 @@ std::string refusal(const std::string &text, size_t most = 1000, bool strict = f
 
 void test_messages() {
     const std::string one = R"([{"method":"DELETE","path":"/Users/a"}])";
-    is(refusal(message(one)), "accepted", "a BulkRequest of one DELETE is accepted");
+    is(refusal(message(one)), "accepted", "[S-137] a BulkRequest of one DELETE is accepted");
     is(refusal(message("[]")), "accepted", "a BulkRequest without operations is accepted");
     is(refusal(R"({"operations":)" + one + "}"), "accepted",
        "schemas may be missing, and names match in any case");
@@ -52,7 +52,7 @@ void test_messages() {
        "Operations may be one object");
     is(refusal(R"({"schemas":[]})"),
        R"(400 invalidSyntax: "Operations" of a BulkRequest must be an array of operations)",
-       "a BulkRequest without Operations is refused");
+       "[S-137] a BulkRequest without Operations is refused");
     is(refusal(message("7")),
        R"(400 invalidSyntax: "Operations" of a BulkRequest must be an array of operations)",
        "Operations that are not an array are refused");
@@ -68,12 +68,12 @@ void test_messages() {
     is(refusal(message(R"([{"method":"DELETE","path":"/a"},{"method":"DELETE","path":"/b"}])"), 1),
        "413 : the request has 2 operations, at most 1 are possible (bulk.maxOperations, "
        "scim_bulk_max_operations)",
-       "more operations than allowed are refused with 413");
+       "[S-143] more operations than allowed are refused with 413");
     is(refusal(message(R"([{"method":"POST","path":"/Users","bulkId":"x"},
                            {"method":"POST","path":"/Users","bulkId":"x"}])")),
        R"(400 invalidValue: Operations[1] has the bulkId "x" of Operations[0], each POST operation )"
        "must have another one",
-       "two POST operations with one bulkId are refused");
+       "[S-137] two POST operations with one bulkId are refused");
     is(refusal(message(R"([{"method":"PUT","path":"/Users/a","bulkId":"x"},
                            {"method":"PUT","path":"/Users/b","bulkId":"x"}])")),
        "accepted", "operations other than POST may have one bulkId");
@@ -102,17 +102,17 @@ void test_operations() {
     for (auto [text, detail] : wrong) {
         const Json json = parsed(message(std::string("[") + text + "]"));
         auto bulk = read(json);
-        if (!ok(bool(bulk), std::string("the request is accepted with ") + text)) continue;
+        if (!ok(bool(bulk), std::string("[S-137] the request is accepted with ") + text)) continue;
         const Outcome &valid = bulk->operations[0].valid;
         is(valid ? "accepted" : valid.error().detail, detail,
-           std::string("the operation is refused: ") + text);
+           std::string("[S-137 S-145] the operation is refused: ") + text);
     }
     const Json json = parsed(message(
         R"([{"METHOD":"PUT","Path":"/Users/a","BulkID":"b","version":"W/\"3\"","DATA":{}}])"));
     auto bulk = read(json);
     const BulkOperation &operation = bulk->operations[0];
     is(operation.method + operation.path + operation.bulk_id + operation.version,
-       "PUT/Users/abW/\"3\"", "names of an operation match in any case");
+       "PUT/Users/abW/\"3\"", "[S-137] names of an operation match in any case");
     ok(operation.data != nullptr, "the data of an operation is found");
 }
 
@@ -145,10 +145,10 @@ std::string resolved(const std::string &data, const std::string &path = "/Users/
 void test_references() {
     const std::string a = id_text(0), b = id_text(1);
     is(resolved(R"({"value":"bulkId:a"})"), R"({"value":")" + a + R"("} needs 0)",
-       "a reference that is a whole string becomes the id");
+       "[S-140] a reference that is a whole string becomes the id");
     is(resolved(R"({"x":[{"y":["bulkId:b",{"z":"bulkId:a"}]}],"v":"bulkId:b"})"),
        R"({"x":[{"y":[")" + b + R"(",{"z":")" + a + R"("}]}],"v":")" + b + R"("} needs 0 needs 1)",
-       "references at any depth become ids");
+       "[S-140] references at any depth become ids");
     is(resolved(R"({"$ref":"https://x/v2/Users/bulkId:b"})"),
        R"({"$ref":"https://x/v2/Users/)" + b + R"("} needs 1)",
        "a reference at the end of a URL becomes the id");
@@ -162,7 +162,7 @@ void test_references() {
     is(resolved(R"({"bulkId:a":1})"), R"({"bulkId:a":1})", "names of members are not changed");
     is(resolved(R"({"v":"bulkId:c"})"),
        R"("data" refers to the bulkId "c", but no POST operation of the request has it)",
-       "a reference to an unknown bulkId refuses the operation");
+       "[S-142] a reference to an unknown bulkId refuses the operation");
     is(resolved(R"({"path":"members[value eq \"bulkId:c\"]"})"),
        R"("path" of the data refers to the bulkId "c", but no POST operation of the request has it)",
        "an unknown bulkId in the filter of a path refuses the operation");
@@ -172,7 +172,7 @@ void test_references() {
        "a slash behind a reference in the path is ignored");
     is(resolved("{}", "/Groups/bulkId:c"),
        R"("path" refers to the bulkId "c", but no POST operation of the request has it)",
-       "an unknown bulkId in the path refuses the operation");
+       "[S-142] an unknown bulkId in the path refuses the operation");
 
     const Json json = parsed(message(
         R"([{"method":"POST","path":"/Users","bulkId":"a","data":{"manager":"bulkId:a"}}])"));
@@ -209,8 +209,9 @@ std::string order(const BulkRequest &bulk) {
 void test_order() {
     is(order(bulk_of({})), "", "no operations have an empty order");
     is(order(bulk_of({{}, {}, {}})), "0 1 2",
-       "without references the order is that of the request");
-    is(order(bulk_of({{2}, {}, {}})), "1 2 0", "an operation waits for the one that it refers to");
+       "[S-144] without references the order is that of the request");
+    is(order(bulk_of({{2}, {}, {}})), "1 2 0",
+       "[S-144] an operation waits for the one that it refers to");
     is(order(bulk_of({{3}, {0}, {}, {}, {}})), "2 3 0 1 4",
        "an operation that waited comes as soon as possible");
     is(order(bulk_of({{1}, {0}, {}})), "0+1 2",
@@ -223,7 +224,7 @@ void test_order() {
     BulkRequest same = bulk_of({{3}, {}, {}, {}});
     for (size_t i : {0, 1, 2}) same.operations[i].method = "PATCH";
     same.operations[0].path = same.operations[1].path = "/Groups/g";
-    is(order(same), "2 3 0 1", "operations on one resource keep the order of the request");
+    is(order(same), "2 3 0 1", "[S-144] operations on one resource keep the order of the request");
 }
 
 // The order of random requests: complete, dependencies first, and in one unit exactly what can be

@@ -40,7 +40,7 @@ void test_examples(Client &client) {
        "the result of a POST has the URL of the new resource");
     const Response group = client.get("/Groups/" + guides);
     is(at(tree_of(group).get(), "members.0.value"), alice,
-       "the reference became the id of the new user");
+       "[S-140] the reference became the id of the new user");
     is(at(tree.get(), "Operations.1.version"), group.etag, "a result has the ETag of the resource");
     is(created.log_fields.operation, "bulk", "the operation of the log is bulk");
     is(created.log_fields.detail, "2 operations", "the detail of the log counts the operations");
@@ -55,8 +55,9 @@ void test_examples(Client &client) {
                    R"({"Operations":[{"op":"replace","path":"title","value":"z"}]})"),
          operation("DELETE", "/Groups/" + guides), operation("DELETE", "/Groups/" + guides)});
     is(statuses(changed), "412 200 200 204 404",
-       "PUT, PATCH and DELETE are answered each with its own status");
-    is(detail(changed, 0).substr(0, 9), "\"version\"", "the 412 of an operation names its version");
+       "[S-139] PUT, PATCH and DELETE are answered each with its own status");
+    is(detail(changed, 0).substr(0, 9), "\"version\"",
+       "[S-154] the 412 of an operation names its version");
     is(id_at(changed, 0), alice, "a PUT that failed has a location");
     is(at(tree_of(changed).get(), "Operations.1.bulkId"), "keep",
        "the bulkId of an operation other than POST is returned, too");
@@ -79,11 +80,11 @@ void test_refused_operations(Client &client) {
          operation("POST", "/Users", R"({"title":"t"})", "i"),
          operation("POST", "/Users", R"({"userName":"bulkId:nothing"})", "j")});
     is(statuses(response), "400 400 400 400 400 404 405 400 400 404 412 400 400 400",
-       "operations that a bulk request cannot have are refused each");
+       "[S-145] operations that a bulk request cannot have are refused each");
     is(detail(response, 1),
        "\"/Bulk\" is not possible in a bulk request, whose operations create, replace, patch or "
        "delete one resource each",
-       "a nested bulk request is refused");
+       "[S-145] a nested bulk request is refused");
     is(detail(response, 7), "\"data\" of the operation must be a resource, an object, not an array",
        "data that is not an object is refused");
     is(users(client, "&filter=userName+eq+%22h%22"), 0u, "refused operations create nothing");
@@ -107,19 +108,19 @@ void test_fail_on_errors(Client &client) {
         operation("DELETE", "/Users/x"), post_user("carol", "a"), operation("DELETE", "/Users/y"),
         post_user("dave", "b")};
     is(statuses(send_bulk(client, operations, R"("failOnErrors":2,)")), "404 201 404",
-       "failOnErrors 2 ends the work at the second error, and the rest has no result");
+       "[S-139] failOnErrors 2 ends the work at the second error, and the rest has no result");
     is(users(client, "&filter=userName+eq+%22dave%22"), 0u, "the rest is not done");
     is(statuses(send_bulk(client, operations, R"("failOnErrors":1,)")), "404",
-       "failOnErrors 1 ends the work at the first error");
+       "[S-139] failOnErrors 1 ends the work at the first error");
     is(statuses(send_bulk(client, operations, R"("failOnErrors":0,)")), "404 409 404 201",
-       "failOnErrors 0 means no limit");
+       "[S-139] failOnErrors 0 means no limit");
 }
 
 void test_circles(Client &client) {
     const Response &good =
         send_bulk(client, {post_group("A", "a", {"bulkId:b"}), post_user("u", "u"),
                            post_group("B", "b", {"bulkId:a", "bulkId:u"})});
-    is(statuses(good), "201 201 201", "two groups that contain each other are created");
+    is(statuses(good), "201 201 201", "[S-141] two groups that contain each other are created");
     is(at(tree_of(client.get("/Groups/" + id_at(good, 0))).get(), "members.0.value"),
        id_at(good, 2), "the first group contains the second");
     is(client.get("/Groups/" + id_at(good, 0)).etag,
@@ -131,7 +132,7 @@ void test_circles(Client &client) {
                            post_group("A", "d", {"bulkId:c", "bulkId:v"}),
                            operation("DELETE", "/Groups/bulkId:c")});
     is(statuses(bad), "409 201 409 409",
-       "if one of a circle fails, the others are refused with 409");
+       "[S-141] if one of a circle fails, the others are refused with 409");
     is(detail(bad, 0),
        "not done because Operations[2], with which the operation forms a circle of references, has "
        "failed",
@@ -141,7 +142,7 @@ void test_circles(Client &client) {
        "nothing is left of a circle that failed");
     const Response &wrong = send_bulk(client, {post_group("E", "e", {"bulkId:f"}),
                                                post_group("F", "f", {"bulkId:e", "bulkId:z"})});
-    is(statuses(wrong), "409 400", "an unknown bulkId in a circle refuses the circle");
+    is(statuses(wrong), "409 400", "[S-142] an unknown bulkId in a circle refuses the circle");
     const Response &types = send_bulk(
         client, {post_group("E", "e", {"bulkId:w"}),
                  operation("POST", "/Users", R"({"userName":"w","title":"bulkId:e"})", "w")});
@@ -164,7 +165,8 @@ void test_ring(Client &client) {
     Job *job = client.job(Method::post, "/Bulk", bulk_text(operations));
     const int batches = run_bulk(client, *job);
     is(batches, 1, "a circle of 1,000 users is one transaction");
-    ok(statuses(job->response).find('4') == std::string::npos, "1,000 users in a ring are created");
+    ok(statuses(job->response).find('4') == std::string::npos,
+       "[S-141] 1,000 users in a ring are created");
     const Json last = tree_of(client.get("/Users/" + id_at(job->response, 999)));
     is(at(json_object_get(last.get(), "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"),
           "manager.value"),

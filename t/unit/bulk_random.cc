@@ -285,8 +285,8 @@ int main() {
     bool good = true;
     for (; count < requests && good && seconds() < limit; count++) good = run.request();
     if (!good) diag("SCIM_SEED=" + std::to_string(seed));
-    ok(good, std::to_string(run.operations) + " operations of " + std::to_string(count) +
-                 " random bulk requests do what the model does");
+    ok(good, "[S-144] " + std::to_string(run.operations) + " operations of " +
+                 std::to_string(count) + " random bulk requests do what the model does");
     note(std::to_string(run.spread) + " requests were spread");
     ok(count < 100 || run.spread > 0, "some requests are spread over several batches");
     for (int status : {0, 200, 201, 204, 400, 404, 409, 412, 424})

@@ -65,7 +65,7 @@ void test_sealing() {
         for (char c : text) is_safe &= is_letter(c) || is_digit(c) || c == '-' || c == '_';
     }
     ok(is_read, "a cursor is opened by its owner");
-    ok(is_safe, "a cursor consists of unreserved characters");
+    ok(is_safe, "[S-173] a cursor consists of unreserved characters");
     PageCursor longest = random_cursor();
     longest.after.key.assign(336, 'x');
     ok(seal_cursor(owner, longest, random_salt()).size() < 700,
@@ -89,14 +89,15 @@ void test_forgery() {
             other[i] = c;
             opened += other != text && why(owner, other) != refusal;
         }
-    is(opened, 0u, "a cursor with one other character is refused, always with the same detail");
+    is(opened, 0u,
+       "[S-182] a cursor with one other character is refused, always with the same detail");
     for (size_t i = 0; i < text.size(); i++) opened += why(owner, text.substr(0, i)) != refusal;
     is(opened, 0u, "a cursor that is cut is refused");
     for (const std::string &more : {text + "A", text + text, "A" + text, std::string(5000, 'A')})
         is(why(owner, more), refusal,
            "a cursor of " + std::to_string(more.size()) +
                " characters that is too long is refused");
-    is(why({8, key_a}, text), refusal, "a cursor of another tenant is refused");
+    is(why({8, key_a}, text), refusal, "[S-182] a cursor of another tenant is refused");
     is(why({7, key_b}, text), refusal, "a cursor sealed with another key is refused");
     std::string bytes = encode_cursor(cursor);
     ok(decode_cursor(bytes) && !decode_cursor(bytes.substr(0, 30)),
@@ -113,19 +114,19 @@ void test_query() {
     is(why(cursor, {2, 2, 3, 100}), other + "endpoint differs" + same,
        "a cursor of another endpoint is refused");
     is(why(cursor, {1, 1, 3, 100}), other + "filter differs" + same,
-       "a cursor with another filter is refused");
+       "[S-176] a cursor with another filter is refused");
     is(why(cursor, {1, 2, 1, 100}), other + "sortBy or sortOrder differs" + same,
        "a cursor with another order is refused");
     is(why(cursor, {1, 2, 3, 50}),
        "invalidCount: \"count\" is 50, but the cursor was made with 100; all pages have the count "
        "of the first, 100 if it is absent",
-       "another count is refused with invalidCount");
+       "[S-176] another count is refused with invalidCount");
     is(why(cursor, cursor.query, made + day * 1000 - 1), "valid",
        "a cursor is valid until its timeout");
     is(why(cursor, cursor.query, made + day * 1000),
        "expiredCursor: the cursor expired at 2023-11-15T22:13:20.000Z, scim_cursor_timeout (86400 "
        "seconds) after it was made; send an empty cursor to start again",
-       "a cursor is refused with expiredCursor after its timeout");
+       "[S-178] a cursor is refused with expiredCursor after its timeout");
     is(why(cursor, cursor.query, made - 5000), "valid",
        "a cursor from a clock that is ahead is valid");
     cursor.unicode = "1.0.0";

@@ -190,7 +190,7 @@ int main() {
         diag(path + "?" + args + ": " + why);
     }
     is(wrong, 0u,
-       std::to_string(walks) +
+       "[S-177 S-179] " + std::to_string(walks) +
            " walks while others write show each unchanged resource once, in order");
     return tap::done();
 }
