@@ -102,7 +102,7 @@ is answers('bob'), $refused, 'other users of the old tenant are unknown';
 my $other = Scim->new(http => "scim_store main $t->{store} size=64m; $gate", server => $conf, expect_log => [qr/./])->start
     ->served('/scim/v2/Users', token => $token);
 create($t, Users => 'zoe', active => JSON::PP::false);
-create($t, Users => "old$_", displayName => "x" x 400_000) for 1 .. 22;
+create($t, Users => "old$_", photos => [{ value => "x" x 400_000 }]) for 1 .. 22;
 my $stop = "$t->{dir}/stop";
 my $load = $t->launch(4, 4, sub {
     my ($i, $client) = @_;
@@ -120,7 +120,7 @@ my $load = $t->launch(4, 4, sub {
     return \%count;
 });
 my $size = -s "$t->{store}/data.mdb";
-create($other, Users => "big$_", displayName => "x" x 400_000) for 1 .. 30;
+create($other, Users => "big$_", photos => [{ value => "x" x 400_000 }]) for 1 .. 30;
 cmp_ok -s "$t->{store}/data.mdb", '>', 18 << 20, "the file has grown beyond 16m, from $size bytes";
 $t->write_file('stop', '');
 my %count;

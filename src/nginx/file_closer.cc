@@ -59,9 +59,7 @@ void close_temp_file(ngx_fd_t fd) noexcept {
 
 namespace {
 
-void close_file(void *file) {
-    close_temp_file(static_cast<ngx_pool_cleanup_file_t *>(file)->fd);
-}
+void close_file(void *file) { close_temp_file(static_cast<ngx_pool_cleanup_file_t *>(file)->fd); }
 
 // Replaces the handler by which the pool of the request closes the body's file. Not before the end
 // of the request, because nginx creates the file while it reads the body. A file with

@@ -32,7 +32,8 @@ bool Computed::some_group(const Attr &top, uint32_t parts, const Id *only, const
 
 bool Computed::some_indirect_group(const Attr &top, uint32_t parts, const Id *only,
                                    const Test &test) {
-    for (const Id &id : indirect_groups(catalog_, directory_, *nested_, *id_).ids) {
+    const IndirectGroups groups = indirect_groups(catalog_, directory_, *nested_, *id_);
+    for (const Id &id : groups.ids) {
         if (only != nullptr && id != *only) continue;
         const TypeView *type = nested_->at(catalog_, directory_, id).type;
         if (test_element(top, parts, {id, type, "indirect", nullptr}, test)) return true;

@@ -1,7 +1,7 @@
 // Tests that strings that match have the same key, that others have different keys, and that the
 // key of every string is made in linear time.
-#include "scim/text/matching_key.h"
 #include "scim/text/text.h"
+#include "scim/text/matching_key.h"
 
 #include <utf8proc.h>
 

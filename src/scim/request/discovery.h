@@ -15,7 +15,8 @@ struct Features {
     uint64_t max_results = 1000;
     bool bearer_token = true;  // publish this authentication scheme; false for scim_auth off
     int64_t cursor_timeout = 24 * 60 * 60;  // seconds
-    uint64_t bulk_max_operations = 1000, bulk_max_payload = 1 << 20;  // bytes
+    uint64_t bulk_max_operations = 1000;
+    uint64_t bulk_max_payload = 1 << 20;  // bytes
 };
 
 void write_service_provider_config(std::string &out, const Features &features,
