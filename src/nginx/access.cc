@@ -1,5 +1,6 @@
 #include <string>
 
+#include "nginx/body.h"
 #include "nginx/bounded_recv.h"
 #include "nginx/guard.h"
 #include "nginx/handler.h"

@@ -11,6 +11,22 @@
 
 namespace scim::nginx {
 
+ngx_int_t read_body(ngx_http_request_t *r, ngx_http_client_body_handler_pt ready) {
+    r->request_body_in_single_buf = 1;
+    if (!close_body_file_later(r)) return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    ngx_int_t rc = ngx_http_read_client_request_body(r, ready);
+    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+}
+
+// nginx would send 100 (Continue) even for a body that it discards, so expect_tested is set. The
+// connection is then closed after the response, because the next bytes could be the body or another
+// request.
+ngx_int_t refuse_body(ngx_http_request_t *r) {
+    if (r->headers_in.expect != NULL && !r->expect_tested) r->keepalive = 0;
+    r->expect_tested = 1;
+    return ngx_http_discard_request_body(r);
+}
+
 // nginx represents a body that does not fit into memory by one file buffer.
 Body::Body(ngx_http_request_t *r) {
     if (r->request_body == NULL) return;

@@ -1,6 +1,6 @@
 #pragma once
-// A request body. If nginx has buffered it in a file, a pool thread reads the file, because reading
-// megabytes would block the event loop.
+// The request body: nginx reads it from the client, or discards it. If nginx has buffered it in a
+// file, a pool thread reads the file, because reading megabytes would block the event loop.
 
 #include <string>
 #include <string_view>
@@ -9,6 +9,15 @@
 
 namespace scim::nginx {
 
+// Lets nginx read the body, and call `ready` when it has. Returns NGX_DONE, or the status of an
+// error.
+ngx_int_t read_body(ngx_http_request_t *r, ngx_http_client_body_handler_pt ready);
+
+// Discards the request body, for a response that does not depend on it. A client that waits for a
+// 100 (Continue) response does not get it. Returns NGX_OK or an error.
+ngx_int_t refuse_body(ngx_http_request_t *r);
+
+// A body that nginx has read.
 class Body {
   public:
     Body() = default;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nginx/body.h"
 #include "nginx/guard.h"
 #include "nginx/handler.h"
 #include "nginx/request_headers.h"

@@ -1,6 +1,6 @@
 #include "nginx/handler.h"
 
-#include "nginx/file_closer.h"
+#include "nginx/body.h"
 #include "nginx/guard.h"
 #include "nginx/worker.h"
 #include "service/read.h"
@@ -122,15 +122,6 @@ void body_ready(ngx_http_request_t *r) {
     ngx_http_finalize_request(r, guarded(r, [&] { return take_write(r); }));
 }
 
-ngx_int_t read_body(ngx_http_request_t *r, EndpointCtx &ctx,
-                    ngx_http_client_body_handler_pt ready) {
-    r->request_body_in_single_buf = 1;
-    ctx.reading_body = true;
-    if (!close_body_file_later(r)) return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    ngx_int_t rc = ngx_http_read_client_request_body(r, ready);
-    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
-}
-
 // False if the request will be refused whatever its body is, so that the client need not send it.
 // The writer decides, and records the refusal.
 bool wants_body(ngx_http_request_t *r, const LocConf &lcf, const EndpointCtx &ctx,
@@ -160,7 +151,8 @@ ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ct
         if (rc != NGX_OK) return rc;
         return take_write(r);
     }
-    return read_body(r, ctx, body_ready);
+    ctx.reading_body = true;
+    return read_body(r, body_ready);
 }
 
 // Submits a read to the read pool. NGX_DONE: the response is sent later.
@@ -224,7 +216,8 @@ void search_ready(ngx_http_request_t *r) {
 ngx_int_t serve_search(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx,
                        WorkerStore &store) {
     if (!wants_body(r, lcf, ctx, store)) return serve_read(r, lcf, ctx, store);
-    return read_body(r, ctx, search_ready);
+    ctx.reading_body = true;
+    return read_body(r, search_ready);
 }
 
 // Completes the job's response: an error becomes an error response, without a body if memory is
@@ -248,15 +241,6 @@ ngx_int_t send_answer(ngx_http_request_t *r, PendingRequest &pending) noexcept {
 }
 
 }  // namespace
-
-// nginx would send 100 (Continue) even for a body that it discards, so expect_tested is set. The
-// connection is then closed after the response, because the next bytes could be the body or another
-// request.
-ngx_int_t refuse_body(ngx_http_request_t *r) {
-    if (r->headers_in.expect != NULL && !r->expect_tested) r->keepalive = 0;
-    r->expect_tested = 1;
-    return ngx_http_discard_request_body(r);
-}
 
 ngx_int_t content_handler(ngx_http_request_t *r) {
     return guarded(r, [&]() -> ngx_int_t {

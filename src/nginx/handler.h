@@ -18,10 +18,6 @@ store::RequestId request_id(ngx_http_request_t *r);
 ngx_int_t access_handler(ngx_http_request_t *r);
 ngx_int_t content_handler(ngx_http_request_t *r);
 
-// Discards the request body, for a response that does not depend on it. A client that waits for a
-// 100 (Continue) response does not get it. Returns NGX_OK or an error.
-ngx_int_t refuse_body(ngx_http_request_t *r);
-
 // The media type of the response, selected by the Accept fields (RFC 7644 3.8). A literal.
 ngx_str_t answer_type(ngx_http_request_t *r);
 

@@ -1,13 +1,12 @@
 #include "service/read.h"
 
-#include <algorithm>
-
 #include "scim/request/discovery.h"
 #include "scim/request/search.h"
 #include "scim/text/secret.h"
 #include "scim/text/text.h"
 #include "service/conditions.h"
 #include "service/content_type.h"
+#include "service/list_writer.h"
 #include "service/me.h"
 #include "service/nested_groups.h"
 #include "service/query.h"
@@ -72,97 +71,6 @@ Result<ReadResult> read_resource(Snapshot &snapshot, const Actor &actor, const R
         snapshot.txn.fail(store::Errc::damaged);
     return ended(snapshot, budget, body);
 }
-
-// Writes a ListResponse (RFC 7644 3.4.2) with one page of resources.
-class PageWriter {
-  public:
-    PageWriter(Snapshot &snapshot, const Request &request, store::Directory &directory,
-               SpillingBody &body)
-        : snapshot_(snapshot),
-          directory_(directory),
-          body_(body),
-          nested_(nested_groups(snapshot, request)) {}
-
-    // To be called for each type of the query, in order. `type`, `projection` and `base_url` must
-    // outlive the writer.
-    void add_type(const TypeView &type, const Projection &projection, std::string_view base_url) {
-        renderings_.push_back(
-            {*snapshot_.catalog(), type, base_url, projection, directory_, body_, nested_});
-    }
-
-    bool shows_references() const {
-        const Rendering &r = renderings_[0];
-        return (r.type.members != nullptr && r.projection.shows_any(*r.type.members)) ||
-               (r.type.groups != nullptr && r.projection.shows_any(*r.type.groups));
-    }
-    // False if these resources have more references than the event loop renders.
-    bool is_short(const std::vector<Hit> &hits) const {
-        size_t references = 0;
-        for (const Hit &hit : hits) {
-            const Rendering &r = renderings_[hit.type];
-            references += shown_references(r.type, r.projection, directory_, hit.id);
-            if (references > loop_references) return false;
-        }
-        return true;
-    }
-
-    // Writes up to `count` resources of the first type, after the first `skip` of them.
-    void write_range(uint64_t total, uint64_t skip, uint64_t count) {
-        left_ = skip < total ? std::min(count, total - skip) : 0;
-        begin_list(body_.text(), total, skip + 1, left_);
-        directory_.scan(renderings_[0].type.number, skip, left_,
-                        [&](const Id &id, store::Bytes bytes) {
-                            if (!body_.next_resource(bytes.size())) return false;
-                            add(0, id, store::RecordView::parse(bytes));
-                            return snapshot_.txn.good();
-                        });
-        end();
-    }
-    void write_hits(Search &search, const Hits &hits, uint64_t start) {
-        begin_list(body_.text(), hits.total, start, hits.page.size());
-        write_page(search, hits);
-    }
-    // A page by cursor. `next` is the cursor of the next page, or empty.
-    void write_hits(Search &search, const Hits &hits, std::string_view next) {
-        const auto total = hits.knows_total ? std::optional(hits.total) : std::nullopt;
-        begin_cursor_list(body_.text(), total, hits.page.size(), next);
-        write_page(search, hits);
-    }
-
-  private:
-    void write_page(Search &search, const Hits &hits) {
-        left_ = hits.page.size();
-        for (const Hit &hit : hits.page) {
-            auto record = directory_.record(renderings_[hit.type].type.number, hit.id);
-            if (!body_.go_on(record ? record->bytes().size() : 0)) break;
-            if (record && !search.confirms(hit, *record)) snapshot_.txn.fail(store::Errc::damaged);
-            add(hit.type, hit.id, record);
-            if (!snapshot_.txn.good()) break;
-        }
-        end();
-    }
-
-    void add(size_t type, const Id &id, const std::optional<store::RecordView> &record) {
-        const Rendering &r = renderings_[type];
-        if (!record || !render_resource(r, id, *record,
-                                        version_of(r.catalog, r.type, directory_, id, *record)))
-            snapshot_.txn.fail(store::Errc::damaged);
-        if (--left_ > 0) body_.text() += ',';
-    }
-    // If fewer resources were found than the counter says, the store is damaged: itemsPerPage is
-    // already written.
-    void end() {
-        if (left_ > 0) snapshot_.txn.fail(store::Errc::damaged);
-        end_list(body_.text());
-    }
-
-    Snapshot &snapshot_;
-    store::Directory &directory_;
-    SpillingBody &body_;
-    GroupCache *nested_;
-    std::vector<Rendering> renderings_;
-    uint64_t left_ = 0;  // resources that are still to come
-};
 
 Result<Query> query_of(const Request &request, const Target &target, Dialect &dialect) {
     if (target.endpoint != Endpoint::search) return parse_query(request.args, dialect);
@@ -237,7 +145,7 @@ Result<ReadResult> read_list(Snapshot &snapshot, const Actor &actor, const Reque
     if (on_loop && search.is_long()) return ReadResult::deferred;
 
     SpillingBody body(request, response, budget);
-    PageWriter writer(snapshot, request, directory, body);
+    ListWriter writer(snapshot, request, directory, body);
     for (size_t i = 0; i < projections->size(); i++)
         writer.add_type(*search.types()[i], (*projections)[i], request.base_url);
     response.status = 200;
