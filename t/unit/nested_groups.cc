@@ -95,7 +95,7 @@ void test_groups_of_user() {
     world.add_members(c2, {b});
     world.add_members(a, {c1});  // a cycle
     is(world.groups(ada), "A:direct D:direct B:indirect C2:indirect C1:indirect",
-       "direct groups come first, then the nearest; a direct group is not repeated");
+       "[S-36] direct groups come first, then the nearest; a direct group is not repeated");
     is(world.groups(bob), "D:direct", "a group that is in no group adds none");
     is(world.groups(eve), "", "a user in no group has none");
     is(world.value(ada, "groups.display", true), "A D B C2 C1", "values have the same groups");
@@ -121,7 +121,8 @@ void test_groups_of_user() {
     ok(job->response.body.find("\"display\":\"C1\",\"type\":\"indirect\"") != std::string::npos,
        "the response to a write shows indirect groups");
     world.client.settings.nested_groups = false;
-    is(world.groups(ada), "A:direct D:direct", "without nested groups, only direct ones are shown");
+    is(world.groups(ada), "A:direct D:direct",
+       "[S-36] without nested groups, only direct ones are shown");
     is(world.found("groups%20eq%20%22" + c1 + "%22"), "",
        "without nested groups, a filter finds no indirect member");
 
