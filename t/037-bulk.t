@@ -64,8 +64,8 @@ $r = $c->request(POST => "$base/Bulk", json => bulk([
     { method => 'PATCH', path => "/Users/$alice", data => $patch },
     { method => 'DELETE', path => "/Groups/$guides" },
     post('/Users', 'taken', Scim::user('alice')),
-    { method => 'GET', path => "/Users/$alice" }], failOnErrors => 9));
-is statuses($r), '200 201 412 200 200 204 409 400', '[S-137 S-138 S-139 S-145 S-154] operations of all methods are answered each with its status';
+    { method => 'GET', path => "/Users/$alice" }, { method => 'GET', path => '/Users' }], failOnErrors => 9));
+is statuses($r), '200 201 412 200 200 204 409 400 400', '[S-137 S-138 S-139 S-145 S-154] operations of all methods are answered each with its status';
 my $failed = $r->{json}{Operations}[5];
 is_deeply [@{ $failed->{response} }{qw(schemas status scimType)}], [['urn:ietf:params:scim:api:messages:2.0:Error'], '409', 'uniqueness'],
     '[S-138] the response of a failed operation is a SCIM Error';
@@ -73,6 +73,7 @@ like $failed->{response}{detail}, qr/^userName "alice" is taken by the User \Q$a
     'its detail is that of a single request';
 ok !exists $failed->{location}, '[S-138] a POST that failed has no location';
 like $r->{json}{Operations}[1]{location}, qr{/Users/\Q$alice\E\z}, '[S-138] a PUT that failed has one';
+ok !exists $r->{json}{Operations}[7]{location}, 'a refused operation on /Users has no location';
 is_deeply [@{ $c->request(GET => "$base/Users/$alice")->{json} }{qw(title nickName)}], ['T', 'Al'], '[E-5050] PUT and PATCH are done';
 is $c->request(GET => "$base/Groups/$guides")->{status}, 404, 'DELETE is done';
 
@@ -110,7 +111,7 @@ is "$refused_patch->{status} $refused_patch->{response}{scimType}", '400 invalid
 
 # --- the logs
 
-ok $t->wait_log(qr/bulk answered with 200: 7 operations, 3 failed \(request/), 'the error log counts failed operations';
+ok $t->wait_log(qr/bulk answered with 200: 8 operations, 4 failed \(request/), 'the error log counts failed operations';
 ok $t->wait_log(qr/bulk Operations\[5\] "POST \/Users" answered with 409 uniqueness: userName "alice" is taken/),
     'the error log has the sentence of a failed operation';
 unlike $t->log, qr/2 operations/, 'a request without errors is not in the error log';

@@ -72,7 +72,19 @@ is "$r->{json}{id} $r->{json}{title}", "$ada Lady", '[S-55] PATCH /Me changes th
 is $r->{headers}{location}, $url, 'Location of PATCH /Me is the URL of the user';
 is_error $me->request(PATCH => "$base/Me", json => ops({ op => 'remove', path => 'title' }), headers => { 'If-Match' => $etag }),
     412, '', qr/If-Match/, 'PATCH /Me with a stale If-Match is refused with 412';
-$r = $me->request(PUT => "$base/Me", json => Scim::user('ada', nickName => 'A'), headers => { 'If-Match' => $r->{headers}{etag} });
+sub is_located { my ($r, $what) = @_; return is $r->{headers}{location}, $url, "Location of $what is the URL of the user (RFC 7644 3.11)" }
+my @stale = (headers => { 'If-Match' => 'W/"99"' });
+is_located $me->request(GET => "$base/Me", headers => { 'If-None-Match' => '*' }), 'GET /Me with If-None-Match, answered with 304,';
+my $refused = $me->request(GET => "$base/Me", @stale);
+is_located $refused, 'GET /Me with a stale If-Match, refused with 412,';
+ok !exists $refused->{headers}{'content-location'}, 'an error response to /Me has no Content-Location';
+is_located $me->request(PATCH => "$base/Me", json => ops({ op => 'remove', path => 'title' }), @stale), 'PATCH /Me, refused with 412,';
+is_located $me->request(DELETE => "$base/Me", @stale), 'DELETE /Me, refused with 412,';
+is_located $me->request(PUT => "$base/Me", json => {}), 'PUT /Me, refused with 400,';
+is_located $me->request(POST => "$base/Me", json => {}), 'POST /Me, refused with 405,';
+ok !exists $me->request(PATCH => "$base/Users/$ada", json => ops({ op => 'remove', path => 'title' }), @stale)->{headers}{location},
+    'PATCH of the same user by its URL, refused with 412, has no Location';
+$r = $me->request(PUT => "$base/Me", json => Scim::user('ada', nickName => 'A'), headers => { 'If-Match' => $me->request(GET => "$base/Me")->{headers}{etag} });
 is_user $r, 200, 'PUT /Me with the current If-Match is answered with 200';
 is_deeply [@{ $r->{json} }{qw(id nickName title)}], [$ada, 'A', undef], '[S-55] PUT /Me replaces the user';
 is_error $me->request(PUT => "$base/Me", json => Scim::user('bob')), 409, 'uniqueness', qr/is taken by the User \Q$bob\E/,
@@ -102,7 +114,9 @@ is $me->request(GET => "$base/Me")->{json}{id}, $ada, 'the successor of a bound 
 
 # --- deletion
 
-is $me->request(DELETE => "$base/Me")->{status}, 204, 'DELETE /Me is answered with 204';
+$r = $me->request(DELETE => "$base/Me");
+is $r->{status}, 204, 'DELETE /Me is answered with 204';
+is_located $r, 'DELETE /Me';
 is $c->request(GET => "$base/Users/$ada")->{status}, 404, '[S-55] DELETE /Me deletes the user';
 my $gone = qr/the token "ada" is bound to the user "\Q$ada\E", which does not exist any more/;
 is_error $me->request(GET => "$base/Me"), 404, '', $gone, 'GET /Me of a deleted user is refused with 404';

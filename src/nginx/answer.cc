@@ -31,12 +31,14 @@ bool add_header(ngx_http_request_t *r, std::string_view name, std::string_view v
     return add_header(r, name, copy_to_pool(r->pool, value));
 }
 
-// meta.location is sent as Location (RFC 7644 3.1, 3.3) and, with a body, as Content-Location
-// (RFC 7643 3.1).
+// meta.location is sent as Location (RFC 7644 3.1, 3.3) and, with a resource as the body, as
+// Content-Location (RFC 7643 3.1). A 304 has it only for /Me.
 bool add_location(ngx_http_request_t *r, const service::Response &response) {
     const ngx_str_t url = copy_to_pool(r->pool, response.location);
-    const bool has_body = !response.body.empty() || response.in_sink > 0;
-    return add_header(r, "Location", url) && (!has_body || add_header(r, "Content-Location", url));
+    const bool is_resource =
+        response.status < 300 && (!response.body.empty() || response.in_sink > 0);
+    return add_header(r, "Location", url) &&
+           (!is_resource || add_header(r, "Content-Location", url));
 }
 
 // The value of WWW-Authenticate (RFC 6750 3). Quotes and backslashes of the detail become "'", and
@@ -57,7 +59,8 @@ bool add_headers(ngx_http_request_t *r, const service::Response &response) {
     if (response.status == 204 && r->method == NGX_HTTP_PATCH)
         good &= add_header(r, "Content-Type", view(answer_type(r)));
     if (!response.etag.empty()) good &= add_header(r, "ETag", response.etag);
-    if (!response.location.empty() && response.status != 304) good &= add_location(r, response);
+    const bool has_location = response.status != 304 || response.is_of_me;
+    if (!response.location.empty() && has_location) good &= add_location(r, response);
     if (response.retry_after != 0)
         good &= add_header(r, "Retry-After", std::to_string(response.retry_after));
     if (!response.allow.empty()) good &= add_header(r, "Allow", response.allow);

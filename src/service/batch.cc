@@ -8,6 +8,7 @@
 #include "service/ignored.h"
 #include "service/index_builder.h"
 #include "service/mass_deactivation.h"
+#include "service/me.h"
 #include "service/render.h"
 #include "service/routes.h"
 #include "service/token.h"
@@ -40,12 +41,13 @@ bool is_current(const Job &job, const Catalog &catalog) {
     return job.is_prepared && (!job.prepared || job.catalog->epoch() == catalog.epoch());
 }
 
-// Sets the log fields that do not depend on the outcome, and Allow for a 405.
+// Sets what does not depend on the outcome: log fields, Location for /Me, and Allow for a 405.
 void note_target(Job &job) {
     LogFields &log_fields = job.response.log_fields;
     const Target *target = job.target ? &*job.target : nullptr;
     log_fields.operation = operation_name(job.request.method, target);
     if (target == nullptr) return;
+    note_location(job.response, *target, job.request.base_url);
     if (target->type != nullptr) log_fields.resource_type = target->type->type.name;
     if (target->endpoint == Endpoint::resource)
         log_fields.resource_id = without_tokens(target->name);

@@ -43,10 +43,10 @@ class Writer {
     // batch_work_most or the catalog has changed since that job was prepared. The caller runs
     // postponed jobs again, before others. The first job is not postponed unless the catalog
     // changes during the call. A bulk request (RFC 7644 3.7) may be done in part: the caller runs it
-    // again, after other jobs (Job::continues). What is done of it is committed. A long response is left unfinished (Job::unfinished), so that the
-    // other responses need not wait for it. Blocks for the write lock and the disk. Not
-    // thread-safe. Never throws: if memory is short, a job is answered with 503, or, if it is
-    // committed, with success and no body.
+    // again, after other jobs (Job::continues). What is done of it is committed. A long response is
+    // left unfinished (Job::unfinished), so that the other responses need not wait for it. Blocks for
+    // the write lock and the disk. Not thread-safe. Never throws: if memory is short, a job is
+    // answered with 503, or, if it is committed, with success and no body.
     BatchOutcome run(const std::vector<Job *> &jobs) noexcept;
 
     // Adds refusals of tokens (refused_tokens.h). They are written with the next commit that has
@@ -58,10 +58,11 @@ class Writer {
     void add_uses(std::vector<store::TokenUse> uses);
 
     // Work that can wait: to delete dead rows of groups (store/members.h) and expired changes
-    // (store/retention.h), to build indexes (index_builder.h), and to write notes (refusals, uses of tokens) that no commit has
-    // written. maintenance() returns the kind of work that is due. do_maintenance() does one step
-    // and returns true if more is left; if there is something to write, it waits for the write lock
-    // and holds it for some milliseconds. `now` is in milliseconds since 1970.
+    // (store/retention.h), to build indexes (index_builder.h), and to write notes (refusals, uses of
+    // tokens) that no commit has written. maintenance() returns the kind of work that is due.
+    // do_maintenance() does one step and returns true if more is left; if there is something to
+    // write, it waits for the write lock and holds it for some milliseconds. `now` is in
+    // milliseconds since 1970.
     enum class Maintenance : uint8_t { none, notes, rows };
     Maintenance maintenance(int64_t now);
     bool do_maintenance(int64_t now);

@@ -16,8 +16,6 @@ Error too_much_work() {
                  0};
 }
 
-std::string place_of(size_t index) { return "Operations[" + std::to_string(index) + "]"; }
-
 // The first operation of the unit that has failed; nothing if none has.
 std::optional<uint32_t> failed_in(const Bulk &bulk, const std::vector<uint32_t> &unit) {
     for (uint32_t index : unit)

@@ -15,8 +15,6 @@ namespace {
 
 bool is_error(uint16_t status) { return status >= 400; }
 
-std::string place_of(size_t index) { return "Operations[" + std::to_string(index) + "]"; }
-
 // An operation of a bulk request has `version` in place of If-Match.
 Error about_version(Error error) {
     constexpr std::string_view field = "If-Match";
@@ -41,10 +39,12 @@ Outcome check_target(Method method, const Target &target, std::string_view path)
     return check_method(method, target);
 }
 
-// The URL of a resource, which may not exist; empty if the path is not that of a resource.
-std::string location_of(const Target &target, std::string_view base_url, const Id &new_id) {
+// The URL of a resource, which may not exist. `new_id` is the id that a POST gives to its resource.
+// Empty if the path is not that of a resource.
+std::string location_of(const Target &target, bool creates, std::string_view base_url,
+                        const Id &new_id) {
     std::string url;
-    const bool is_new = target.endpoint == Endpoint::resources;
+    const bool is_new = creates && target.endpoint == Endpoint::resources;
     if (target.type == nullptr || (!is_new && !target.id)) return url;
     append_location(url, *target.type, base_url, is_new ? new_id : *target.id);
     return url;
@@ -55,7 +55,7 @@ Result<Step> prepare_operation(Job &job, const StepContext &context, const BulkO
     BulkOperationState &state = job.bulk->operations[index];
     const Id &new_id = job.bulk->ids[index];
     auto target = parse_target(*job.catalog, state.path);
-    if (target) state.location = location_of(*target, job.request.base_url, new_id);
+    if (target) state.location = location_of(*target, sent.creates(), job.request.base_url, new_id);
     RETURN_IF_ERROR(sent.valid);
     RETURN_IF_ERROR(target);
     const Method method = method_of(state.method);

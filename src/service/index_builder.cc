@@ -8,8 +8,8 @@ namespace scim::service {
 
 namespace {
 
-// Resources in a step of some milliseconds.
-constexpr size_t resources_a_step = 200;
+// The effort of a step of some milliseconds: 200 small resources, or 200 KiB of large ones.
+constexpr size_t effort_of_step = 200;
 
 constexpr size_t reported_rows = 200000, reported_values = 3;
 
@@ -17,7 +17,7 @@ constexpr size_t reported_rows = 200000, reported_values = 3;
 
 uint16_t build_next_index(store::WriteTxn &txn, const Catalog &catalog) {
     const IndexDef &index = *catalog.building();
-    const store::IndexBuild build = store::build_index(txn, catalog, index, resources_a_step);
+    const store::IndexBuild build = store::build_index(txn, catalog, index, effort_of_step);
     if (!build.is_complete) return 0;
     const bool in_conflict = build.has_conflict && index.unique;
     CatalogRows rows = catalog.rows();
@@ -75,13 +75,15 @@ std::string conflict_report(store::Txn &txn, const Catalog &catalog, uint16_t nu
     for (const Unenforced &unenforced : unenforced_attributes(catalog)) {
         if (unenforced.index->number != number) continue;
         size_t count = 0;
-        for (const store::Tenant &tenant : store::list_tenants(txn))
-            for (const Duplicate &duplicate :
-                 find_duplicates(txn, tenant.number, unenforced, reported_rows, reported_values)) {
-                if (++count > reported_values) break;
+        for (const store::Tenant &tenant : store::list_tenants(txn)) {
+            if (count == reported_values) break;
+            for (const Duplicate &duplicate : find_duplicates(
+                     txn, tenant.number, unenforced, reported_rows, reported_values - count)) {
+                count++;
                 named += (named.empty() ? ": " : ", ") + duplicate.value + " of tenant " +
                          quoted(tenant.name);
             }
+        }
         return "the attribute " + quoted(unenforced.attr->path) + " of " +
                unenforced.type->type.name +
                " is declared unique, but is not enforced, because resources have the same value" +

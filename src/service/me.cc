@@ -1,5 +1,6 @@
 #include "service/me.h"
 
+#include "service/render.h"
 #include "store/access.h"
 
 namespace scim::service {
@@ -14,6 +15,7 @@ Outcome resolve_me(Target &target, const Actor &actor, const Catalog &catalog, s
         target.type = type.get();
         target.id = id;
         target.name = actor.subject;
+        target.is_me = true;
         return Done{};
     }
     if (!txn.good()) return unreadable(txn.error());
@@ -21,6 +23,13 @@ Outcome resolve_me(Target &target, const Actor &actor, const Catalog &catalog, s
                  "the token " + quoted(actor.label) + " is bound to the user " +
                      quoted(actor.subject) + ", which does not exist any more",
                  0};
+}
+
+void note_location(Response &response, const Target &target, std::string_view base_url) {
+    if (!target.is_me) return;
+    response.location.clear();
+    append_location(response.location, *target.type, base_url, *target.id);
+    response.is_of_me = true;
 }
 
 }  // namespace scim::service

@@ -10,4 +10,7 @@ namespace scim::service {
 // the latter with 501. 404 if the subject does not exist any more. `target` then refers to `actor`.
 Outcome resolve_me(Target &target, const Actor &actor, const Catalog &catalog, store::Txn &txn);
 
+// Sets the location of a response to a request for /Me. Does nothing for other targets.
+void note_location(Response &response, const Target &target, std::string_view base_url);
+
 }  // namespace scim::service

@@ -47,15 +47,18 @@ Outcome check_unique(const Command &command, const std::vector<Leaf> &leaves,
         auto leaf = std::find_if(leaves.begin(), leaves.end(), [&](const Leaf &l) {
             return l.attr == attr->number && store::index_value(*attr, l.json) == value;
         });
-        for (const Id &owner :
-             directory.find(command.type->number, attr->number, value, SIZE_MAX)) {
-            if (owner == command.id) continue;
+        // Ends at the first owner: while the index is built, many resources may have the value.
+        Outcome unique = Done{};
+        auto is_free = [&](const Id &owner) {
+            if (owner == command.id) return true;
             auto record = directory.record(command.type->number, owner);
-            if (!record) continue;
-            if (!really_has(*record, *attr, *leaf)) continue;
-            return command.patch.in_last_operation(
+            if (!record || !really_has(*record, *attr, *leaf)) return true;
+            unique = command.patch.in_last_operation(
                 *attr, taken(*command.type, *attr, *leaf, owner, *record));
-        }
+            return false;
+        };
+        directory.each_row(*attr->index, value + '\x00', value + '\x01', is_free);
+        RETURN_IF_ERROR(unique);
     }
     return Done{};
 }

@@ -338,7 +338,8 @@ WalkQuery Search::walk_query() const {
 void Search::start_after(const Position &position) {
     Hit hit;
     while (hit.type < types_.size() && types_[hit.type]->number < position.type) hit.type++;
-    hit.id = position.id;
+    // If the type of the position is not declared any more, the page begins with the next type.
+    if (hit.type < types_.size() && types_[hit.type]->number == position.type) hit.id = position.id;
     after_ = Place{position.has_value, position.key, hit};
 }
 

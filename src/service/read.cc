@@ -50,6 +50,7 @@ Result<ReadResult> read_resource(Snapshot &snapshot, const Actor &actor, const R
     response.etag = etag_of(version);
     // RFC 9110 13.2.2: If-Match first.
     if (!request.if_match.empty()) RETURN_IF_ERROR(check_if_match(request.if_match, response.etag));
+    response.location.clear();
     append_location(response.location, *target.type, request.base_url, *target.id);
     if (!request.if_none_match.empty() && etag_listed(request.if_none_match, response.etag)) {
         response.status = 304;
@@ -210,6 +211,7 @@ Result<ReadResult> read(Snapshot &snapshot, const Actor &actor, const Request &r
     response.log_fields.operation = operation_name(request.method, target ? &*target : nullptr);
     RETURN_IF_ERROR(target);
     RETURN_IF_ERROR(is_there);
+    note_location(response, *target, request.base_url);
     if (target->type != nullptr) response.log_fields.resource_type = target->type->type.name;
     if (target->endpoint == Endpoint::resource)
         response.log_fields.resource_id = without_tokens(target->name);

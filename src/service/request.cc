@@ -23,6 +23,7 @@ void Response::clear() {
     allow = {};
     etag.clear();
     location.clear();
+    is_of_me = false;
     body.clear();
     in_sink = 0;
     log_fields.operation = {};
@@ -45,7 +46,7 @@ void refuse(Response &response, const Error &error, const store::RequestId &requ
     response.status = error.status;
     response.retry_after = error.retry_after;
     response.etag.clear();
-    response.location.clear();
+    if (!response.is_of_me) response.location.clear();
     response.in_sink = 0;
     response.log_fields.detail = error.detail;
     response.log_fields.scim_type = error.type;

@@ -104,7 +104,8 @@ struct Response {
     uint16_t retry_after = 0;  // seconds; 0: no Retry-After
     std::string_view allow;    // value of Allow for 405, a literal
     std::string etag, location, body;
-    uint64_t in_sink = 0;  // bytes of the body that were written to the sink; then `body` is empty
+    bool is_of_me = false;  // of /Me: every response has `location` (RFC 7644 3.11), errors too
+    uint64_t in_sink = 0;   // bytes of the body that were written to the sink; then `body` is empty
     LogFields log_fields;
 
     void clear();  // keeps the capacity of its strings

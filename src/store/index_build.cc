@@ -16,19 +16,25 @@ struct Progress {
     bool has_conflict = false;
 };
 
-Progress read_progress(Txn &txn, const IndexDef &index) {
+// The progress counts only under the declaration that it was made under: under another one the
+// attribute may not have been unique, and then duplicates were not refused.
+Progress read_progress(Txn &txn, const IndexDef &index, uint64_t generation) {
     Progress progress;
     Bytes bytes;
     if (!txn.get(Db::local, index_build_key(index.number), bytes)) return progress;
-    if (bytes.size() != 4 + id_size + 1) return progress;  // begin again
-    progress.tenant = TenantNumber(read_le(bytes.data(), 4));
-    progress.id = id_at(bytes, 4);
-    progress.has_conflict = bytes.back() != 0;
-    return progress;
+    ByteReader in(bytes);
+    const bool is_current = in.le(8) == generation;
+    const auto tenant = TenantNumber(in.le(4));
+    const Bytes id = in.bytes(id_size);
+    const bool has_conflict = in.le(1) != 0;
+    if (in.failed() || in.left() != 0 || !is_current) return progress;
+    return {tenant, id_at(id, 0), has_conflict};
 }
 
-void put_progress(WriteTxn &txn, const IndexDef &index, const Progress &progress) {
+void put_progress(WriteTxn &txn, const IndexDef &index, uint64_t generation,
+                  const Progress &progress) {
     std::string bytes;
+    append_le(bytes, generation, 8);
     append_le(bytes, progress.tenant, 4);
     bytes.append(bytes_of(progress.id));
     append_le(bytes, progress.has_conflict, 1);
@@ -71,19 +77,25 @@ TenantNumber next_tenant(Txn &txn, uint64_t first) {
     return 0;
 }
 
-// The next resources of the tenant after `after`, copied, because adding rows moves pages.
+// What a resource takes of the effort of a step.
+size_t effort_of(Bytes record) { return 1 + record.size() / 1024; }
+
+// The next resources of the tenant after `after`, copied, because adding rows moves pages. Ends with
+// the resource that uses up `left`.
 std::vector<std::pair<Id, std::string>> resources_after(Txn &txn, TenantNumber tenant,
                                                         TypeNumber type, const Id &after,
-                                                        size_t limit) {
+                                                        size_t &left) {
     std::vector<std::pair<Id, std::string>> some;
     const Key prefix = resource_prefix(tenant, type);
     Cursor cursor(txn, Db::resources);
-    for (bool more = cursor.seek(resource_key(tenant, type, after)); more && some.size() < limit;
+    for (bool more = cursor.seek(resource_key(tenant, type, after)); more && left > 0;
          more = cursor.next()) {
         const Bytes key = cursor.key();
         if (!starts_with(key, prefix) || key.size() != prefix.size() + id_size) break;
         const Id id = id_at(key, prefix.size());
-        if (id != after) some.emplace_back(id, cursor.value());
+        if (id == after) continue;
+        some.emplace_back(id, cursor.value());
+        left -= std::min(left, effort_of(cursor.value()));
     }
     return some;
 }
@@ -91,26 +103,27 @@ std::vector<std::pair<Id, std::string>> resources_after(Txn &txn, TenantNumber t
 }  // namespace
 
 IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index,
-                       size_t resources) {
-    Progress progress = read_progress(txn, index);
+                       size_t effort) {
+    const uint64_t generation = catalog.rows().generation;
+    Progress progress = read_progress(txn, index, generation);
     IndexBuild build;
-    size_t left = resources;  // a tenant counts as one resource more
+    size_t left = effort;
     TenantNumber tenant = next_tenant(txn, progress.tenant);
     for (; tenant != 0 && left > 0; tenant = next_tenant(txn, uint64_t(tenant) + 1)) {
         if (tenant != progress.tenant) progress = {tenant, Id{}, progress.has_conflict};
-        const auto some = resources_after(txn, tenant, index.type, progress.id, left);
-        for (const auto &[id, bytes] : some) {
+        for (const auto &[id, bytes] :
+             resources_after(txn, tenant, index.type, progress.id, left)) {
             progress.has_conflict |= add_rows(txn, catalog, index, tenant, id, bytes);
             progress.id = id;
         }
-        left -= std::min(left, some.size() + 1);
+        left -= std::min<size_t>(left, 1);
     }
     build.is_complete = left > 0;
     build.has_conflict = progress.has_conflict;
     if (build.is_complete)
         txn.del(Db::local, index_build_key(index.number));
     else
-        put_progress(txn, index, progress);
+        put_progress(txn, index, generation, progress);
     return build;
 }
 

@@ -8,14 +8,15 @@ namespace scim::store {
 
 struct IndexBuild {
     bool is_complete = false;  // all resources of the type have their rows
-    bool has_conflict =
-        false;  // a unique value was found in two resources, in this or an earlier step
+    // A unique value was found in two resources, in this or an earlier step.
+    bool has_conflict = false;
 };
 
-// Adds the rows of the next `resources` resources, of all active tenants. REQUIRES: `index` is of
-// `catalog`, which is the catalog of the transaction, and its type is declared.
-IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index,
-                       size_t resources);
+// Adds the rows of the next resources of all active tenants, as many as `effort` allows: a resource
+// takes 1 and 1 more for each KiB of its record, a tenant takes 1. Begins again if the catalog was
+// declared anew since the last step. REQUIRES: `index` is of `catalog`, which is the catalog of the
+// transaction, and its type is declared.
+IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, size_t effort);
 
 // Calls `each(first id, second id)` for pairs of adjacent rows of the index with the same value, and
 // reads at most `rows` rows. Returns false if there are more rows.

@@ -17,7 +17,7 @@
 //     jobs          := 0x01 tenant:u32 group:16 epoch:u32
 //     changes       := tenant:u32 position:u64 part:u16
 //     refusals      := tenant:u32 time:i64 sequence:u32
-//     local         := 0x01 tenant:u32 token:u32
+//     local         := 0x01 tenant:u32 token:u32 | 0x02 index:u16
 //     tokens        := sha256:32
 //     tenant_tokens := tenant:u32 token:u32
 //     actors        := tenant:u32 actor:u32

@@ -13,6 +13,13 @@ namespace fixture {
 
 using namespace scim::service;
 
+// The tenant that Client(store) has added, in a store that was opened again.
+inline scim::store::Tenant tenant_of(Store &store) {
+    scim::store::Reader reader(store.env());
+    scim::store::ReadTxn txn(reader);
+    return *scim::store::find_tenant(txn, "one");
+}
+
 class Client {
   public:
     Client(Store &store, const scim::store::Tenant &tenant)

@@ -4,12 +4,15 @@
 
 #include "service/index_builder.h"
 
+#include <ctime>
+
 #include "client.h"
 #include "store/index_build.h"
 
 using namespace scim;
 using namespace scim::service;
 using fixture::Client;
+using fixture::tenant_of;
 
 namespace {
 
@@ -30,13 +33,6 @@ const std::string unique = R"(,"uniqueness":"server")";
 std::string user(const std::string &name, const std::string &badge) {
     return R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":")" + name +
            R"(",")" + acme + R"(":{"badge":")" + badge + "\"}}";
-}
-
-// The tenant of the first store, in a store that was opened again.
-store::Tenant tenant_of(Store &store) {
-    store::Reader reader(store.env());
-    store::ReadTxn txn(reader);
-    return *store::find_tenant(txn, "one");
 }
 
 std::string state_of(Store &store) {
@@ -165,6 +161,79 @@ void old_workers() {
        "the attribute is enforced at once when it is declared again");
 }
 
+size_t total(Client &client, const std::string &badge) {
+    const std::string body =
+        client.get("/Users", "filter=" + acme + ":badge+eq+%22" + badge + "%22").body;
+    return size_t(std::atoi(body.c_str() + body.find(R"("totalResults":)") + 15));
+}
+
+std::string patch_badge(const std::string &badge) {
+    return R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[)"
+           R"({"op":"replace","path":")" +
+           acme + R"(:badge","value":")" + badge + "\"}]}";
+}
+
+// While an index is built, the attribute stops being unique and becomes unique again.
+void unique_again() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path, size_t(64) << 20, badge(""), 1);
+    Client client(*store);
+    const std::string first = client.create("/Users", user("first", "A"));
+    for (int i = 0; i < 300; i++)
+        client.create("/Users", user("u" + std::to_string(i), "B-" + std::to_string(i)));
+    declare_elsewhere(*store, badge(unique), 2);
+    ok(client.writer().do_maintenance(client.now), "the first step leaves more to do");
+    declare_elsewhere(*store, badge(""), 3);
+    is(client.send(Method::patch, "/Users/" + first, patch_badge("b-1")).status, 200,
+       "a user gets the badge of another one while the attribute is not unique");
+    declare_elsewhere(*store, badge(unique), 4);
+    while (client.writer().do_maintenance(client.now)) {
+    }
+    is(total(client, "B-1"), 2u, "two users have the badge");
+    is(state_of(*store), "conflict, none",
+       "a duplicate that was written in the part that was indexed before is found");
+}
+
+// The steps are short if the records are long.
+void large_records() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path, size_t(256) << 20, badge(""), 1);
+    Client client(*store);
+    for (int i = 0; i < 20; i++) {
+        const std::string number = std::to_string(i);
+        const std::string id =
+            client.create("/Users", user("u" + number, number + std::string(60000, 'x')));
+        if (id.empty()) diag("user " + number + " is not created");
+    }
+    declare_elsewhere(*store, badge(unique), 2);
+    int steps = 1;
+    while (client.writer().do_maintenance(client.now)) steps++;
+    ok(steps >= 5, "20 users of 60 KB each take at least 5 steps: " + std::to_string(steps));
+    is(state_of(*store), "ready, server", "the index of long values becomes ready");
+}
+
+// The work under the write lock is proportional to the number of values.
+void many_values() {
+    fixture::TempDir dir;
+    auto store =
+        fixture::open_store(dir.path, size_t(64) << 20, badge(R"(,"multiValued":true)" + unique));
+    Client client(*store);
+    auto body = [](const std::string &name) {
+        std::string text = R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],)"
+                           R"("userName":")" +
+                           name + R"(",")" + acme + R"(":{"badge":[)";
+        for (int i = 0; i < 10000; i++) text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + '"';
+        return text + "]}}";
+    };
+    const std::clock_t start = std::clock();
+    is(client.send(Method::post, "/Users", body("first")).status, 201,
+       "a user with 10,000 unique values is created");
+    is(client.send(Method::post, "/Users", body("second")).status, 409,
+       "another user with these values is refused");
+    const double took = double(std::clock() - start) / CLOCKS_PER_SEC;
+    ok(took < 1.5, "both take less than 1.5 s of processor time: " + std::to_string(took));
+}
+
 void groups_of_undeclared_types() {
     fixture::TempDir dir;
     const std::string urn = "urn:example:Team";
@@ -251,6 +320,9 @@ void members_of_undeclared_types() {
 int main() {
     build();
     old_workers();
+    unique_again();
+    large_records();
+    many_values();
     groups_of_undeclared_types();
     members_of_undeclared_types();
     return tap::done();

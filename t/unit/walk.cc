@@ -14,6 +14,7 @@
 using namespace scim;
 using namespace scim::service;
 using fixture::Client;
+using fixture::tenant_of;
 
 namespace {
 
@@ -153,9 +154,41 @@ std::string walk(Client &client, Directory &directory, const std::string &path,
     return {};
 }
 
+std::vector<Definition> types(const std::vector<std::string> &names) {
+    std::vector<Definition> all;
+    for (const std::string &name : names) {
+        const std::string urn = "urn:example:" + name;
+        all.push_back(
+            *load_definition(R"({"id":")" + urn + R"(","attributes":[{"name":"displayName"}]})"));
+        all.push_back(*load_definition(R"({"name":")" + name + R"(","endpoint":"/)" + name +
+                                       R"(s","schema":")" + urn + "\"}"));
+    }
+    return all;
+}
+
+// Between two pages, the type of the last resource of the first page is removed.
+void removed_type() {
+    fixture::TempDir dir;
+    std::string team, next;
+    {
+        auto store = fixture::open_store(dir.path, size_t(64) << 20, types({"Device", "Team"}), 1);
+        Client client(*store);
+        team = client.create("/Teams", R"({"schemas":["urn:example:Team"]})");
+        client.create("/Devices", R"({"schemas":["urn:example:Device"]})");
+        next = page_of(client, "/", "count=1&cursor=").next;
+    }
+    auto store = fixture::open_store(dir.path, size_t(64) << 20, types({"Team"}), 2);
+    Client client(*store, tenant_of(*store));
+    const PageOf page = page_of(client, "/", "count=1&cursor=" + next);
+    ok(page.ids == std::vector<std::string>{team},
+       "if the type of the last resource is removed, the walk goes on with the next type " +
+           page.why);
+}
+
 }  // namespace
 
 int main() {
+    removed_type();
     fixture::seed_from_environment();
     fixture::TempDir dir;
     auto store = fixture::open_store(dir.path);

@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::string_view reference_prefix = "bulkId:";
 
-std::string place_of(size_t index) { return "Operations[" + std::to_string(index) + "]"; }
-
 Outcome read_fail_on_errors(const json_t *value, uint64_t &out, Dialect &dialect) {
     if (value == nullptr || json_is_null(value)) return Done{};
     const Json number = dialect.number(AttrType::integer, value);
@@ -271,6 +269,8 @@ class Components {
 };
 
 }  // namespace
+
+std::string place_of(size_t index) { return "Operations[" + std::to_string(index) + "]"; }
 
 Result<BulkRequest> read_bulk(json_t *body, size_t max_operations, Dialect &dialect) {
     BulkRequest bulk;

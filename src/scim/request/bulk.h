@@ -35,6 +35,9 @@ struct BulkRequest {
     std::vector<BulkOperation> operations;
 };
 
+// The place of an operation in the message, for errors: "Operations[2]".
+std::string place_of(size_t index);
+
 // Reads the message. Names of members match in any case; null means absent; unknown members are
 // ignored. An operation that is wrong in itself has its error in BulkOperation::valid: its method is
 // not POST, PUT, PATCH or DELETE, it has no path, or a POST has no bulkId. Errors of the message:

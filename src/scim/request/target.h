@@ -21,6 +21,7 @@ struct Target {
     std::optional<Id> id;
     // The last segment of a resource, resource_type or schema; points into the path.
     std::string_view name;
+    bool is_me = false;  // a `resource` that the client has addressed as /Me
 };
 
 // `path` is percent-decoded and begins after the base URL: "/Users/…" or "". Doubled and trailing
