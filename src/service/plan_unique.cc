@@ -44,13 +44,14 @@ Outcome check_unique(const Command &command, const std::vector<Leaf> &leaves,
         const std::string &value = entry.second;
         const Attr *attr = command.type->by_number(entry.first);
         if (attr == nullptr || !attr->index->refuses_duplicates()) continue;
-        auto leaf = std::find_if(leaves.begin(), leaves.end(), [&](const Leaf &l) {
-            return l.attr == attr->number && store::index_value(*attr, l.json) == value;
-        });
+        auto is_of_value = [&](const Leaf &leaf) {
+            return leaf.attr == attr->number && store::index_value(*attr, leaf.json) == value;
+        };
         // Ends at the first owner: while the index is built, many resources may have the value.
         Outcome unique = Done{};
         auto is_free = [&](const Id &owner) {
             if (owner == command.id) return true;
+            const auto leaf = std::find_if(leaves.begin(), leaves.end(), is_of_value);
             auto record = directory.record(command.type->number, owner);
             if (!record || !really_has(*record, *attr, *leaf)) return true;
             unique = command.patch.in_last_operation(
