@@ -62,6 +62,14 @@ is "$r->{status} $r->{headers}{etag}", "200 $etag", 'HEAD /Me is answered with 2
 is $me->request(GET => "$base/v2/Me/")->{json}{id}, $ada, 'GET /v2/Me/ returns the user';
 is_error $me->request(GET => "$base/Me/$ada"), 404, '', qr/there is nothing below "\/Me"/, 'GET below /Me is refused with 404';
 
+# An error response of a request to /Me, which has the URL of the user (RFC 7644 3.11).
+sub is_error_of_me {
+    my ($r, @expected) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is delete $r->{headers}{location}, $url, "Location is the URL of the user: $expected[-1]";
+    return is_error $r, @expected;
+}
+
 # --- writing
 
 sub ops { return { schemas => [$patch_urn], Operations => [@_] } }
@@ -70,7 +78,7 @@ $r = $me->request(PATCH => "$base/Me", json => ops({ op => 'replace', path => 't
 is_user $r, 200, 'PATCH /Me is answered with 200';
 is "$r->{json}{id} $r->{json}{title}", "$ada Lady", '[S-55] PATCH /Me changes the user';
 is $r->{headers}{location}, $url, 'Location of PATCH /Me is the URL of the user';
-is_error $me->request(PATCH => "$base/Me", json => ops({ op => 'remove', path => 'title' }), headers => { 'If-Match' => $etag }),
+is_error_of_me $me->request(PATCH => "$base/Me", json => ops({ op => 'remove', path => 'title' }), headers => { 'If-Match' => $etag }),
     412, '', qr/If-Match/, 'PATCH /Me with a stale If-Match is refused with 412';
 sub is_located { my ($r, $what) = @_; return is $r->{headers}{location}, $url, "Location of $what is the URL of the user (RFC 7644 3.11)" }
 my @stale = (headers => { 'If-Match' => 'W/"99"' });
@@ -87,11 +95,11 @@ ok !exists $me->request(PATCH => "$base/Users/$ada", json => ops({ op => 'remove
 $r = $me->request(PUT => "$base/Me", json => Scim::user('ada', nickName => 'A'), headers => { 'If-Match' => $me->request(GET => "$base/Me")->{headers}{etag} });
 is_user $r, 200, 'PUT /Me with the current If-Match is answered with 200';
 is_deeply [@{ $r->{json} }{qw(id nickName title)}], [$ada, 'A', undef], '[S-55] PUT /Me replaces the user';
-is_error $me->request(PUT => "$base/Me", json => Scim::user('bob')), 409, 'uniqueness', qr/is taken by the User \Q$bob\E/,
+is_error_of_me $me->request(PUT => "$base/Me", json => Scim::user('bob')), 409, 'uniqueness', qr/is taken by the User \Q$bob\E/,
     'PUT /Me with the userName of another user is refused with 409';
 is $c->request(GET => "$base/Users/$bob")->{json}{userName}, 'bob', 'another user is not changed';
 $r = $me->request(POST => "$base/Me", json => Scim::user('carl'));
-is_error $r, 405, '', qr/POST is not allowed/, 'POST /Me is refused with 405';
+is_error_of_me $r, 405, '', qr/POST is not allowed/, 'POST /Me is refused with 405';
 is $r->{headers}{allow}, 'GET, HEAD, PUT, PATCH, DELETE', 'Allow of the 405 names the methods of a user';
 is $me->request(PUT => "$base/Users/$bob", json => Scim::user('bob', title => 'x'))->{status}, 200,
     'a bound token may still write other users: its scopes are not limited';
@@ -100,7 +108,7 @@ is $me->request(PUT => "$base/Users/$bob", json => Scim::user('bob', title => 'x
 
 my $read = $t->client(token => $reader->{token});
 is $read->request(GET => "$base/Me")->{json}{id}, $ada, 'a bound token with scope read may read /Me';
-is_error $read->request(DELETE => "$base/Me"), 403, '', qr/lacks the scope write/, 'a bound token with scope read may not write /Me';
+is_error_of_me $read->request(DELETE => "$base/Me"), 403, '', qr/lacks the scope write/, 'a bound token with scope read may not write /Me';
 is_error $c->request($_ => "$base/Me", $_ =~ /^P/ ? (json => Scim::user('x')) : ()), 501, '',
     qr/not bound to a user, so there is no \/Me: .*--subject/, "[S-55] $_ /Me with a token that is not bound is answered with 501"
     for qw(GET POST PUT PATCH DELETE);

@@ -55,7 +55,8 @@ Result<Step> prepare_operation(Job &job, const StepContext &context, const BulkO
     BulkOperationState &state = job.bulk->operations[index];
     const Id &new_id = job.bulk->ids[index];
     auto target = parse_target(*job.catalog, state.path);
-    if (target) state.location = location_of(*target, sent.creates(), job.request.base_url, new_id);
+    if (target)
+        state.location = location_of(*target, state.method == "POST", job.request.base_url, new_id);
     RETURN_IF_ERROR(sent.valid);
     RETURN_IF_ERROR(target);
     const Method method = method_of(state.method);
