@@ -95,7 +95,7 @@ fuzz: $(FUZZ:%=build/fuzz/%) ## run the fuzz targets for TIME=60 seconds each; F
 matrix: scimctl poke faults | need-all ## build and test with several versions of nginx; MATRIX=short for the builds of CI
 	JOBS=$(JOBS) tools/matrix.sh $(MATRIX)
 
-bench: build | need-all ## run the benchmarks (bench/run); BENCH='arguments'
+bench: build bench-programs | need-all ## run the benchmarks (bench/run); BENCH='arguments'
 	bench/run $(BENCH)
 
 stalls: build $(B)/turns.so | need-test ## measure how long expensive requests occupy the event loop (bench/stalls); STALLS='arguments'
@@ -143,6 +143,7 @@ unit_src  := $(wildcard t/unit/*.cc)
 lib_obj := $(lib_src:src/%.cc=$(B)/obj/%.o)
 ctl_obj := $(ctl_src:src/%.cc=$(B)/obj/%.o)
 units   := $(unit_src:t/unit/%.cc=$(B)/unit/%.t)
+benches := $(addprefix $(B)/bench/,load bare_lmdb search leaf_tables)
 
 # Missing packages are installed before anything is compiled, one set after the other, because apt-get has one lock.
 need-build:
@@ -160,6 +161,7 @@ module: | need-build
 scimctl: $(B)/scimctl
 units: $(units) | stale-units
 poke: $(B)/poke
+bench-programs: $(benches)
 faults: $(B)/faults.so $(B)/allocations.so $(B)/turns.so
 
 # Removes unit tests whose source no longer exists, so that prove does not run them.
@@ -186,6 +188,13 @@ $(B)/unit/%.o: t/unit/%.cc | need-build
 	$(compile) -It -c -o $@ $<
 
 $(B)/unit/%.t: $(B)/unit/%.o $(B)/libscim.a
+	$(CXX) $(flags_$(FLAVOUR)) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/bench/%.o: bench/%.cc | need-build
+	@mkdir -p $(@D)
+	$(compile) -I. -c -o $@ $<
+
+$(benches): %: %.o $(B)/bench/rows.o $(B)/bench/population.o $(B)/libscim.a
 	$(CXX) $(flags_$(FLAVOUR)) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # libFuzzer needs clang. The fuzz targets use src/scim, and what is added below. TMPDIR: where the stores of the target gate are.
@@ -215,7 +224,7 @@ $(B)/faults.so $(B)/allocations.so $(B)/turns.so: $(B)/%.so: t/tools/%.cc | need
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -Wall -Wextra $(WERROR) -fPIC -shared -o $@ $< $(LDFLAGS)
 
--include $(wildcard $(B)/obj/*.d $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/unit/*.d build/fuzz/obj/*.d build/fuzz/obj/*/*.d build/fuzz/obj/*/*/*.d)
+-include $(wildcard $(B)/obj/*.d $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/unit/*.d $(B)/bench/*.d build/fuzz/obj/*.d build/fuzz/obj/*/*.d build/fuzz/obj/*/*/*.d)
 
 # The environment of the tests. The module runs in Debian's nginx, into which the sanitizer's runtime is preloaded.
 test_env = TEST_NGINX_BINARY=$(NGINX_BINARY) TEST_NGINX_MODULE=$(abspath $(B)/objs/$(MODULE).so) \
@@ -235,7 +244,7 @@ check-layers:
 	tools/check-layers.sh
 
 # nginx compiles with -W -Wall -Werror, so building the module checks src/nginx.
-check-compile: module scimctl units
+check-compile: module scimctl units bench-programs
 
 check-tidy: check-compile | need-all
 	@$(MAKE) $(tidy_stamps)
@@ -268,6 +277,6 @@ build/tidy/src/%.ok: src/%.cc build/obj/%.o .clang-tidy
 build/tidy/t/unit/%.ok: t/unit/%.cc build/unit/%.o .clang-tidy
 	$(call tidy,$(tidy_tests))
 
-.PHONY: need-build need-run need-test need-all module scimctl units poke faults stale-units check-format check-layers \
-        check-compile check-tidy check-cppcheck FORCE
+.PHONY: need-build need-run need-test need-all module scimctl units poke faults bench-programs stale-units check-format \
+        check-layers check-compile check-tidy check-cppcheck FORCE
 FORCE:

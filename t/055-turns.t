@@ -231,7 +231,7 @@ my %status;
 $status{ $_->receive->{status} }++ for @waiting;
 cmp_ok $status{503}, '>=', 256, 'most of 300 writes are refused with 503' or diag explain \%status;
 my $most = turns()->{responses};
-cmp_ok $most, '<=', 128, 'a turn sends at most 128 responses';
+cmp_ok $most, '<=', 128 + 2, 'a turn sends at most 128 responses to writes';    # and to the reads of this test
 cmp_ok $most, '>=', 100, 'a turn sends about as many responses';
 
 is "@{[ $t->workers ]}", $worker, 'the same worker has served all requests';

@@ -239,7 +239,7 @@ store::RequestId request_id(ngx_http_request_t *r) {
     return id;
 }
 
-// A body of at most this size is read without a bound.
+// The reading of a body of at most this size is not bounded.
 constexpr off_t small_body = 16 << 10;
 
 // Returns NGX_OK for a valid token, so that it satisfies `satisfy any`. Refuses other requests

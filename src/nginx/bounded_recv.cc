@@ -6,7 +6,8 @@ namespace scim::nginx {
 
 namespace {
 
-// Reading these bytes and writing them to a temporary file takes less than 1 ms, with TLS 2 ms.
+// A turn may read twice as many, because begin_turn() runs after the events that epoll reports.
+// Reading these bytes and writing them to a temporary file takes about 0.5 ms, with TLS 1 ms.
 constexpr size_t turn_bytes = 512u << 10;
 
 size_t used;            // bytes that have been read in this turn

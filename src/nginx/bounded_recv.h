@@ -1,6 +1,7 @@
 #pragma once
-// Bounds the bytes of request bodies that one turn of the event loop reads. nginx reads a body, or
-// discards it, for as long as the client sends, and does not handle other connections meanwhile.
+// Bounds the bytes of request bodies that one turn of the event loop reads to 1 MiB. nginx reads a
+// body, or discards it, for as long as the client sends, and does not handle other connections
+// meanwhile.
 
 #include "nginx/ngx.h"
 
