@@ -34,17 +34,15 @@ void each_inner_group(const Catalog &catalog, store::Directory &directory, const
 IndirectGroups indirect_groups(const Catalog &catalog, store::Directory &directory,
                                GroupCache &cache, const Id &member) {
     IndirectGroups out;
-    const IndirectGroups beyond_limit{{}, true};
     std::vector<Id> level = cache.groups_of(catalog, directory, member, nested_groups_max + 1);
     std::set<Id> seen(level.begin(), level.end());
-    if (seen.size() > nested_groups_max) return beyond_limit;
+    if (seen.size() > nested_groups_max) return {{}, true};
     for (size_t depth = 1; !level.empty(); depth++) {
         std::vector<Id> next;
         for (const Id &inner : level)
             for (const Id &id : cache.groups_of_group(catalog, directory, inner)) {
                 if (!seen.insert(id).second) continue;
-                if (seen.size() > nested_groups_max || depth == nested_depth_max)
-                    return beyond_limit;
+                if (seen.size() > nested_groups_max || depth == nested_depth_max) return {{}, true};
                 next.push_back(id);
             }
         std::sort(next.begin(), next.end());
