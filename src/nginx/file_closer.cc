@@ -15,7 +15,7 @@ namespace {
 // The thread is only worth its task for a file that takes longer than a fraction of a millisecond.
 bool is_small(ngx_fd_t fd) {
     struct stat info;
-    return fstat(fd, &info) == 0 && info.st_size < 1 << 20;
+    return fstat(fd, &info) == 0 && info.st_size < 128 << 10;
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ class FileCloser {
     FileCloser(const FileCloser &) = delete;
     FileCloser &operator=(const FileCloser &) = delete;
 
-    // Takes over `fd`. Closes it on the calling thread, the event loop, if it has less than 1 MiB,
+    // Takes over `fd`. Closes it on the calling thread, the event loop, if it has less than 128 KiB,
     // if memory is short, if the pool's queue is full, and after stop().
     void close(ngx_fd_t fd) noexcept;
     // Blocks until no thread closes files. For the end of the process, when the pool is destroyed.

@@ -35,6 +35,7 @@ void run_maintenance(Client &client) {
 // the pages that a commit frees are used again.
 void test_batch(Client &client, const std::vector<std::string> &users) {
     std::vector<Job *> jobs;
+    jobs.reserve(users.size());
     for (const std::string &path : users)
         jobs.push_back(client.job(Method::patch, path, patch_title(0)));
     ok(client.run(jobs) == BatchOutcome::ok, "a batch that changes every user is ok");
@@ -55,6 +56,7 @@ void test_damage(Client &client, Store &store, const std::vector<std::string> &u
     const std::string damaged = "is damaged where PATCH of User " + id +
                                 " looks; scimctl verify says more, and other requests are served";
     std::vector<Job *> jobs;
+    jobs.reserve(users.size());
     for (const std::string &path : users)
         jobs.push_back(client.job(Method::patch, path, patch_title(1)));
     client.run(jobs);

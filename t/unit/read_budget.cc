@@ -54,6 +54,7 @@ void test_count() {
     Client client(*store);
     const std::string title(3500, 'x');
     std::vector<Job *> jobs;
+    jobs.reserve(users);
     for (int i = 0; i < users; i++)
         jobs.push_back(
             client.job(Method::post, "/Users",
