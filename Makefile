@@ -98,7 +98,7 @@ matrix: scimctl poke faults | need-all ## build and test with several versions o
 bench: build bench-programs | need-all ## run the benchmarks (bench/run); BENCH='arguments'
 	bench/run $(BENCH)
 
-stalls: build $(B)/turns.so | need-test ## measure how long expensive requests occupy the event loop (bench/stalls); STALLS='arguments'
+stalls: build build/turns.so | need-test ## measure how long expensive requests occupy the event loop (bench/stalls); STALLS='arguments'
 	@$(test_env) bench/stalls $(STALLS)
 
 ## Delivery
