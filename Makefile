@@ -209,7 +209,7 @@ build/fuzz/obj/%.o: src/%.cc | need-all
 build/fuzz/%: t/fuzz/%.cc $(fuzz_obj)
 	$(fuzz_cxx) -fsanitize=fuzzer -MF build/fuzz/obj/$*.d -o $@ $(filter %.cc %.o,$^) -ljansson -lutf8proc -lcrypto $(fuzz_libs)
 
-build/fuzz/gate_values: build/fuzz/obj/service/join_values.o
+build/fuzz/gate_values: build/fuzz/obj/service/header_value.o
 build/fuzz/cursor: build/fuzz/obj/service/cursor.o
 build/fuzz/gate: $(patsubst src/%.cc,build/fuzz/obj/%.o,$(wildcard src/store/*.cc src/service/*.cc))
 build/fuzz/gate: fuzz_libs := -llmdb -lxxhash -lz -pthread

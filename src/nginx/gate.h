@@ -11,8 +11,9 @@
 
 #include "nginx/gate_conf.h"
 #include "nginx/ngx.h"
-#include "service/gate.h"
+#include "service/gate_decision.h"
 #include "service/gate_values.h"
+#include "service/header_value.h"
 
 namespace scim::nginx {
 

@@ -8,8 +8,9 @@
 
 #include "nginx/conf.h"
 #include "nginx/ngx.h"
-#include "service/gate.h"
+#include "service/gate_decision.h"
 #include "service/gate_values.h"
+#include "service/header_value.h"
 
 extern ngx_module_t ngx_http_scim_gate_module;
 

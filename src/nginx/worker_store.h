@@ -22,7 +22,7 @@
 #include "nginx/request_thread.h"
 #include "nginx/write_queue.h"
 #include "service/batch.h"
-#include "service/gate.h"
+#include "service/gate_decision.h"
 #include "service/refused_tokens.h"
 #include "service/store.h"
 

@@ -3,7 +3,7 @@
 #include "scimctl/administration.h"
 #include "scimctl/commands.h"
 #include "service/admin.h"
-#include "service/gate.h"
+#include "service/gate_decision.h"
 
 namespace scim::scimctl {
 

@@ -3,7 +3,7 @@
 #include "service/token.h"
 #include "scimctl/commands.h"
 #include "service/admin.h"
-#include "service/user_access.h"
+#include "service/block_user.h"
 
 namespace scim::scimctl {
 

@@ -1,6 +1,6 @@
 // scimctl user: blocks and unblocks users, and shows what decides about their access.
 
-#include "service/user_access.h"
+#include "service/block_user.h"
 
 #include "scimctl/administration.h"
 #include "scimctl/commands.h"

@@ -3,14 +3,14 @@
 // on the access path, so that a walk can continue after any id, even with another access path.
 //
 // Memory is bounded: the ids that are read ahead take at most 2 MiB, whatever the number of
-// conditions and rows. They are read in chunks (Chunks in access_path.h). Rows in the order of ids
+// conditions and rows. They are read in chunks (Chunks in choose_index.h). Rows in the order of ids
 // are read once. The rows of an index range are in the order of values: for each chunk, all of them
 // are read, and the smallest ids after the previous chunk are kept.
 
 #include <memory>
 #include <vector>
 
-#include "service/access_path.h"
+#include "service/choose_index.h"
 
 namespace scim::service {
 

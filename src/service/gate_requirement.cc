@@ -1,6 +1,6 @@
 #include "scim/text/id.h"
 #include "scim/text/json.h"
-#include "service/gate.h"
+#include "service/gate_decision.h"
 
 namespace scim::service {
 

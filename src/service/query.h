@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "scim/request/list.h"
-#include "service/access_path.h"
+#include "service/choose_index.h"
 #include "service/cursor.h"
 #include "service/sort.h"
 #include "service/store.h"

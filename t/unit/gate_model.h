@@ -10,9 +10,9 @@
 #include "client.h"
 #include "gate_texts.h"
 #include "scim/text/text.h"
-#include "service/gate.h"
+#include "service/block_user.h"
+#include "service/gate_decision.h"
 #include "service/nested_groups.h"
-#include "service/user_access.h"
 
 namespace fixture {
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "service/gate_values.h"
+#include "service/header_value.h"
 
 namespace fixture {
 

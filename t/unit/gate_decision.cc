@@ -1,6 +1,6 @@
 // Tests the decision of the access gate: which user a subject names, and which conditions hold.
 
-#include "service/gate.h"
+#include "service/gate_decision.h"
 
 #include <sys/wait.h>
 
@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "client.h"
+#include "service/block_user.h"
 #include "service/nested_groups.h"
-#include "service/user_access.h"
 
 using namespace scim;
 using namespace scim::service;

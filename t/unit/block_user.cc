@@ -4,7 +4,7 @@
 #include "store/access.h"
 
 #include "client.h"
-#include "service/user_access.h"
+#include "service/block_user.h"
 #include "store/log.h"
 #include "store/verify.h"
 
@@ -41,7 +41,7 @@ class Directory {
     }
     void remove(const std::string &id) { client.send(Method::del, "/Users/" + id); }
 
-    // The functions of user_access.h in a transaction of their own, with the catalog.
+    // The functions of block_user.h in a transaction of their own, with the catalog.
     template <class Call>
     auto write(Call &&call) {
         store::WriteTxn txn(store_->env());

@@ -1,4 +1,4 @@
-#include "service/access_path.h"
+#include "service/choose_index.h"
 
 #include <algorithm>
 

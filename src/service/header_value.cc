@@ -1,9 +1,10 @@
+#include "service/header_value.h"
+
 #include <algorithm>
 
 #include "scim/text/base64.h"
 #include "scim/text/text.h"
 #include "scim/text/unicode.h"
-#include "service/gate_values.h"
 
 namespace scim::service {
 

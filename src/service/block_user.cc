@@ -1,4 +1,4 @@
-#include "service/user_access.h"
+#include "service/block_user.h"
 
 #include <algorithm>
 

@@ -1,9 +1,9 @@
 // Tests which access path a query has, that a union of many terms or a long range is used until a
 // scan is cheaper, and when a query is refused with tooMany or is too long for the event loop.
 //
-//     SCIM_SEED=n access_path.t
+//     SCIM_SEED=n choose_index.t
 
-#include "service/access_path.h"
+#include "service/choose_index.h"
 
 #include "query_fixture.h"
 

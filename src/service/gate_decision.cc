@@ -1,4 +1,4 @@
-#include "service/gate.h"
+#include "service/gate_decision.h"
 
 #include <algorithm>
 #include <chrono>
