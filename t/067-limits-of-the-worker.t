@@ -19,28 +19,73 @@ sub is_busy {
     like $r->{headers}{'retry-after'} // 'none', qr/^[1-9]\d*\z/, "the 503 of $name has Retry-After in seconds";
 }
 
-# --- a thread pool with one thread, occupied by a write to another store, and no queue
+# --- a thread pool with one thread, for two stores
 
-my $t = Scim->new(main => 'thread_pool one threads=1 max_queue=0;', server => <<'EOS', http => <<'EOC');
+# Changes the size of the pool's queue. The tests before it fill the stores, while any number of tasks may wait.
+sub limit_queue {
+    my ($t, $size, %token) = @_;
+    $t->conf(undef, main => "thread_pool one threads=1 max_queue=$size;")->reload(gone => 1) or die 'the reload was refused';
+    settle($t, %token);
+    return ($t->workers)[0];
+}
+
+# Waits until the worker has no task of its own. It looks for old changes when it has opened a store and then every 50 seconds,
+# and a second after the first use of a token it stores that use.
+sub settle {
+    my ($t, %token) = @_;
+    for my $name (sort keys %token) {
+        $t->served("/$name/Users", token => $token{$name});
+        local $t->{store} = "$t->{dir}/$name";
+        my $new = $t->token('acme', label => 'new');
+        is $t->request(GET => "/$name/Users?count=0", token => $new)->{status}, 200, "a new token reads store $name";
+        ok is_used($t, $name, 'new'), "the use of a new token of store $name is stored";
+    }
+    wait_for_threads($t);
+    is $t->request(GET => "/$_/Users?count=0", token => $token{$_})->{status}, 200, "store $_ is idle" for sort keys %token;
+    return;
+}
+
+# Waits until the use of a token is stored, for much less than the minute after which an idle worker would look for work.
+sub is_used {
+    my ($t, $name, $label) = @_;
+    local $t->{store} = "$t->{dir}/$name";
+    return $t->wait_for(sub {
+        my ($exit, $out) = $t->scimctl(qw(token list --json --tenant acme));
+        return grep { $_->{label} eq $label && $_->{lastUsed} } @{ $Scim::json->decode($out)->{tokens} };
+    }, 20);
+}
+sub overflows { return scalar(() = $_[0]->log =~ /queue overflow/g) }
+
+# Waits until each thread of the worker has taken the tasks that were queued for it, and waits for a task or for a lock.
+sub wait_for_threads { return $_[0]->threads_sleep($_[0]->workers) }
+
+sub two_stores {
+    my $t = Scim->new(main => 'thread_pool one threads=1;', server => <<'EOS', http => <<'EOC');
     location /a/ { scim a; client_body_in_file_only clean; }
-    location /b/ { scim b; }
+    location /b/ { scim b; client_body_in_file_only clean; }
 EOS
     scim_store a %%DIR%%/a size=64m;
     scim_store b %%DIR%%/b size=64m;
     scim_thread_pool one;
 EOC
-my %token = map { local $t->{store} = "$t->{dir}/$_"; $_ => $t->seed('acme') } qw(a b);
-$t->start->served("/$_/Users", token => $token{$_}) for 'a';
-$t->served('/b/Users', token => $token{b});
-my ($worker) = $t->workers;
+    my %token = map { local $t->{store} = "$t->{dir}/$_"; $_ => $t->seed('acme') } qw(a b);
+    $t->start;
+    $t->served("/$_/Users", token => $token{$_}) for qw(a b);
+    return ($t, %token);
+}
+
+# --- no queue, and the thread is occupied by a write to another store
+
+my ($t, %token) = two_stores();
 my $client = $t->client(token => $token{b});
+is scalar(grep $client->request(POST => '/b/Users', json => Scim::user("long$_", displayName => 'x' x 15_000))->{status} != 201, 1 .. 80),
+    0, 'the store has 80 users of 15 KB';
+$client->close;
+my $worker = limit_queue($t, 0, %token);
 # A pool without a queue accepts a task only while its thread waits for one, which it does a moment after the answer to its
 # last task.
-sub wait_for_threads { return $t->threads_sleep($worker) }
-sub ask { wait_for_threads(); return $client->request(@_) }
-is ask(POST => '/b/Users', json => Scim::user("long$_", displayName => 'x' x 15_000))->{status}, 201,
-    'POST of a user of 15 KB is answered with 201' for 1 .. 80;
-wait_for_threads();
+sub ask { wait_for_threads($t); return $client->request(@_) }
+my $late = do { local $t->{store} = "$t->{dir}/b"; $t->token('acme', label => 'late') };
 my $lock = do { local $t->{store} = "$t->{dir}/a"; $t->hold_lock };
 my $first = $t->client(token => $token{a});
 $first->send(POST => '/a/Users', json => Scim::user('first'));
@@ -55,7 +100,11 @@ push @writes, [DELETE => '/b/Users/2819c223-7f76-453a-919d-413861904646'];
 is_busy $client->request(@$_), qr/thread pool's queue is full/, "a write ($_->[0]) without a free thread" for @writes;
 is $client->request(GET => '/b/Users?count=0')->{json}{totalResults}, 80,
     'refused writes have created no user, and a short read is answered';
+my $refused = overflows($t);
+is $t->request(GET => '/b/Users?count=0', token => $late)->{status}, 200, 'a short read with another token is answered';
+ok $t->wait_for(sub { overflows($t) > $refused }), 'the task that stores the use of this token meets a full queue';
 $t->release($lock);
+ok is_used($t, 'b', 'late'), 'the use of this token is stored when the thread is free';
 is $first->receive->{status}, 201, 'the write is answered when the write lock is free';
 is ask(GET => '/b/Users?count=1000')->{json}{totalResults}, 80, 'a long read is answered when the thread is free';
 is ask(POST => '/b/Users', json => Scim::user('u1'))->{status}, 201, 'a write is answered when the thread is free';
@@ -65,21 +114,13 @@ is join('', $t->complaints), '', 'no alert, no crash, no sanitizer report';
 
 # --- the long response to a write meets a full queue: the only thread works for another store
 
-$t = Scim->new(main => 'thread_pool one threads=1 max_queue=1;', server => <<'EOS', http => <<'EOC');
-    location /a/ { scim a; client_body_in_file_only clean; }
-    location /b/ { scim b; client_body_in_file_only clean; }
-EOS
-    scim_store a %%DIR%%/a size=64m;
-    scim_store b %%DIR%%/b size=64m;
-    scim_thread_pool one;
-EOC
-%token = map { local $t->{store} = "$t->{dir}/$_"; $_ => $t->seed('acme') } qw(a b);
-$t->start;
-$t->served("/$_/Users", token => $token{$_}) for qw(a b);
+($t, %token) = two_stores();
 $client = $t->client(token => $token{b});
 my $member = $client->request(POST => '/b/Users', json => Scim::user('member'))->{json}{id};
 is scalar(grep $client->request(POST => '/b/Groups', json => { displayName => "g$_", members => [{ value => $member }] })->{status} != 201,
     1 .. 501), 0, 'a user is a member of 501 groups';
+$client->close;
+limit_queue($t, 1, %token);
 
 # The queue is full when the PUT is committed: the thread has a write to the other store, which waits for its lock, and the
 # queue has the next write to this store. Sometimes that write comes before the thread has taken the other one: then it is
@@ -91,16 +132,16 @@ for my $case ([204, 'a PUT'], [503, 'the same PUT again, which changes nothing,'
     my $other = $t->client(token => $token{a});
     $put->send(PUT => "/b/Users/$member", json => Scim::user('member', title => 'Countess'));
     ok $t->wait_for(sub { $t->bodies == 1 }), "$name waits for the write lock";
+    wait_for_threads($t);
     $next->send(POST => '/b/Users', json => Scim::user("next$status"));
     ok $t->wait_for(sub { $t->bodies == 2 }), 'the next write waits';
     $other->send(POST => '/a/Users', json => Scim::user("other$status"));
     ok $t->wait_for(sub { $t->bodies == 3 }), 'a write to the other store waits for the thread';
-    my $overflows = sub { scalar(() = $t->log =~ /queue overflow/g) };
-    my $before = $overflows->();
+    my $before = overflows($t);
     $t->release($lock_b);
-    ok $t->wait_for(sub { $overflows->() > $before }), "the response to $name meets a full queue";
+    ok $t->wait_for(sub { overflows($t) > $before }), "the response to $name meets a full queue";
     is $client->request(GET => '/b/Users?count=0')->{status}, 200, 'a short read is answered while the queue is full';
-    cmp_ok $overflows->(), '<=', $before + 2, "neither the response to $name nor the next write is refused again and again";
+    cmp_ok overflows($t), '<=', $before + 2, "neither the response to $name nor the next write is refused again and again";
     $t->release($lock_a);
     my $r = $put->receive;
     my $is_refused = $next->receive->{status} == 201 || $r->{status} != 200;
@@ -133,6 +174,7 @@ $lock = $t->hold_lock;
 my ($write, $read) = map $t->client(token => $token, raw => 1), 1 .. 2;
 $write->send(POST => $users, json => Scim::user('under-way'));
 ok $t->wait_for(sub { $t->bodies == 1 }), 'a write occupies the only thread and waits for the write lock';
+wait_for_threads($t);
 $read->send(GET => "$users?count=1000");
 is $client->request(GET => "$users?count=0")->{json}{totalResults}, 20,
     'a short read is answered while a long read waits for the thread';

@@ -403,7 +403,7 @@ void WorkerStore::note_uses() noexcept {
     if (session_ != nullptr && session_->authenticator.has_uses()) plan_maintenance();
 }
 
-void WorkerStore::do_maintenance_after(ngx_msec_t delay) {
+void WorkerStore::do_maintenance_after(ngx_msec_t delay) noexcept {
     if (ngx_exiting) return;
     if (maintenance_.timer_set) {
         if (delay >= notes_pause) return;
@@ -413,7 +413,8 @@ void WorkerStore::do_maintenance_after(ngx_msec_t delay) {
 }
 
 // Runs one step of maintenance. maintenance_done() schedules the next step after at least as long a
-// pause as the step took, so that writes come between.
+// pause as the step took, so that writes come between. If the pool's queue is full, tries again
+// after notes_pause.
 void WorkerStore::start_maintenance() noexcept {
     maintenance_due_ = false;
     if (store_->state() != service::Store::State::ready) return;
@@ -422,6 +423,8 @@ void WorkerStore::start_maintenance() noexcept {
     if (writer_task_.post(main_.write_pool, step<&WorkerStore::run_maintenance>,
                           step<&WorkerStore::maintenance_done>))
         work_ = Work::maintenance;
+    else
+        do_maintenance_after(notes_pause);
 }
 
 void WorkerStore::run_maintenance() {

@@ -98,7 +98,7 @@ class WorkerStore {
     void finish(std::unique_ptr<PendingRequest> request) noexcept;
 
     void plan_maintenance() noexcept;
-    void do_maintenance_after(ngx_msec_t delay);
+    void do_maintenance_after(ngx_msec_t delay) noexcept;
     void start_maintenance() noexcept;
     void run_maintenance();
     void maintenance_done();
