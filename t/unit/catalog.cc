@@ -437,6 +437,13 @@ void refusals() {
     const std::string discovery = "urn:ietf:params:scim:schemas:core:2.0:Schema";
     ok(contains(refusal({type("Thing", "/Things", discovery, "")}), "is complex"),
        "a type whose schema has complex sub-attributes is refused");
+    const Definition tags = schema("urn:t:User", R"({"name":"tags","multiValued":true})");
+    for (const std::string &urn : {core + ":DISPLAYNAME", core + ":name.familyName",
+                                   core + ":externalId", std::string("urn:t:user:tags.value")})
+        ok(contains(refusal({tags, schema(urn, attribute("x")),
+                             type("User", "/Users", core, R"({"schema":")" + urn + "\"}")}),
+                    "also the path of an attribute"),
+           "a URN that is also the path of an attribute is refused: " + urn);
     is(d.rows.epoch, 0u, "refused declarations keep the epoch");
 
     std::vector<Definition> many;

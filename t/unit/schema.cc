@@ -205,6 +205,19 @@ static void test_bounds() {
        "sub-attributes count towards the limit of 256");
     std::string name(300, 'n');
     is(problem_of(R"({"name":")" + name + "\"}"), "", "a name of 300 characters is accepted");
+    ok(contains(problem_of(R"({"name":"n)" + name + "\"}"), "301 characters, expected at most 300"),
+       "a name of 301 characters is refused");
+    const std::string endpoint = '/' + name.substr(1), urn = "urn:" + name.substr(4);
+    auto type = [](const std::string &endpoint, const std::string &urn) {
+        return problem_of_type(R"("endpoint":")" + endpoint + R"(","schema":")" + urn + '"');
+    };
+    is(type(endpoint, urn), "", "an endpoint and a URN of 300 characters are accepted");
+    ok(contains(type(endpoint + 'n', urn), "\"endpoint\" is"),
+       "an endpoint of 301 characters is refused");
+    ok(contains(type(endpoint, urn + 'n'), "\"schema\" is"), "a URN of 301 characters is refused");
+    auto named = load_definition(R"({"endpoint":"/N","schema":"urn:a:N","name":"n)" + name + "\"}");
+    ok(!named && contains(named.error().detail, "\"name\" is"),
+       "a resource type's name of 301 characters is refused");
     std::string problem = problem_of(R"({"name":")" + name + R"(","type":"x"})");
     ok(problem.size() < 250, "a name of 300 characters is cut in the error");
     ok(contains(problem_of(""), "at least one"), "a schema without attributes is refused");

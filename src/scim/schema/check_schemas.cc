@@ -50,6 +50,18 @@ const Schema *find(const std::vector<Schema> &schemas, std::string_view urn) {
     return nullptr;
 }
 
+// True if `path` is the name of an attribute, or of an attribute and its part.
+bool has_path(const std::vector<Attribute> &attributes, std::string_view path) {
+    for (const Attribute &top : attributes) {
+        const bool has_value = top.multi_valued && top.type != AttrType::complex;
+        if (ascii_iequals(top.name, path)) return true;
+        if (has_value && ascii_iequals(top.name + ".value", path)) return true;
+        for (const Attribute &sub : top.sub_attributes)
+            if (ascii_iequals(top.name + '.' + sub.name, path)) return true;
+    }
+    return false;
+}
+
 size_t unique_attributes(const Schema *schema) {
     size_t count = 0;
     if (schema == nullptr) return 0;
@@ -113,6 +125,26 @@ Outcome check_references(const Schema &schema, const std::vector<ResourceType> &
         }
         return Done{};
     });
+}
+
+Outcome check_urns(const ResourceType &type, const std::vector<Schema> &schemas) {
+    std::vector<const Schema *> used = {find(schemas, type.schema)};
+    for (const SchemaExtension &e : type.extensions) used.push_back(find(schemas, e.schema));
+    for (const Schema *one : used) {
+        const size_t colon = one->id.rfind(':');
+        const std::string urn = one->id.substr(0, colon), path = one->id.substr(colon + 1);
+        for (const Schema *other : used) {
+            if (!ascii_iequals(other->id, urn)) continue;
+            if (!has_path(other->attributes, path) &&
+                (other != used[0] || !has_path(common_attributes(), path)))
+                continue;
+            return invalid_value("the resource type " + quoted(type.name) +
+                                 " cannot use the schema " + quoted(one->id) +
+                                 ", because this is also the path of an attribute of " +
+                                 quoted(other->id));
+        }
+    }
+    return Done{};
 }
 
 Outcome check_limits(const Declaration &declaration) {

@@ -17,6 +17,11 @@ Outcome check_uniqueness(const Schema &schema);
 // "referenceTypes" name resource types, or are "external" or "uri" (RFC 7643 7).
 Outcome check_references(const Schema &schema, const std::vector<ResourceType> &types);
 
+// The URN of a schema is not the path of an attribute of another schema of the resource type, such
+// as "urn:a:b:tel" beside the attribute "tel" of "urn:a:b": the path would have two meanings.
+// REQUIRES: the schemas of `type` are in `schemas`.
+Outcome check_urns(const ResourceType &type, const std::vector<Schema> &schemas);
+
 // At most max_types resource types, and max_unique unique attributes of each.
 Outcome check_limits(const Declaration &declaration);
 

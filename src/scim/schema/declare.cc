@@ -137,7 +137,10 @@ Result<Declaration> make_declaration(uint64_t generation,
     }
     for (size_t i = builtin; i < d.schemas.size(); i++)
         RETURN_IF_ERROR(attach(d.types, d.schemas[i]));
-    for (const ResourceType &t : d.types) RETURN_IF_ERROR(check_schemas_of(t, d.schemas));
+    for (const ResourceType &t : d.types) {
+        RETURN_IF_ERROR(check_schemas_of(t, d.schemas));
+        RETURN_IF_ERROR(check_urns(t, d.schemas));
+    }
     RETURN_IF_ERROR(check_endpoints(d.types));
     RETURN_IF_ERROR(check_limits(d));
     for (size_t i = builtin; i < d.schemas.size(); i++)

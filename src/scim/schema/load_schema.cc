@@ -67,18 +67,25 @@ std::string_view to_string(Uniqueness uniqueness) { return word_of(uniqueness_wo
 namespace {
 
 constexpr size_t max_attributes = 256;
+// Of URNs, names and endpoints, in bytes. A path of a URN, a name and the name of a part is thus
+// shorter than PathLimits allows.
+constexpr size_t max_name = 300;
 
 // A URN (RFC 8141) or another URI, without characters that have a meaning in a filter, in a list of
 // names or in a URL.
 bool is_schema_uri(std::string_view text) {
     size_t colon = text.find(':');
     return !text.empty() && is_letter(text[0]) && colon != text.npos && colon + 1 < text.size() &&
-           consists_of(text, ":-._~/+=@");
+           text.size() <= max_name && consists_of(text, ":-._~/+=@");
 }
 
 bool is_endpoint(std::string_view text) {
     return text.size() > 1 && text[0] == '/' && (is_letter(text[1]) || is_digit(text[1])) &&
-           consists_of(text.substr(1), "-._~");
+           text.size() <= max_name && consists_of(text.substr(1), "-._~");
+}
+
+bool is_type_name(std::string_view text) {
+    return text.size() <= max_name && is_attribute_name(text);
 }
 
 // The uniqueness of dateTime and binary attributes is published (RFC 7643 8.7), but it can only be
@@ -300,6 +307,9 @@ Attribute AttributeLoader::load(const json_t *object, std::string where, const s
         in.report(
             "the name is invalid, expected a letter followed by letters, digits, \"$\", \"-\" or "
             "\"_\"");
+    if (def.name.size() > max_name)
+        in.report("the name has " + std::to_string(def.name.size()) +
+                  " characters, expected at most " + std::to_string(max_name));
     in.allow_only({"name", "type", "multiValued", "description", "required", "canonicalValues",
                    "caseExact", "mutability", "returned", "uniqueness", "referenceTypes",
                    "subAttributes"});
@@ -372,7 +382,7 @@ Result<ResourceType> load_resource_type(const json_t *definition) {
     ResourceType type;
     in.allow_only({"schemas", "id", "externalId", "meta", "name", "description", "endpoint",
                    "schema", "schemaExtensions"});
-    type.name = in.needed("name", is_attribute_name, "a name such as \"Device\"");
+    type.name = in.needed("name", is_type_name, "a name such as \"Device\"");
     if (std::string id = in.text("id"); !id.empty() && id != type.name)
         in.report("\"id\" is " + quoted(id) + ", expected it to be equal to \"name\"");
     type.description = in.text("description");

@@ -80,8 +80,8 @@ struct ResourceType {
 // caseExact (RFC 7643 2.3.6, 2.3.7). Refused with 400 invalidValue, with a detail that names the
 // attribute: a complex sub-attribute, sub-attributes of a simple attribute, an unknown value of a
 // keyword, an unknown keyword, two names that differ by case alone, a name outside the grammar
-// (name.h), characteristics that contradict each other, and more than 256 attributes with their
-// sub-attributes.
+// (name.h), a URN or name of more than 300 characters, characteristics that contradict each other,
+// and more than 256 attributes with their sub-attributes.
 Result<Schema> load_schema(const json_t *definition);
 Result<ResourceType> load_resource_type(const json_t *definition);
 
