@@ -16,6 +16,8 @@ my $t = Scim->new(http => <<'EOC', server => <<'EOS');
 EOC
     access_log %%DIR%%/me.log me;
     location /scim/v2/ { scim main; }
+    client_body_in_file_only clean;
+    location /readonly/ { scim main; scim_scope read; }
     location /open/ { scim main; scim_auth off; scim_tenant acme; }
 EOS
 my ($base, $patch_urn) = ('/scim/v2', 'urn:ietf:params:scim:api:messages:2.0:PatchOp');
@@ -120,19 +122,61 @@ is $next->{subject}, $ada, 'token rotate keeps the subject';
 $me = $t->client(token => $next->{token});
 is $me->request(GET => "$base/Me")->{json}{id}, $ada, 'the successor of a bound token is bound';
 
+# --- users that may not act
+
+# Checks that a token is refused for all that it could do before.
+sub is_locked_out {
+    my ($label, $id, $client, $why, $who) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is_error $client->request(@$_), 401, '', qr/the token "$label" is bound to the user "\Q$id\E", which $why/, "$_->[0] $_->[1] with the token of $who is refused with 401"
+        for [GET => "$base/Me"], [PATCH => "$base/Me", json => ops({ op => 'replace', path => 'active', value => JSON::PP::true })],
+        [GET => "$base/Users"], [POST => "$base/Users", json => Scim::user('new')], [POST => "$base/Bulk", json => {}], [GET => "$base/Schemas"];
+}
+my $dora = $c->request(POST => "$base/Users", json => Scim::user('dora'))->{json}{id};
+my $own = $t->client(token => bound('dora', $dora)->{token});
+sub activate { my ($value) = @_; return $c->request(PATCH => "$base/Users/$dora", json => ops({ op => 'replace', path => 'active', value => $value })) }
+is $own->request(GET => "$base/Me")->{status}, 200, 'the token of an active user is accepted';
+activate(JSON::PP::false);
+is_locked_out('dora', $dora, $own, 'is not active', 'a deactivated user');
+like $own->request(GET => "$base/Me")->{headers}{'www-authenticate'}, qr/error="invalid_token"/, 'the 401 has WWW-Authenticate';
+activate(JSON::PP::true);
+is $own->request(GET => "$base/Me")->{status}, 200, 'the token of a user that is active again is accepted';
+is +($t->scimctl(qw(user block --tenant acme dora)))[0], 0, 'scimctl user block succeeds';
+is_locked_out('dora', $dora, $own, 'is blocked', 'a blocked user');
+is +($t->scimctl(qw(user unblock --tenant acme dora)))[0], 0, 'scimctl user unblock succeeds';
+is $own->request(GET => "$base/Me")->{status}, 200, 'the token of a user that is not blocked any more is accepted';
+
+# The user is deactivated while its own write waits for the write lock: that write is refused, too.
+my $lock = $t->hold_lock;
+my $admin_write = $t->client(token => $admin);
+$admin_write->send(PATCH => "$base/Users/$dora", json => ops({ op => 'replace', path => 'active', value => JSON::PP::false }));
+ok $t->wait_for(sub { $t->bodies >= 1 }), 'the deactivation waits';
+$own->send(PATCH => "$base/Me", json => ops({ op => 'replace', path => 'title', value => 'late' }));
+ok $t->wait_for(sub { $t->bodies >= 2 }), 'the write of the user waits behind it';
+$t->release($lock);
+is $admin_write->receive->{status}, 200, 'the user is deactivated';
+my $late = $own->receive;
+like delete $late->{headers}{location} // '', qr{/Users/\Q$dora\E$}, 'its Location is the URL of the user';
+is_error $late, 401, '', qr/which is not active/, 'a write that waited while its user was deactivated is refused with 401';
+is $c->request(GET => "$base/Users/$dora")->{json}{title}, undef, 'it changes nothing';
+
+my $limited = $t->client(token => $next->{token});
+for ([PUT => json => Scim::user('ada')], [PATCH => json => ops()], ['DELETE']) {
+    my ($method, @body) = @$_;
+    my $r = $limited->request($method => '/readonly/Me', @body);
+    like delete $r->{headers}{location} // '', qr{/readonly/Users/\Q$ada\E$}, "Location of $method /Me, refused with 403, is the URL of the user";
+    is_error $r, 403, '', qr/this location is read-only/, "$method /Me is refused with 403 where scim_scope is read";
+}
+
 # --- deletion
 
 $r = $me->request(DELETE => "$base/Me");
 is $r->{status}, 204, 'DELETE /Me is answered with 204';
 is_located $r, 'DELETE /Me';
 is $c->request(GET => "$base/Users/$ada")->{status}, 404, '[S-55] DELETE /Me deletes the user';
-my $gone = qr/the token "ada" is bound to the user "\Q$ada\E", which does not exist any more/;
-is_error $me->request(GET => "$base/Me"), 404, '', $gone, 'GET /Me of a deleted user is refused with 404';
-is_error $me->request(PATCH => "$base/Me", json => ops({ op => 'remove', path => 'title' })), 404, '', $gone,
-    'PATCH /Me of a deleted user is refused with 404';
-is $me->request(GET => "$base/Users/$bob")->{status}, 200, 'the token of a deleted user still reads other users';
-my $again = $c->request(POST => "$base/Users", json => Scim::user('ada'))->{json}{id};
-is $me->request(GET => "$base/Me")->{status}, 404, 'a new user with the userName of the deleted one is not the subject';
+is_locked_out('ada', $ada, $me, 'does not exist any more', 'a deleted user');
+$c->request(POST => "$base/Users", json => Scim::user('ada'));
+is $me->request(GET => "$base/Me")->{status}, 401, 'a new user with the userName of the deleted one is not the subject';
 
 # --- what the logs say
 
@@ -142,7 +186,6 @@ like $log->(), qr{^GET /scim/v2/Me 200 get User $ada$}m, '$scim_operation of GET
 like $log->(), qr{^PATCH /scim/v2/Me 200 patch User $ada$}m, '$scim_operation of PATCH /Me is patch';
 like $log->(), qr{^DELETE /scim/v2/Me 204 delete User $ada$}m, '$scim_operation of DELETE /Me is delete';
 like $log->(), qr{^GET /scim/v2/Me 501 me - -$}m, '$scim_operation of /Me without a subject is me';
-like $log->(), qr{^GET /scim/v2/Me 404 me - -$}m, '$scim_operation of /Me of a deleted user is me';
 ($exit, $out) = $t->scimctl('--json', qw(log --tenant acme));
 like $out, qr/"patch".*\Q$ada\E/, 'scimctl log shows the changes made by /Me';
 is +($t->scimctl('verify'))[0], 0, 'scimctl verify finds no problem';

@@ -8,6 +8,7 @@
 #include "scim/request/authority.h"
 #include "scim/text/secret.h"
 #include "scim/text/text.h"
+#include "service/me.h"
 #include "service/routes.h"
 #include "service/token.h"
 
@@ -155,6 +156,14 @@ Result<service::ActorPtr> authenticate(ngx_http_request_t *r, const LocConf &lcf
         txn, header != NULL ? view(header->value) : std::string_view(), now(), dialect);
 }
 
+// 401 if the user that the token is bound to may not act (service/me.h).
+Outcome check_subject(const service::Actor &actor, service::Session &session) {
+    if (actor.subject.empty()) return Done{};
+    service::Snapshot snapshot(session);
+    RETURN_IF_ERROR(snapshot.usable());
+    return service::check_subject(actor, *snapshot.catalog(), snapshot.txn);
+}
+
 bool is_public(ngx_http_request_t *r, const EndpointCtx &ctx) {
     const bool reads = r->method == NGX_HTTP_GET || r->method == NGX_HTTP_HEAD;
     return reads && service::is_public(service::Method::get, ctx.path);
@@ -184,7 +193,11 @@ Result<service::ActorPtr> authenticated_actor(ngx_http_request_t *r, const LocCo
     auto actor = authenticate(r, lcf, tenant, *session, report, code);
     ctx.log_fields.dialect = report.summary();
     if (code == store::Errc::panic) store->reopen();
-    if (actor) store->note_uses();
+    if (actor) {
+        store->note_uses();
+        auto may_act = check_subject(**actor, *session);
+        if (!may_act) actor = may_act.error();
+    }
     if (!actor && actor.error().status == 401) note_refused(r, ctx, *store, actor.error());
     if (!actor || lcf.auth == auth_off || lcf.tenant == NULL) return actor;
     auto agreed = service::check_tenant(**actor, tenant);

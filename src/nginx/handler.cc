@@ -3,6 +3,7 @@
 #include "nginx/body.h"
 #include "nginx/guard.h"
 #include "nginx/worker.h"
+#include "service/me.h"
 #include "service/read.h"
 #include "service/routes.h"
 
@@ -132,20 +133,32 @@ bool wants_body(ngx_http_request_t *r, const LocConf &lcf, const EndpointCtx &ct
            service::wants_body(*snapshot.catalog(), request_of(r, lcf, ctx), *ctx.actor);
 }
 
+// Refuses a write before its body is read.
+ngx_int_t refuse_write(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx,
+                       WorkerStore &store, const Error &error) {
+    ngx_int_t rc = refuse_body(r);
+    if (rc != NGX_OK) return rc;
+    service::Response response;
+    if (!store.preparing()) {
+        service::Snapshot snapshot(*store.session());
+        service::note_location(response, request_of(r, lcf, ctx), *ctx.actor, snapshot);
+    }
+    service::refuse(response, error, request_id(r));
+    return send(r, ctx, response);
+}
+
 ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx,
                       WorkerStore &store) {
-    if (!lcf.write_allowed() || store.read_only()) {
-        ngx_int_t rc = refuse_body(r);
-        if (rc != NGX_OK) return rc;
-        return send_error(
-            r, ctx,
-            store.read_only()
-                ? Error{503, ScimType::none,
-                        "the directory is read-only: a newer version of this server has written it",
-                        60}
-                : Error{403, ScimType::none,
-                        "this location is read-only: its scim_scope does not allow writes", 0});
-    }
+    if (store.read_only())
+        return refuse_write(
+            r, lcf, ctx, store,
+            Error{503, ScimType::none,
+                  "the directory is read-only: a newer version of this server has written it", 60});
+    if (!lcf.write_allowed())
+        return refuse_write(
+            r, lcf, ctx, store,
+            Error{403, ScimType::none,
+                  "this location is read-only: its scim_scope does not allow writes", 0});
     if (!wants_body(r, lcf, ctx, store)) {
         ngx_int_t rc = refuse_body(r);
         if (rc != NGX_OK) return rc;

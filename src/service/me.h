@@ -2,8 +2,14 @@
 // /Me, an alias of the user that the client is (RFC 7644 3.11).
 
 #include "service/request.h"
+#include "service/store.h"
 
 namespace scim::service {
+
+// 401 if the actor's token is bound to a user that does not exist any more, is not active or is
+// blocked (scimctl user block): whoever is locked out must not act by a token of its own. A type
+// without `active` has only active users.
+Outcome check_subject(const Actor &actor, const Catalog &catalog, store::Txn &txn);
 
 // Makes /Me the target of a request for the resource of the actor's subject, as /Users/{id} is.
 // Other targets, and /Me of an actor without a subject, are not changed: check_method() refuses
@@ -12,5 +18,8 @@ Outcome resolve_me(Target &target, const Actor &actor, const Catalog &catalog, s
 
 // Sets the location of a response to a request for /Me. Does nothing for other targets.
 void note_location(Response &response, const Target &target, std::string_view base_url);
+// The same for a request that is refused before it is prepared.
+void note_location(Response &response, const Request &request, const Actor &actor,
+                   Snapshot &snapshot);
 
 }  // namespace scim::service
