@@ -72,6 +72,24 @@ unlike $Scim::json->encode($kept), qr/secret/, '[S-199] a Device is returned wit
 is_deeply [@$kept{qw(displayName active mudUrl)}], [@$device{qw(displayName active mudUrl)}],
     '[S-197] a Device is returned with displayName, active and mudUrl';
 is_deeply $kept->{$apps}, $device->{$apps}, '[S-199] a Device refers to an EndpointApp';
+# `$ref` is computed for a reference that was sent without it.
+my $linked = $c->request(POST => "$base/Devices", json => { schemas => ["${core}Device", $apps], active => JSON::PP::true,
+    $apps => { applications => [map { { value => $_ } } $app->{id}, '01930000-0000-7000-8000-000000000000', 'x'] } })->{json};
+my $url = $c->request(GET => "$base/EndpointApps/$app->{id}")->{json}{meta}{location};
+my $links = [{ value => $app->{id}, '$ref' => $url }, { value => '01930000-0000-7000-8000-000000000000' }, { value => 'x' }];
+is_deeply $linked->{$apps}{applications}, $links, '[S-199] a reference to an EndpointApp without $ref is returned with the URL, one to nothing without it';
+is_deeply $c->request(GET => "$base/Devices/$linked->{id}")->{json}, $linked, '[S-199] GET returns $ref, too';
+is_deeply $c->request(GET => "$base/Devices/$linked->{id}?attributes=$apps:applications.value")->{json}{$apps}{applications}, [map { { value => $_->{value} } } @$links],
+    'attributes with applications.value returns no $ref';
+$c->request(DELETE => "$base/Devices/$linked->{id}");
+my $pairing = "${extension}pairingPassKey:2.0:Device";
+my $paired = { schemas => ["${core}Device", $ble], active => JSON::PP::true,
+    $ble => { versionSupport => ['5.3'], deviceMacAddress => '2C:54:91:88:C9:E3', pairingMethods => [$pairing], $pairing => { key => 123456 } } };
+my $answer = $c->request(POST => "$base/Devices", json => $paired);
+is $answer->{status}, 201, '[S-199] a Device with the object of a pairing method is created';
+ok !exists $answer->{json}{$ble}{$pairing}, '[S-199] the object of a pairing method, whose name is a URN, is not stored';
+ok $t->wait_for(sub { $t->log =~ /deviates from RFC 7644: .*unknown-attribute:\Q$ble:$pairing\E/ }), '[S-199] the error log names it';
+$c->request(DELETE => "$base/Devices/$answer->{json}{id}");
 is_error $c->request(POST => "$base/Devices", json => { %$device, $apps => { applications => [{ '$ref' => 'https://example.com/x' }] } }), 400, 'invalidValue', qr/applications/,
     'a Device whose reference has no value is refused with 400';
 is_error $c->request(POST => "$base/Devices", json => { schemas => ["${core}Device", $mab], active => JSON::PP::true, $mab => { deviceMacAddress => lc $mac } }),

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <deque>
+#include <set>
 
 #include "scim/text/datetime.h"
 #include "scim/text/json.h"
@@ -228,13 +230,57 @@ void copy_body(std::string &out, const Rendering &r, const store::RecordView &re
     out += record.body().substr(end);
 }
 
+// The `$ref` of an attribute whose part `value` refers to a resource; nullptr if there is none, or if
+// it is computed elsewhere.
+const Attr *ref_of(const Attr *value) {
+    if (value == nullptr || value->parent == nullptr || value->def->name != "value") return nullptr;
+    const Attr *ref = TypeView::find_sub(*value->parent, "$ref");
+    return ref != nullptr && ref->stored() ? ref : nullptr;
+}
+
+// Appends the URL of the resource with this id, which is of one of the types that `ref` may refer
+// to, as JSON; nothing if there is none.
+void append_reference(std::string &out, const Rendering &r, const Attr &ref, const Leaf &value) {
+    std::string text;
+    const auto id = read_string(value.json, text) ? parse_id(text) : std::nullopt;
+    for (const std::string &name : ref.def->reference_types) {
+        const TypeView *type = id ? r.catalog.type_by_name(name) : nullptr;
+        if (type == nullptr || !r.directory.exists(type->number, *id)) continue;
+        out += '"';
+        append_location(out, *type, r.base_url, *id);
+        out += '"';
+        return;
+    }
+}
+
+// Adds `$ref` to the references that were sent without it (RFC 7643 2.4). `texts` owns the values.
+void add_references(const Rendering &r, std::vector<Leaf> &leaves, std::deque<std::string> &texts) {
+    std::set<std::pair<AttrNumber, uint32_t>> sent;
+    std::vector<Leaf> added;
+    for (const Leaf &leaf : leaves) sent.emplace(leaf.attr, leaf.element);
+    for (const Leaf &leaf : leaves) {
+        const Attr *ref = ref_of(r.type.by_number(leaf.attr));
+        if (ref == nullptr || !r.projection.shows(*ref) ||
+            sent.count({ref->number, leaf.element}) != 0)
+            continue;
+        append_reference(texts.emplace_back(), r, *ref, leaf);
+        if (!texts.back().empty()) added.push_back({ref->number, leaf.element, texts.back()});
+    }
+    leaves.insert(leaves.end(), added.begin(), added.end());
+}
+
 // Writes the leaves that the projection shows. Returns false if there are none.
 bool write_body(std::string &out, const Rendering &r, std::vector<Leaf> &leaves) {
     const Attr *value = manager_value(r.type);
     Parts parts;
-    for (const Leaf &leaf : leaves)
+    bool is_reference = false;
+    for (const Leaf &leaf : leaves) {
         if (value != nullptr && leaf.attr == value->number) parts = manager_parts(r, leaf.json);
+        is_reference |= ref_of(r.type.by_number(leaf.attr)) != nullptr;
+    }
     for (const auto &[part, json] : parts) leaves.push_back({part->number, 0, json});
+    std::deque<std::string> texts;
+    if (is_reference) add_references(r, leaves, texts);
     canonical_order(r.type, leaves);
     size_t start = out.size();
     write_members(out, r.type, leaves, &r.projection.shown(), nullptr);

@@ -42,8 +42,9 @@ constexpr uint8_t record_format = 1;
 constexpr size_t record_header_size = 48;
 
 enum RecordFlag : uint8_t {
-    record_needs_projection =
-        1,  // a leaf is not returned by default: do not send the body as it is
+    // A leaf is not returned by default, or has a `$ref` that is computed if it was not sent: do not
+    // send the body as it is.
+    record_needs_projection = 1,
     record_computed_sibling = 2,  // a leaf has a computed sibling (manager.displayName)
     record_hidden = 4,            // the record has hidden leaves
 };
