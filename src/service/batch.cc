@@ -82,9 +82,11 @@ void Writer::prepare_all(const std::vector<Job *> &jobs) {
     }
 }
 
-// 401 if the token was revoked or its tenant removed after the request was authenticated.
+// 401 if the token was revoked, its user deactivated or its tenant removed after the request was
+// authenticated.
 Outcome Writer::still_authorized(store::WriteTxn &txn, const Job &job) {
     const Actor &actor = *job.actor;
+    RETURN_IF_ERROR(check_subject(actor, *job.catalog, txn));
     if (actor.auth_epoch == store::auth_epoch(txn)) return Done{};
     auto tenant = store::find_tenant(txn, actor.tenant);
     bool good = tenant && tenant->state == store::TenantState::active;
@@ -214,7 +216,7 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
         if (!job->postponed) look_at_clock(*job);
     }
     // If nothing is written, all plans are based on committed data and no commit is needed. After
-    // Planned::undone the transaction is not committed.
+    // Planned::rolled_back the transaction is not committed.
     if (!changes) return keep_bulks(jobs), Attempt();
     const bool takes_notes = room != MapSpace::for_lockouts;
     if (takes_notes) put_notes(txn);
@@ -228,15 +230,20 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
 }
 
 // Like attempt(), but a damaged record fails only the jobs that read it: they are refused and
-// removed from `jobs`, and the other jobs are tried again. The failed attempts commit nothing.
+// removed from `jobs`, and the other jobs are tried again. Of a bulk request, only the operation that
+// reads it is refused. The failed attempts commit nothing.
 Writer::Attempt Writer::attempt_sound(std::vector<Job *> &jobs) {
     // Only the first attempt can be given up: before later ones, some jobs are already refused.
     Attempt tried = attempt(jobs, &lock_wait_);
     while (tried.is_damaged()) {
-        note_damage(*tried.stuck);
-        tried.stuck->decided = unwritable(tried.code, store_.env());
-        tried.stuck->postponed = false;
-        jobs.erase(std::find(jobs.begin(), jobs.end(), tried.stuck));
+        Job &stuck = *tried.stuck;
+        note_damage(stuck);
+        const Error error = unwritable(tried.code, store_.env());
+        if (stuck.bulk == nullptr || !stuck.bulk->refuse_stuck(error)) {
+            stuck.decided = error;
+            stuck.postponed = false;
+            jobs.erase(std::find(jobs.begin(), jobs.end(), &stuck));
+        }
         tried = attempt(jobs);
     }
     return tried;
@@ -245,8 +252,17 @@ Writer::Attempt Writer::attempt_sound(std::vector<Job *> &jobs) {
 // Of several damaged records, the log names the last.
 void Writer::note_damage(const Job &job) {
     const LogFields &log_fields = job.response.log_fields;
-    damage_ = "is damaged where " + std::string(to_string(job.request.method)) + " of " +
-              log_fields.resource_type + " " + log_fields.resource_id +
+    std::string what = std::string(to_string(job.request.method)) + " of ";
+    if (job.bulk != nullptr && job.bulk->stuck) {
+        const BulkOperationState &operation = job.bulk->operations[*job.bulk->stuck];
+        what = "the bulk operation " + quoted(operation.method + " " + operation.path);
+    } else if (log_fields.resource_type.empty()) {
+        what += log_fields.operation;
+    } else {
+        what += log_fields.resource_type;
+        if (!log_fields.resource_id.empty()) what += " " + log_fields.resource_id;
+    }
+    damage_ = "is damaged where " + what +
               " looks; scimctl verify says more, and other requests are served";
 }
 
@@ -391,8 +407,25 @@ bool Writer::has_index_to_build(const Snapshot &snapshot) {
 
 void Writer::report_conflict(uint16_t index) {
     Snapshot snapshot(session_);
-    if (snapshot.usable())
-        alarms_.push_back(conflict_report(snapshot.txn, *snapshot.catalog(), index));
+    if (!snapshot.usable()) return;
+    // Empty if the index is not in conflict any more.
+    std::string report = conflict_report(snapshot.txn, *snapshot.catalog(), index);
+    if (!report.empty()) alarms_.push_back(std::move(report));
+}
+
+// Says once that an index cannot be built because the map is almost full. `index` is null if none
+// waits. The build goes on when there is space: each commit plans maintenance.
+void Writer::note_waiting_index(const IndexDef *index, const Catalog &catalog, size_t map_size) {
+    const bool is_known = index_waits_;
+    index_waits_ = index != nullptr;
+    const TypeView *type = index != nullptr ? catalog.type_by_number(index->type) : nullptr;
+    const Attr *attr = type != nullptr ? type->indexed(index->attr) : nullptr;
+    if (attr == nullptr || is_known) return;
+    alarms_.push_back("the attribute " + quoted(attr->path) + " of " + type->type.name +
+                      " is not enforced as unique yet: its index is not built, because almost all "
+                      "of the map's " +
+                      std::to_string(map_size) +
+                      " bytes are in use; raise size= of scim_store and reload");
 }
 
 Writer::Maintenance Writer::maintenance(int64_t now) {
@@ -419,8 +452,9 @@ bool Writer::do_maintenance(int64_t now) {
     if (!look_for_maintenance(now)) return trimmer_.due(now);
     store::WriteTxn txn(store_.env(), &lock_wait_);
     auto catalog = write_catalogs_.at(txn);
-    const bool builds =
-        catalog && (*catalog)->building() != nullptr && map_space(txn) == MapSpace::for_all;
+    const IndexDef *index = catalog ? (*catalog)->building() : nullptr;
+    const bool builds = index != nullptr && map_space(txn) == MapSpace::for_all;
+    if (catalog) note_waiting_index(builds ? nullptr : index, **catalog, txn.map_size());
     uint16_t conflict = 0;
     if (store::has_dead_rows(txn))
         store::sweep(txn, dead_rows);

@@ -98,10 +98,13 @@ class Writer {
     enum class Planned : uint8_t {
         done,
         postponed,  // nothing is written
-        undone,     // the job is decided, and the transaction must not be committed
+        // Operations that are done together have failed: their results are final, and the
+        // transaction must not be committed.
+        rolled_back,
     };
     Planned plan_job(store::WriteTxn &txn, Job &job, MapSpace room, size_t most, bool is_first);
     Planned plan_bulk(store::WriteTxn &txn, Job &job, MapSpace room, size_t most, bool is_first);
+    Planned plan_unit(store::WriteTxn &txn, Job &job, MapSpace room, size_t most, bool is_first);
     Planned plan_circle(store::WriteTxn &txn, Job &job, MapSpace room);
     Planned plan_atomic(store::WriteTxn &txn, Job &job, MapSpace room);
     bool plan_together(store::WriteTxn &txn, Job &job, const std::vector<uint32_t> &unit,
@@ -120,6 +123,7 @@ class Writer {
     std::string full_problem(const store::Env &env, int64_t now);
     void note_problem(const std::string &problem);
     void note_damage(const Job &job);
+    void note_waiting_index(const IndexDef *index, const Catalog &catalog, size_t map_size);
     bool has_notes() const { return !refusals_.empty() || !uses_.empty(); }
     void put_notes(store::WriteTxn &txn);
     void drop_notes();
@@ -140,6 +144,7 @@ class Writer {
     store::LockWait lock_wait_;
     bool clock_is_behind_ = false;
     bool short_of_room_ = false;  // the map is nearly full: changes of any age are deleted
+    bool index_waits_ = false;    // the map is nearly full, and an index is to be built
 };
 
 }  // namespace scim::service

@@ -71,6 +71,7 @@ void Writer::plan_operation(store::WriteTxn &txn, Job &job, uint32_t index, MapS
     if (auto refused = bulk.refusal(index)) return bulk.set_failed(index, *refused);
     Step &step = *bulk.operations[index].step;
     plan_step(txn, job, step, room, work);
+    if (!txn.good()) bulk.stuck = index;
     if (work.too_much() || !txn.good()) return;
     if (!step.planned) return bulk.set_failed(index, step.planned.error());
     const Plan &plan = *step.planned;
@@ -108,7 +109,7 @@ Writer::Planned Writer::plan_circle(store::WriteTxn &txn, Job &job, MapSpace roo
     job.work += work.done();
     if (!good) fail_circle(bulk, unit, *failed_in(bulk, unit));
     bulk.end_unit();
-    return good ? Planned::done : Planned::undone;
+    return good ? Planned::done : Planned::rolled_back;
 }
 
 // REQUIRES: nothing is written in the transaction.
@@ -126,12 +127,27 @@ Writer::Planned Writer::plan_atomic(store::WriteTxn &txn, Job &job, MapSpace roo
     if (work.too_much()) job.decided = too_much_work();
     fail_all(bulk, *cause);
     bulk.end_all();
-    return Planned::undone;
+    return Planned::rolled_back;
 }
 
-// Plans and writes units of a bulk request up to `most` of work; the first has no limit if `most` is
-// SIZE_MAX. Operations that are done together must be the first of the transaction (`is_first`:
-// nothing is written before), because they can be undone only with all of it.
+// Plans and writes the next unit of a bulk request, which is postponed if it is more work than
+// `most`, or if it must be the first of its transaction and is not.
+Writer::Planned Writer::plan_unit(store::WriteTxn &txn, Job &job, MapSpace room, size_t most,
+                                  bool is_first) {
+    Bulk &bulk = *job.bulk;
+    if (bulk.next_unit().size() > 1)
+        return is_first ? plan_circle(txn, job, room) : Planned::postponed;
+    Work work(most);
+    plan_operation(txn, job, bulk.next_unit().front(), room, work);
+    job.work += work.done();
+    if (work.too_much()) return Planned::postponed;
+    bulk.end_unit();
+    return Planned::done;
+}
+
+// Plans and writes units of a bulk request until the transaction has enough work. `most` is as for
+// plan_job(): the first unit of the first job is done however much work it is. Operations that are
+// done together can only be undone with all of the transaction: nothing may be written before them.
 Writer::Planned Writer::plan_bulk(store::WriteTxn &txn, Job &job, MapSpace room, size_t most,
                                   bool is_first) {
     Bulk &bulk = *job.bulk;
@@ -140,19 +156,12 @@ Writer::Planned Writer::plan_bulk(store::WriteTxn &txn, Job &job, MapSpace room,
     if (bulk.is_atomic && !bulk.is_over())
         return is_first ? plan_atomic(txn, job, room) : Planned::postponed;
     const size_t share = std::min(most, batch_work_most);
-    while (!bulk.is_over() && job.work < share) {
-        if (bulk.next_unit().size() > 1) {
-            if (!is_first || job.changed_at) break;
-            if (plan_circle(txn, job, room) == Planned::undone) return Planned::undone;
-        } else {
-            const bool has_limit = most != SIZE_MAX || bulk.has_moved();
-            Work work(has_limit ? share - job.work : SIZE_MAX);
-            plan_operation(txn, job, bulk.next_unit().front(), room, work);
-            job.work += work.done();
-            if (work.too_much()) break;
-            bulk.end_unit();
-        }
-        if (!txn.good()) return Planned::done;
+    size_t left = most;
+    while (!bulk.is_over() && job.work < share && txn.good()) {
+        const Planned unit = plan_unit(txn, job, room, left, is_first && !job.changed_at);
+        if (unit == Planned::rolled_back) return unit;
+        if (unit == Planned::postponed) break;
+        left = share - std::min(share, job.work);
     }
     return bulk.has_moved() || bulk.is_over() ? Planned::done : Planned::postponed;
 }

@@ -30,10 +30,19 @@ Outcome check_version(Method method, std::string_view version) {
     return method == Method::post ? check_unversioned(fields) : Outcome(Done{});
 }
 
+// A path is relative to the base URL and has no query (RFC 7644 3.7).
+Outcome check_path(std::string_view path) {
+    const bool is_url = path.find("://") != path.npos;
+    if (!is_url && path.find('?') == path.npos) return Done{};
+    return bad_request(ScimType::invalid_syntax,
+                       quoted(path) + (is_url ? " is a URL" : " has a query") +
+                           "; \"path\" must be a path below the base URL such as /Users");
+}
+
 Outcome check_target(Method method, const Target &target, std::string_view path) {
     if (target.endpoint != Endpoint::resources && target.endpoint != Endpoint::resource)
         return bad_request(ScimType::invalid_syntax,
-                           quoted(path) +
+                           quoted(path.empty() ? "/" : path) +
                                " is not possible in a bulk request, whose operations create, "
                                "replace, patch or delete one resource each");
     return check_method(method, target);
@@ -58,6 +67,7 @@ Result<Step> prepare_operation(Job &job, const StepContext &context, const BulkO
     if (target)
         state.location = location_of(*target, state.method == "POST", job.request.base_url, new_id);
     RETURN_IF_ERROR(sent.valid);
+    RETURN_IF_ERROR(check_path(state.path));
     RETURN_IF_ERROR(target);
     const Method method = method_of(state.method);
     RETURN_IF_ERROR(check_target(method, *target, state.path));
@@ -179,6 +189,15 @@ void Bulk::begin() {
     for (size_t unit = kept_.units; unit < std::min(now_.units + 1, units.size()); unit++)
         for (uint32_t index : units[unit]) operations[index].status = 0;
     now_ = kept_;
+    stuck.reset();
+}
+
+bool Bulk::refuse_stuck(const Error &error) {
+    constexpr size_t damaged_most = 20;
+    if (!stuck || damaged_ == damaged_most) return false;
+    damaged_++;
+    operations[*stuck].step = error;
+    return true;
 }
 
 void Bulk::keep(DeviationReport &&now) noexcept {
@@ -251,7 +270,9 @@ void write_operation(std::string &out, const BulkOperationState &operation,
 
 std::string sentence_of(const Bulk &bulk, size_t index) {
     const BulkOperationState &operation = bulk.operations[index];
-    std::string text = place_of(index) + " " + quoted(operation.method + " " + operation.path);
+    std::string text = place_of(index);
+    if (!operation.method.empty() && !operation.path.empty())
+        text += " " + quoted(operation.method + " " + operation.path);
     text += " answered with " + std::to_string(operation.status);
     if (operation.error.type != ScimType::none)
         text.append(" ").append(to_string(operation.error.type));
@@ -261,7 +282,8 @@ std::string sentence_of(const Bulk &bulk, size_t index) {
 // Sentences for the error log: the first operations that failed, one for each detail.
 void note_refused(const Bulk &bulk, LogFields &log_fields) {
     constexpr size_t sentences_max = 10;
-    log_fields.detail = std::to_string(bulk.operations.size()) + " operations";
+    const size_t count = bulk.operations.size();
+    log_fields.detail = std::to_string(count) + (count == 1 ? " operation" : " operations");
     log_fields.has_error = bulk.failed() > 0;
     if (!log_fields.has_error) return;
     log_fields.detail += ", " + std::to_string(bulk.failed()) + " failed";

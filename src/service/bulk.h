@@ -51,6 +51,12 @@ class Bulk {
     bool has_moved() const { return now_.units > kept_.units; }
     bool has_results() const { return kept_.units > 0; }
 
+    // The operation that read a damaged record, which failed the transaction; set by the Writer after
+    // begin(). refuse_stuck() gives it the error instead of its plan. False if there is none, or if
+    // many were refused already: each costs another transaction.
+    std::optional<uint32_t> stuck;
+    bool refuse_stuck(const Error &error);
+
     // Why the operation is refused before it is planned; nothing if it is not.
     std::optional<Error> refusal(uint32_t index) const;
     void set_done(uint32_t index, uint16_t status, std::optional<uint64_t> version);
@@ -65,6 +71,7 @@ class Bulk {
         size_t units = 0, failed = 0;
     };
     Progress kept_, now_;
+    size_t damaged_ = 0;  // operations refused by refuse_stuck()
 };
 
 // REQUIRES: the text is POST, PUT, PATCH or DELETE; any other text is taken for DELETE.

@@ -260,9 +260,9 @@ size_t edit_work(const store::ResourceEdit &edit) {
     return work;
 }
 
-Result<Plan> plan_create(const Command &command, store::Directory &directory) {
+Result<Plan> plan_create(const Command &command, store::Directory &directory, Work &work) {
     const TypeView &type = *command.type;
-    auto unique = check_unique(command, command.resource.leaves, command.index, directory);
+    auto unique = check_unique(command, command.resource.leaves, command.index, directory, work);
     RETURN_IF_ERROR(unique);
     Plan plan;
     plan.status = 201;
@@ -345,7 +345,7 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
     if (work.too_much()) return plan;
     plan.edit.before = store::index_values(*command.catalog, type, was);
     plan.edit.after = store::index_values(*command.catalog, type, is);
-    auto unique = check_unique(command, is, plan.edit.after, directory);
+    auto unique = check_unique(command, is, plan.edit.after, directory, work);
     RETURN_IF_ERROR(unique);
     stamp(command, directory, plan.edit);
     plan.locks_out = is_active(type, was) && !is_active(type, is);
@@ -440,7 +440,7 @@ Result<Plan> plan(const Command &command, store::Directory &directory, Deviation
                   Work &work) {
     note_request(command, work);
     Result<Plan> result = command.operation == store::Operation::create
-                              ? plan_create(command, directory)
+                              ? plan_create(command, directory, work)
                               : plan_existing(command, directory, report, work);
     if (result && result->changes && !work.too_much())
         plan_access(command, directory, result->edit);

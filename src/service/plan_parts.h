@@ -8,9 +8,10 @@
 namespace scim::service {
 
 // 409 uniqueness if another resource has one of the unique values in `values`. The error names that
-// resource and whether it is inactive. `values` were made from `leaves`.
+// resource and whether it is inactive. `values` were made from `leaves`. Comparing the values of
+// that resource is added to `work`; if `work.too_much()` afterwards, the result must not be used.
 Outcome check_unique(const Command &command, const std::vector<Leaf> &leaves,
-                     const store::IndexValues &values, store::Directory &directory);
+                     const store::IndexValues &values, store::Directory &directory, Work &work);
 
 // The change of the group's rows that `edits` require. `epoch` is the stored member epoch of the
 // group; the result has the new one. To add a member that is present, or to remove one that is not,

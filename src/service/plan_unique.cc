@@ -14,13 +14,29 @@ std::string text_of_value(std::string_view json) {
 }
 
 // True if the record has the value. An index row alone does not prove it: two long values may have
-// the same digest, and the row may be damaged. True for a damaged record.
-bool really_has(const store::RecordView &record, const Attr &attr, const Leaf &wanted) {
+// the same digest, and the row may be damaged. True for a damaged record, and if the work becomes too
+// much.
+bool really_has(const store::RecordView &record, const Attr &attr, const Leaf &wanted, Work &work) {
     std::vector<Leaf> leaves;
     if (!record.leaves(leaves)) return true;
-    return std::any_of(leaves.begin(), leaves.end(), [&](const Leaf &leaf) {
-        return leaf.attr == attr.number && key_of(attr.matching, text_of_value(leaf.json)) ==
-                                               key_of(attr.matching, text_of_value(wanted.json));
+    work.note(record_work(record.bytes().size()) + leaf_work * leaves.size() +
+              key_work(attr.matching, wanted.json));
+    const std::string key = key_of(attr.matching, text_of_value(wanted.json));
+    for (const Leaf &leaf : leaves) {
+        if (leaf.attr != attr.number) continue;
+        work.note(key_work(attr.matching, leaf.json));
+        if (work.too_much() || key_of(attr.matching, text_of_value(leaf.json)) == key) return true;
+    }
+    return false;
+}
+
+// The leaf whose index value is `value`. REQUIRES: there is one.
+const Leaf &leaf_of(const std::vector<Leaf> &leaves, const Attr &attr, const std::string &value,
+                    Work &work) {
+    return *std::find_if(leaves.begin(), leaves.end(), [&](const Leaf &leaf) {
+        if (leaf.attr != attr.number) return false;
+        work.note(key_work(attr.matching, leaf.json));
+        return store::index_value(attr, leaf.json) == value;
     });
 }
 
@@ -39,23 +55,20 @@ Error taken(const TypeView &type, const Attr &attr, const Leaf &leaf, const Id &
 
 // The result holds until the commit, because the write transaction is the only one.
 Outcome check_unique(const Command &command, const std::vector<Leaf> &leaves,
-                     const store::IndexValues &values, store::Directory &directory) {
+                     const store::IndexValues &values, store::Directory &directory, Work &work) {
     for (const auto &entry : values) {
         const std::string &value = entry.second;
         const Attr *attr = command.type->by_number(entry.first);
         if (attr == nullptr || !attr->index->refuses_duplicates()) continue;
-        auto is_of_value = [&](const Leaf &leaf) {
-            return leaf.attr == attr->number && store::index_value(*attr, leaf.json) == value;
-        };
         // Ends at the first owner: while the index is built, many resources may have the value.
         Outcome unique = Done{};
         auto is_free = [&](const Id &owner) {
             if (owner == command.id) return true;
-            const auto leaf = std::find_if(leaves.begin(), leaves.end(), is_of_value);
+            const Leaf &leaf = leaf_of(leaves, *attr, value, work);
             auto record = directory.record(command.type->number, owner);
-            if (!record || !really_has(*record, *attr, *leaf)) return true;
+            if (!record || !really_has(*record, *attr, leaf, work)) return true;
             unique = command.patch.in_last_operation(
-                *attr, taken(*command.type, *attr, *leaf, owner, *record));
+                *attr, taken(*command.type, *attr, leaf, owner, *record));
             return false;
         };
         directory.each_row(*attr->index, value + '\x00', value + '\x01', is_free);

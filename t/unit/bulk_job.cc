@@ -3,6 +3,7 @@
 // bulk_atomic all of them are.
 
 #include "bulk_fixture.h"
+#include "scim/text/work.h"
 #include "service/token.h"
 #include "store/log.h"
 
@@ -296,6 +297,73 @@ void test_whole_refusals(Client &client) {
     client.actor().scopes = store::scope_read | store::scope_write;
 }
 
+std::string patch_title(const std::string &id, const std::string &title) {
+    return operation(
+        "PATCH", "/Users/" + id,
+        R"({"Operations":[{"op":"replace","path":"title","value":")" + title + "\"}]}");
+}
+
+void test_damage(Client &client, Store &store) {
+    const Response &made = send_bulk(client, {post_user("sound", "a"), post_user("hurt", "b")});
+    const std::string sound = id_at(made, 0), hurt = id_at(made, 1);
+    damage(store, client, hurt);
+    const Response &some =
+        send_bulk(client, {patch_title(sound, "1"), patch_title(hurt, "1"), post_user("next", "c"),
+                           operation("DELETE", "/Users/" + hurt)});
+    is(statuses(some), "200 503 201 503",
+       "a damaged record fails only the operations that read it");
+    is(at(tree_of(client.get("/Users/" + sound)).get(), "title"), "1",
+       "the other operations of the request are done");
+    is(client.writer().problem(),
+       "is damaged where the bulk operation \"DELETE /Users/" + hurt +
+           "\" looks; scimctl verify says more, and other requests are served",
+       "the problem for the log names the operation");
+    client.settings.bulk_atomic = true;
+    is(statuses(send_bulk(client, {patch_title(sound, "2"), patch_title(hurt, "2")})), "424 503",
+       "a damaged record fails an atomic request");
+    client.settings.bulk_atomic = false;
+    is(at(tree_of(client.get("/Users/" + sound)).get(), "title"), "1", "it changes nothing");
+
+    std::vector<std::string> operations(20, patch_title(hurt, "3"));
+    operations.push_back(patch_title(sound, "3"));
+    const std::string all = statuses(send_bulk(client, operations));
+    is(all.substr(all.size() - 7), "503 200",
+       "20 operations that read damaged records are refused");
+    operations.insert(operations.begin(), patch_title(hurt, "4"));
+    is(statuses(send_bulk(client, operations)), "503", "with one more, the request is refused");
+    damage(store, client, hurt);  // flips the bit back
+}
+
+// Many creates have a value that a resource with many values has: to compare them is work of the
+// request, so that it is spread over many transactions.
+void test_unique_work() {
+    const std::string urn = "urn:example:acme:2.0:User";
+    auto schema = load_definition(R"({"id":")" + urn +
+                                  R"(","attributes":[{"name":"codes","multiValued":true,)"
+                                  R"("uniqueness":"server"}]})");
+    TempDir dir;
+    auto store = open_store(dir.path, size_t(64) << 20, {*schema});
+    Client client(*store);
+    const std::string begin = R"(,"schemas":["urn:ietf:params:scim:schemas:core:2.0:User",")" +
+                              urn + R"("],")" + urn + R"(":{"codes":[)";
+    std::string codes;
+    for (int i = 0; i < 5000; i++) codes += "\"code" + std::to_string(i) + "\",";
+    client.create("/Users", R"({"userName":"owner")" + begin + codes + R"("taken"]}})");
+    std::vector<std::string> operations;
+    for (int i = 0; i < 100; i++) {
+        const std::string name = "other" + std::to_string(i);
+        operations.push_back(post_user(name, name, begin + R"("taken"]})"));
+    }
+    Job *job = client.job(Method::post, "/Bulk", bulk_text(operations));
+    client.run({job});
+    ok(job->work <= batch_work_most + 1000000 && job->continues,
+       "comparing unique values ends the share of a bulk request: " + std::to_string(job->work));
+    const int batches = run_bulk(client, *job);
+    ok(batches > 5, "100 conflicts with a large resource take " + std::to_string(batches) +
+                        " more transactions");
+    ok(statuses(job->response).find("201") == std::string::npos, "each of them is refused");
+}
+
 void test_logs(Client &client, Store &store) {
     Job *job = client.job(Method::post, "/Bulk",
                           bulk_text({post_user("log1", "a"), post_user("log2", "b"),
@@ -333,6 +401,8 @@ int main() {
     test_turns(client, other);
     test_atomic(client);
     test_whole_refusals(client);
+    test_damage(client, *store);
+    test_unique_work();
     test_logs(client, *store);
     test_revoked(third, *store);
     return tap::done();

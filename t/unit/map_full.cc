@@ -75,6 +75,51 @@ void test_damage(Client &client, Store &store, const std::vector<std::string> &u
     fixture::damage(store, client, id);  // flips the bit back
 }
 
+std::vector<Definition> badge(const std::string &more) {
+    return {*load_definition(R"({"id":"urn:example:acme:2.0:User","attributes":[{"name":"badge")" +
+                             more + "}]}")};
+}
+
+// An attribute becomes unique in a store whose map is almost full.
+void test_index() {
+    fixture::TempDir dir;
+    constexpr size_t map = size_t(4) << 20;
+    {
+        auto store = fixture::open_store(dir.path, map, badge(""), 1);
+        Client client(*store);
+        int status = 201;
+        for (int i = 0; status == 201; i++)
+            status = client
+                         .send(Method::post, "/Users",
+                               user("u" + std::to_string(i),
+                                    R"(,"urn:example:acme:2.0:User":{"badge":")" +
+                                        std::to_string(i) + "\"}"))
+                         .status;
+        is(status, 503, "the map is almost full");
+    }
+    const std::vector<Definition> unique = badge(R"(,"uniqueness":"server")");
+    {
+        auto store = fixture::open_store(dir.path, map, unique, 2);
+        Client client(*store, fixture::tenant_of(*store));
+        run_maintenance(client);
+        run_maintenance(client);
+        const auto alarms = client.writer().take_alarms();
+        is(alarms.size(), 1u, "an index that cannot be built is reported once");
+        is(alarms.empty() ? "" : alarms[0],
+           "the attribute \"urn:example:acme:2.0:User:badge\" of User is not enforced as unique "
+           "yet: its index is not built, because almost all of the map's " +
+               std::to_string(map) + " bytes are in use; raise size= of scim_store and reload",
+           "the report names the attribute and the remedy");
+    }
+    auto store = fixture::open_store(dir.path, 2 * map, unique, 2);
+    Client client(*store, fixture::tenant_of(*store));
+    run_maintenance(client);
+    is(client.writer().take_alarms().size(), 0u, "in a larger map nothing is reported");
+    Session session(*store);
+    Snapshot snapshot(session);
+    ok(snapshot.catalog()->building() == nullptr, "in a larger map the index is built");
+}
+
 uint64_t rows(Store &store, store::Db db) {
     store::Reader reader(store.env());
     store::ReadTxn txn(reader);
@@ -84,6 +129,7 @@ uint64_t rows(Store &store, store::Db db) {
 }  // namespace
 
 int main() {
+    test_index();
     fixture::TempDir dir;
     auto store = fixture::open_store(dir.path, size_t(4) << 20);
     Client client(*store);
