@@ -376,6 +376,7 @@ class Bodies {
             case AttrType::date_time:
                 return "\"2026-11-21T10:00:0" + std::to_string(random_() % 10) + "Z\"";
             case AttrType::binary: return one_in(2) ? "\"QUI=\"" : "\"QUJD\"";
+            case AttrType::reference: return one_in(2) ? "\"../Users/1\"" : "\"https://x/%20\"";
             default: return string();
         }
     }

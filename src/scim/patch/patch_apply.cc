@@ -412,7 +412,7 @@ void PatchApplication::remove_part(const PatchStep &step, Element &element) {
 
 Error Patch::without_required(const Attr *missing, Error error) const {
     auto removes_extension = [](const PatchStep &step) {
-        return step.op == PatchOp::remove && step.attr->extension >= 0;
+        return step.sent == PatchOp::remove && step.attr->extension >= 0;
     };
     if (!missing) {
         if (std::any_of(steps_.begin(), steps_.end(), removes_extension))
@@ -423,7 +423,7 @@ Error Patch::without_required(const Attr *missing, Error error) const {
     auto last = std::find_if(steps_.rbegin(), steps_.rend(),
                              [&](const PatchStep &step) { return step.attr == top; });
     if (last == steps_.rend()) return error;
-    if (last->op == PatchOp::remove) error.type = ScimType::mutability;
+    if (last->sent == PatchOp::remove) error.type = ScimType::mutability;
     return in_operation(last->operation, "", std::move(error));
 }
 

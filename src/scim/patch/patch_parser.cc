@@ -99,6 +99,7 @@ class PatchParser {
 
     void add(const Source &from, PatchStep step) {
         step.operation = from.operation;
+        step.sent = from.op;
         patch_.steps_.push_back(std::move(step));
     }
 

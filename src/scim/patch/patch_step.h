@@ -39,9 +39,10 @@ struct PatchFilter {
 };
 
 struct PatchStep {
-    PatchOp op = PatchOp::add;
-    bool listed = false;   // remove: only the elements or values that equal `values`
-    size_t operation = 0;  // index in Operations
+    PatchOp op = PatchOp::add;    // what is done: a replace with null is done as a remove
+    PatchOp sent = PatchOp::add;  // `op` of the operation
+    bool listed = false;          // remove: only the elements or values that equal `values`
+    size_t operation = 0;         // index in Operations
     const Attr *attr = nullptr, *part = nullptr;
     std::unique_ptr<const PatchFilter> filter;
     LeafRange values;

@@ -52,9 +52,11 @@ void add_part(AttrSet &shown, const Attr &part) {
             shown.add(sibling->rank);
 }
 
-// A complex attribute stays shown if one of its parts does.
+// A complex attribute that is always returned stays shown with its parts; another one if one of its
+// parts does.
 void remove_with_parts(AttrSet &shown, const Attr &attr) {
-    bool stays = attr.shown_always();
+    if (attr.shown_always()) return;
+    bool stays = false;
     for (const Attr *sub : attr.subs) {
         if (sub->shown_always())
             stays = true;

@@ -8,6 +8,7 @@
 #include "scim/resource/element_index.h"
 #include "scim/resource/reference.h"
 #include "scim/text/datetime.h"
+#include "scim/text/text.h"
 #include "scim/text/unicode.h"
 
 namespace scim {
@@ -86,6 +87,20 @@ bool is_base64(std::string_view s) {
         if (!good) return false;
     }
     return s.size() % 4 != 1;
+}
+
+// True if the text has only characters of a URI reference, and "%" only before two hexadecimal digits
+// (RFC 3986 2).
+bool is_uri_reference(std::string_view s) {
+    constexpr std::string_view punctuation = "-._~:/?#[]@!$&'()*+,;=";
+    auto is_hex = [&](size_t i) { return i < s.size() && hex_value(ascii_lower(s[i])) >= 0; };
+    for (size_t i = 0; i < s.size(); i++) {
+        const bool is_escape = s[i] == '%' && is_hex(i + 1) && is_hex(i + 2);
+        if (!is_letter(s[i]) && !is_digit(s[i]) && !is_escape &&
+            punctuation.find(s[i]) == punctuation.npos)
+            return false;
+    }
+    return true;
 }
 
 // Writes the value of a decimal attribute: equal numbers as equal texts.
@@ -333,6 +348,12 @@ Outcome ValueReader::check_string(const Place &place, std::string_view value) co
     const bool good = attr.def->type == AttrType::date_time ? parse_datetime(value).has_value()
                       : attr.def->type == AttrType::binary  ? is_base64(value)
                                                             : true;
+    if (attr.def->type == AttrType::reference && !is_uri_reference(value))
+        return dialect_.deviation("invalid-uri",
+                                  place.text() + " must be a URI; " +
+                                      (attr.never_returned() ? "it" : quoted(value)) +
+                                      " has characters that must be percent-encoded",
+                                  ScimType::invalid_value);
     if (good) return Done{};
     // Values that are never returned are not quoted in errors; binary values would not be readable.
     const bool silent = attr.def->type == AttrType::binary || attr.never_returned();

@@ -273,6 +273,8 @@ void CatalogBuilder::note_sets() {
         if (!attr.shown_always()) continue;
         view_->shown_always.add(attr.rank);
         if (attr.parent) view_->shown_always.add(attr.parent->rank);
+        for (const Attr *sub : attr.subs)
+            if (sub->shown_by_default()) view_->shown_always.add(sub->rank);
     }
 }
 

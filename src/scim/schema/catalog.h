@@ -184,7 +184,8 @@ class TypeView {
     const Attr *manager = nullptr;  // its $ref and displayName are computed
 
     // By rank: the attributes for which the function of the same name in Attr is true. A complex
-    // attribute is also in shown_always if one of its parts is.
+    // attribute is also in shown_always if one of its parts is; so are the parts of a complex
+    // attribute that is always returned, if they are returned by default.
     AttrSet shown_by_default, shown_always, stored;
 
   private:
