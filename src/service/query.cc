@@ -18,9 +18,8 @@ namespace {
 
 // The limits of a query on the event loop: comparisons of a filter's term with a resource, each a
 // fraction of a microsecond (long values are charged to the ReadBudget); index rows that are read;
-// resources that are rendered, each some microseconds; entries that are skipped before the page.
-constexpr uint64_t loop_comparisons = 4000, loop_rows = 4000, loop_rendered = 200,
-                   loop_skipped = 2000;
+// resources that are rendered, each some microseconds.
+constexpr uint64_t loop_comparisons = 4000, loop_rows = 4000, loop_rendered = 200;
 
 // What the ReadBudget is charged for making the key of a leaf, as bytes: made_byte for each byte,
 // made_value for each value. Making a key takes 30 to 200 ns a byte (the most for Greek letters
@@ -307,12 +306,7 @@ bool Search::is_long() const {
     }
     const uint64_t skipped = page_.start - 1;
     if (work > loop_comparisons) return true;
-    if (is_plain()) {
-        if (skipped >= rows) return false;
-        if (skipped >= loop_skipped) return true;
-    } else if (rows >= loop_rows) {
-        return true;
-    }
+    if (!is_plain() && rows >= loop_rows) return true;
     return rows > skipped && std::min(page_.count, rows - skipped) > loop_rendered;
 }
 

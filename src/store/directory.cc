@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "scim/text/work.h"
+#include "store/blocks.h"
 #include "store/bytes.h"
 #include "store/members.h"
 
@@ -235,9 +236,13 @@ void DirectoryWriter::apply(const ResourceEdit &edit) {
     if (edit.record.empty()) {
         write_.del(Db::resources, key);
         add_count(edit.type, -1);
+        remove_from_blocks(write_, tenant_, edit.type, edit.id);
     } else {
         write_.put(Db::resources, key, edit.record);
-        if (edit.is_new) add_count(edit.type, 1);
+        if (edit.is_new) {
+            add_count(edit.type, 1);
+            add_to_blocks(write_, tenant_, edit.type, edit.id);
+        }
     }
     put_index(edit);
     put_changes(edit);

@@ -3,7 +3,7 @@
 //
 // A Directory is bound to a tenant: no call reaches rows of another tenant. A resource is one
 // record, with one index row for each distinct value of an indexed attribute. Each resource type
-// has a counter of its resources. The version in a record is the position of the resource's last
+// has a counter of its resources, and counts of blocks of them (store/blocks.h). The version in a record is the position of the resource's last
 // change. DirectoryWriter keeps all of these consistent.
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 #include "scim/schema/catalog.h"
 #include "scim/text/id.h"
 #include "store/access.h"
+#include "store/blocks.h"
 #include "store/keys.h"
 #include "store/lmdb.h"
 #include "store/read_budget.h"
@@ -119,12 +120,18 @@ class Directory {
     }
 
     // Skips `skip` resources of a type, then calls `each(id, record bytes)` for up to `count` of
-    // them, in the order of their ids. The scan ends when `each` returns false.
+    // them, in the order of their ids. The scan ends when `each` returns false. What is skipped is
+    // counted in blocks (store/blocks.h), not read. REQUIRES: the type has more than `skip`
+    // resources, or `count` is 0.
     template <class Each>
     void scan(TypeNumber type, uint64_t skip, uint64_t count, Each &&each) {
+        if (count == 0) return;
         const Key prefix = resource_prefix(tenant_, type);
+        const BlockPlace place = find_in_blocks(txn_, tenant_, type, skip);
+        skip = place.skip;
         Cursor cursor(txn_, Db::resources);
-        for (bool more = cursor.seek(prefix); more && count > 0; more = cursor.next()) {
+        for (bool more = cursor.seek(resource_key(tenant_, type, place.first)); more && count > 0;
+             more = cursor.next()) {
             if (cursor.key().size() != prefix.size() + id_size ||
                 !starts_with(cursor.key(), prefix))
                 return;

@@ -3,6 +3,7 @@
 // the rows with a common prefix form a range in numeric order.
 //
 //     resources     := tenant:u32 type:u16 id:16
+//     blocks        := tenant:u32 type:u16 first:16
 //     index         := tenant:u32 type:u16 attr:u16 value 0x00 id:16
 //     value         := string | boolean | number | time
 //     string        := the comparison key of scim/text/text.h, if it is shorter than 400 bytes;

@@ -73,8 +73,9 @@ enum class Db : uint8_t {
     jobs,
     actors,
     access,
+    blocks,
 };
-constexpr size_t db_count = 15;
+constexpr size_t db_count = 16;
 
 struct EnvOptions {
     std::string directory;

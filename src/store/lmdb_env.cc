@@ -22,7 +22,7 @@ namespace {
 const char *const db_names[db_count] = {"meta",          "catalog",   "tenants",  "tokens",
                                         "tenant_tokens", "resources", "index",    "members",
                                         "memberships",   "changes",   "refusals", "local",
-                                        "jobs",          "actors",    "access"};
+                                        "jobs",          "actors",    "access",   "blocks"};
 
 // Counts this process as inside the store: a worker death during its lifetime counts for the
 // FaultGuard.

@@ -70,6 +70,43 @@ std::optional<Job> first_job(Txn &txn) {
     return job_at(txn, cursor);
 }
 
+// Deletes the next dead rows of a job, at most `rows`, and reads at most `read_most` rows. Returns the
+// number of rows that were deleted, and adds that of the rows that were read to `read`. A job without
+// more rows is deleted.
+size_t sweep_job(WriteTxn &txn, const Job &job, size_t rows, size_t read_most, size_t &read) {
+    Directory directory(txn, job.tenant);
+    std::vector<Id> dead;
+    Id last{};
+    size_t looked_at = 0;
+    bool more = false;
+    Members(directory).each_row(job.group, job.swept ? &*job.swept : nullptr,
+                                [&](const Id &member, const MemberRow &row) {
+                                    last = member;
+                                    if (row.epoch == job.epoch) dead.push_back(member);
+                                    looked_at++;
+                                    more = dead.size() == rows || looked_at == read_most;
+                                    return !more;
+                                });
+    for (const Id &member : dead) {
+        txn.del(Db::members, member_key(job.tenant, job.group, member));
+        txn.del(Db::memberships, member_key(job.tenant, member, job.group));
+        Key key = member_key(job.tenant, member, Id{});
+        Bytes bytes;
+        uint64_t latest = txn.get(Db::memberships, key, bytes) ? position_of(bytes) : 0;
+        put_position(txn, job.tenant, member, std::max(latest, job.position));
+    }
+    const Key key = job_key(job.tenant, job.group, job.epoch);
+    if (more)
+        txn.put(Db::jobs, key, position_text(job.position).append(bytes_of(last)));
+    else
+        txn.del(Db::jobs, key);
+    read += looked_at;
+    return dead.size();
+}
+
+// What the end of a job costs, in rows that could be deleted instead.
+constexpr size_t work_of_job = 4;
+
 }  // namespace
 
 std::string encode_member(const MemberRow &row) {
@@ -101,12 +138,24 @@ uint64_t Members::position(const Id &member) {
     if (txn.get(Db::memberships, member_key(tenant, member, Id{}), bytes))
         position = position_of(bytes);
     if (position == 0 || !has_dead_rows(txn)) return position;
-    // The death of a row that sweep() has not reached is recorded only in its job. Jobs are few.
-    const Key prefix = kind_prefix(sweep_kind, tenant);
-    Cursor jobs(txn, Db::jobs);
-    for (bool more = jobs.seek(prefix); more && starts_with(jobs.key(), prefix);
-         more = jobs.next()) {
-        auto job = job_at(txn, jobs);
+    // The death of a row that sweep() has not reached is recorded only in its job. Either the rows
+    // of the member are read or the jobs, whichever are fewer.
+    const uint64_t jobs = txn.entries(Db::jobs);
+    uint64_t rows = 0, died = 0;
+    each_membership(member, nullptr, [&](const Id &group, uint32_t epoch) {
+        died = std::max(died, died_at(group, epoch));
+        return ++rows <= jobs;
+    });
+    return std::max(position, rows > jobs ? died_in_jobs(member) : died);
+}
+
+uint64_t Members::died_in_jobs(const Id &member) {
+    uint64_t position = 0;
+    const Key prefix = kind_prefix(sweep_kind, directory_.tenant());
+    Cursor jobs(directory_.txn(), Db::jobs);
+    for (bool more = jobs.seek(prefix);
+         more && starts_with(jobs.key(), prefix) && directory_.may_walk(); more = jobs.next()) {
+        auto job = job_at(directory_.txn(), jobs);
         if (job && contains(job->group, job->epoch, member))
             position = std::max(position, job->position);
     }
@@ -149,35 +198,17 @@ void apply_members(WriteTxn &txn, TenantNumber tenant, const ResourceEdit &edit)
 bool has_dead_rows(Txn &txn) { return txn.entries(Db::jobs) != 0; }
 
 SweepStep sweep(WriteTxn &txn, size_t rows) {
-    auto job = first_job(txn);
-    if (!job) return {};
-    Directory directory(txn, job->tenant);
-    std::vector<Id> dead;
-    Id last{};
-    size_t read = 0;
-    bool more = false;
-    Members(directory).each_row(job->group, job->swept ? &*job->swept : nullptr,
-                                [&](const Id &member, const MemberRow &row) {
-                                    last = member;
-                                    if (row.epoch == job->epoch) dead.push_back(member);
-                                    read++;
-                                    more = dead.size() == rows || read == rows * sweep_looks;
-                                    return !more;
-                                });
-    for (const Id &member : dead) {
-        txn.del(Db::members, member_key(job->tenant, job->group, member));
-        txn.del(Db::memberships, member_key(job->tenant, member, job->group));
-        Key key = member_key(job->tenant, member, Id{});
-        Bytes bytes;
-        uint64_t last = txn.get(Db::memberships, key, bytes) ? position_of(bytes) : 0;
-        txn.put(Db::memberships, key, position_text(std::max(last, job->position)));
+    SweepStep step;
+    size_t deleted = 0;
+    const size_t read_most = rows * sweep_looks;
+    while (deleted < rows && step.read < read_most && txn.good()) {
+        const auto job = first_job(txn);
+        if (!job) break;
+        deleted +=
+            work_of_job + sweep_job(txn, *job, rows - deleted, read_most - step.read, step.read);
     }
-    const Key key = job_key(job->tenant, job->group, job->epoch);
-    if (more)
-        txn.put(Db::jobs, key, position_text(job->position).append(bytes_of(last)));
-    else
-        txn.del(Db::jobs, key);
-    return {read, has_dead_rows(txn)};
+    step.has_more = has_dead_rows(txn);
+    return step;
 }
 
 }  // namespace scim::store

@@ -109,6 +109,8 @@ class Members {
     size_t rows(const Id &group, size_t limit);
 
   private:
+    uint64_t died_in_jobs(const Id &member);
+
     Directory &directory_;
 };
 
@@ -117,8 +119,8 @@ class Members {
 // the record is written.
 void apply_members(WriteTxn &txn, TenantNumber tenant, const ResourceEdit &edit);
 
-// One step of deleting dead rows; continues where the last step ended. Deletes at most `rows` rows
-// and reads at most sweep_looks times as many.
+// One step of deleting dead rows, of one or several jobs; continues where the last step ended.
+// Deletes at most `rows` rows and reads at most sweep_looks times as many.
 constexpr size_t sweep_looks = 20;
 struct SweepStep {
     size_t read = 0;        // rows that were read

@@ -36,6 +36,9 @@ class Verification {
         if (report.problems.size() < limit_)
             report.problems.push_back({db, std::move(key), std::move(text)});
     }
+    // Counts a row of this size that was read in the current snapshot. each_row() calls it for its
+    // own rows.
+    void note_read(size_t bytes) { is_due_ |= snapshots_.is_due(bytes); }
     // Calls `each(key, value)` for the rows of a database in key order. The snapshot may be renewed
     // between two calls.
     template <class Each>
@@ -44,10 +47,10 @@ class Verification {
         cursor.emplace(txn(), db);
         bool more = cursor->seek("");
         while (more) {
-            bool due = snapshots_.is_due(cursor->key().size() + cursor->value().size());
-            std::string last(due ? cursor->key() : Bytes());
+            note_read(cursor->key().size() + cursor->value().size());
             each(cursor->key(), cursor->value());
-            if (due && txn().good()) {
+            if (is_due_ && txn().good()) {
+                const std::string last(cursor->key());
                 cursor.reset();
                 renew();
                 cursor.emplace(txn(), db);
@@ -113,6 +116,7 @@ class Verification {
     void renew() {
         snapshots_.renew();
         snapshot_++;
+        is_due_ = false;
         asked_ = 0;
         if (catalog == nullptr || catalog_epoch(txn()) == catalog->epoch()) return;
         auto rows = read_catalog(txn());
@@ -132,6 +136,7 @@ class Verification {
     Snapshots &snapshots_;
     size_t limit_;
     uint64_t snapshot_ = 0;
+    bool is_due_ = false;     // the next row should be read in a new snapshot
     TenantNumber asked_ = 0;  // the tenant of the last known(), and its answer
     Known answer_ = Known::unknown;
     TenantNumber unknown_ = 0;  // the unknown tenant whose rows are being counted
@@ -141,6 +146,9 @@ class Verification {
 
 // Checks every record, its index rows, and the counters of resources. REQUIRES: v.catalog is set.
 void verify_index(Verification &v);
+// Checks that each block of ids has as many resources as it counts, and that all resources are in
+// blocks. REQUIRES: v.catalog is set.
+void verify_blocks(Verification &v);
 // Checks every membership in both directions, that the members exist, and the jobs of dead rows.
 // REQUIRES: v.catalog is set.
 void verify_members(Verification &v);

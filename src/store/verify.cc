@@ -61,6 +61,7 @@ VerifyReport Verifier::run() {
     check_local();
     if (v_.catalog != nullptr) {
         verify_index(v_);
+        verify_blocks(v_);
         verify_members(v_);
         verify_access(v_);
     }
@@ -113,13 +114,22 @@ void Verifier::check_meta_row(Bytes key, Bytes value) {
     TenantNumber tenant = TenantNumber(read_be(key.data() + 1, 4));
     if (!v_.is_active(Db::meta, tenant) || !has_rows) return;
     // A counter that has rows is compared where they are counted; here only that it has rows.
-    std::string prefix(key.substr(1));
-    Cursor rows(v_.txn(), is_count ? Db::resources : Db::refusals);
-    if (read_le(value.data(), 8) != 0 && !(rows.seek(prefix) && starts_with(rows.key(), prefix)))
-        problem(
-            Db::meta, "tenant " + std::to_string(tenant) + (is_count ? " resources" : " refusals"),
-            "the counter is " + std::to_string(read_le(value.data(), 8)) + ", but there are none" +
-                (is_count ? " of " + v_.type_name(TypeNumber(read_be(key.data() + 5, 2))) : ""));
+    const uint64_t count = read_le(value.data(), 8);
+    auto check_any = [&](Db db, const std::string &what) {
+        const Bytes prefix = key.substr(1);
+        Cursor rows(v_.txn(), db);
+        if (count == 0 || (rows.seek(prefix) && starts_with(rows.key(), prefix))) return true;
+        problem(Db::meta,
+                "tenant " + std::to_string(tenant) + (is_count ? " resources" : " refusals"),
+                "the counter is " + std::to_string(count) + ", but there are " + what);
+        return false;
+    };
+    if (!is_count) {
+        check_any(Db::refusals, "none");
+        return;
+    }
+    const std::string type = v_.type_name(TypeNumber(read_be(key.data() + 5, 2)));
+    if (check_any(Db::resources, "none of " + type)) check_any(Db::blocks, "no blocks of " + type);
 }
 
 // Tenants and tokens
@@ -374,9 +384,9 @@ VerifyReport verify(Snapshots &snapshots, size_t limit) { return Verifier(snapsh
 
 std::string_view database_name(Db db) {
     constexpr std::string_view names[db_count] = {
-        "meta",      "catalog", "tenants", "tokens",      "tenant_tokens",
-        "resources", "index",   "members", "memberships", "changes",
-        "refusals",  "local",   "jobs",    "actors",      "access"};
+        "meta",  "catalog", "tenants",     "tokens",  "tenant_tokens", "resources",
+        "index", "members", "memberships", "changes", "refusals",      "local",
+        "jobs",  "actors",  "access",      "blocks"};
     return names[size_t(db)];
 }
 

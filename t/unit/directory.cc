@@ -191,13 +191,13 @@ void test_catalog(Env &env, const Catalog &catalog) {
 
 void test_format(Env &env) {
     WriteTxn txn(env);
-    txn.put(Db::meta, "min_writer", "4");
+    txn.put(Db::meta, "min_writer", "5");
     FormatCheck format = check_format(txn);
     ok(format.readable() && !format.writable(),
        "a store with a newer min_writer is readable and not writable");
     ok(format_problem(format, "/x").find("read-only") != std::string::npos,
        "the format problem of a newer min_writer says read-only");
-    txn.put(Db::meta, "min_reader", "4");
+    txn.put(Db::meta, "min_reader", "5");
     ok(!check_format(txn).readable(), "a store with a newer min_reader is not readable");
     txn.put(Db::meta, "min_reader", "two");
     ok(check_format(txn).code == Errc::damaged, "a min_reader that is not a number is damage");

@@ -155,19 +155,19 @@ void test_format_2() {
 }
 
 void test_format(const std::string &path) {
-    is(with_meta(path, "min_writer", "4", Store::State::read_only),
+    is(with_meta(path, "min_writer", "5", Store::State::read_only),
        "store \"" + path +
-           "\" has format 3, which needs a version that knows format 4; this one knows format 3: "
+           "\" has format 4, which needs a version that knows format 5; this one knows format 4: "
            "it is served read-only",
        "a store with a newer min_writer is opened read-only");
-    is(with_meta(path, "min_reader", "4", Store::State::ready),
+    is(with_meta(path, "min_reader", "5", Store::State::ready),
        "store \"" + path +
-           "\" has format 3, which needs a version that knows format 4; this one knows format 3: "
+           "\" has format 4, which needs a version that knows format 5; this one knows format 4: "
            "upgrade the module",
        "a store with a newer min_reader is refused");
-    is(with_meta(path, "write_format", "2", Store::State::ready),
+    is(with_meta(path, "write_format", "3", Store::State::ready),
        "store \"" + path +
-           "\" has format 2 of a version before 0.1.0, which this one does not read: remove the "
+           "\" has format 3 of a version before 0.1.0, which this one does not read: remove the "
            "directory and provision again",
        "a store of an earlier format is refused");
     ok(contains(with_meta(path, "min_reader", "one", Store::State::ready), "cannot be read"),

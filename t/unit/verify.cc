@@ -188,6 +188,54 @@ void test_changes(Env &env, TenantNumber t) {
            [t](WriteTxn &txn) { txn.put(Db::meta, position_key(t), number(3, 8) + number(5, 8)); });
 }
 
+void test_blocks(Env &env, TenantNumber t) {
+    auto put = [t](const Id &key, const std::vector<Block> &blocks) {
+        return [=](WriteTxn &txn) {
+            txn.del(Db::blocks, resource_key(t, 1, Id{}));
+            txn.put(Db::blocks, resource_key(t, 1, key), encode_blocks(blocks));
+        };
+    };
+    const Id none{};
+    const std::string start = "blocks: tenant 1 User " + to_string(none) + ": ";
+    damage(env, "a block with a wrong count", {start + "the block has 3 resources, but counts 4"},
+           put(none, {{none, 4}}));
+    damage(env, "a block with the resources of another",
+           {start + "the block has 2 resources, but counts 1",
+            to_string(id_of(3)) + ": the block has 1 resources, but counts 2"},
+           put(none, {{none, 1}, {id_of(3), 2}}));
+    damage(env, "a block without resources", {start + "the block has 0 resources, not 1 to 128"},
+           put(none, {{none, 0}, {id_of(1), 3}}));
+    damage(env, "blocks that are not in order",
+           {to_string(id_of(3)) + ": the next block begins at or before this one"},
+           put(none, {{none, 2}, {id_of(3), 1}, {id_of(2), 1}}));
+    damage(env, "resources before the first block",
+           {to_string(id_of(2)) + ": there are resources before this first block"},
+           put(id_of(2), {{id_of(2), 2}}));
+    damage(env, "a row that does not begin at its key",
+           {start + "the first block of the row begins at another id"}, put(none, {{id_of(1), 3}}));
+    damage(env, "a row of blocks with a wrong total", {start + "the row cannot be read"},
+           [=](WriteTxn &txn) {
+               std::string value = encode_blocks({{none, 3}});
+               value[0] = 4;
+               txn.put(Db::blocks, resource_key(t, 1, none), value);
+           });
+    damage(env, "missing blocks",
+           {"meta: tenant 1 resources: the counter is 3, but there are no blocks of User"},
+           [=](WriteTxn &txn) { txn.del(Db::blocks, resource_key(t, 1, none)); });
+    damage(env, "blocks in two rows", {}, [=](WriteTxn &txn) {
+        put(none, {{none, 2}})(txn);
+        txn.put(Db::blocks, resource_key(t, 1, id_of(3)), encode_blocks({{id_of(3), 1}}));
+    });
+    WriteTxn txn(env);
+    std::vector<Block> many(row_most, Block{});
+    for (size_t i = 0; i < many.size(); i++) many[i].first[15] = uint8_t(i);
+    many.push_back({id_of(1), 3});
+    put(none, many)(txn);
+    auto report = verify(txn, 1);
+    is(report.problems[0].text, "the row has 101 blocks, more than 100",
+       "verify reports a row with too many blocks");
+}
+
 void test_tenants(Env &env, TenantNumber t) {
     damage(env, "a tenant without its name row",
            {"tenants: tenant 1: the name \"acme\" does not refer to this tenant"},
@@ -223,23 +271,24 @@ void test_tenants(Env &env, TenantNumber t) {
                txn.put(Db::tenants, tenant_number_key(2),
                        R"({"name":"a b","state":"ready","cursorKey":"xyz"})");
            });
-    damage(
-        env, "rows of an unknown tenant in every database",
-        {"resources: tenant 9: 2 rows are of a tenant", "index: tenant 9: 1 row is of a tenant",
-         "members: tenant 9: 1 row", "changes: tenant 9: 1 row", "refusals: tenant 9: 1 row",
-         "tenant_tokens: tenant 9: 1 row", "meta: tenant 9: 2 rows", "resources: tenant 8: 1 row"},
-        [](WriteTxn &txn) {
-            txn.put(Db::resources, resource_key(9, 1, id_of(1)), "x");
-            txn.put(Db::resources, resource_key(9, 1, id_of(2)), "x");
-            txn.put(Db::resources, resource_key(8, 1, id_of(2)), "x");
-            txn.put(Db::index, index_key(9, 1, 1, "x", id_of(1)), "");
-            txn.put(Db::members, member_key(9, id_of(1), id_of(2)), "x");
-            txn.put(Db::changes, change_key(9, 1, 0), "x");
-            txn.put(Db::refusals, refusal_key(9, 1, 0), "x");
-            txn.put(Db::tenant_tokens, tenant_token_key(9, 1), "x");
-            txn.put(Db::meta, count_key(9, 1), number(1, 8));
-            txn.put(Db::meta, position_key(9), number(1, 8) + number(1, 8));
-        });
+    damage(env, "rows of an unknown tenant in every database",
+           {"resources: tenant 9: 2 rows are of a tenant", "index: tenant 9: 1 row is of a tenant",
+            "members: tenant 9: 1 row", "changes: tenant 9: 1 row", "refusals: tenant 9: 1 row",
+            "tenant_tokens: tenant 9: 1 row", "meta: tenant 9: 2 rows",
+            "resources: tenant 8: 1 row", "blocks: tenant 9: 1 row"},
+           [](WriteTxn &txn) {
+               txn.put(Db::resources, resource_key(9, 1, id_of(1)), "x");
+               txn.put(Db::resources, resource_key(9, 1, id_of(2)), "x");
+               txn.put(Db::resources, resource_key(8, 1, id_of(2)), "x");
+               txn.put(Db::index, index_key(9, 1, 1, "x", id_of(1)), "");
+               txn.put(Db::blocks, resource_key(9, 1, Id{}), "x");
+               txn.put(Db::members, member_key(9, id_of(1), id_of(2)), "x");
+               txn.put(Db::changes, change_key(9, 1, 0), "x");
+               txn.put(Db::refusals, refusal_key(9, 1, 0), "x");
+               txn.put(Db::tenant_tokens, tenant_token_key(9, 1), "x");
+               txn.put(Db::meta, count_key(9, 1), number(1, 8));
+               txn.put(Db::meta, position_key(9), number(1, 8) + number(1, 8));
+           });
     WriteTxn txn(env);
     mark_tenant_removed(txn, *find_tenant(txn, t));
     txn.del(Db::resources, resource_key(t, 1, id_of(1)));
@@ -411,6 +460,7 @@ int main() {
     }
     test_records(env, acme);
     test_index(env, acme);
+    test_blocks(env, acme);
     test_changes(env, acme);
     test_tenants(env, acme);
     test_tokens(env);
