@@ -49,6 +49,7 @@ std::string_view to_string(Operation operation) {
         case Operation::unblock: return "unblock";
         case Operation::pause: return "pause";
         case Operation::resume: return "resume";
+        case Operation::forget: return "forget";
     }
     return "?";
 }
@@ -78,7 +79,7 @@ std::optional<Change> decode_change(Bytes bytes) {
     if (in.failed()) return std::nullopt;
     std::copy(request.begin(), request.end(), change.request.begin());
     uint64_t operation = in.le(1);
-    if (operation < 1 || operation > uint64_t(Operation::resume)) return std::nullopt;
+    if (operation < 1 || operation > uint64_t(Operation::forget)) return std::nullopt;
     change.operation = Operation(operation);
     change.type = TypeNumber(in.le(2));
     Bytes id = in.bytes(id_size);

@@ -7,6 +7,7 @@
 // change. DirectoryWriter keeps all of these consistent.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,6 +35,7 @@ enum class Operation : uint8_t {
     unblock = 6,
     pause = 7,
     resume = 8,
+    forget = 9,
 };
 std::string_view to_string(Operation operation);
 inline bool is_administrative(Operation operation) { return operation >= Operation::block; }
@@ -46,8 +48,8 @@ using RequestId = std::array<uint8_t, 16>;
 //     names  := count:varint attr:varint*
 //     added, removed := count:varint member:16*
 // Numbers are little-endian; `time` is in milliseconds since 1970; `actor` is the number of a row
-// in `actors`, 0 if there was no token. A change that concerns no resource (pause, resume, unblock of
-// a deleted user) has type 0 and an id of zeros.
+// in `actors`, 0 if there was no token. A change that concerns no resource (pause, resume, forget,
+// unblock of a deleted user) has type 0 and an id of zeros.
 struct Change {
     int64_t time = 0;
     uint32_t actor = 0;
@@ -236,5 +238,8 @@ constexpr uint64_t refusals_per_tenant = 1000;
 void add_refusal(WriteTxn &txn, const Refusal &refusal);
 // The newest `limit` refusals, newest first.
 std::vector<Refusal> list_refusals(Txn &txn, TenantNumber tenant, size_t limit);
+// Deletes the refusals for which `is_wanted(refusal)` is true; returns their number.
+size_t delete_refusals(WriteTxn &txn, TenantNumber tenant,
+                       const std::function<bool(const Refusal &)> &is_wanted);
 
 }  // namespace scim::store

@@ -18,7 +18,7 @@
 //     jobs          := 0x01 tenant:u32 group:16 epoch:u32
 //     changes       := tenant:u32 position:u64 part:u16
 //     refusals      := tenant:u32 time:i64 sequence:u32
-//     local         := 0x01 tenant:u32 token:u32 | 0x02 index:u16
+//     local         := 0x01 tenant:u32 token:u32 | 0x02 index:u16 | 0x03 tenant:u32
 //     tokens        := sha256:32
 //     tenant_tokens := tenant:u32 token:u32
 //     actors        := tenant:u32 actor:u32
@@ -115,6 +115,7 @@ std::string tombstone_key(TenantNumber tenant, AccessKind kind, Bytes value);
 constexpr size_t access_prefix_size = 4 + 1;
 Key token_use_key(TenantNumber tenant, uint32_t token);  // local
 Key index_build_key(uint16_t index);                     // local
+Key import_position_key(TenantNumber tenant);            // local
 Key position_key(TenantNumber tenant);                   // meta
 Key count_key(TenantNumber tenant, TypeNumber type);     // meta
 Key refusal_count_key(TenantNumber tenant);              // meta

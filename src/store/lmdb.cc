@@ -188,12 +188,16 @@ void WriteTxn::abort() {
     entered_ = false;
 }
 
-void WriteTxn::put(Db db, Bytes key, Bytes value) {
+void WriteTxn::put(Db db, Bytes key, Bytes value, unsigned flags) {
     if (!good()) return;
     MDB_val k = to_val(key), v = to_val(value);
-    int rc = mdb_put(txn_, env_.handles_[size_t(db)], &k, &v, 0);
+    int rc = mdb_put(txn_, env_.handles_[size_t(db)], &k, &v, flags);
     if (rc != 0) fail(from_mdb(rc));
 }
+
+void WriteTxn::put(Db db, Bytes key, Bytes value) { put(db, key, value, 0); }
+
+void WriteTxn::append(Db db, Bytes key, Bytes value) { put(db, key, value, MDB_APPEND); }
 
 bool WriteTxn::insert(Db db, Bytes key, Bytes value) {
     if (!good()) return false;
@@ -231,24 +235,8 @@ size_t WriteTxn::room(size_t enough) {
     EnvInfo info = env_.info();
     size_t unused = info.map_size - std::min(info.used, info.map_size);
     if (unused >= enough) return enough;
-    // Freed pages count, too: a store from which much was deleted reuses them. Only a read
-    // transaction can open the database of free pages.
-    MDB_txn *reader = nullptr;
-    MDB_cursor *cursor = nullptr;
-    if (mdb_txn_begin(env_.env_, nullptr, MDB_RDONLY, &reader) != 0) return unused;
-    constexpr MDB_dbi free_list = 0;
-    size_t free_pages = 0;
-    MDB_val k, v;
-    if (mdb_cursor_open(reader, free_list, &cursor) == 0) {
-        while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0) {
-            size_t pages = 0;  // an entry is a count, then that many page numbers
-            if (v.mv_size >= sizeof pages) std::memcpy(&pages, v.mv_data, sizeof pages);
-            free_pages += pages;
-        }
-        mdb_cursor_close(cursor);
-    }
-    mdb_txn_abort(reader);
-    return std::min(unused + free_pages * info.page_size, enough);
+    // Freed pages count, too: a store from which much was deleted reuses them.
+    return std::min(unused + env_.free_bytes(), enough);
 }
 
 Cursor::Cursor(Txn &txn, Db db) : txn_(txn) {

@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/fault_guard.h"
 #include "store/store_files.h"
@@ -100,6 +101,15 @@ struct EnvInfo {
     unsigned readers = 0, max_readers = 0;
 };
 
+// A reader slot that is in use. `txn`: the transaction whose snapshot it reads; 0: none now.
+struct ReaderSlot {
+    int64_t process = 0;
+    uint64_t txn = 0;
+};
+
+// Of the library in use, such as "0.9.24".
+std::string lmdb_version();
+
 class Env {
   public:
     // Opens the store in an existing directory. Creates a missing lock.mdb, and a missing data.mdb
@@ -121,6 +131,9 @@ class Env {
     bool has_meta() const { return has_meta_; }
 
     EnvInfo info() const;
+    std::vector<ReaderSlot> readers() const;
+    // Bytes of pages that were freed and can be used again.
+    size_t free_bytes() const;
     // Frees the reader slots of dead processes and returns their number.
     int check_readers();
     // True while data.mdb and lock.mdb are the files that were opened. Costs two stat() calls.
@@ -129,6 +142,9 @@ class Env {
     std::string displaced() const { return files_.displaced(); }
     // The process that holds the write lock, if known.
     std::optional<LockHolder> lock_holder() const { return files_.lock_holder(); }
+    // The use of the write lock. A process that holds it for long ends its transaction when another
+    // one waits. Costs two system calls.
+    LockUse lock_use() const { return files_.lock_use(); }
     const std::string &directory() const { return directory_; }
     // The descriptor of data.mdb, for reading only. The caller must not close it.
     int descriptor() const;
@@ -256,6 +272,9 @@ class WriteTxn : public Txn {
     void put(Db db, Bytes key, Bytes value);
     // False if the key exists already; its value is not changed.
     bool insert(Db db, Bytes key, Bytes value);
+    // The same as put() for a key after all others of the database: leaves no space for keys in
+    // between.
+    void append(Db db, Bytes key, Bytes value);
     // True if the key existed.
     bool del(Db db, Bytes key);
     // ok: the changes are on disk. Another code: nothing was written, except that after `panic` the
@@ -268,6 +287,7 @@ class WriteTxn : public Txn {
 
   private:
     void begin();
+    void put(Db db, Bytes key, Bytes value, unsigned flags);
     bool entered_ = false;
 };
 

@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <mutex>
 #include <set>
 #include <utility>
 
+#include "scim/text/text.h"
 #include "store/lmdb.h"
 #include "store/lmdb_error.h"
 #include "store/permissions.h"
@@ -195,6 +198,49 @@ EnvInfo Env::info() const {
     result.readers = info.me_numreaders;
     result.max_readers = info.me_maxreaders;
     return result;
+}
+
+std::string lmdb_version() {
+    int major = 0, minor = 0, patch = 0;
+    mdb_version(&major, &minor, &patch);
+    return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
+}
+
+// LMDB describes each slot in a line: process, thread and transaction, or "-".
+std::vector<ReaderSlot> Env::readers() const {
+    std::vector<ReaderSlot> slots;
+    auto add = [](const char *line, void *context) {
+        long long process = 0;
+        char txn[32] = "";
+        if (std::sscanf(line, " %lld %*s %31s", &process, txn) == 2) {
+            ReaderSlot slot{process, 0};
+            read_number(txn, slot.txn);
+            static_cast<std::vector<ReaderSlot> *>(context)->push_back(slot);
+        }
+        return 0;
+    };
+    mdb_reader_list(env_, add, &slots);
+    return slots;
+}
+
+// Only a read transaction can open the database of free pages.
+size_t Env::free_bytes() const {
+    MDB_txn *reader = nullptr;
+    MDB_cursor *cursor = nullptr;
+    if (mdb_txn_begin(env_, nullptr, MDB_RDONLY, &reader) != 0) return 0;
+    constexpr MDB_dbi free_list = 0;
+    size_t free_pages = 0;
+    MDB_val k, v;
+    if (mdb_cursor_open(reader, free_list, &cursor) == 0) {
+        while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0) {
+            size_t pages = 0;  // an entry is a count, then that many page numbers
+            if (v.mv_size >= sizeof pages) std::memcpy(&pages, v.mv_data, sizeof pages);
+            free_pages += pages;
+        }
+        mdb_cursor_close(cursor);
+    }
+    mdb_txn_abort(reader);
+    return free_pages * info().page_size;
 }
 
 int Env::check_readers() {

@@ -168,6 +168,15 @@ uint64_t Members::died_at(const Id &group, uint32_t epoch) {
     return known && is_sweep_job_value(bytes) ? read_le(bytes.data(), 8) : 0;
 }
 
+uint32_t Members::unused_epoch(const Id &group) {
+    uint32_t epoch = 1;
+    const Key prefix = kind_prefix(sweep_kind, directory_.tenant()).id(group);
+    Cursor jobs(directory_.txn(), Db::jobs);
+    for (bool more = jobs.seek(prefix); more && starts_with(jobs.key(), prefix); more = jobs.next())
+        if (auto job = job_at(directory_.txn(), jobs)) epoch = std::max(epoch, job->epoch + 1);
+    return epoch;
+}
+
 size_t Members::rows(const Id &group, size_t limit) {
     size_t count = 0;
     each_row(group, nullptr, [&](const Id &, const MemberRow &) { return ++count < limit; });

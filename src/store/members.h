@@ -104,6 +104,9 @@ class Members {
     // The position at which a group's rows of this epoch died; 0 if there is no job for them.
     uint64_t died_at(const Id &group, uint32_t epoch);
 
+    // A member epoch that no row of the group has: above those of its rows that died.
+    uint32_t unused_epoch(const Id &group);
+
     // The number of rows of a group, dead ones included, which is the cost of listing its members.
     // Counting stops at `limit`.
     size_t rows(const Id &group, size_t limit);

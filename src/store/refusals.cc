@@ -25,6 +25,12 @@ uint64_t counted(Txn &txn, TenantNumber tenant) {
     return read_le(bytes.data(), 8);
 }
 
+void put_count(WriteTxn &txn, TenantNumber tenant, uint64_t count) {
+    std::string bytes;
+    append_le(bytes, count, 8);
+    txn.put(Db::meta, refusal_count_key(tenant), bytes);
+}
+
 // Deletes the oldest rows until a new one fits into refusals_per_tenant; returns the rows left.
 uint64_t drop_oldest(WriteTxn &txn, TenantNumber tenant, uint64_t count) {
     Cursor cursor(txn, Db::refusals);
@@ -53,9 +59,17 @@ void add_refusal(WriteTxn &txn, const Refusal &refusal) {
                        row.done()) &&
            txn.good())
         sequence++;
-    std::string bytes;
-    append_le(bytes, count + 1, 8);
-    txn.put(Db::meta, refusal_count_key(refusal.tenant), bytes);
+    put_count(txn, refusal.tenant, count + 1);
+}
+
+size_t delete_refusals(WriteTxn &txn, TenantNumber tenant,
+                       const std::function<bool(const Refusal &)> &is_wanted) {
+    size_t deleted = 0;
+    for (const Refusal &refusal : list_refusals(txn, tenant, SIZE_MAX))
+        if (is_wanted(refusal))
+            deleted += txn.del(Db::refusals, refusal_key(tenant, refusal.time, refusal.sequence));
+    if (deleted > 0) put_count(txn, tenant, counted(txn, tenant) - deleted);
+    return deleted;
 }
 
 std::vector<Refusal> list_refusals(Txn &txn, TenantNumber tenant, size_t limit) {

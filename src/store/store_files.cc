@@ -28,7 +28,7 @@ constexpr uint32_t lock_magic = 0xBEEFC0DE;
 constexpr uint32_t lock_format = 0x10001;  // version 1, with process-shared mutexes
 // A robust mutex begins with the kernel's futex word: the id of the holding thread and two flag
 // bits (set_robust_list(2)).
-constexpr uint32_t futex_tid_mask = 0x3fffffff;
+constexpr uint32_t futex_tid_mask = 0x3fffffff, futex_waiters = 0x80000000;
 
 constexpr int lock_attempts = 50;
 constexpr useconds_t lock_pause = 2000;  // microseconds between attempts
@@ -192,15 +192,26 @@ void StoreFiles::begin_write() const {
 
 void StoreFiles::end_write() const { flock(data_fd_, LOCK_UN); }
 
-std::optional<LockHolder> StoreFiles::lock_holder() const {
+// The futex word of the write lock; nothing if the layout of lock.mdb is unknown.
+std::optional<uint32_t> StoreFiles::lock_word() const {
     LockHead head{};
     uint32_t word = 0;
     if (!read_head(lock_fd_, head) ||
         pread(lock_fd_, &word, sizeof word, write_mutex_at) != ssize_t(sizeof word))
         return std::nullopt;
-    const pid_t thread = pid_t(word & futex_tid_mask);
+    return word;
+}
+
+std::optional<LockHolder> StoreFiles::lock_holder() const {
+    const pid_t thread = pid_t(lock_word().value_or(0) & futex_tid_mask);
     if (thread == 0) return std::nullopt;
     return LockHolder{process_of(thread), thread};
+}
+
+LockUse StoreFiles::lock_use() const {
+    const uint32_t word = lock_word().value_or(0);
+    if ((word & futex_waiters) != 0) return LockUse::awaited;
+    return (word & futex_tid_mask) != 0 ? LockUse::held : LockUse::free;
 }
 
 }  // namespace scim::store

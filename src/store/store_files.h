@@ -29,6 +29,12 @@ struct LockHolder {
     pid_t thread = 0;
 };
 
+enum class LockUse : uint8_t {
+    free,  // or unknown: the layout of lock.mdb is not known
+    held,
+    awaited,  // held, and a thread waits for it; perhaps also after the last wait has ended
+};
+
 // For example "process 17".
 std::string to_string(const LockHolder &holder);
 
@@ -67,6 +73,7 @@ class StoreFiles {
 
     // Nothing if the write lock is free, or if the layout of lock.mdb is unknown.
     std::optional<LockHolder> lock_holder() const;
+    LockUse lock_use() const;
 
   private:
     struct File {
@@ -78,6 +85,7 @@ class StoreFiles {
     Found check_open_data() const noexcept;
     std::string check_data(bool may_create);
     std::string open_lock_file();
+    std::optional<uint32_t> lock_word() const;
 
     std::string directory_, data_path_, lock_path_;
     File data_, lock_;

@@ -148,6 +148,7 @@ bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows) {
     // The tokens are deleted by now, so put_use() adds no more rows.
     rows -= std::min(rows, delete_range(txn, Db::local, kind_prefix(1, tenant.number), rows));
     if (rows == 0) return false;
+    txn.del(Db::local, import_position_key(tenant.number));
     // These rows are few; all must be deleted with the tenant, even beyond `rows`.
     for (uint8_t kind : {1, 2, 3, 4, 5})
         delete_range(txn, Db::meta, kind_prefix(kind, tenant.number), SIZE_MAX);

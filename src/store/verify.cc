@@ -5,6 +5,7 @@
 #include "store/actors.h"
 #include "store/directory.h"
 #include "store/format.h"
+#include "store/import_position.h"
 #include "store/lockouts.h"
 #include "store/row.h"
 #include "store/verification.h"
@@ -246,7 +247,9 @@ void Verifier::check_actors() {
 
 void Verifier::check_local() {
     v_.each_row(Db::local, [&](Bytes key, Bytes value) {
-        if (key[0] != 1) return;  // written by a later build
+        if (key[0] == 3 && (key.size() != 5 || !decode_import_position(value)))
+            return problem(Db::local, hex_text(key), "the row cannot be read");
+        if (key[0] != 1) return;
         if (key.size() != 9 || value.size() != 8)
             return problem(Db::local, hex_text(key), "the row cannot be read");
         TenantNumber tenant = TenantNumber(read_be(key.data() + 1, 4));
