@@ -52,6 +52,15 @@ int user_block(const Globals &globals, const UserArguments &arguments);
 int user_unblock(const Globals &globals, const UserArguments &arguments);
 int user_show(const Globals &globals, const UserArguments &arguments);
 
+// Deletes what is left of a deleted user.
+int forget(const Globals &globals, const UserArguments &arguments);
+
+// `watch`: again and again until interrupted.
+int stats(const Globals &globals, bool watch);
+int check(const Globals &globals);
+// `directory`: where the copy is made.
+int compact(const Globals &globals, const std::string &directory);
+
 // `length`: unparsed.
 int gate_pause(const Globals &globals, const std::string &tenant, const std::string &length);
 int gate_resume(const Globals &globals, const std::string &tenant);
@@ -63,6 +72,15 @@ struct ExplainArguments {
     bool nested_groups = false;
 };
 int gate_explain(const Globals &globals, const ExplainArguments &arguments);
+
+int export_resources(const Globals &globals, const std::string &tenant);
+
+struct ImportArguments {
+    std::string tenant, input, errors;  // names of files; `input` may be "-"
+    std::string on_conflict = "fail";
+    bool keep_ids = false, dry_run = false;
+};
+int import_resources(const Globals &globals, const ImportArguments &arguments);
 
 // `tenant`: list only the values of this tenant; empty: of all tenants.
 int duplicates(const Globals &globals, const std::string &tenant);

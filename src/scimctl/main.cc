@@ -21,7 +21,7 @@ const char description[] =
     "and the log, and checks the store. It may be used while nginx runs. As root it takes the uid and gid of the "
     "store's owner.";
 const char footer[] =
-    "Exit status: 0 success; 1 refused, not found, or verify found a problem; 2 wrong usage; "
+    "Exit status: 0 success; 1 refused, not found, or verify or check found a problem; 2 wrong usage; "
     "3 the store cannot be opened, read or written. See also: man 8 scimctl";
 // clang-format on
 
@@ -209,6 +209,64 @@ void declare_find(CLI::App &app, const Globals &globals, Run &chosen) {
         ->required();
 }
 
+void declare_import(CLI::App &app, const Globals &globals, Run &chosen) {
+    auto typed = std::make_shared<ImportArguments>();
+    CLI::App *out =
+        command(app, "export",
+                "write all resources of a tenant to stdout, one a line, as JSON: users "
+                "and other types, then groups with their members",
+                chosen, [=, &globals] { return export_resources(globals, typed->tenant); });
+    out->add_option("--tenant", typed->tenant, tenant_text)->required();
+    CLI::App *in = command(app, "import",
+                           "read resources, one a line, as export writes them; an interrupted "
+                           "import continues if the same command is run again",
+                           chosen, [=, &globals] { return import_resources(globals, *typed); });
+    in->add_option("--tenant", typed->tenant, tenant_text)->required();
+    in->add_option("--on-conflict", typed->on_conflict,
+                   "what to do with a record that is there already, by its userName or another "
+                   "unique value, or with --keep-ids by its id: refuse, skip or replace it")
+        ->check(CLI::IsMember({"fail", "skip", "update"}))
+        ->capture_default_str();
+    in->add_flag(
+        "--keep-ids", typed->keep_ids,
+        "keep id, meta.created and meta.lastModified of the records, and the ids that they "
+        "refer to; otherwise resources get new ids, and references follow them");
+    in->add_flag("--dry-run", typed->dry_run, "check all records and write nothing");
+    in->add_option("--errors", typed->errors,
+                   "write a line of JSON for each refused record: line, error and record");
+    in->add_option("FILE", typed->input, "the file to read; - for stdin")->required();
+}
+
+void declare_operations(CLI::App &app, const Globals &globals, Run &chosen) {
+    auto watch = std::make_shared<bool>(false);
+    command(
+        app, "stats",
+        "show the use of the map, the log, readers, jobs, the resources of each tenant, and the "
+        "indexes",
+        chosen, [=, &globals] { return stats(globals, *watch); })
+        ->add_flag("--watch", *watch, "again every two seconds until interrupted");
+    command(app, "check",
+            "say whether the store needs attention: suspended, full, old snapshots, indexes in "
+            "conflict; exits with 1 if it does",
+            chosen, [&globals] { return check(globals); });
+    auto directory = std::make_shared<std::string>();
+    command(app, "compact",
+            "copy the store into an empty directory, in the order of its keys, which takes less "
+            "space; nginx may run",
+            chosen, [=, &globals] { return compact(globals, *directory); })
+        ->add_option("DIR", *directory, "the directory of the copy; is created if it is missing")
+        ->required();
+    auto typed = std::make_shared<UserArguments>();
+    CLI::App *c = command(app, "forget",
+                          "delete what is left of a deleted user: names that keep its block, and "
+                          "refused requests that contain USER; the log keeps its id, and no values",
+                          chosen, [=, &globals] { return forget(globals, *typed); });
+    c->add_option("--tenant", typed->tenant, tenant_text)->required();
+    c->add_option("USER", typed->user,
+                  "the id, userName, externalId or another value of the deleted user")
+        ->required();
+}
+
 void declare_log(CLI::App &app, const Globals &globals, Run &chosen) {
     auto typed = std::make_shared<LogArguments>();
     CLI::App *c =
@@ -241,6 +299,8 @@ void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
     get_command->add_option("TYPE", typed->type, type_text)->required();
     get_command->add_option("ID", typed->id, "the resource's id")->required();
     declare_find(app, globals, chosen);
+    declare_import(app, globals, chosen);
+    declare_operations(app, globals, chosen);
     declare_log(app, globals, chosen);
     auto tenant = std::make_shared<std::string>();
     command(app, "duplicates",

@@ -206,6 +206,31 @@ Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
     return result;
 }
 
+Result<ForgetResult> forget_user(store::WriteTxn &txn, const Catalog &catalog,
+                                 const store::Tenant &tenant, std::string_view user, int64_t now) {
+    const TenantView view{txn, catalog, tenant};
+    if (user.empty()) return bad_request(ScimType::invalid_value, "the name is empty");
+    if (!users_called(view, user).empty())
+        return Error{409, ScimType::none,
+                     "the user " + quoted(user) + " exists: delete it first, by SCIM", 0};
+    RETURN_IF_ERROR(readable(txn));
+    RETURN_IF_ERROR(check_space(txn));
+    ForgetResult result;
+    for (const std::string &key : tombstones_called(view, user))
+        result.tombstones += txn.del(store::Db::access, key);
+    // A detail contains the beginning of a long name (quoted()).
+    constexpr size_t quoted_bytes = 60;
+    const std::string name = key_of(Matching::folded, user).substr(0, quoted_bytes);
+    result.refusals =
+        store::delete_refusals(txn, tenant.number, [&](const store::Refusal &refusal) {
+            return refusal.resource_id == user ||
+                   key_of(Matching::folded, refusal.detail).find(name) != std::string::npos;
+        });
+    if (result.tombstones + result.refusals > 0)
+        append_change(txn, tenant.number, store::Operation::forget, std::nullopt, now);
+    return result;
+}
+
 Result<UserStatus> user_status(const TenantView &view, std::string_view user) {
     auto found = find_user(view, user);
     RETURN_IF_ERROR(found);

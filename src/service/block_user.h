@@ -34,6 +34,17 @@ struct FoundUser {
 // with this userName or externalId is blocked. 409 if there are several; the detail lists their ids.
 Result<FoundUser> find_user(const TenantView &view, std::string_view user);
 
+// Deletes what is left of a deleted user: the tombstones that keep its block (store/access.h), and
+// the refused requests that contain `user` or concern the resource with this id. Changes contain
+// ids and names of attributes, but no values: they stay. `user` is the id, userName, externalId or
+// another value of the deleted user. Appends a change without names if something was deleted. 409 if
+// there is such a user.
+struct ForgetResult {
+    size_t tombstones = 0, refusals = 0;  // that were deleted
+};
+Result<ForgetResult> forget_user(store::WriteTxn &txn, const Catalog &catalog,
+                                 const store::Tenant &tenant, std::string_view user, int64_t now);
+
 struct BlockResult {
     FoundUser user;
     int64_t since = 0;     // milliseconds

@@ -32,6 +32,10 @@ struct Command {
     Resource resource;         // create, replace
     store::IndexValues index;  // of `resource`
     Patch patch;               // patch
+    // Of a record that scimctl imports with its id and times: milliseconds since 1970, 0: the time
+    // of the change. The id may be that of a deleted resource.
+    int64_t created = 0, modified = 0;
+    bool reuses_id = false;
     // Count as existing members; null: none.
     std::shared_ptr<const PromisedIds> promised;
 };

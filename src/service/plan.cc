@@ -221,8 +221,9 @@ void put_record(const Command &command, const std::vector<Leaf> &leaves, int64_t
                 Plan &plan) {
     store::RecordHeader header;
     header.version = plan.edit.position;
-    header.created = created != 0 ? created : plan.edit.change.time;
-    header.modified = plan.edit.change.time;
+    const int64_t time = plan.edit.change.time;
+    header.created = created != 0 ? created : command.created != 0 ? command.created : time;
+    header.modified = command.modified != 0 ? command.modified : time;
     header.member_epoch = plan.edit.members.epoch;
     Resource resource;
     resource.leaves = leaves;
@@ -268,9 +269,10 @@ Result<Plan> plan_create(const Command &command, store::Directory &directory, Wo
     plan.status = 201;
     stamp(command, directory, plan.edit);
     if (type.members != nullptr) {
-        constexpr uint32_t first_epoch = 1;
+        const uint32_t epoch =
+            command.reuses_id ? store::Members(directory).unused_epoch(command.id) : 1;
         auto members =
-            plan_members(command, directory, first_epoch,
+            plan_members(command, directory, epoch,
                          {false, command.resource.members.value_or(std::vector<Id>()), {}, {}});
         RETURN_IF_ERROR(members);
         plan.edit.members = std::move(*members);

@@ -9,6 +9,7 @@
 //     poke DIR ahead SECONDS      set the time of the last declaration to SECONDS from now
 //     poke DIR hold               take the write lock, print "held", and release the lock at a
 //                                 byte or the end of stdin
+//     poke DIR read               the same with a snapshot: print "reading"
 //
 // On failure the exit code is 1 and stderr has a sentence.
 
@@ -88,17 +89,27 @@ static int declare_ahead(Env &env, int seconds) {
     return code == Errc::ok ? 0 : fail(std::string(to_string(code)));
 }
 
-static int hold(Env &env) {
-    WriteTxn txn(env);
+static int wait_with(const Txn &txn, const char *what) {
     if (!txn.good()) return fail(std::string(to_string(txn.error())));
-    std::puts("held");
+    std::puts(what);
     std::fflush(stdout);
     char byte;
     return read(STDIN_FILENO, &byte, 1) < 0;
 }
 
+static int hold(Env &env) {
+    WriteTxn txn(env);
+    return wait_with(txn, "held");
+}
+
+static int hold_snapshot(Env &env) {
+    Reader reader(env);
+    ReadTxn txn(reader);
+    return wait_with(txn, "reading");
+}
+
 int main(int argc, char **argv) {
-    if (argc < 3) return fail("usage: poke DIR meta|count|commit|log|ahead|hold [ARGUMENTS]");
+    if (argc < 3) return fail("usage: poke DIR meta|count|commit|log|ahead|hold|read [ARGUMENTS]");
     EnvOptions options;
     options.directory = argv[1];
     options.map_size = 0;  // the size of the store
@@ -108,6 +119,7 @@ int main(int argc, char **argv) {
     Errc code = env->open_databases();
     if (code != Errc::ok) return fail(std::string(to_string(code)));
     if (std::strcmp(argv[2], "hold") == 0) return hold(*env);
+    if (std::strcmp(argv[2], "read") == 0) return hold_snapshot(*env);
     if (std::strcmp(argv[2], "ahead") == 0 && argc == 4)
         return declare_ahead(*env, std::atoi(argv[3]));
     if (std::strcmp(argv[2], "commit") == 0)

@@ -147,8 +147,10 @@ void add_sent(const TypeView &type, AttrSet &shown, const std::vector<Leaf> &sen
 
 }  // namespace
 
-Projection::Projection(const TypeView &type)
-    : shown_(type.shown_by_default), whole_(type.stored.is_within(shown_)) {}
+Projection::Projection(const TypeView &type) : Projection(type, type.shown_by_default) {}
+
+Projection::Projection(const TypeView &type, AttrSet shown)
+    : shown_(std::move(shown)), whole_(type.stored.is_within(shown_)) {}
 
 Result<Projection> Projection::parse(const TypeView &type,
                                      std::optional<std::string_view> attributes,

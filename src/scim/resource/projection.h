@@ -16,6 +16,8 @@ class Projection {
   public:
     // The attributes that are sent if the request names none.
     explicit Projection(const TypeView &type);
+    // The attributes of `shown`, by rank. REQUIRES: none of them is never returned.
+    Projection(const TypeView &type, AttrSet shown);
 
     // `attributes` and `excluded` are comma-separated names, as in a query string after decoding;
     // nullopt if the parameter is absent. If both are given, 400 invalidValue. Unknown names are

@@ -1,0 +1,270 @@
+#include "service/import_record.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "scim/text/datetime.h"
+#include "scim/text/text.h"
+
+namespace scim::service {
+
+namespace {
+
+// The records come from the operator, so that only memory bounds them.
+Settings import_settings() {
+    Settings settings;
+    settings.max_members = settings.max_operations = SIZE_MAX;
+    settings.json.values = line_most;
+    settings.json.work = SIZE_MAX;
+    return settings;
+}
+
+// Ids of one import ascend with the lines, so that new records are adjacent in the B+tree.
+Id id_of_line(const store::ImportPosition &position, uint64_t line) {
+    constexpr uint64_t lines_a_millisecond = 4096;  // 12 bits
+    std::array<uint8_t, 10> bits{};
+    bits[0] = uint8_t(line % lines_a_millisecond >> 8);
+    bits[1] = uint8_t(line);
+    const uint64_t random = XXH3_64bits_withSeed(&line, sizeof line, position.seed);
+    for (size_t i = 0; i < 8; i++) bits[2 + i] = uint8_t(random >> 8 * i);
+    return make_id(position.started + int64_t(line / lines_a_millisecond), bits);
+}
+
+json_t *mutable_member(json_t *object, std::string_view name) {
+    return const_cast<json_t *>(member_of(object, name));
+}
+
+// The text of a reference: {"value": "…"} or "…"; empty if it is neither.
+std::string_view reference_of(const json_t *value) {
+    if (json_is_object(value)) value = member_of(value, "value");
+    return json_is_string(value) ? text_of(value) : std::string_view();
+}
+
+Json reference_to(const Id &id) {
+    return made(json_pack("{s:o}", "value", json_string(scim::to_string(id).c_str())));
+}
+
+// The object that has the attribute: the record, or that of an extension. May be nullptr.
+json_t *object_with(json_t *record, const TypeView &type, const Attr &attr) {
+    if (attr.extension < 0) return record;
+    return mutable_member(record, type.extension_bits[size_t(attr.extension)]);
+}
+
+const TypeView *type_of(const Catalog &catalog, const json_t *record, std::string_view named) {
+    if (!named.empty()) return catalog.type_by_name(named);
+    const json_t *schemas = member_of(record, "schemas");
+    for (size_t i = 0; i < json_array_size(schemas); i++)
+        for (const auto &type : catalog.types())
+            if (ascii_iequals(type->type.schema, reference_of(json_array_get(schemas, i))))
+                return type.get();
+    return nullptr;
+}
+
+}  // namespace
+
+ImportIds::Key ImportIds::key_of(std::string_view source) {
+    const XXH128_hash_t hash = XXH3_128bits(source.data(), source.size());
+    return {hash.high64, hash.low64};
+}
+
+void ImportIds::set(std::string_view source, const Id &id, uint64_t line) {
+    if (!source.empty()) ids_[key_of(source)] = {id, line};
+}
+
+const Id *ImportIds::find(std::string_view source, uint64_t end) const {
+    const auto found = ids_.find(key_of(source));
+    return found != ids_.end() && found->second.line < end ? &found->second.id : nullptr;
+}
+
+ImportReader::ImportReader(std::shared_ptr<const Catalog> catalog, store::TenantNumber tenant,
+                           bool keep_ids, const store::ImportPosition &position, int64_t now)
+    : settings_(import_settings()),
+      context_{std::move(catalog), settings_, tenant, 0, {}, now},
+      keep_ids_(keep_ids),
+      position_(position) {}
+
+Outcome ImportReader::read_times(ImportRecord &record, const json_t *meta) const {
+    for (auto [name, time] :
+         {std::pair("created", &record.created), std::pair("lastModified", &record.modified)}) {
+        const json_t *value = member_of(meta, name);
+        if (!is_assigned(value)) continue;
+        const auto read = parse_datetime(reference_of(value));
+        if (!read)
+            return invalid_value(
+                std::string("meta.") + name + " must be a dateTime, not " +
+                (json_is_string(value) ? quoted(text_of(value)) : std::string(kind_of(value))));
+        *time = std::clamp(*read / 1000, int64_t(1), context_.now);
+    }
+    if (record.modified != 0) record.modified = std::max(record.modified, record.created);
+    return Done{};
+}
+
+Outcome ImportReader::read_identity(ImportRecord &record) const {
+    const json_t *json = record.json.get(), *meta = member_of(json, "meta");
+    const std::string_view named = reference_of(member_of(meta, "resourceType"));
+    record.type = type_of(*context_.catalog, json, named);
+    if (record.type == nullptr)
+        return invalid_value(
+            named.empty() ? "the record has no meta.resourceType, and its \"schemas\" contains the "
+                            "schema of no resource type"
+                          : "there is no resource type " + quoted(named));
+    record.source = reference_of(member_of(json, "id"));
+    record.id = id_of_line(position_, record.line);
+    if (!keep_ids_) return Done{};
+    if (!record.source.empty()) {
+        const auto id = parse_id(record.source);
+        if (!id || *id == Id{})
+            return invalid_value("id must be a UUID in lower case to be kept, not " +
+                                 quoted(record.source));
+        record.id = *id;
+        record.keeps_id = true;
+    }
+    return read_times(record, meta);
+}
+
+Outcome ImportReader::parse(ImportRecord &record) const {
+    auto json = parse_json(record.text, settings_.json);
+    RETURN_IF_ERROR(json);
+    record.json = std::move(*json);
+    return read_identity(record);
+}
+
+void ImportReader::read(ImportRecord &record) const {
+    record.type = nullptr;
+    record.step = Error{};
+    if (auto parsed = parse(record); !parsed) {
+        record.json.reset();
+        record.step = std::move(parsed.error());
+        return;
+    }
+    const TypeView &type = *record.type;
+    json_t *json = record.json.get();
+    const bool has_members = type.members != nullptr && member_of(json, "members") != nullptr;
+    const json_t *object =
+        type.manager != nullptr && !keep_ids_ ? object_with(json, type, *type.manager) : nullptr;
+    if (has_members || (object != nullptr && member_of(object, "manager") != nullptr)) return;
+    record.step = prepare(record, json, store::Operation::create, record.id);
+    record.json.reset();
+}
+
+Result<Step> ImportReader::prepare(ImportRecord &record, const json_t *json,
+                                   store::Operation operation, const Id &id) const {
+    Target target;
+    target.type = record.type;
+    target.id = id;
+    const Query query;
+    record.report = DeviationReport();
+    StepInput input{operation, target, query, json, {}, {}};
+    auto step = prepare_step(context_, input, id, record.report);
+    if (step && operation == store::Operation::create) {
+        step->command.created = record.created;
+        step->command.modified = record.modified;
+        step->command.reuses_id = record.keeps_id;
+    }
+    return step;
+}
+
+void ImportReader::resolve(ImportRecord &record, const ImportIds &ids,
+                           store::Directory *directory) const {
+    if (!record.refers()) return;
+    replace_references(record, ids, directory);
+    record.step = prepare(record, record.json.get(), store::Operation::create, record.id);
+}
+
+Result<Step> ImportReader::as_replace(ImportRecord &record, const Id &id, const ImportIds &ids,
+                                      store::Directory &directory) const {
+    RETURN_IF_ERROR(parse(record));
+    replace_references(record, ids, &directory);
+    return prepare(record, record.json.get(), store::Operation::replace, id);
+}
+
+// References
+
+std::optional<Id> ImportReader::id_of(std::string_view source, const ImportIds &ids, uint64_t end,
+                                      store::Directory *directory) const {
+    if (const Id *id = ids.find(source, end)) return *id;
+    const auto id = parse_id(source);
+    if (!id || directory == nullptr) return std::nullopt;
+    const auto &types = context_.catalog->types();
+    const bool exists = std::any_of(types.begin(), types.end(), [&](const auto &type) {
+        return directory->exists(type->number, *id);
+    });
+    return exists ? id : std::nullopt;
+}
+
+void ImportReader::replace_references(ImportRecord &record, const ImportIds &ids,
+                                      store::Directory *directory) const {
+    record.missing.clear();
+    if (record.type->members != nullptr) replace_members(record, ids, directory);
+    if (record.type->manager != nullptr && !keep_ids_) replace_manager(record, ids, directory);
+}
+
+void ImportReader::replace_members(ImportRecord &record, const ImportIds &ids,
+                                   store::Directory *directory) const {
+    std::string_view name;
+    const json_t *members = member_of(record.json.get(), "members", &name);
+    if (!json_is_array(members)) return;
+    Json known = made(json_array());
+    size_t i;
+    json_t *element;
+    json_array_foreach(const_cast<json_t *>(members), i, element) {
+        const std::string_view source = reference_of(element);
+        const auto id = source.empty() ? std::nullopt : id_of(source, ids, record.line, directory);
+        if (id)
+            json_array_append_new(known.get(), reference_to(*id).release());
+        else if (source.empty())
+            json_array_append(known.get(), element);  // refused by prepare_step()
+        else
+            record.missing.push_back({false, std::string(source)});
+    }
+    json_object_setn_new(record.json.get(), name.data(), name.size(), known.release());
+}
+
+void ImportReader::replace_manager(ImportRecord &record, const ImportIds &ids,
+                                   store::Directory *directory) const {
+    json_t *object = object_with(record.json.get(), *record.type, *record.type->manager);
+    std::string_view name;
+    const json_t *manager = object != nullptr ? member_of(object, "manager", &name) : nullptr;
+    const std::string source(reference_of(manager));
+    if (source.empty()) return;
+    const std::string key(name);
+    if (const auto id = id_of(source, ids, record.line, directory)) {
+        json_object_set_new(object, key.c_str(), reference_to(*id).release());
+        return;
+    }
+    record.missing.push_back({true, source});
+    json_object_del(object, key.c_str());
+}
+
+// PATCHes
+
+Result<Step> ImportReader::patch(const TypeView &type, const Id &id, const json_t *body) const {
+    Target target;
+    target.type = &type;
+    target.id = id;
+    const Query query;
+    DeviationReport report;
+    StepInput input{store::Operation::patch, target, query, body, {}, {}};
+    return prepare_step(context_, input, id, report);
+}
+
+Result<Step> ImportReader::add_members(const TypeView &type, const Id &group, const Id *first,
+                                       const Id *last) const {
+    Json value = made(json_array());
+    for (; first != last; ++first)
+        json_array_append_new(value.get(), reference_to(*first).release());
+    const Json body = made(json_pack("{s:[{s:s,s:s,s:o}]}", "Operations", "op", "add", "path",
+                                     "members", "value", value.release()));
+    return patch(type, group, body.get());
+}
+
+Result<Step> ImportReader::set_manager(const TypeView &type, const Id &user,
+                                       const Id &manager) const {
+    const Json body =
+        made(json_pack("{s:[{s:s,s:s,s:o}]}", "Operations", "op", "add", "path",
+                       type.manager->path.c_str(), "value", reference_to(manager).release()));
+    return patch(type, user, body.get());
+}
+
+}  // namespace scim::service

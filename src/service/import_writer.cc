@@ -1,0 +1,306 @@
+#include "service/import_writer.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "service/plan_parts.h"
+#include "store/keys.h"
+
+namespace scim::service {
+
+namespace {
+
+// Members that are added in one step: about 10 ms under the write lock.
+constexpr size_t members_a_step = 1000;
+constexpr size_t ignored_names_most = 100;
+
+// The resource with a unique value of the command; nothing if there is none.
+std::optional<Id> owner_of_value(const Command &command, store::Directory &directory) {
+    for (const auto &[number, value] : command.index) {
+        const Attr *attr = command.type->by_number(number);
+        if (attr == nullptr || !attr->index->refuses_duplicates()) continue;
+        const auto ids = directory.find(command.type->number, number, value, 1);
+        if (!ids.empty()) return ids.front();
+    }
+    return std::nullopt;
+}
+
+// The type of the resource with this id; nullptr if there is none.
+const TypeView *type_of(const Catalog &catalog, store::Directory &directory, const Id &id) {
+    for (const auto &type : catalog.types())
+        if (directory.exists(type->number, id)) return type.get();
+    return nullptr;
+}
+
+Error exists(const TypeView &type, const Id &id) {
+    return Error{409, ScimType::uniqueness,
+                 "the " + type.type.name + " " + scim::to_string(id) + " exists already", 0};
+}
+
+Error no_record(const MissingReference &reference) {
+    return invalid_value(std::string(reference.is_manager ? "manager" : "members") + ": " +
+                         quoted(reference.source) +
+                         " is not the id of a record that was imported; it is left out");
+}
+
+Outcome not_recorded() {
+    return Error{503, ScimType::none, "the file of --errors cannot be written", 0};
+}
+
+}  // namespace
+
+// A later record with the same id is refused: references to it would be ambiguous. Kept ids are
+// compared with those in the store.
+void ImportWriter::expect(const ImportReader &reader, store::Directory *directory,
+                          ImportRecord &record) {
+    ids_changed_ = false;
+    const bool is_read = record.step || record.refers();
+    if (is_read && !record.keeps_id && ids_.find(record.source, record.line) != nullptr) {
+        record.json.reset();
+        record.step = Error{409, ScimType::uniqueness,
+                            "an earlier record has the id " + quoted(record.source), 0};
+        record.source.clear();
+        return;
+    }
+    reader.resolve(record, ids_, directory);
+    if (record.step) ids_.set(record.source, record.id, record.line);
+}
+
+Outcome ImportWriter::put(const ImportTarget &target, ImportRecord &record) {
+    if (ids_changed_ && record.refers()) {
+        target.reader.read(record);
+        target.reader.resolve(record, ids_, &target.directory);
+    }
+    if (!record.step) return refuse(record, record.step.error());
+    note_ignored(record.report);
+    if (record.keeps_id) {
+        const TypeView *type = type_of(*target.reader.catalog(), target.directory, record.id);
+        if (type == record.type) return put_existing(target, record, record.id);
+        if (type != nullptr) return refuse(record, exists(*type, record.id));
+    }
+    return put_new(target, record);
+}
+
+Result<Plan> ImportWriter::plan_new(const ImportTarget &target, ImportRecord &record) {
+    Command &command = record.step->command;
+    if (options_.dry_run) command.promised = promised_;
+    Work work;
+    return plan(command, target.directory, record.report, work);
+}
+
+Outcome ImportWriter::put_new(const ImportTarget &target, ImportRecord &record) {
+    keep_rest(record, members_a_step);
+    auto plan = plan_new(target, record);
+    if (!plan) {
+        rest_ = Rest();
+        const Error error = std::move(plan.error());
+        if (error.status == 503) return error;
+        const bool is_taken = error.status == 409 && options_.on_conflict != OnConflict::fail;
+        const auto owner =
+            is_taken ? owner_of_value(record.step->command, target.directory) : std::nullopt;
+        return owner ? put_existing(target, record, *owner) : refuse(record, error);
+    }
+    if (target.writer != nullptr) {
+        apply(*plan, *target.writer);
+        note_created(record);
+        return Done{};
+    }
+    rest_ = Rest();
+    const Command &command = record.step->command;
+    if (!is_repeated(command)) {
+        promised_->emplace(record.id, record.type->number);
+        note_created(record);
+    } else if (options_.on_conflict == OnConflict::fail) {
+        return refuse(record, Error{409, ScimType::uniqueness,
+                                    "an earlier record has the same unique value", 0});
+    } else {
+        (options_.on_conflict == OnConflict::skip ? counts_.skipped : counts_.updated)++;
+    }
+    return Done{};
+}
+
+// Of a dry run, in which the values of earlier records are not in the store.
+bool ImportWriter::is_repeated(const Command &command) {
+    bool repeated = false;
+    for (const auto &[number, value] : command.index) {
+        const Attr *attr = command.type->by_number(number);
+        if (attr == nullptr || !attr->index->refuses_duplicates()) continue;
+        repeated |=
+            !values_.insert(XXH3_64bits_withSeed(value.data(), value.size(), number)).second;
+    }
+    return repeated;
+}
+
+Outcome ImportWriter::put_existing(const ImportTarget &target, ImportRecord &record, const Id &id) {
+    if (options_.on_conflict == OnConflict::fail) return refuse(record, exists(*record.type, id));
+    set_id(record, id);
+    if (options_.on_conflict == OnConflict::update) return update(target, record, id);
+    counts_.skipped++;
+    return Done{};
+}
+
+Outcome ImportWriter::update(const ImportTarget &target, ImportRecord &record, const Id &id) {
+    auto step = target.reader.as_replace(record, id, ids_, target.directory);
+    if (!step) return refuse(record, step.error());
+    if (options_.dry_run) step->command.promised = promised_;
+    Work work;
+    auto plan = service::plan(step->command, target.directory, record.report, work);
+    if (!plan && plan.error().status == 503) return plan.error();
+    if (!plan) return refuse(record, plan.error());
+    if (target.writer != nullptr) apply(*plan, *target.writer);
+    (plan->changes ? counts_.updated : counts_.unchanged)++;
+    note_later(record, id, 0);
+    return Done{};
+}
+
+// Leaves the first members in the record, and keeps the others for put_rest().
+void ImportWriter::keep_rest(ImportRecord &record, size_t first) {
+    auto &members = record.step->command.resource.members;
+    if (!members || members->size() <= first) return;
+    rest_ = {record.type,
+             record.step->command.catalog,
+             record.id,
+             record.modified,
+             record.line,
+             {members->begin() + ptrdiff_t(first), members->end()},
+             0};
+    members->resize(first);
+}
+
+Outcome ImportWriter::put_rest(const ImportTarget &target) {
+    const size_t end = std::min(rest_.next + members_a_step, rest_.members.size());
+    const std::vector<Id> some(rest_.members.begin() + ptrdiff_t(rest_.next),
+                               rest_.members.begin() + ptrdiff_t(end));
+    rest_.next = end;
+    const Later to{rest_.type, rest_.catalog, rest_.id, rest_.modified, rest_.line, {}};
+    if (end == rest_.members.size()) rest_ = Rest();
+    return add_members(target, to, some);
+}
+
+Outcome ImportWriter::add_members(const ImportTarget &target, const Later &to,
+                                  const std::vector<Id> &ids) {
+    const TypeView *type = target.reader.catalog()->type_by_number(to.type->number);
+    if (type == nullptr) return leave_out(to, no_record(to.reference));
+    return put_patch(target, to,
+                     target.reader.add_members(*type, to.id, ids.data(), ids.data() + ids.size()));
+}
+
+Outcome ImportWriter::put_patch(const ImportTarget &target, const Later &to, Result<Step> step) {
+    if (target.writer == nullptr) return Done{};
+    if (!step) return leave_out(to, step.error());
+    step->command.modified = to.modified;
+    DeviationReport report;
+    Work work;
+    auto plan = service::plan(step->command, target.directory, report, work);
+    if (!plan && plan.error().status == 503) return plan.error();
+    if (!plan) return leave_out(to, plan.error());
+    apply(*plan, *target.writer);
+    return Done{};
+}
+
+// Continuing an import
+
+void ImportWriter::recall(store::Directory &directory, const ImportRecord &record,
+                          uint64_t before) {
+    if (!record.step) return;
+    const TypeNumber type = record.type->number;
+    std::optional<Id> id = record.id;
+    auto found = directory.record(type, *id);
+    const bool is_new = found && found->header().version > before;
+    if (!found) {
+        const bool is_refused = options_.on_conflict == OnConflict::fail;
+        id = is_refused ? std::nullopt : owner_of_value(record.step->command, directory);
+    }
+    if (!id) return ids_.erase(record.source);
+    ids_.set(record.source, *id, record.line);
+    if (is_new)
+        note_later(record, *id, record.modified);
+    else if (options_.on_conflict == OnConflict::update)
+        note_later(record, *id, 0);
+}
+
+// To add a member that is there already changes nothing.
+bool ImportWriter::resume(store::Directory &directory, const ImportRecord &record) {
+    if (!record.step || !directory.exists(record.type->number, record.id)) return false;
+    const auto &members = record.step->command.resource.members;
+    if (!members || members->empty()) return false;
+    rest_ = {record.type,
+             record.step->command.catalog,
+             record.id,
+             record.modified,
+             record.line,
+             *members,
+             0};
+    note_created(record);
+    return true;
+}
+
+// References to later records
+
+void ImportWriter::note_later(const ImportRecord &record, const Id &id, int64_t modified) {
+    for (const MissingReference &reference : record.missing)
+        later_.push_back(
+            {record.type, record.step->command.catalog, id, modified, record.line, reference});
+}
+
+// Adds the next manager, or the next members of one group.
+Outcome ImportWriter::put_later(const ImportTarget &target) {
+    const Later &first = later_[next_later_];
+    std::vector<Id> members;
+    for (; has_later() && members.size() < members_a_step; next_later_++) {
+        const Later &later = later_[next_later_];
+        if (later.line != first.line) break;
+        const auto id =
+            target.reader.id_of(later.reference.source, ids_, UINT64_MAX, &target.directory);
+        if (!id) {
+            RETURN_IF_ERROR(leave_out(later, no_record(later.reference)));
+            continue;
+        }
+        if (!later.reference.is_manager) {
+            members.push_back(*id);
+            continue;
+        }
+        const TypeView *type = target.reader.catalog()->type_by_number(later.type->number);
+        if (type != nullptr && type->manager != nullptr)
+            RETURN_IF_ERROR(
+                put_patch(target, later, target.reader.set_manager(*type, later.id, *id)));
+    }
+    if (members.empty()) return Done{};
+    return add_members(target, first, members);
+}
+
+// Notes
+
+void ImportWriter::note_created(const ImportRecord &record) {
+    counts_.created++;
+    note_later(record, record.id, record.modified);
+}
+
+void ImportWriter::set_id(const ImportRecord &record, const Id &id) {
+    if (id == record.id) return;
+    ids_.set(record.source, id, record.line);
+    ids_changed_ = true;
+}
+
+void ImportWriter::note_ignored(const DeviationReport &report) {
+    for (const DeviationReport::Note &note : report.ignored())
+        if (ignored_.size() < ignored_names_most || ignored_.count(note.name) != 0)
+            ignored_[note.name]++;
+}
+
+Outcome ImportWriter::refuse(const ImportRecord &record, const Error &error) {
+    counts_.refused++;
+    ids_.erase(record.source);
+    ids_changed_ = true;
+    if (!listener_.refused(record.line, error, record.text)) return not_recorded();
+    return Done{};
+}
+
+Outcome ImportWriter::leave_out(const Later &later, const Error &error) {
+    counts_.missing++;
+    if (!listener_.refused(later.line, error, {})) return not_recorded();
+    return Done{};
+}
+
+}  // namespace scim::service

@@ -1,0 +1,133 @@
+#pragma once
+// Writes the records of an import (import.h) within the transactions of its caller.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "service/import_record.h"
+
+namespace scim::service {
+
+// A record that is in the store already: its id, if ids are kept, or a unique value such as its
+// userName.
+enum class OnConflict : uint8_t { fail, skip, update };
+
+struct ImportOptions {
+    OnConflict on_conflict = OnConflict::fail;
+    bool keep_ids = false;
+    bool dry_run = false;  // nothing is written, and no lock is taken
+};
+
+struct ImportCounts {
+    uint64_t created = 0, updated = 0, unchanged = 0, skipped = 0, refused = 0;
+    uint64_t missing = 0;  // references to records that do not exist
+    // Not counted are the records of an import that this one continues.
+    uint64_t records() const { return created + updated + unchanged + skipped + refused; }
+};
+
+class ImportListener {
+  public:
+    virtual ~ImportListener() = default;
+    // Called before anything is written. `lines`: what an interrupted import has done.
+    virtual void begun(uint64_t lines) = 0;
+    // A record is refused, or a reference of it is left out (then `text` is empty). False if this
+    // cannot be recorded: the import ends. The transaction may still fail.
+    virtual bool refused(uint64_t line, const Error &error, std::string_view text) = 0;
+    // Called after each transaction.
+    virtual void progress(const ImportCounts &counts) = 0;
+};
+
+// Where records are written. Of a dry run, `writer` is nullptr.
+struct ImportTarget {
+    const ImportReader &reader;
+    store::Directory &directory;
+    store::DirectoryWriter *writer;
+};
+
+// An error of a function is one of the store, with status 503, not one of a record.
+class ImportWriter {
+  public:
+    ImportWriter(const ImportOptions &options, ImportListener &listener)
+        : options_(options), listener_(listener) {}
+
+    // Assumes, before the records of a batch are written, that each is created under its id, and
+    // resolves the references of the records. Each record once, in the order of the input. For a
+    // record that is recalled, `directory` is nullptr: what it refers to may have been missing.
+    void expect(const ImportReader &reader, store::Directory *directory, ImportRecord &record);
+    // Resolves the references of a record that is read again.
+    void resolve(const ImportReader &reader, store::Directory &directory, ImportRecord &record) {
+        reader.resolve(record, ids_, &directory);
+    }
+    // Writes the record, or refuses it. A group of many members is written in part.
+    Outcome put(const ImportTarget &target, ImportRecord &record);
+    // True if members of the last record are still to be added; put_rest() adds some.
+    bool has_rest() const { return !rest_.members.empty(); }
+    Outcome put_rest(const ImportTarget &target);
+
+    // Of an import that is continued: remembers the id of a record that is done, or writes all
+    // members of the record that was written in part.
+    void recall(store::Directory &directory, const ImportRecord &record, uint64_t before);
+    bool resume(store::Directory &directory, const ImportRecord &record);
+
+    // The references to later records, when the input has ended: put_later() adds some.
+    bool has_later() const { return next_later_ < later_.size(); }
+    Outcome put_later(const ImportTarget &target);
+
+    const ImportCounts &counts() const { return counts_; }
+    // Attributes that are not declared and were ignored, and in how many records.
+    const std::map<std::string, uint64_t> &ignored() const { return ignored_; }
+
+  private:
+    // A reference that is added when the input has ended.
+    struct Later {
+        const TypeView *type;
+        std::shared_ptr<const Catalog> catalog;  // keeps `type`
+        Id id;
+        int64_t modified;
+        uint64_t line;
+        MissingReference reference;
+    };
+    // The members of a group that are still to be added, from `next` on.
+    struct Rest {
+        const TypeView *type = nullptr;
+        std::shared_ptr<const Catalog> catalog;
+        Id id{};
+        int64_t modified = 0;
+        uint64_t line = 0;
+        std::vector<Id> members;
+        size_t next = 0;
+    };
+
+    Outcome put_new(const ImportTarget &target, ImportRecord &record);
+    Outcome put_existing(const ImportTarget &target, ImportRecord &record, const Id &id);
+    Outcome update(const ImportTarget &target, ImportRecord &record, const Id &id);
+    Result<Plan> plan_new(const ImportTarget &target, ImportRecord &record);
+    Outcome add_members(const ImportTarget &target, const Later &to, const std::vector<Id> &ids);
+    Outcome put_patch(const ImportTarget &target, const Later &to, Result<Step> step);
+    void keep_rest(ImportRecord &record, size_t first);
+    void note_created(const ImportRecord &record);
+    void note_later(const ImportRecord &record, const Id &id, int64_t modified);
+    void note_ignored(const DeviationReport &report);
+    void set_id(const ImportRecord &record, const Id &id);
+    Outcome refuse(const ImportRecord &record, const Error &error);
+    Outcome leave_out(const Later &later, const Error &error);
+    bool is_repeated(const Command &command);
+
+    const ImportOptions options_;
+    ImportListener &listener_;
+    ImportIds ids_;
+    bool ids_changed_ = false;  // a record has another id than expect() assumed
+    ImportCounts counts_;
+    Rest rest_;
+    std::vector<Later> later_;
+    size_t next_later_ = 0;
+    std::map<std::string, uint64_t> ignored_;
+    // Of a dry run: the records that would have been created, and digests of their unique values.
+    std::shared_ptr<PromisedIds> promised_ = std::make_shared<PromisedIds>();
+    std::unordered_set<uint64_t> values_;
+};
+
+}  // namespace scim::service

@@ -1,0 +1,139 @@
+// An import of records that a request has made impossible meanwhile, or that refer to what is being
+// deleted; what is left of an import that is interrupted; what a transaction does while others wait.
+
+#include "service/import.h"
+
+#include <thread>
+
+#include "client.h"
+#include "service/export.h"
+#include "store/members.h"
+#include "store/verify.h"
+
+using namespace scim;
+using namespace scim::service;
+
+namespace {
+
+class Listener : public ImportListener {
+  public:
+    void begun(uint64_t lines) override { recalled = lines; }
+    bool refused(uint64_t line, const Error &error, std::string_view) override {
+        errors += std::to_string(line) + ": " + error.detail + "\n";
+        return true;
+    }
+    void progress(const ImportCounts &) override {}
+    uint64_t recalled = 0;
+    std::string errors;
+};
+
+class Text : public BodySink {
+  public:
+    bool write(std::string_view bytes) override { return text.append(bytes), true; }
+    std::string text;
+};
+
+std::string id_text(int number) {
+    char text[37];
+    std::snprintf(text, sizeof text, "00000000-0000-7000-8000-%012d", number);
+    return text;
+}
+
+std::string user(int number) {
+    return R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":")" + id_text(number) +
+           R"(","userName":"user)" + std::to_string(number) + R"("})";
+}
+
+std::string group(int number, int first, int last) {
+    std::string text = R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"id":")" +
+                       id_text(number) + R"(","displayName":"G","members":[)";
+    for (int i = first; i <= last; i++)
+        text += (i > first ? "," : "") + (R"({"value":")" + id_text(i)) + "\"}";
+    return text + "]}";
+}
+
+std::string exported(Store &store, store::TenantNumber tenant) {
+    Session session(store);
+    Snapshot snapshot(session);
+    Text out;
+    auto count = export_tenant(snapshot, tenant, out, [](uint64_t) {});
+    return count ? out.text : count.error().detail;
+}
+
+uint64_t problems(Store &store) {
+    store::Reader reader(store.env());
+    store::ReadTxn txn(reader);
+    return store::verify(txn).problem_count;
+}
+
+Outcome import(Store &store, store::TenantNumber tenant, const std::vector<std::string> &lines,
+               Listener &listener, ImportOptions options = {OnConflict::fail, true, false}) {
+    Importer importer(store, tenant, options, listener);
+    for (const std::string &line : lines) RETURN_IF_ERROR(importer.add(line));
+    return importer.finish();
+}
+
+constexpr int many = store::members_deleted_at_once + 500;
+
+std::vector<std::string> users_and_group() {
+    std::vector<std::string> lines;
+    for (int i = 1; i <= many; i++) lines.push_back(user(i));
+    lines.push_back(group(5000, 1, many));
+    return lines;
+}
+
+// The rows of a large group that was deleted stay for a while.
+void check_deleted_group() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    fixture::Client client(*store);
+    Listener listener;
+    ok(bool(import(*store, client.tenant(), users_and_group(), listener)), "a group is imported");
+    is(client.send(Method::del, "/Groups/" + id_text(5000)).status, 204, "the group is deleted");
+    ok(bool(import(*store, client.tenant(), {group(5000, 1, 2)}, listener)),
+       "it is imported again with two members");
+    is(listener.errors, "", "no record is refused");
+    const std::string text = exported(*store, client.tenant());
+    const std::string last = text.substr(text.rfind('\n', text.size() - 2) + 1);
+    is(std::count(last.begin(), last.end(), '{'), 4, "it has no members of the deleted group");
+    is(problems(*store), 0u, "verify finds no problem");
+    while (client.writer().do_maintenance(client.now)) {
+    }
+    is(exported(*store, client.tenant()), text, "the sweep of the old rows changes nothing");
+    is(problems(*store), 0u, "verify finds no problem after the sweep");
+}
+
+// An import without finish() is one that was killed after its last transaction.
+void check_continued() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    const auto one = fixture::add_tenant(store->env(), "one"),
+               two = fixture::add_tenant(store->env(), "two");
+    std::vector<std::string> lines;
+    lines.push_back(group(20001, 1, 3));  // refers to later records
+    for (int i = 1; i <= 10000; i++) lines.push_back(user(i));
+    Listener listener;
+    ok(bool(import(*store, one.number, lines, listener)), "10,000 records are imported");
+    {
+        Importer importer(*store, two.number, {OnConflict::fail, true, false}, listener);
+        for (const std::string &line : lines)
+            if (!importer.add(line)) ok(false, "a line is taken");
+    }
+    ok(bool(import(*store, two.number, lines, listener)), "the interrupted import is continued");
+    ok(listener.recalled >= 4096, "it continues after what was written");
+    const std::string a = exported(*store, one.number), b = exported(*store, two.number);
+    is(std::count(b.begin(), b.end(), '\n'), 10001, "all records are there");
+    is(a.size(), b.size(), "with all members of the group");
+    is(listener.errors, "", "no record is refused");
+    Listener again;
+    ok(bool(import(*store, two.number, lines, again)), "a later import of the same input runs");
+    is(again.recalled, 0u, "and begins with the first line");
+}
+
+}  // namespace
+
+int main() {
+    check_deleted_group();
+    check_continued();
+    return tap::done();
+}
