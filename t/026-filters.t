@@ -204,7 +204,7 @@ is_list $c, "$base?filter=title+pr&startIndex=9", 4, 0,
 
 # --- scans of too many resources
 
-for my $case (['title eq "x"', qr/title has no index; add a condition with eq on one of userName, externalId, emails\.value, which have an index/],
+for my $case (['title eq "x"', qr/ask for "scim_index User title;" in nginx.s configuration, or add a condition with eq on one of userName, externalId, emails\.value, which have an index/],
     ['title co "x"', qr/; add a condition with eq on one of userName/]) {
     is_error $c->request(GET => "/few/Users?filter=" . encode($case->[0])), 400, 'tooMany',
         qr/look at more than scim_max_scan \(4\) resources.*$case->[1]/,

@@ -74,7 +74,7 @@ for my $store ('tiny', 'main') {
 # --- a larger map
 
 my $users = '/main/Users';
-is +($t->poke(qw(meta min_reader)))[1], "3\n", 'the format of the full store is unchanged';
+is +($t->poke(qw(meta min_reader)))[1], "4\n", 'the format of the full store is unchanged';
 
 # Two requests that the old worker has begun to read: it does not exit before they are answered.
 my $token = $token{main};

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Killed workers, reloads and a binary upgrade lose no acknowledged write, commit no part of a write, and leave no userName
-# to two users. SCIM_CRASH=long kills 30 times and reloads 20 times instead of 5 and 3.
+# to two users. Each reload adds indexes, or drops them, while old workers still write. SCIM_CRASH=long kills 30 times and reloads 20 times instead of 5 and 3.
 
 use strict;
 use warnings;
@@ -16,7 +16,8 @@ my $seed = $ENV{SCIM_SEED} // time;
 note "SCIM_SEED=$seed";
 srand $seed;
 
-my $t = Scim->new(workers => 3, events => 'worker_connections 1024;', http => 'scim_store main %%DIR%%/store;',
+my @stores = ('scim_store main %%DIR%%/store;', 'scim_store main %%DIR%%/store; scim_index User name.familyName displayName;');
+my $t = Scim->new(workers => 3, events => 'worker_connections 1024;', http => $stores[0],
     server => 'keepalive_requests 200; location /scim/v2/ { scim main; }');
 my $token = $t->seed('acme');
 my ($users, $groups) = ('/scim/v2/Users', '/scim/v2/Groups');
@@ -123,6 +124,9 @@ my $running = $t->launch($clients, $clients, sub {
 
 # --- kills, reloads and the upgrade
 
+my $indexed = 0;
+sub reload { $t->conf(undef, http => $stores[$indexed = !$indexed]); return $t->reload }
+
 # Waits for a random number of writes.
 sub moment {
     my $at = (-s $progress // 0) + 1 + int rand 60;
@@ -134,7 +138,7 @@ my $stopped = !eval {
     for my $event (shuffle((qw(kill)) x $kills, ('reload') x $reloads, 'upgrade')) {
         moment();
         my @workers = $t->workers;
-        $event eq 'kill' ? $t->kill_worker($workers[rand @workers]) : $event eq 'reload' ? $t->reload : $t->upgrade;
+        $event eq 'kill' ? $t->kill_worker($workers[rand @workers]) : $event eq 'reload' ? reload() : $t->upgrade;
     }
     moment();
     1;
@@ -180,6 +184,18 @@ for my $thing (@alive) {
     push @wrong, "$thing->{name}: $r->{status} $r->{body}\n" if $r->{status} != 409 || index($r->{json}{detail}, $thing->{id}) < 0;
 }
 is join('', @wrong), '', 'a userName of an existing user cannot be taken again';
+reload() if !$indexed;
+ok $t->wait_for(sub { 2 == grep $_->{attribute} =~ /familyName|displayName/ && $_->{type} eq 'User' && $_->{state} eq 'ready',
+    @{ $Scim::json->decode(($t->scimctl(qw(--json index list)))[1])->{indexes} } }), 'the indexes of the last configuration become ready';
+$client = $t->client(token => $token);
+@wrong = ();
+for my $thing (@alive) {
+    my $name = $Scim::json->decode($thing->{can}[0])->{displayName};
+    my $found = $client->request(POST => "$users/.search", json => { schemas => ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'],
+        filter => qq(displayName eq "$name"), attributes => ['id'] })->{json}{Resources} // [];
+    push @wrong, $thing->{name} if "@{[map $_->{id}, @$found]}" ne $thing->{id};
+}
+is "@wrong", '', 'an index that was built meanwhile finds every user';
 my @free = grep !$_->{id}, @things;
 my @taken = grep { $client->request(POST => $users, json => Scim::user($_->{name}))->{status} != 201 } @free;
 is join(' ', map $_->{name}, @taken), '', 'the userNames of ' . @free . ' deleted users can be taken again';

@@ -63,6 +63,8 @@ bool add_headers(ngx_http_request_t *r, const service::Response &response) {
     if (!response.location.empty() && has_location) good &= add_location(r, response);
     if (response.retry_after != 0)
         good &= add_header(r, "Retry-After", std::to_string(response.retry_after));
+    if (response.explanation)
+        good &= add_header(r, "SCIM-Explain", to_string(*response.explanation));
     if (!response.allow.empty()) good &= add_header(r, "Allow", response.allow);
     if (response.status == 401)
         good &= add_header(r, "WWW-Authenticate",

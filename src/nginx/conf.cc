@@ -11,6 +11,7 @@
 #include "nginx/directive.h"
 #include "nginx/guard.h"
 #include "nginx/handler.h"
+#include "nginx/index_conf.h"
 #include "scim/text/text.h"
 
 namespace scim::nginx {
@@ -371,7 +372,7 @@ void *create_loc_conf(ngx_conf_t *cf) {
         lcf->max_operations = lcf->max_members = NGX_CONF_UNSET_UINT;
         lcf->max_results = lcf->max_scan = lcf->max_json_depth = lcf->max_filter_depth =
             lcf->cursor_timeout = NGX_CONF_UNSET_UINT;
-        lcf->bulk_max_operations = lcf->bulk_atomic = NGX_CONF_UNSET_UINT;
+        lcf->bulk_max_operations = lcf->bulk_atomic = lcf->explain = NGX_CONF_UNSET_UINT;
         lcf->tenant = lcf->base_url = static_cast<ngx_http_complex_value_t *>(NGX_CONF_UNSET_PTR);
         lcf->temp_path = NULL;  // ngx_conf_set_path_slot() expects NULL for an unset path
         return static_cast<LocConfSlots *>(lcf);
@@ -404,6 +405,7 @@ char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
     ngx_conf_merge_uint_value(conf->max_filter_depth, prev->max_filter_depth, 32);
     ngx_conf_merge_uint_value(conf->bulk_max_operations, prev->bulk_max_operations, 1000);
     ngx_conf_merge_uint_value(conf->bulk_atomic, prev->bulk_atomic, 0);
+    ngx_conf_merge_uint_value(conf->explain, prev->explain, 0);
     return NGX_CONF_OK;
 }
 
@@ -413,6 +415,9 @@ ngx_command_t commands[] = {
      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
 
     {ngx_string("scim_schema"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12, set_schema,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+
+    {ngx_string("scim_index"), NGX_HTTP_MAIN_CONF | NGX_CONF_2MORE, set_index,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
 
     {ngx_string("scim_thread_pool"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12, set_thread_pool,
@@ -469,6 +474,9 @@ ngx_command_t commands[] = {
 
     {ngx_string("scim_bulk_atomic"), anywhere | NGX_CONF_TAKE1, set_word, NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(LocConfSlots, bulk_atomic), &switch_names},
+
+    {ngx_string("scim_explain"), anywhere | NGX_CONF_TAKE1, set_word, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfSlots, explain), &switch_names},
 
     ngx_null_command};
 

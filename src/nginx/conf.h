@@ -31,11 +31,19 @@ struct SchemaConf {
     std::string where;        // "conf/nginx.conf:12"
 };
 
+// scim_index TYPE ATTRIBUTE … [store=NAME];
+struct IndexConf {
+    std::string type, store;  // an empty `store` means all stores
+    std::vector<std::string> attributes;
+    std::string where;  // "conf/nginx.conf:12"
+};
+
 struct LocConf;
 
 struct MainConf {
     std::vector<std::unique_ptr<StoreConf>> stores;
     std::vector<SchemaConf> schemas;
+    std::vector<IndexConf> indexes;
     std::vector<LocConf *> locations;  // locations with the directive `scim`
     ngx_thread_pool_t *write_pool = NULL, *read_pool = NULL;
     bool retention_set = false;
@@ -56,7 +64,7 @@ struct LocConfSlots {
     ngx_path_t *temp_path;
     ngx_uint_t max_results, max_scan, max_operations, max_members, max_json_depth, max_filter_depth;
     ngx_uint_t cursor_timeout;  // seconds
-    ngx_uint_t bulk_max_operations, bulk_atomic;
+    ngx_uint_t bulk_max_operations, bulk_atomic, explain;
 };
 
 struct LocConf : LocConfSlots {

@@ -8,6 +8,7 @@
 #include "nginx/conf.h"
 #include "nginx/gate_conf.h"
 #include "nginx/guard.h"
+#include "nginx/index_conf.h"
 #include "scim/request/target.h"
 #include "scim/schema/endpoint.h"
 #include "store/permissions.h"
@@ -182,6 +183,7 @@ std::string check_location(const MainConf &mcf, LocConf &lcf) {
     lcf.settings.cursor_timeout = int64_t(lcf.cursor_timeout);
     lcf.settings.bulk_max_operations = lcf.bulk_max_operations;
     lcf.settings.bulk_atomic = lcf.bulk_atomic != 0;
+    lcf.settings.explains = lcf.explain != 0;
     const auto body_most = size_t(lcf.core->client_max_body_size);
     if (body_most != 0)
         lcf.settings.bulk_max_payload = std::min(body_most, service::bulk_payload_most);
@@ -231,9 +233,16 @@ std::string declare_stores(MainConf &mcf) {
         if (!rows)
             return "\"scim_schema\" for store \"" + store->name + "\": " + rows.error().detail;
         store->declaration = std::move(*declaration);
+        auto catalog = Catalog::build(std::move(**rows));
+        if (!catalog)
+            return "\"scim_schema\" for store \"" + store->name + "\": " + catalog.error().detail;
+        std::string problem = declare_indexes(mcf, *store, **catalog);
+        if (!problem.empty()) return problem;
     }
     if (mcf.stores.empty() && !mcf.schemas.empty())
         return "no \"scim_store\" is defined for \"scim_schema\" in " + mcf.schemas[0].where;
+    if (mcf.stores.empty() && !mcf.indexes.empty())
+        return "no \"scim_store\" is defined for \"scim_index\" in " + mcf.indexes[0].where;
     return {};
 }
 

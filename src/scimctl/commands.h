@@ -38,6 +38,15 @@ struct FindArguments {
 };
 int find(const Globals &globals, const FindArguments &arguments);
 
+struct QueryArguments {
+    std::string tenant, type = "User", filter, sort_by;
+    bool descending = false;
+    uint64_t count = 100;
+};
+int explain(const Globals &globals, const QueryArguments &arguments);
+
+int index_list(const Globals &globals);
+
 struct LogArguments {
     std::string tenant, since;  // `since` is unparsed
     bool failed = false, follow = false;

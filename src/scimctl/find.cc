@@ -1,7 +1,5 @@
 // scimctl find: lists the resources that a filter matches, as the server would.
 
-#include <cstring>
-
 #include "scim/text/json.h"
 #include "scimctl/commands.h"
 #include "scimctl/reading.h"
@@ -9,24 +7,6 @@
 namespace scim::scimctl {
 
 namespace {
-
-// Appends a query parameter. Percent-encodes all but unreserved characters (RFC 3986, section 2.3).
-void append_parameter(std::string &args, std::string_view name, std::string_view value) {
-    constexpr std::string_view unreserved =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    if (!args.empty()) args += '&';
-    args.append(name);
-    args += '=';
-    for (char c : value) {
-        if (unreserved.find(c) != std::string_view::npos) {
-            args += c;
-            continue;
-        }
-        args += '%';
-        args += "0123456789ABCDEF"[uint8_t(c) >> 4];
-        args += "0123456789ABCDEF"[uint8_t(c) & 15];
-    }
-}
 
 std::string query_of(const FindArguments &arguments) {
     std::string args;
@@ -58,17 +38,6 @@ std::string as_text(const json_t *list, bool whole) {
         if (std::string name = name_of(resource); !name.empty()) text += "  " + name;
     }
     return text;
-}
-
-// Replaces the names of query parameters and directives in an error message by those of the
-// command's arguments.
-Error with_argument_names(Error error) {
-    for (auto [theirs, ours] : {std::pair("query parameter \"filter\"", "FILTER"),
-                                std::pair("query parameter \"attributes\"", "--attributes"),
-                                std::pair("scim_max_filter_depth", "the limit")})
-        if (size_t at = error.detail.find(theirs); at != std::string::npos)
-            error.detail.replace(at, std::strlen(theirs), ours);
-    return error;
 }
 
 // The ListResponse. Its snapshot is closed before it is printed.

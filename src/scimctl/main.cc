@@ -267,6 +267,31 @@ void declare_operations(CLI::App &app, const Globals &globals, Run &chosen) {
         ->required();
 }
 
+void declare_query(CLI::App &app, const Globals &globals, Run &chosen) {
+    auto typed = std::make_shared<QueryArguments>();
+    CLI::App *c = command(app, "explain",
+                          "run a query and say which index it uses, how many resources and rows it "
+                          "examines, and how long it takes",
+                          chosen, [=, &globals] { return explain(globals, *typed); });
+    c->add_option("--tenant", typed->tenant, tenant_text)->required();
+    c->add_option("--type", typed->type, type_text)->capture_default_str();
+    c->add_option("--sort-by", typed->sort_by, "the attribute to sort by, as in sortBy");
+    c->add_flag("--descending", typed->descending, "sort in descending order");
+    c->add_option("--count", typed->count, "the number of resources on the page")
+        ->check(CLI::Range(uint64_t(1), uint64_t(100000)))
+        ->capture_default_str();
+    c->add_option("FILTER", typed->filter, "a filter of RFC 7644: 'userName eq \"ada\"'")
+        ->required();
+}
+
+void declare_index(CLI::App &app, const Globals &globals, Run &chosen) {
+    CLI::App *group = app.add_subcommand("index", "list the indexes")->require_subcommand(1);
+    command(*group, "list",
+            "list the indexes with their states: those of unique attributes, of keys, and of "
+            "scim_index",
+            chosen, [&globals] { return index_list(globals); });
+}
+
 void declare_log(CLI::App &app, const Globals &globals, Run &chosen) {
     auto typed = std::make_shared<LogArguments>();
     CLI::App *c =
@@ -301,6 +326,8 @@ void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
     declare_find(app, globals, chosen);
     declare_import(app, globals, chosen);
     declare_operations(app, globals, chosen);
+    declare_query(app, globals, chosen);
+    declare_index(app, globals, chosen);
     declare_log(app, globals, chosen);
     auto tenant = std::make_shared<std::string>();
     command(app, "duplicates",

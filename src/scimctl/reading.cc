@@ -1,5 +1,7 @@
 #include "scimctl/reading.h"
 
+#include <cstring>
+
 #include "scim/text/nearest.h"
 #include "scimctl/context.h"
 #include "service/admin.h"
@@ -31,10 +33,11 @@ Result<const TypeView *> type_named(const Catalog &catalog, const std::string &n
                  0};
 }
 
-Result<std::string> read_as_server(service::Snapshot &snapshot, const service::Actor &actor,
-                                   std::string_view path, std::string_view args,
-                                   std::string_view base_url) {
+Result<service::Response> answer_as_server(service::Snapshot &snapshot, const service::Actor &actor,
+                                           std::string_view path, std::string_view args,
+                                           std::string_view base_url, bool explains) {
     service::Settings settings;
+    settings.explains = explains;
     settings.max_results = most_results;
     settings.max_scan = INT64_MAX;  // no limit: the user can interrupt the command
     service::Request request;
@@ -48,7 +51,41 @@ Result<std::string> read_as_server(service::Snapshot &snapshot, const service::A
     service::Response response;
     auto outcome = service::read(snapshot, actor, request, response);
     RETURN_IF_ERROR(outcome);
-    return std::move(response.body);
+    return response;
+}
+
+Result<std::string> read_as_server(service::Snapshot &snapshot, const service::Actor &actor,
+                                   std::string_view path, std::string_view args,
+                                   std::string_view base_url) {
+    auto answer = answer_as_server(snapshot, actor, path, args, base_url);
+    RETURN_IF_ERROR(answer);
+    return std::move(answer->body);
+}
+
+void append_parameter(std::string &args, std::string_view name, std::string_view value) {
+    constexpr std::string_view unreserved =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    if (!args.empty()) args += '&';
+    args.append(name);
+    args += '=';
+    for (char c : value) {
+        if (unreserved.find(c) != std::string_view::npos) {
+            args += c;
+            continue;
+        }
+        args += '%';
+        args += "0123456789ABCDEF"[uint8_t(c) >> 4];
+        args += "0123456789ABCDEF"[uint8_t(c) & 15];
+    }
+}
+
+Error with_argument_names(Error error) {
+    for (auto [theirs, ours] : {std::pair("query parameter \"filter\"", "FILTER"),
+                                std::pair("query parameter \"attributes\"", "--attributes"),
+                                std::pair("scim_max_filter_depth", "the limit")})
+        if (size_t at = error.detail.find(theirs); at != std::string::npos)
+            error.detail.replace(at, std::strlen(theirs), ours);
+    return error;
 }
 
 }  // namespace scim::scimctl

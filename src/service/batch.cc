@@ -401,8 +401,8 @@ void Writer::answer(Job &job, Snapshot &snapshot) {
     if (!job.unfinished) finish_answer(job, snapshot);
 }
 
-bool Writer::has_index_to_build(const Snapshot &snapshot) {
-    return snapshot.usable() && snapshot.catalog()->building() != nullptr;
+bool Writer::has_unfinished_index(const Snapshot &snapshot) {
+    return snapshot.usable() && snapshot.catalog()->unfinished() != nullptr;
 }
 
 void Writer::report_conflict(uint16_t index) {
@@ -431,7 +431,7 @@ void Writer::note_waiting_index(const IndexDef *index, const Catalog &catalog, s
 Writer::Maintenance Writer::maintenance(int64_t now) {
     Snapshot snapshot(session_);
     if (store::has_dead_rows(snapshot.txn) || short_of_room_ || trimmer_.due(now) ||
-        has_index_to_build(snapshot))
+        has_unfinished_index(snapshot))
         return Maintenance::rows;
     return has_notes() ? Maintenance::notes : Maintenance::none;
 }
@@ -444,7 +444,7 @@ bool Writer::look_for_maintenance(int64_t now) {
     if (trimmer_.due(now)) trimmer_.look(snapshot.txn, now);
     if (!trimmer_.due(now)) short_of_room_ = false;  // no change can be deleted
     return store::has_dead_rows(snapshot.txn) || trimmer_.has_found() || has_notes() ||
-           has_index_to_build(snapshot);
+           has_unfinished_index(snapshot);
 }
 
 bool Writer::do_maintenance(int64_t now) {
@@ -452,17 +452,18 @@ bool Writer::do_maintenance(int64_t now) {
     if (!look_for_maintenance(now)) return trimmer_.due(now);
     store::WriteTxn txn(store_.env(), &lock_wait_);
     auto catalog = write_catalogs_.at(txn);
-    const IndexDef *index = catalog ? (*catalog)->building() : nullptr;
-    const bool builds = index != nullptr && map_space(txn) == MapSpace::for_all;
-    if (catalog) note_waiting_index(builds ? nullptr : index, **catalog, txn.map_size());
+    const IndexDef *index = catalog ? (*catalog)->unfinished() : nullptr;
+    const bool advances = index != nullptr && (index->state == IndexState::dropping ||
+                                               map_space(txn) == MapSpace::for_all);
+    if (catalog) note_waiting_index(advances ? nullptr : index, **catalog, txn.map_size());
     uint16_t conflict = 0;
     if (store::has_dead_rows(txn))
         store::sweep(txn, dead_rows);
-    else if (builds)
-        conflict = build_next_index(txn, **catalog);
+    else if (advances)
+        conflict = advance_index(txn, **catalog);
     else
         trimmer_.trim(txn, old_rows);
-    bool more = builds || store::has_dead_rows(txn);
+    bool more = advances || store::has_dead_rows(txn);
     const size_t wanted = 2 * Reserve(txn.map_size()).lockouts, room = txn.room(wanted);
     short_of_room_ &= room < wanted;
     if (room == wanted) {

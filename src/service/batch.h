@@ -128,7 +128,7 @@ class Writer {
     void put_notes(store::WriteTxn &txn);
     void drop_notes();
     bool look_for_maintenance(int64_t now);
-    static bool has_index_to_build(const Snapshot &snapshot);
+    static bool has_unfinished_index(const Snapshot &snapshot);
     void report_conflict(uint16_t index);
 
     Store &store_;

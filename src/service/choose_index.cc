@@ -18,17 +18,6 @@ using NodeKind = FilterNode::Kind;
 // time.
 constexpr size_t counted_max = 8;
 
-// The index of the attribute if it is ready. A multi-valued sub-attribute is one leaf and has no
-// index rows (resource.h).
-const IndexDef *ready_index(const Attr &attr) {
-    if (attr.index == nullptr || attr.index->state != IndexState::ready) return nullptr;
-    return attr.parent != nullptr && attr.def->multi_valued ? nullptr : attr.index;
-}
-
-bool is_single_valued(const Attr &attr) {
-    return !attr.def->multi_valued && (attr.parent == nullptr || !attr.parent->def->multi_valued);
-}
-
 Access nothing() {
     Access access;
     access.kind = Kind::nothing;
@@ -310,14 +299,23 @@ void find_missing(const Filter &filter, uint32_t at, std::string &missing) {
     }
     bool may_have_rows = node.attr != nullptr && node.attr->stored() &&
                          !(node.attr->parent != nullptr && node.attr->def->multi_valued) &&
-                         ready_index(*node.attr) == nullptr &&
-                         node.value.kind != FilterValue::Kind::null;
+                         node.attr->index == nullptr && node.value.kind != FilterValue::Kind::null;
     bool is_range = node.op != FilterOp::ne && node.op != FilterOp::co && node.op != FilterOp::ew &&
                     node.op != FilterOp::pr;
     if (missing.empty() && may_have_rows && is_range) missing = node.attr->path;
 }
 
 }  // namespace
+
+// A multi-valued sub-attribute is one leaf and has no index rows (resource.h).
+const IndexDef *ready_index(const Attr &attr) {
+    if (attr.index == nullptr || attr.index->state != IndexState::ready) return nullptr;
+    return attr.parent != nullptr && attr.def->multi_valued ? nullptr : attr.index;
+}
+
+bool is_single_valued(const Attr &attr) {
+    return !attr.def->multi_valued && (attr.parent == nullptr || !attr.parent->def->multi_valued);
+}
 
 AccessPath::AccessPath(const Filter *filter, const Catalog &catalog, const TypeView &type,
                        store::Directory &directory, const RowBounds &bounds, bool nested_groups)
@@ -346,13 +344,20 @@ AccessPath AccessPath::scan(const Catalog &catalog, const TypeView &type,
     return plan;
 }
 
-// The rows of several values, and of groups, are not one for each resource.
+// The rows of several values of a multi-valued attribute, and of groups, are not one for each
+// resource. The row of a unique value is not counted.
 std::optional<uint64_t> AccessPath::matches() const {
-    const bool is_one_value =
-        access_.kind == Kind::index && access_.one_value && !access_.attr->index->unique;
+    const bool is_row_each =
+        access_.kind == Kind::index &&
+        (access_.one_value ? !access_.attr->index->unique : is_single_valued(*access_.attr));
     const bool is_counted =
-        is_scan() || access_.kind == Kind::nothing || (is_one_value && rows() < counted_max_);
+        is_scan() || access_.kind == Kind::nothing || (is_row_each && rows() < counted_max_);
     return access_.exact && is_counted ? access_.rows : std::nullopt;
+}
+
+std::optional<AccessPath::Range> AccessPath::range_of(const Attr &attr) const {
+    if (access_.kind != Kind::index || access_.attr != &attr) return std::nullopt;
+    return Range{access_.from, access_.to};
 }
 
 std::string AccessPath::explain() const {

@@ -59,6 +59,11 @@ struct RowBounds {
 
 class Candidates;  // service/candidates.h
 
+// The index of the attribute if it is ready and has rows; else nullptr.
+const IndexDef *ready_index(const Attr &attr);
+// A resource has at most one value of the attribute.
+bool is_single_valued(const Attr &attr);
+
 // The maximum number of ids that a walk reads ahead.
 struct Chunks {
     size_t ordered = 1024;       // of a part of the access path whose rows are in the order of ids
@@ -87,6 +92,13 @@ class AccessPath {
 
     // The number of resources that match, if counting the rows has given it.
     std::optional<uint64_t> matches() const;
+
+    // If all candidates are the rows of one range of the index of `attr`, that range; see
+    // Directory::each_row().
+    struct Range {
+        std::string_view from, to;
+    };
+    std::optional<Range> range_of(const Attr &attr) const;
 
     // For tests and the debug log, such as "index emails.value eq, 250 rows, verified".
     std::string explain() const;

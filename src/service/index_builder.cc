@@ -8,25 +8,74 @@ namespace scim::service {
 
 namespace {
 
-// The effort of a step of some milliseconds: 200 small resources, or 200 KiB of large ones.
-constexpr size_t effort_of_step = 200;
+// The effort of a step of some milliseconds: 200 small resources, or 200 KiB of large ones; rows of
+// an index that is dropped.
+constexpr size_t build_effort = 200, drop_effort = 1000;
 
 constexpr size_t reported_rows = 200000, reported_values = 3;
 
-}  // namespace
-
-uint16_t build_next_index(store::WriteTxn &txn, const Catalog &catalog) {
-    const IndexDef &index = *catalog.building();
-    const store::IndexBuild build = store::build_index(txn, catalog, index, effort_of_step);
-    if (!build.is_complete) return 0;
-    const bool in_conflict = build.has_conflict && index.unique;
-    CatalogRows rows = catalog.rows();
+void change_state(store::WriteTxn &txn, CatalogRows rows, uint16_t number, IndexState state) {
     for (IndexDef &row : rows.indexes)
-        if (row.number == index.number)
-            row.state = in_conflict ? IndexState::conflict : IndexState::ready;
+        if (row.number == number) row.state = state;
     rows.epoch++;
     store::write_catalog(txn, rows);
+}
+
+void advance_drop(store::WriteTxn &txn, const Catalog &catalog, const IndexDef &index) {
+    if (!store::drop_index(txn, catalog, index, drop_effort)) return;
+    CatalogRows rows = catalog.rows();
+    if (index.declared)
+        return change_state(txn, std::move(rows), index.number, IndexState::building);
+    const auto is_it = [&](const IndexDef &row) { return row.number == index.number; };
+    rows.indexes.erase(std::find_if(rows.indexes.begin(), rows.indexes.end(), is_it));
+    rows.epoch++;
+    store::write_catalog(txn, rows);
+}
+
+// The path of an attribute of any type, declared or not.
+std::string path_of(const Catalog &catalog, const IndexDef &index) {
+    const TypeView *type = catalog.type_by_number(index.type);
+    if (const Attr *attr = type != nullptr ? type->indexed(index.attr) : nullptr) return attr->path;
+    for (const auto &row : catalog.rows().attrs)
+        if (row.number == index.attr) return row.path;
+    return {};
+}
+
+}  // namespace
+
+uint16_t advance_index(store::WriteTxn &txn, const Catalog &catalog) {
+    const IndexDef &index = *catalog.unfinished();
+    if (index.state == IndexState::dropping) {
+        advance_drop(txn, catalog, index);
+        return 0;
+    }
+    const store::IndexBuild build = store::build_index(txn, catalog, index, build_effort);
+    if (!build.is_complete) return 0;
+    const bool in_conflict = build.has_conflict && index.unique;
+    change_state(txn, catalog.rows(), index.number,
+                 in_conflict ? IndexState::conflict : IndexState::ready);
     return in_conflict ? index.number : 0;
+}
+
+std::vector<IndexStatus> index_states(store::Txn &txn, const Catalog &catalog) {
+    std::vector<IndexStatus> all;
+    const auto tenants = store::list_tenants(txn);
+    for (const IndexDef &index : catalog.rows().indexes) {
+        IndexStatus status{{}, path_of(catalog, index), &index, 0, 0};
+        for (const auto &row : catalog.rows().types)
+            if (row.number == index.type) status.type = row.type.name;
+        const bool is_building = index.state == IndexState::building;
+        if (is_building || index.state == IndexState::dropping)
+            status.done = store::index_progress(txn, catalog, index);
+        if (is_building)
+            for (const store::Tenant &tenant : tenants)
+                status.total += store::Directory(txn, tenant.number).count(index.type);
+        all.push_back(std::move(status));
+    }
+    std::sort(all.begin(), all.end(), [](const IndexStatus &a, const IndexStatus &b) {
+        return std::pair(a.index->type, a.attribute) < std::pair(b.index->type, b.attribute);
+    });
+    return all;
 }
 
 std::vector<Unenforced> unenforced_attributes(const Catalog &catalog) {

@@ -1,6 +1,6 @@
 #pragma once
-// The indexes of attributes that became unique when resources had values already: they are built in
-// the background, and values that two resources have are reported.
+// The indexes that a configuration has changed: they are built and dropped in the background. Of an
+// attribute that became unique, values that two resources have are reported.
 
 #include <string>
 #include <vector>
@@ -10,10 +10,21 @@
 
 namespace scim::service {
 
-// One step of building the first index of `catalog` that is being built. If it becomes complete, the
-// catalog of the store is changed: the index is ready or in conflict. Returns the number of the
-// index if it is in conflict, 0 otherwise. REQUIRES: catalog.building() is not nullptr.
-uint16_t build_next_index(store::WriteTxn &txn, const Catalog &catalog);
+// One step of building or dropping catalog.unfinished(). If that is complete, the catalog of the
+// store is changed: the index is ready or in conflict, or does not exist any more, or is to be built
+// anew. Returns the number of the index if it is in conflict, 0 otherwise. REQUIRES:
+// catalog.unfinished() is not nullptr.
+uint16_t advance_index(store::WriteTxn &txn, const Catalog &catalog);
+
+struct IndexStatus {
+    std::string type, attribute;  // the name of the type and the path of the attribute
+    const IndexDef *index = nullptr;
+    // Building: resources that have been indexed, of all tenants, and those of the type. Dropping:
+    // rows that have been deleted; `total` is 0.
+    uint64_t done = 0, total = 0;
+};
+// All indexes, in the order of types and attributes. `catalog` must outlive the result.
+std::vector<IndexStatus> index_states(store::Txn &txn, const Catalog &catalog);
 
 // A value that several resources have, although its attribute should be unique.
 struct Duplicate {

@@ -35,8 +35,9 @@ bool ListWriter::is_short(const std::vector<Hit> &hits) const {
     return true;
 }
 
-void ListWriter::write_range(uint64_t total, uint64_t skip, uint64_t count) {
-    left_ = skip < total ? std::min(count, total - skip) : 0;
+uint64_t ListWriter::write_range(uint64_t total, uint64_t skip, uint64_t count) {
+    const uint64_t written = skip < total ? std::min(count, total - skip) : 0;
+    left_ = written;
     begin_list(body_.text(), total, skip + 1, left_);
     directory_.scan(renderings_[0].type.number, skip, left_, [&](const Id &id, store::Bytes bytes) {
         if (!body_.next_resource(bytes.size())) return false;
@@ -44,6 +45,7 @@ void ListWriter::write_range(uint64_t total, uint64_t skip, uint64_t count) {
         return snapshot_.txn.good();
     });
     end();
+    return written;
 }
 
 void ListWriter::write_hits(Search &search, const Hits &hits, uint64_t start) {

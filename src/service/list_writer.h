@@ -30,8 +30,9 @@ class ListWriter {
     // Each of these writes the whole response, and may be called once. If a resource is damaged or
     // missing, the transaction of the snapshot fails.
 
-    // Up to `count` resources of the first type, after the first `skip` of them.
-    void write_range(uint64_t total, uint64_t skip, uint64_t count);
+    // Up to `count` resources of the first type, after the first `skip` of them. Returns their
+    // number.
+    uint64_t write_range(uint64_t total, uint64_t skip, uint64_t count);
     // A page whose first resource has the index `start`.
     void write_hits(Search &search, const Hits &hits, uint64_t start);
     // A page by cursor. `next` is the cursor of the next page, or empty.

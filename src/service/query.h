@@ -5,7 +5,8 @@
 // Pages by cursor (RFC 9865) begin behind a position. A walk, which is not sorted, reads resources in
 // the order of types and ids, from that position, until its page is full or scim_max_scan resources
 // are examined. A sorted page reads all resources that match, and keeps the first behind the
-// position. So a later page costs what the first did, and a resource that exists throughout, with the
+// position, unless the order of an index leads there (index_order.h). So a later page costs what the
+// first did, and a resource that exists throughout, with the
 // same sort key, is on exactly one page.
 
 #include <memory>
@@ -61,8 +62,13 @@ class Search {
 
     // The access path of each type, in one line. REQUIRES: prepared.
     std::string explain() const;
+    // The directive that adds an index with which the query would read fewer resources, such as
+    // "scim_index User title;"; empty if there is none. REQUIRES: prepared.
+    std::string advice() const;
 
     const Page &page() const { return page_; }
+    // The number of resources up to the end of the page.
+    uint64_t page_end() const { return page_.start - 1 + page_.count; }
     const std::vector<const TypeView *> &types() const { return types_; }
 
   private:
@@ -72,8 +78,12 @@ class Search {
     Outcome parse_sorting();
     Outcome check_known() const;
     Error too_many(const TypeQuery &type_query) const;
+    static std::string advice_for(const TypeQuery &type_query);
     void walk(Hits &hits, ReadBudget &budget);
     void run_sorted(Hits &hits, ReadBudget &budget);
+    void choose_order();
+    bool run_in_order(Hits &hits, ReadBudget &budget);
+    bool is_on_page(const Hit &hit, const std::string *key, ReadBudget &budget);
     void run_type_query(uint32_t number, Hits &hits, Sorter *sorter, ReadBudget &budget);
     void list_all(uint32_t number, Hits &hits);
     bool may_look_at(Hits &hits);
@@ -93,6 +103,14 @@ class Search {
     Hit last_;                    // of a walk: the last resource that was examined and is not on
                                   // the next page
     uint64_t looked_at_ = 0;      // of a walk
+    // Sorted, and the resources are read in the order of an index.
+    struct Ordered {
+        bool is_exact = false;        // each resource of the order matches
+        bool reaches_absent = false;  // the page may have resources without a value
+        std::optional<uint64_t> total;
+        uint64_t tested_max = 0;  // if not exact: sorting costs less than to test more resources
+    };
+    std::optional<Ordered> ordered_;
     std::vector<std::unique_ptr<TypeQuery>> type_queries_;
 };
 

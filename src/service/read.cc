@@ -1,5 +1,7 @@
 #include "service/read.h"
 
+#include <chrono>
+
 #include "scim/request/discovery.h"
 #include "scim/request/search.h"
 #include "scim/text/secret.h"
@@ -129,9 +131,18 @@ std::string next_cursor(const Search &search, const Hits &hits, const Actor &act
         {request.now, std::string(unicode_version()), search.walk_query(), *hits.next}, salt);
 }
 
+void explain(Response &response, const Search &search, const ReadBudget &budget,
+             std::chrono::steady_clock::time_point begun, uint64_t returned) {
+    using namespace std::chrono;
+    const auto time = duration_cast<microseconds>(steady_clock::now() - begun).count();
+    response.explanation = Explanation{search.explain(), search.advice(), budget.resources(),
+                                       budget.rows(),    returned,        time};
+}
+
 Result<ReadResult> read_list(Snapshot &snapshot, const Actor &actor, const Request &request,
                              const Target &target, const Query &query, Dialect &dialect,
                              Response &response, RunOn run_on) {
+    const auto begun = std::chrono::steady_clock::now();
     RETURN_IF_ERROR(check_paging(query));
     ReadBudget budget(request.read_end, run_on, &snapshot.txn);
     store::Directory directory(snapshot.txn, actor.tenant, &budget);
@@ -151,17 +162,21 @@ Result<ReadResult> read_list(Snapshot &snapshot, const Actor &actor, const Reque
         writer.add_type(*search.types()[i], (*projections)[i], request.base_url);
     response.status = 200;
     const Page &page = search.page();
+    uint64_t returned = 0;
     if (search.is_plain() && target.type != nullptr && !query.cursor &&
         !(on_loop && writer.shows_references())) {
-        writer.write_range(directory.count(target.type->number), page.start - 1, page.count);
+        returned =
+            writer.write_range(directory.count(target.type->number), page.start - 1, page.count);
     } else {
         Hits hits = search.run(budget);
         if (on_loop && !writer.is_short(hits.page)) return ReadResult::deferred;
+        returned = hits.page.size();
         if (!budget.stopped() && query.cursor)
             writer.write_hits(search, hits, next_cursor(search, hits, actor, request));
         else if (!budget.stopped())
             writer.write_hits(search, hits, page.start);
     }
+    if (request.settings->explains) explain(response, search, budget, begun, returned);
     return ended(snapshot, budget, body);
 }
 

@@ -1,6 +1,7 @@
 #include "service/request.h"
 #include "scim/request/error_body.h"
 
+#include <cstdio>
 #include <exception>
 
 namespace scim::service {
@@ -17,6 +18,17 @@ std::string_view to_string(Method method) {
     return "this method";
 }
 
+std::string to_string(const Explanation &explanation) {
+    char time[32];
+    std::snprintf(time, sizeof time, "%.3fms", double(explanation.microseconds) / 1000);
+    std::string text = explanation.plan;
+    text += "; examined=" + std::to_string(explanation.resources);
+    text += "; rows=" + std::to_string(explanation.rows);
+    text += "; returned=" + std::to_string(explanation.returned);
+    text += "; time=";
+    return text += time;
+}
+
 void Response::clear() {
     status = 500;
     retry_after = 0;
@@ -26,6 +38,7 @@ void Response::clear() {
     is_of_me = false;
     body.clear();
     in_sink = 0;
+    explanation.reset();
     log_fields.operation = {};
     log_fields.resource_type.clear();
     log_fields.resource_id.clear();

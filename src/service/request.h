@@ -42,6 +42,7 @@ struct Settings {
     bool strict = false;                    // scim_profile rfc
     bool bearer_token = true;               // false: scim_auth off
     bool nested_groups = false;             // scim_nested_groups
+    bool explains = false;                  // scim_explain
 
     PatchLimits patch_limits() const {
         PatchLimits limits;
@@ -99,6 +100,16 @@ struct LogFields {
     bool has_error = true;             // false: `detail` is not an error
 };
 
+// How a list was made: the header SCIM-Explain, and scimctl explain.
+struct Explanation {
+    std::string plan;                  // Search::explain()
+    std::string advice;                // Search::advice()
+    uint64_t resources = 0, rows = 0;  // that were examined
+    uint64_t returned = 0;             // resources
+    int64_t microseconds = 0;
+};
+std::string to_string(const Explanation &explanation);
+
 struct Response {
     uint16_t status = 500;
     uint16_t retry_after = 0;  // seconds; 0: no Retry-After
@@ -106,6 +117,7 @@ struct Response {
     std::string etag, location, body;
     bool is_of_me = false;  // of /Me: every response has `location` (RFC 7644 3.11), errors too
     uint64_t in_sink = 0;   // bytes of the body that were written to the sink; then `body` is empty
+    std::optional<Explanation> explanation;  // of a list, if Settings::explains
     LogFields log_fields;
 
     void clear();  // keeps the capacity of its strings

@@ -48,6 +48,8 @@ class SortKeys {
     // in canonical order.
     bool append_key(const FilterSubject &subject, std::string &out);
 
+    // The attribute; nullptr if no resource has a key.
+    const Attr *by() const { return attr_; }
     // 0 if no resource has a key.
     AttrNumber attribute() const { return attr_ != nullptr ? attr_->number : 0; }
 

@@ -1,10 +1,12 @@
 #include "store/directory.h"
 
 #include <algorithm>
+#include <map>
 
 #include "scim/text/work.h"
 #include "store/blocks.h"
 #include "store/bytes.h"
+#include "store/index_rows.h"
 #include "store/members.h"
 
 namespace scim::store {
@@ -188,10 +190,14 @@ void DirectoryWriter::put_index(const ResourceEdit &edit) {
                         edit.after.end(), std::back_inserter(removed));
     std::set_difference(edit.after.begin(), edit.after.end(), edit.before.begin(),
                         edit.before.end(), std::back_inserter(added));
+    // A row of an index that is being built may be missing.
+    std::map<AttrNumber, int64_t> grown;
     for (const auto &[attr, value] : removed)
-        write_.del(Db::index, index_key(tenant_, edit.type, attr, value, edit.id));
+        grown[attr] -= write_.del(Db::index, index_key(tenant_, edit.type, attr, value, edit.id));
     for (const auto &[attr, value] : added)
-        write_.put(Db::index, index_key(tenant_, edit.type, attr, value, edit.id), {});
+        grown[attr] +=
+            write_.insert(Db::index, index_key(tenant_, edit.type, attr, value, edit.id), {});
+    for (const auto &[attr, rows] : grown) add_index_rows(write_, tenant_, edit.type, attr, rows);
 }
 
 void DirectoryWriter::add_count(TypeNumber type, int64_t delta) {

@@ -1,5 +1,7 @@
 #include "store/format.h"
 
+#include <algorithm>
+
 #include "scim/text/json.h"
 #include "scim/text/text.h"
 #include "store/bytes.h"
@@ -89,6 +91,7 @@ Outcome read_index_row(CatalogRows &rows, uint16_t number, const RowReader &row)
     index.type = TypeNumber(row.number("resourceType"));
     index.attr = AttrNumber(row.number("attribute"));
     index.unique = row.boolean("unique");
+    index.declared = row.boolean("declared");
     std::string state = row.text("state");
     for (int s = 0; s <= int(IndexState::dropping); s++) {
         if (to_string(IndexState(s)) != state) continue;
@@ -107,6 +110,18 @@ Outcome read_row(CatalogRows &rows, uint8_t kind, uint16_t number, const RowRead
         case kind_attr: return read_attr_row(rows, number, row);
         case kind_index: return read_index_row(rows, number, row);
         default: return Done{};  // of a later build; min_reader tells whether it may be ignored
+    }
+}
+
+// An index has no row any more when it has been dropped.
+void delete_old_indexes(WriteTxn &txn, const std::vector<IndexDef> &indexes) {
+    Cursor cursor(txn, Db::catalog);
+    for (bool more = cursor.seek(catalog_key(kind_index, 0)); more; more = cursor.next()) {
+        const Bytes key = cursor.key();
+        if (key.size() != 3 || key[0] != char(kind_index)) return;
+        const auto number = uint16_t(read_be(key.data() + 1, 2));
+        const auto is_it = [&](const IndexDef &index) { return index.number == number; };
+        if (std::none_of(indexes.begin(), indexes.end(), is_it)) cursor.del();
     }
 }
 
@@ -203,11 +218,13 @@ void write_catalog(WriteTxn &txn, const CatalogRows &rows) {
         put(kind_attr, row.number,
             out.boolean("multiValued", row.multi_valued).boolean("caseExact", row.case_exact));
     }
+    delete_old_indexes(txn, rows.indexes);
     for (const auto &row : rows.indexes) {
         RowWriter out;
         out.number("resourceType", row.type)
             .number("attribute", row.attr)
-            .boolean("unique", row.unique);
+            .boolean("unique", row.unique)
+            .boolean("declared", row.declared);
         put(kind_index, row.number, out.text("state", to_string(row.state)));
     }
     put_meta_number(txn, "catalog_epoch", rows.epoch);

@@ -3,17 +3,19 @@
 #include <algorithm>
 
 #include "store/bytes.h"
+#include "store/index_rows.h"
 #include "store/tenants.h"
 
 namespace scim::store {
 
 namespace {
 
-// How far an index is built: a row of `local`, because every machine builds its own rows.
+// How far an index is built or dropped: a row of `local`, because every machine has its own rows.
 struct Progress {
     TenantNumber tenant = 0;
     Id id{};  // the last resource that was indexed
     bool has_conflict = false;
+    uint64_t done = 0;  // resources that were indexed, or rows that were deleted
 };
 
 // The progress counts only under the declaration that it was made under: under another one the
@@ -27,8 +29,9 @@ Progress read_progress(Txn &txn, const IndexDef &index, uint64_t generation) {
     const auto tenant = TenantNumber(in.le(4));
     const Bytes id = in.bytes(id_size);
     const bool has_conflict = in.le(1) != 0;
+    const uint64_t done = in.le(8);
     if (in.failed() || in.left() != 0 || !is_current) return progress;
-    return {tenant, id_at(id, 0), has_conflict};
+    return {tenant, id_at(id, 0), has_conflict, done};
 }
 
 void put_progress(WriteTxn &txn, const IndexDef &index, uint64_t generation,
@@ -38,13 +41,14 @@ void put_progress(WriteTxn &txn, const IndexDef &index, uint64_t generation,
     append_le(bytes, progress.tenant, 4);
     bytes.append(bytes_of(progress.id));
     append_le(bytes, progress.has_conflict, 1);
+    append_le(bytes, progress.done, 8);
     txn.put(Db::local, index_build_key(index.number), bytes);
 }
 
-// Adds the rows of one resource. Returns true if another resource has one of the values and the
+// Adds the rows of one resource, and their number to `rows`. Returns true if another resource has one of the values and the
 // index is unique. A damaged record gets no rows: scimctl verify reports it.
 bool add_rows(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, TenantNumber tenant,
-              const Id &id, Bytes bytes) {
+              const Id &id, Bytes bytes, int64_t &rows) {
     auto record = RecordView::parse(bytes);
     std::vector<Leaf> leaves;
     if (!record || !record->leaves(leaves)) return false;
@@ -53,9 +57,7 @@ bool add_rows(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, Tena
     const TypeView &type = *catalog.type_by_number(index.type);
     for (const auto &[attr, value] : index_values(catalog, type, leaves)) {
         if (attr != index.attr) continue;
-        const std::string key = index_key(tenant, index.type, attr, value, id);
-        Bytes known;
-        if (!txn.get(Db::index, key, known)) txn.put(Db::index, key, {});
+        if (txn.insert(Db::index, index_key(tenant, index.type, attr, value, id), {})) rows++;
         has_conflict |= index.unique && directory.find(index.type, attr, value, 2).size() > 1;
     }
     return has_conflict;
@@ -110,12 +112,16 @@ IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &in
     size_t left = effort;
     TenantNumber tenant = next_tenant(txn, progress.tenant);
     for (; tenant != 0 && left > 0; tenant = next_tenant(txn, uint64_t(tenant) + 1)) {
-        if (tenant != progress.tenant) progress = {tenant, Id{}, progress.has_conflict};
+        if (tenant != progress.tenant)
+            progress = {tenant, Id{}, progress.has_conflict, progress.done};
+        int64_t rows = 0;
         for (const auto &[id, bytes] :
              resources_after(txn, tenant, index.type, progress.id, left)) {
-            progress.has_conflict |= add_rows(txn, catalog, index, tenant, id, bytes);
+            progress.has_conflict |= add_rows(txn, catalog, index, tenant, id, bytes, rows);
             progress.id = id;
+            progress.done++;
         }
+        add_index_rows(txn, tenant, index.type, index.attr, rows);
         left -= std::min<size_t>(left, 1);
     }
     build.is_complete = left > 0;
@@ -125,6 +131,42 @@ IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &in
     else
         put_progress(txn, index, generation, progress);
     return build;
+}
+
+// The rows of an index are in one range for each tenant. A seek skips the tenants without rows.
+bool drop_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, size_t effort) {
+    const uint64_t generation = catalog.rows().generation;
+    Progress progress = read_progress(txn, index, generation);
+    uint64_t tenant = progress.tenant;
+    bool more = true;
+    Cursor cursor(txn, Db::index);
+    while (more && effort > 0 && tenant <= UINT32_MAX) {
+        effort--;
+        progress.tenant = TenantNumber(tenant);
+        const std::string prefix = index_prefix(progress.tenant, index.type, index.attr);
+        more = cursor.seek(prefix);
+        if (more && starts_with(cursor.key(), prefix))
+            txn.del(Db::meta, index_rows_key(progress.tenant, index.type, index.attr));
+        for (; more && effort > 0 && starts_with(cursor.key(), prefix); effort--) {
+            cursor.del();
+            progress.done++;
+            more = cursor.next();
+        }
+        if (!more || starts_with(cursor.key(), prefix)) continue;
+        const Bytes key = cursor.key();
+        const uint64_t next = key.size() < 4 ? 0 : read_be(key.data(), 4);  // tenant of the row
+        tenant = std::max(next, tenant + 1);
+    }
+    const bool is_complete = !more || tenant > UINT32_MAX;
+    if (is_complete)
+        txn.del(Db::local, index_build_key(index.number));
+    else
+        put_progress(txn, index, generation, progress);
+    return is_complete;
+}
+
+uint64_t index_progress(Txn &txn, const Catalog &catalog, const IndexDef &index) {
+    return read_progress(txn, index, catalog.rows().generation).done;
 }
 
 }  // namespace scim::store

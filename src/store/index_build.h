@@ -1,6 +1,7 @@
 #pragma once
-// Builds an index over resources that are stored already, in steps. Between the steps every write
-// keeps the rows of the index; a step adds those of the resources that no write has touched.
+// Builds an index over resources that are stored already, and drops an index, in steps. Between the
+// steps of a build every write keeps the rows of the index; a step adds those of the resources that
+// no write has touched. While an index is dropped, no write adds rows.
 
 #include "store/directory.h"
 
@@ -17,6 +18,14 @@ struct IndexBuild {
 // declared anew since the last step. REQUIRES: `index` is of `catalog`, which is the catalog of the
 // transaction, and its type is declared.
 IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, size_t effort);
+
+// Deletes the next rows of an index in the state `dropping`, as many as `effort` allows: a row and a
+// tenant take 1. Returns true if no tenant has a row of it any more.
+bool drop_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, size_t effort);
+
+// The resources that have been indexed, or the rows that have been deleted, of an index that is
+// being built or dropped.
+uint64_t index_progress(Txn &txn, const Catalog &catalog, const IndexDef &index);
 
 // Calls `each(first id, second id)` for pairs of adjacent rows of the index with the same value, and
 // reads at most `rows` rows. Returns false if there are more rows.

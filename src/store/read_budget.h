@@ -53,7 +53,13 @@ class ReadBudget {
     // of the time that a byte is charged for: 1 ms for 7 MiB.
     bool may_check(size_t bytes) { return has_time(bytes / 8); }
     // Called before each index or membership row that is read, which takes 0.1 µs.
-    bool may_walk() { return has_time(row_bytes); }
+    bool may_walk() {
+        rows_++;
+        return has_time(row_bytes);
+    }
+    // The resources and rows that the read has examined so far.
+    uint64_t resources() const { return resources_; }
+    uint64_t rows() const { return rows_; }
     // True if the cost of each record must be charged (on the event loop only). On a thread this is
     // omitted, because it would slow down a scan of many records.
     bool is_strict() const { return run_on_ == RunOn::event_loop; }
@@ -75,7 +81,7 @@ class ReadBudget {
     ReadEnd end_;
     RunOn run_on_;
     const Txn *txn_;
-    uint64_t resources_ = 0, steps_ = 0, bytes_ = 0;
+    uint64_t resources_ = 0, rows_ = 0, steps_ = 0, bytes_ = 0;
     bool stopped_ = false, cancelled_ = false, superseded_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include "store/actors.h"
 #include "store/bytes.h"
 #include "store/format.h"
+#include "store/index_rows.h"
 #include "store/row.h"
 
 namespace scim::store {
@@ -150,7 +151,8 @@ bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows) {
     if (rows == 0) return false;
     txn.del(Db::local, import_position_key(tenant.number));
     // These rows are few; all must be deleted with the tenant, even beyond `rows`.
-    for (uint8_t kind : {1, 2, 3, 4, 5})
+    for (uint8_t kind :
+         {uint8_t(1), uint8_t(2), uint8_t(3), uint8_t(4), uint8_t(5), index_rows_kind})
         delete_range(txn, Db::meta, kind_prefix(kind, tenant.number), SIZE_MAX);
     txn.del(Db::tenants, tenant_number_key(tenant.number));
     return true;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "store/directory.h"
+#include "store/index_rows.h"
 #include "store/verification.h"
 #include "store/verify_record.h"
 
@@ -78,10 +79,11 @@ std::optional<bool> ExpectedRows::has(const Catalog &catalog, const TypeView &vi
 // record.
 class IndexVerifier {
   public:
-    explicit IndexVerifier(Verification &v) : v_(v) {}
+    explicit IndexVerifier(Verification &v) : v_(v), problems_(v.report.problem_count) {}
     void check_resources();
     void check_index();
     void check_suspects();
+    void check_counters();
 
   private:
     // A parsed index row.
@@ -104,6 +106,8 @@ class IndexVerifier {
     std::optional<Row> parse_row(Bytes key, bool reports);
     std::optional<bool> is_expected(const Row &row, Bytes key);
     void check_unique(const Row &row, Bytes key);
+    void count_row(const Row &row);
+    void end_index();
 
     std::string name_of(TenantNumber tenant, const TypeView &type, AttrNumber number, Bytes value,
                         const Id &id) const {
@@ -120,6 +124,7 @@ class IndexVerifier {
     uint64_t &sum_of(const Id &id) { return sums_[hash_of(bytes_of(id)) % sums_.size()]; }
 
     Verification &v_;
+    const size_t problems_;  // before the check
     std::vector<Leaf> leaves_;
     // The current tenant and type.
     TenantNumber tenant_ = 0;
@@ -129,6 +134,11 @@ class IndexVerifier {
 
     std::vector<uint64_t> sums_ = std::vector<uint64_t>(1 << 16);
     std::string last_unique_;  // the previous row of a unique index
+    // The rows of the current tenant and index, and the tenant's position at the first of them.
+    Key counter_;
+    uint64_t rows_ = 0, rows_begun_ = 0;
+    TenantNumber rows_tenant_ = 0;
+    std::vector<std::pair<std::string, std::string>> counters_;  // key and text of each problem
     ExpectedRows expected_;
 };
 
@@ -272,7 +282,63 @@ void IndexVerifier::check_index() {
                            if (!row) return;
                            sum_of(row->tail.id) -= hash_of(key);
                            check_unique(*row, key);
+                           count_row(*row);
                        });
+    end_index();
+}
+
+void IndexVerifier::count_row(const Row &row) {
+    const Key counter = index_rows_key(row.tenant, row.type, row.index->attr);
+    if (Bytes(counter) != Bytes(counter_)) {
+        end_index();
+        counter_ = counter;
+        rows_tenant_ = row.tenant;
+        rows_begun_ = Directory(v_.txn(), row.tenant).position().position;
+    }
+    rows_++;
+}
+
+// Compares the counter of the current index with its rows. Steps of building it change both, but no
+// position.
+void IndexVerifier::end_index() {
+    const uint64_t rows = rows_;
+    rows_ = 0;
+    if (rows == 0 || !v_.exists(rows_tenant_)) return;
+    const auto type = TypeNumber(read_be(Bytes(counter_).data() + 5, 2));
+    const auto attr = AttrNumber(read_be(Bytes(counter_).data() + 7, 2));
+    const uint64_t said = index_rows(v_.txn(), rows_tenant_, type, attr);
+    if (said == rows) return;
+    const IndexDef *index = nullptr;
+    for (const IndexDef &def : v_.catalog->rows().indexes)
+        if (def.type == type && def.attr == attr) index = &def;
+    const bool is_steady = index != nullptr && index->state != IndexState::building &&
+                           index->state != IndexState::dropping;
+    if (!is_steady) return;
+    if (Directory(v_.txn(), rows_tenant_).position().position != rows_begun_) {
+        v_.report.uncompared++;
+        return;
+    }
+    counters_.emplace_back("tenant " + std::to_string(rows_tenant_) + " index rows",
+                           "the counter is " + std::to_string(said) + ", but there are " +
+                               std::to_string(rows) + " of attribute " + std::to_string(attr) +
+                               " of " + v_.type_name(type));
+}
+
+// Reports wrong counters, unless rows are wrong, which explains them; and counters without rows.
+void IndexVerifier::check_counters() {
+    Cursor cursor(v_.txn(), Db::meta);
+    for (bool more = cursor.seek(Bytes("\x08", 1)); more; more = cursor.next()) {
+        const Bytes key = cursor.key();
+        if (key.size() != 9 || key[0] != char(index_rows_kind)) break;
+        const auto tenant = TenantNumber(read_be(key.data() + 1, 4));
+        const std::string prefix(key.substr(1));
+        Cursor rows(v_.txn(), Db::index);
+        if (v_.exists(tenant) && (!rows.seek(prefix) || !starts_with(rows.key(), prefix)))
+            counters_.emplace_back("tenant " + std::to_string(tenant) + " index rows",
+                                   "there is a counter of an index without rows");
+    }
+    if (v_.report.problem_count != problems_) return;
+    for (auto &[key, text] : counters_) v_.problem(Db::meta, std::move(key), std::move(text));
 }
 
 // Nothing if the row belongs to no index or to one that is not maintained. `reports`: report a row
@@ -346,6 +412,7 @@ void verify_index(Verification &v) {
     verifier.check_resources();
     verifier.check_index();
     verifier.check_suspects();
+    verifier.check_counters();
 }
 
 }  // namespace scim::store

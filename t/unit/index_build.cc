@@ -1,6 +1,7 @@
 // Tests the index of an attribute that becomes unique when resources have values: it is built in
 // steps, goes on where it was interrupted, refuses duplicates meanwhile, and is ready only if no two
-// resources have the same value. Members whose resource type is not declared survive a PUT.
+// resources have the same value. An index that is not declared any more is dropped in steps, also
+// after an interruption, and is built anew if it is declared again meanwhile. Members whose resource type is not declared survive a PUT.
 
 #include "service/index_builder.h"
 
@@ -8,6 +9,7 @@
 
 #include "client.h"
 #include "store/index_build.h"
+#include "store/index_rows.h"
 
 using namespace scim;
 using namespace scim::service;
@@ -241,6 +243,96 @@ void many_values() {
        "four times as many values take less than ten times as long: " + std::to_string(many / few));
 }
 
+std::string many_badges(const std::string &name, int count) {
+    std::string text = R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":")" +
+                       name + R"(",")" + acme + R"(":{"badge":[)";
+    for (int i = 0; i < count; i++)
+        text += (i == 0 ? "\"" : ",\"") + name + std::to_string(i) + '"';
+    return text + "]}}";
+}
+
+// "state done/total rows" of the index of the badge; the rows are those in the store.
+std::string index_of_badge(Store &store, store::TenantNumber tenant) {
+    Session session(store);
+    Snapshot snapshot(session);
+    const AttrNumber badge =
+        snapshot.catalog()->type_by_name("User")->find(acme + ":badge")->number;
+    const std::string prefix = store::index_prefix(tenant, 1, badge);
+    size_t rows = 0;
+    store::Cursor cursor(snapshot.txn, store::Db::index);
+    for (bool more = cursor.seek(prefix); more && store::starts_with(cursor.key(), prefix);
+         more = cursor.next())
+        rows++;
+    for (const IndexStatus &status : index_states(snapshot.txn, *snapshot.catalog()))
+        if (status.attribute == acme + ":badge")
+            return std::string(to_string(status.index->state)) + " " + std::to_string(status.done) +
+                   "/" + std::to_string(status.total) + ", " + std::to_string(rows) + " rows";
+    return "no index, " + std::to_string(rows) + " rows";
+}
+
+// The number of rows that the store has counted.
+uint64_t counted(Store &store, store::TenantNumber tenant) {
+    Session session(store);
+    Snapshot snapshot(session);
+    const AttrNumber badge =
+        snapshot.catalog()->type_by_name("User")->find(acme + ":badge")->number;
+    return store::index_rows(snapshot.txn, tenant, 1, badge);
+}
+
+void dropping() {
+    fixture::TempDir dir;
+    constexpr size_t map = size_t(64) << 20;
+    const auto plain = badge(R"(,"multiValued":true)");
+    const auto indexed = badge(R"(,"multiValued":true)" + unique);
+    {
+        auto store = fixture::open_store(dir.path, map, indexed, 1);
+        Client client(*store);
+        client.create("/Users", many_badges("a", 1500));
+        is(index_of_badge(*store, client.tenant()), "ready 0/0, 1500 rows",
+           "an index has a row for each value");
+        is(counted(*store, client.tenant()), 1500u, "the rows are counted");
+        declare_elsewhere(*store, plain, 2);
+        is(index_of_badge(*store, client.tenant()), "dropping 0/0, 1500 rows",
+           "an index that is not declared any more is to be dropped");
+        ok(client.writer().maintenance(client.now) == Writer::Maintenance::rows,
+           "an index that is to be dropped is work for the maintenance");
+        ok(client.writer().do_maintenance(client.now), "the first step leaves more to do");
+        is(index_of_badge(*store, client.tenant()), "dropping 998/0, 502 rows",
+           "a step deletes a bounded number of rows");
+        client.create("/Users", user("late", "L"));
+        is(index_of_badge(*store, client.tenant()), "dropping 998/0, 502 rows",
+           "a user that is created meanwhile gets no row");
+        is(total(client, "a7"), 1u, "a filter finds a value whose row is deleted");
+    }
+    auto store = fixture::open_store(dir.path, map, plain, 2);
+    Client client(*store, tenant_of(*store));
+    while (client.writer().do_maintenance(client.now)) {
+    }
+    is(index_of_badge(*store, client.tenant()), "no index, 0 rows",
+       "the next process completes the drop");
+    is(counted(*store, client.tenant()), 0u, "no rows are counted");
+    declare_elsewhere(*store, indexed, 3);
+    is(index_of_badge(*store, client.tenant()), "building 0/2, 0 rows",
+       "an index that is declared again is built");
+    while (client.writer().do_maintenance(client.now)) {
+    }
+    is(index_of_badge(*store, client.tenant()), "ready 0/0, 1501 rows", "it has all rows again");
+    is(counted(*store, client.tenant()), 1501u, "the rows are counted while it is built");
+
+    declare_elsewhere(*store, plain, 4);
+    ok(client.writer().do_maintenance(client.now), "another drop begins");
+    declare_elsewhere(*store, indexed, 5);
+    client.create("/Users", user("later", "L2"));
+    is(index_of_badge(*store, client.tenant()), "dropping 0/0, 503 rows",
+       "an index that is declared again while it is dropped is not used");
+    while (client.writer().do_maintenance(client.now)) {
+    }
+    is(index_of_badge(*store, client.tenant()), "ready 0/0, 1502 rows",
+       "it is built when it has been dropped");
+    is(client.send(Method::post, "/Users", user("x", "l2")).status, 409,
+       "a value that was written meanwhile is unique");
+}
+
 void groups_of_undeclared_types() {
     fixture::TempDir dir;
     const std::string urn = "urn:example:Team";
@@ -330,6 +422,7 @@ int main() {
     unique_again();
     large_records();
     many_values();
+    dropping();
     groups_of_undeclared_types();
     members_of_undeclared_types();
     return tap::done();

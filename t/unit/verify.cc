@@ -3,6 +3,7 @@
 
 #include "store/verify.h"
 
+#include "store/index_rows.h"
 #include "verify_fixture.h"
 
 namespace {
@@ -87,6 +88,12 @@ void test_index(Env &env, TenantNumber t) {
            [=](WriteTxn &txn) {
                txn.put(Db::index, index_key(t, 1, user_name, "ada", id_of(2)), "");
            });
+    damage(env, "a wrong counter of index rows", {"the counter is 9, but there are "},
+           [=](WriteTxn &txn) {
+               add_index_rows(txn, t, 1, user_name, 9 - int64_t(index_rows(txn, t, 1, user_name)));
+           });
+    damage(env, "a counter without index rows", {"there is a counter of an index without rows"},
+           [=](WriteTxn &txn) { add_index_rows(txn, t, 1, title, 1); });
     damage(env, "an index row with a value", {"the row has a value"}, [=](WriteTxn &txn) {
         txn.put(Db::index, index_key(t, 1, user_name, "ada", id_of(1)), "x");
     });

@@ -28,15 +28,16 @@ constexpr AttrNumber no_attr = 0;      // numbers start at 1
 constexpr size_t max_extensions = 31;  // of one resource type, dropped ones included
 constexpr size_t max_types = 64;       // declared at the same time
 constexpr size_t max_unique = 16;      // unique attributes of one resource type
+constexpr size_t max_wanted = 16;      // of Declaration::indexes, of one resource type
 
-// An index is built when an attribute whose values may be stored already is declared unique. Every
-// write keeps the rows of all indexes, also of those that are being built and of those whose
-// attribute is not declared any more.
+// An index is built if values of its attribute may be stored already when it is declared, and
+// dropped if it is not declared any more. Every write keeps the rows of all indexes, also of those
+// that are being built and of those of unique attributes that are not declared any more.
 enum class IndexState : uint8_t {
     building,  // resources that were written before the index was declared may lack rows
     ready,
     conflict,  // has all rows; should be unique, but resources have the same value
-    dropping,  // not maintained
+    dropping,  // not maintained; its rows are being deleted
 };
 std::string_view to_string(IndexState state);
 
@@ -46,6 +47,9 @@ struct IndexDef {
     AttrNumber attr = 0;
     bool unique = false;
     IndexState state = IndexState::ready;
+    // False: no configuration wants it, and its row is removed when it has been dropped. An index
+    // that is declared again while it is being dropped is built when it has been dropped.
+    bool declared = true;
 
     // No two resources have the same value.
     bool is_enforced() const { return unique && state == IndexState::ready; }
@@ -53,6 +57,10 @@ struct IndexDef {
     // this leaves only the conflicts of values that were stored before.
     bool refuses_duplicates() const {
         return unique && (state == IndexState::ready || state == IndexState::building);
+    }
+    bool operator==(const IndexDef &other) const {
+        return number == other.number && type == other.type && attr == other.attr &&
+               unique == other.unique && state == other.state && declared == other.declared;
     }
 };
 
@@ -215,8 +223,8 @@ class Catalog {
     const std::vector<const TypeView *> &group_types() const { return group_types_; }
     // The numbers of types that are not declared now; they may have resources.
     const std::vector<TypeNumber> &undeclared_types() const { return undeclared_types_; }
-    // The first index of a declared type that is being built; nullptr if there is none.
-    const IndexDef *building() const { return building_; }
+    // The first index that is being dropped, or built for a declared type; nullptr if there is none.
+    const IndexDef *unfinished() const { return unfinished_; }
     // The declared schemas, in the order of their numbers; schema() takes a URN in any case. They
     // are as published: "uniqueness" is "none" where it is not enforced (IndexDef::is_enforced()).
     const std::vector<const Schema *> &schemas() const { return schemas_; }
@@ -231,7 +239,7 @@ class Catalog {
     std::vector<const Schema *> schemas_;
     std::vector<const TypeView *> group_types_;
     std::vector<TypeNumber> undeclared_types_;
-    const IndexDef *building_ = nullptr;
+    const IndexDef *unfinished_ = nullptr;
     std::deque<Schema> published_;  // those that differ from their rows
 };
 
@@ -239,12 +247,28 @@ class Catalog {
 // externalId, meta.
 const std::vector<Attribute> &common_attributes();
 
-// The schemas and resource types of a configuration, the built-in ones included.
+// An index that a configuration asks for (scim_index).
+struct WantedIndex {
+    std::string type;       // the name of the resource type: "User"
+    std::string attribute;  // its path: "name.familyName", "urn:…:User:department"
+};
+
+// The schemas and resource types of a configuration, the built-in ones included, and the indexes
+// beside the built-in ones.
 struct Declaration {
     uint64_t generation = 0;  // of the configuration; larger is newer
     std::vector<Schema> schemas;
     std::vector<ResourceType> types;
+    std::vector<WantedIndex> indexes;
 };
+
+// The attribute of the index. The detail of an error is a sentence that names the attribute: the
+// type or the attribute does not exist, or the attribute has no values that an index can hold or
+// may show.
+Result<const Attr *> attribute_of(const Catalog &catalog, const WantedIndex &wanted);
+// True if the attribute has an index without being in Declaration::indexes: it is unique, or
+// clients look resources up by it.
+bool is_indexed_always(const TypeView &type, const Attr &attr);
 
 // The built-in definitions plus `definitions`. A Schema that no ResourceType names, and whose URN
 // ends in ":" and the name of a resource type, becomes an extension of that type that is not
@@ -255,10 +279,11 @@ Result<Declaration> make_declaration(uint64_t generation,
                                      const std::vector<Definition> &definitions);
 
 // The rows after `declaration`; nullopt if that changes nothing, or if `rows` are of a newer
-// generation. Rows are never removed; those no longer declared are marked. Fails if there are more
-// attributes than numbers, or more than `max_extensions` extensions of a type. An attribute that
-// becomes unique has an index, which is ready at once if no value can be stored yet. A newer
-// declaration builds indexes in conflict again.
+// generation. Rows are not removed; those no longer declared are marked. Fails if there are more
+// attributes than numbers, more than `max_extensions` extensions of a type, or if attribute_of() an
+// index fails. A new index is ready at once if no value can be stored yet; otherwise it is built. A
+// newer declaration builds indexes in conflict again. An index that is not declared any more is
+// dropped, unless its attribute is unique and only hidden.
 Result<std::optional<CatalogRows>> declare(const CatalogRows &rows, const Declaration &declaration);
 
 }  // namespace scim

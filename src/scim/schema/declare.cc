@@ -8,6 +8,7 @@
 #include "scim/schema/attr_numbers.h"
 #include "scim/schema/catalog.h"
 #include "scim/schema/check_schemas.h"
+#include "scim/schema/declare_indexes.h"
 
 namespace scim {
 
@@ -123,7 +124,7 @@ Outcome check_endpoints(const std::vector<ResourceType> &types) {
 
 Result<Declaration> make_declaration(uint64_t generation,
                                      const std::vector<Definition> &definitions) {
-    Declaration d{generation, builtin_schemas(), builtin_resource_types()};
+    Declaration d{generation, builtin_schemas(), builtin_resource_types(), {}};
     const size_t builtin = d.schemas.size();
     for (const Definition &def : definitions) {
         if (def.kind == Definition::Kind::resource_type) {
@@ -194,26 +195,13 @@ bool same_list(const std::vector<T> &a, const std::vector<T> &b) {
                       [](const T &x, const T &y) { return same(x, y); });
 }
 
-// Attributes are only added, never changed: it is enough to compare their numbers. Indexes follow
-// from the schemas.
+// Attributes are only added, never changed: it is enough to compare their numbers.
 bool same_content(const CatalogRows &a, const CatalogRows &b) {
     return same_list(a.schemas, b.schemas) && same_list(a.types, b.types) &&
            a.attrs.size() == b.attrs.size();
 }
 
 // Adding rows
-
-template <class Rows>
-uint16_t largest_number(const Rows &rows) {
-    uint16_t last = 0;
-    for (const auto &row : rows) last = std::max<uint16_t>(last, row.number);
-    return last;
-}
-
-template <class Rows>
-uint16_t next_number(const Rows &rows) {
-    return uint16_t(largest_number(rows) + 1);
-}
 
 CatalogRows::TypeRow *type_row(CatalogRows &rows, std::string_view name) {
     for (auto &row : rows.types)
@@ -314,52 +302,6 @@ Outcome number_attributes(CatalogRows &rows, const Declaration &wanted) {
     return Done{};
 }
 
-IndexDef *index_of(CatalogRows &rows, const TypeView &type, const Attr &attr) {
-    for (IndexDef &index : rows.indexes)
-        if (index.type == type.number && index.attr == attr.number) return &index;
-    return nullptr;
-}
-
-void add_index(CatalogRows &rows, const TypeView &type, const Attr &attr, bool unique,
-               bool has_values) {
-    rows.indexes.push_back({next_number(rows.indexes), type.number, attr.number, unique,
-                            has_values ? IndexState::building : IndexState::ready});
-}
-
-// The index of a unique attribute; a new one is ready if the attribute cannot have values yet. The
-// index of an attribute that is not unique any more is kept as it is.
-void declare_uniqueness(CatalogRows &rows, const TypeView &type, const Attr &attr,
-                        bool has_values) {
-    const bool unique = attr.stored() && attr.def->uniqueness != Uniqueness::none;
-    IndexDef *index = index_of(rows, type, attr);
-    if (index == nullptr) {
-        if (unique) add_index(rows, type, attr, true, has_values);
-        return;
-    }
-    const bool unchecked = unique && (!index->unique || index->state == IndexState::conflict);
-    if (unchecked) index->state = IndexState::building;
-    if (!unique && index->state == IndexState::conflict) index->state = IndexState::ready;
-    index->unique = unique;
-}
-
-// The indexes of unique attributes, and those of a new resource type on the attributes by which
-// clients look resources up. `before`: the rows before this declaration.
-void declare_indexes(CatalogRows &rows, const CatalogRows &before, const TypeView &type) {
-    const bool is_new = type.number > largest_number(before.types);
-    const AttrNumber last = largest_number(before.attrs);
-    for (const Attr &attr : type.attrs)
-        declare_uniqueness(rows, type, attr, !is_new && attr.number <= last);
-    if (!is_new) return;
-    for (const Attr *attr : {type.external_id, type.find("emails.value")})
-        if (attr != nullptr && index_of(rows, type, *attr) == nullptr)
-            add_index(rows, type, *attr, false, false);
-}
-
-bool has_conflict(const CatalogRows &rows) {
-    return std::any_of(rows.indexes.begin(), rows.indexes.end(),
-                       [](const IndexDef &index) { return index.state == IndexState::conflict; });
-}
-
 // Whether stored bodies can still be sent as they are
 
 bool looks_same(const Attr &a, const Attr &b) {
@@ -413,19 +355,21 @@ Result<std::optional<CatalogRows>> declare(const CatalogRows &rows,
     declare_schemas(next, declaration.schemas);
     RETURN_IF_ERROR(declare_types(next, declaration.types));
     RETURN_IF_ERROR(number_attributes(next, declaration));
-    const bool retries = declaration.generation > rows.generation && has_conflict(rows);
-    if (rows.epoch != 0 && same_content(rows, next) && !retries) return nothing;
+    const bool is_same = rows.epoch != 0 && same_content(rows, next);
+    auto after = Catalog::build(next);
+    RETURN_IF_ERROR(after);
+    const bool retries = !is_same || declaration.generation > rows.generation;
+    auto indexes = declare_indexes(rows, **after, declaration.indexes, retries);
+    RETURN_IF_ERROR(indexes);
+    if (is_same && *indexes == rows.indexes) return nothing;
 
+    next.indexes = std::move(*indexes);
     next.generation = declaration.generation;
     next.epoch++;
     if (rows.epoch == 0) next.unicode = unicode_version();
-
     auto before = Catalog::build(rows);
     RETURN_IF_ERROR(before);
-    auto after = Catalog::build(next);
-    RETURN_IF_ERROR(after);
     if (!still_presentable(**before, **after)) next.shape_epoch = next.epoch;
-    for (const auto &type : (*after)->types()) declare_indexes(next, rows, *type);
     return std::optional<CatalogRows>(std::move(next));
 }
 
