@@ -3,10 +3,12 @@
 --     wrk … -s requests.lua URL -- METHOD PREFIX FILE SUFFIX TOKEN [FIRST]
 --
 -- METHOD "get": GET of the URL PREFIX LINE SUFFIX for each LINE of FILE, from the beginning again after the last line.
+-- METHOD "as": GET of the URL PREFIX with the header field X-Subject: LINE, SUFFIX times for each LINE.
 -- METHOD "post": POST to PREFIX with each line of FILE as the body, once, beginning after line FIRST.
 -- Prints "RESULT", the number of requests, seconds, responses other than 2xx and 3xx, and socket errors.
 
 local lines, at, head, tail, last = {}, 0, "", "", ""
+local times, sent = 1, 0
 
 function init(args)
    local method, prefix, file, suffix, token, first = args[1], args[2], args[3], args[4], args[5], tonumber(args[6] or 0)
@@ -18,6 +20,9 @@ function init(args)
    if method == "get" then
       head, tail = "GET " .. prefix, suffix .. headers .. "\r\n"
       request = get
+   elseif method == "as" then
+      head, tail, times = "GET " .. prefix .. headers .. "X-Subject: ", "\r\n\r\n", tonumber(suffix)
+      request = as
    else
       head = "POST " .. prefix .. headers .. "Content-Type: application/scim+json\r\nContent-Length: "
       request = post
@@ -26,6 +31,14 @@ end
 
 function get()
    at = at % #lines + 1
+   return head .. lines[at] .. tail
+end
+
+function as()
+   if sent % times == 0 then
+      at = at % #lines + 1
+   end
+   sent = sent + 1
    return head .. lines[at] .. tail
 end
 

@@ -61,23 +61,29 @@ std::string_view subject_of(ngx_http_request_t *r, const SubjectConf &subject) {
 // True if a header field that the subject is taken from arrives more than once, or in a spelling
 // such as X_User, which the server that vouches for the field may have overlooked.
 bool is_subject_doubtful(ngx_http_request_t *r, const SubjectConf &subject) {
-    for (const std::string &form : subject.headers)
-        if (count_headers(r, form) > 1 || has_other_spelling(r, form)) return true;
+    for (const std::string &form : subject.headers) {
+        const HeaderCount count = count_headers(r, form);
+        if (count.all > 1 || count.other_spellings > 0) return true;
+    }
     return false;
 }
 
-service::GateUser find_user(ngx_http_request_t *r, GateState &state, const SubjectConf &conf,
-                            const service::Subject &subject, service::Snapshot *snapshot) {
-    service::GateUser user;
+std::shared_ptr<service::KnownUser> find_user(ngx_http_request_t *r, GateState &state,
+                                              const SubjectConf &conf,
+                                              const service::Subject &subject,
+                                              service::Snapshot *snapshot) {
+    service::GateUser nobody;
     // Remembered, because scim_header may remove the fields.
     if (is_subject_doubtful(r, conf)) state.doubtful = &conf;
-    if (state.doubtful == &conf || subject.value.empty()) {
-        user.reason = state.doubtful == &conf ? Reason::ambiguous : Reason::no_subject;
-        return user;
-    }
+    const bool is_doubtful = state.doubtful == &conf;
+    if (is_doubtful || subject.value.empty())
+        nobody.reason = is_doubtful ? Reason::ambiguous : Reason::no_subject;
     std::optional<service::Snapshot> own;
-    if (snapshot == nullptr) snapshot = take_snapshot(*conf.store, own);
-    return snapshot != nullptr ? store_of(*conf.store)->gate().find(*snapshot, subject) : user;
+    if (snapshot == nullptr && nobody.reason == Reason::unavailable)
+        snapshot = take_snapshot(*conf.store, own);
+    if (snapshot == nullptr || nobody.reason != Reason::unavailable)
+        return std::make_shared<service::KnownUser>(std::move(nobody));
+    return store_of(*conf.store)->gate().find(*snapshot, subject);
 }
 
 ngx_int_t status_of(const service::Decision &decision) {
@@ -129,17 +135,18 @@ void log_missing_group(ngx_http_request_t *r, const GateState &state,
 bool is_paused(service::Snapshot &snapshot, const GateState &state,
                const service::Decision &decision) {
     return decision.reason == Reason::not_allowed &&
-           store::gate_paused_until(snapshot.txn, state.user->tenant) > now();
+           store::gate_paused_until(snapshot.txn, state.user->user.tenant) > now();
 }
 
 service::Decision judge(ngx_http_request_t *r, const GateConf &conf, GateState &state,
                         service::Snapshot *snapshot) {
-    const service::GateUser &user = user_of(r, conf, snapshot);
+    service::KnownUser &known = user_of(r, conf, snapshot);
+    const service::GateUser &user = known.user;
     if (user.reason != Reason::none || snapshot == nullptr)
         return {user.reason != Reason::none ? user.reason : Reason::unavailable, nullptr, nullptr,
                 user.is_beyond_limit};
     WorkerStore &store = *store_of(*conf.subject->store);
-    auto decision = store.gate().decide(*snapshot, user, *conf.requirements, options_of(conf));
+    auto decision = store.gate().decide(*snapshot, known, *conf.requirements, options_of(conf));
     log_missing_group(r, state, decision);
     if (!is_paused(*snapshot, state, decision)) return decision;
     log_gate_once(r, NGX_LOG_ERR, GateMessage::roll_out,
@@ -198,7 +205,7 @@ void forget_variable(ngx_http_request_t *r, const HeaderConf &header) {
 // request has added. Called before the fields are evaluated, so that no value comes from them.
 void remove_client_headers(ngx_http_request_t *r, const GateConf &conf) {
     if (GateState *state = gate_state_if_any(r)) {
-        for (const std::string &form : state->added) remove_headers(r, form);
+        for (const HeaderConf *header : state->added) remove_headers(r, header->form);
         state->added.clear();
     }
     for (const auto &header : conf.headers) {
@@ -214,18 +221,28 @@ bool has_control_byte(std::string_view value) {
     });
 }
 
+ngx_str_t header_value(ngx_http_request_t *r, GateState &state, const HeaderConf &header) {
+    if (!header.gate_variable) return value_of(r, header.value);
+    ngx_str_t value = copy_to_pool(r->pool, variable_text(r, state, *header.gate_variable));
+    if (value.data == NULL) throw std::bad_alloc();
+    return value;
+}
+
 void add_headers(ngx_http_request_t *r, const GateConf &conf, GateState &state) {
+    state.added.reserve(conf.headers.size());
     for (const auto &header : conf.headers) {
-        ngx_str_t value = value_of(r, header->value);
+        ngx_str_t value = header_value(r, state, *header);
         if (value.len == 0) continue;
-        if (has_control_byte(view(value))) {
+        // A value of the gate has none (service/header_value.h).
+        if (!header->gate_variable && has_control_byte(view(value))) {
             log_gate_once(r, NGX_LOG_ERR, GateMessage::known_user,
                           "the value of \"scim_header " + header->name +
                               "\" contains a control character, so it is not sent");
             continue;
         }
-        state.added.push_back(header->form);
-        add_header(r, as_str(header->name), as_str(header->lowcase), header->hash, value);
+        state.added.push_back(header.get());
+        add_header(r, as_str(header->name), as_str(header->lowcase), header->hash, header->known,
+                   value);
         forget_variable(r, *header);
     }
 }
@@ -251,19 +268,30 @@ class SnapshotInUse {
 };
 
 // NULL if there is no subject, or if its store is not open.
-service::Snapshot *snapshot_of(const GateConf &conf, std::optional<service::Snapshot> &place) {
-    return conf.subject != NULL ? take_snapshot(*conf.subject->store, place) : NULL;
+service::Snapshot *snapshot_of(const GateConf &conf, std::optional<service::Snapshot> &place,
+                               MapWait wait) {
+    return conf.subject != NULL ? take_snapshot(*conf.subject->store, place, wait) : NULL;
+}
+
+// Lets later requests use what is known of the user.
+void keep_user(const GateConf &conf, const GateState &state) {
+    WorkerStore *store = conf.subject != NULL ? store_of(*conf.subject->store) : NULL;
+    if (store != NULL && state.user) store->gate().keep(state.user);
 }
 
 ngx_int_t pass(ngx_http_request_t *r, const GateConf &conf) {
     GateState &state = gate_state(r);
     std::optional<service::Snapshot> snapshot;
-    service::Snapshot *shared = snapshot_of(conf, snapshot);
+    service::Snapshot *shared = snapshot_of(conf, snapshot, MapWait::none);
+    if (shared != nullptr && shared->txn.error() == store::Errc::map_resized &&
+        wait_for_map(r, state))
+        return NGX_AGAIN;
     if (conf.gated) {
         // A later location of the same request is judged by the directory as it is then.
         state.user.reset();
         ngx_int_t rc = conclude(r, conf, state, judge(r, conf, state, shared));
         if (rc != NGX_OK) {
+            keep_user(conf, state);
             // A client that waits for 100 (Continue) sends no body after a refusal.
             if (r->headers_in.expect != NULL && !r->expect_tested) r->keepalive = 0;
             return rc;
@@ -275,6 +303,7 @@ ngx_int_t pass(ngx_http_request_t *r, const GateConf &conf) {
     SnapshotInUse in_use(state, shared);
     remove_client_headers(r, conf);
     add_headers(r, conf, state);
+    keep_user(conf, state);
     return NGX_DECLINED;
 }
 
@@ -284,9 +313,11 @@ void remove_from_subrequest(ngx_http_request_t *r, const GateConf &conf) {
     const GateState *state = gate_state_if_any(r);
     bool is_own_list = false;  // nginx copies the list's head only
     for (const auto &header : conf.headers) {
-        const bool is_ours = state != NULL && std::find(state->added.begin(), state->added.end(),
-                                                        header->form) != state->added.end();
-        if (is_ours || count_headers(r, header->form) == 0) continue;
+        const bool is_ours = state != NULL && std::any_of(state->added.begin(), state->added.end(),
+                                                          [&](const HeaderConf *added) {
+                                                              return added->form == header->form;
+                                                          });
+        if (is_ours || count_headers(r, header->form).all == 0) continue;
         if (!is_own_list) copy_headers(r);
         is_own_list = true;
         remove_headers(r, header->form);
@@ -321,14 +352,21 @@ GateState &gate_state(ngx_http_request_t *r) {
     return *state;
 }
 
-service::Snapshot *take_snapshot(const StoreConf &conf, std::optional<service::Snapshot> &place) {
+service::Snapshot *take_snapshot(const StoreConf &conf, std::optional<service::Snapshot> &place,
+                                 MapWait wait) {
     WorkerStore *store = store_of(conf);
     if (store == NULL || store->session() == NULL) return NULL;
-    return &service::take_snapshot(*store->session(), place);
+    // At most one wait in a turn of the event loop, in which ngx_current_msec is the same.
+    static std::optional<ngx_msec_t> waited;
+    if (wait == MapWait::none || waited == ngx_current_msec)
+        return &place.emplace(*store->session());
+    service::Snapshot &snapshot = service::take_snapshot(*store->session(), place);
+    if (snapshot.txn.error() == store::Errc::map_resized) waited = ngx_current_msec;
+    return &snapshot;
 }
 
-const service::GateUser &user_of(ngx_http_request_t *r, const GateConf &conf,
-                                 service::Snapshot *snapshot) {
+service::KnownUser &user_of(ngx_http_request_t *r, const GateConf &conf,
+                            service::Snapshot *snapshot) {
     GateState &state = gate_state(r);
     if (state.snapshot != nullptr && state.user) return *state.user;
     const SubjectConf &subject = *conf.subject;
@@ -338,7 +376,6 @@ const service::GateUser &user_of(ngx_http_request_t *r, const GateConf &conf,
     const bool is_same = state.user && state.store == subject.store && state.by == subject.by &&
                          state.tenant == tenant && state.subject == value;
     if (is_same) return *state.user;
-    state.values.clear();
     state.truncated = false;
     state.store = subject.store;
     state.by = subject.by;
@@ -384,8 +421,9 @@ ngx_int_t decide_handler(ngx_http_request_t *r) {
             GateState &state = gate_state(r);
             state.user.reset();
             std::optional<service::Snapshot> snapshot;
-            auto decision = judge(r, conf, state, snapshot_of(conf, snapshot));
+            auto decision = judge(r, conf, state, snapshot_of(conf, snapshot, MapWait::short_wait));
             ngx_int_t refusal = conclude(r, conf, state, decision);
+            keep_user(conf, state);
             if (refusal != NGX_OK) return refusal;
         }
         r->headers_out.status = conf.allowed_status;

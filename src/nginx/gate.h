@@ -5,34 +5,26 @@
 // `return`, `rewrite` and handlers that answer in an earlier phase are not judged: nginx does not
 // reach the PRECONTENT phase. The header filter logs such an answer as an error.
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nginx/gate_conf.h"
 #include "nginx/ngx.h"
-#include "service/gate_decision.h"
-#include "service/gate_values.h"
-#include "service/header_value.h"
+#include "service/gate_cache.h"
 
 namespace scim::nginx {
-
-// The value of a variable for the user of a request.
-struct MadeValue {
-    uintptr_t variable;
-    bool nested_groups;  // of the location that it was made for
-    service::UserValue value;
-};
 
 // What the gate knows of a main request. It is in the pool of the request, and not in r->ctx, which
 // internal redirects clear.
 struct GateState {
-    // The user of the last evaluated subject.
+    // The user of the last evaluated subject. The texts are in the configuration, or in the pool of
+    // the request.
     const StoreConf *store = NULL;
-    std::string_view by;  // in the configuration
-    std::string tenant, subject;
-    std::optional<service::GateUser> user;
-    std::vector<MadeValue> values;  // of the user
+    std::string_view by, tenant, subject;
+    std::shared_ptr<service::KnownUser> user;  // nullptr: none was evaluated
 
     service::Snapshot *snapshot = nullptr;  // of the decision, while its handler runs
 
@@ -46,8 +38,10 @@ struct GateState {
     bool passed_access = false, in_access = false, refused_by_access = false;
     // The subject one of whose header fields arrived twice, or in another spelling.
     const SubjectConf *doubtful = NULL;
-    bool truncated = false;          // a value of the user was too long
-    std::vector<std::string> added;  // forms of the header fields that were added
+    // Since when the request waits for the map, as ngx_current_msec.
+    std::optional<ngx_msec_t> waits_since;
+    bool truncated = false;                 // a value of the user was too long
+    std::vector<const HeaderConf *> added;  // the header fields that were added
 };
 
 // Returns the state of the main request of `r`, and creates it on the first call. Throws
@@ -57,13 +51,15 @@ GateState &gate_state(ngx_http_request_t *r);
 GateState *gate_state_if_any(ngx_http_request_t *r);
 
 // Reads the store into `place` and returns its address; NULL if the store is not open.
-service::Snapshot *take_snapshot(const StoreConf &store, std::optional<service::Snapshot> &place);
+enum class MapWait : uint8_t { none, short_wait };  // service::take_snapshot()
+service::Snapshot *take_snapshot(const StoreConf &store, std::optional<service::Snapshot> &place,
+                                 MapWait wait = MapWait::short_wait);
 
 // The user that the subject of the location names. Evaluated again only if the subject has changed,
 // and never while the headers of one location are made.
 // `snapshot` may be nullptr: the store is then read in a snapshot of its own.
-const service::GateUser &user_of(ngx_http_request_t *r, const GateConf &conf,
-                                 service::Snapshot *snapshot);
+service::KnownUser &user_of(ngx_http_request_t *r, const GateConf &conf,
+                            service::Snapshot *snapshot);
 
 // Log messages are limited for each kind: what anybody can cause must not hide the others.
 enum class GateMessage : uint8_t { nobody, known_user, undecided, roll_out, count };
@@ -79,9 +75,12 @@ ngx_int_t gate_handler(ngx_http_request_t *r);
 // The content handler of scim_decide.
 ngx_int_t decide_handler(ngx_http_request_t *r);
 
-// The variables of the gate. set_user_value() makes one whose value is GateMainConf::values[n].
-ngx_int_t add_gate_variables(ngx_conf_t *cf);
-void set_user_value(ngx_http_variable_t &variable, size_t n);
+// The value of a variable of the gate by its `data`. Valid until the next call.
+std::string_view variable_text(ngx_http_request_t *r, GateState &state, uintptr_t data);
+
+// Suspends the phases of a main request for some milliseconds: until this process has adopted a map
+// that another one has grown. False if the request has waited for too long.
+bool wait_for_map(ngx_http_request_t *r, GateState &state);
 
 // Logs an error for each main request in a gated location that is answered 2xx or 3xx without a
 // decision.

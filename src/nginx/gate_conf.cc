@@ -190,7 +190,8 @@ char *set_header_guarded(ngx_conf_t *cf, GateConf &conf) {
                                 " in \"scim_header\" directive, " + quoted(other->name) +
                                 " is the same header for applications");
     for (char c : header->lowcase) header->hash = ngx_hash(header->hash, u_char(c));
-    if (!compile(cf, arg(cf, 2), header->value)) return static_cast<char *>(NGX_CONF_ERROR);
+    header->text = arg(cf, 2);
+    if (!compile(cf, header->text, header->value)) return static_cast<char *>(NGX_CONF_ERROR);
     gate_main_conf(cf)->headers.push_back(header);
     conf.headers.push_back(std::move(header));
     return NGX_CONF_OK;
@@ -198,68 +199,6 @@ char *set_header_guarded(ngx_conf_t *cf, GateConf &conf) {
 
 char *set_header(ngx_conf_t *cf, ngx_command_t *, void *conf) {
     return guarded_slot(cf, [&] { return set_header_guarded(cf, conf_at(conf)); });
-}
-
-// Sets one parameter of scim_set. Returns an error message, or an empty string.
-std::string set_format(service::ValueFormat &format, const std::string &text) {
-    std::string value;
-    if (option(text, "sep=", format.separator)) {
-        const bool is_plain =
-            is_ascii(format.separator) && !format.separator.empty() &&
-            format.separator.size() <= 8 &&
-            std::all_of(format.separator.begin(), format.separator.end(), [](char c) {
-                return c >= ' ' && c < 0x7f && c != '%' && !is_letter(c) && !is_digit(c);
-            });
-        return is_plain ? ""
-                        : "\"sep=\" must be 1 to 8 ASCII characters that are no letters, digits or "
-                          "\"%\"";
-    }
-    if (option(text, "match=", value)) {
-        format.only_required = value == "required";
-        format.match = format.only_required ? "" : value;
-        return value.empty() ? "\"match=\" must be a pattern or \"required\"" : "";
-    }
-    if (option(text, "max=", value)) {
-        ngx_str_t size = {value.size(), reinterpret_cast<u_char *>(&value[0])};
-        const ssize_t max = ngx_parse_size(&size);
-        constexpr ssize_t least = 16, most = 64 * 1024;
-        format.max = size_t(max);
-        return max >= least && max <= most ? "" : "\"max=\" must be between 16 and 64k";
-    }
-    if (option(text, "encode=", value)) {
-        using service::ValueEncoding;
-        format.encoding = value == "base64url" ? ValueEncoding::base64url
-                          : value == "none"    ? ValueEncoding::none
-                                               : ValueEncoding::percent;
-        const bool known = value == "percent" || value == "base64url" || value == "none";
-        return known ? "" : "\"encode=\" must be \"percent\", \"base64url\" or \"none\"";
-    }
-    return "it must be \"sep=\", \"match=\", \"max=\" or \"encode=\"";
-}
-
-char *set_value_guarded(ngx_conf_t *cf) {
-    ngx_str_t name = static_cast<ngx_str_t *>(cf->args->elts)[1];
-    if (name.len < 2 || name.data[0] != '$')
-        return fail(cf, "invalid variable name " + quoted(view(name)) +
-                            " in \"scim_set\" directive, it must begin with \"$\"");
-    name.data++;
-    name.len--;
-    auto value = std::make_unique<ValueConf>(service::UserAttribute(arg(cf, 2)));
-    value->where = where(cf);
-    for (ngx_uint_t i = 3; i < cf->args->nelts; i++)
-        if (std::string problem = set_format(value->format, arg(cf, i)); !problem.empty())
-            return fail(cf, "invalid parameter " + quoted(arg(cf, i)) +
-                                " in \"scim_set\" directive, " + problem);
-    GateMainConf *mcf = gate_main_conf(cf);
-    ngx_http_variable_t *variable = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
-    if (variable == NULL) return static_cast<char *>(NGX_CONF_ERROR);
-    set_user_value(*variable, mcf->values.size());
-    mcf->values.push_back(std::move(value));
-    return NGX_CONF_OK;
-}
-
-char *set_value(ngx_conf_t *cf, ngx_command_t *, void *) {
-    return guarded_slot(cf, [&] { return set_value_guarded(cf); });
 }
 
 char *set_decide(ngx_conf_t *cf, ngx_command_t *, void *conf) {
@@ -385,6 +324,10 @@ bool find_variables(ngx_conf_t *cf, GateMainConf &mcf) {
             if (header->form == form) header->variable = ngx_int_t(i);
     }
     find_defined(*cmcf, mcf);
+    for (const auto &header : mcf.headers) {
+        header->known = known_header(*cmcf, header->lowcase);
+        header->gate_variable = find_gate_variable(mcf, header->text);
+    }
     const bool has_certificates =
         !mcf.ssl_client.empty() ||
         std::any_of(mcf.subjects.begin(), mcf.subjects.end(),

@@ -2,7 +2,9 @@
 // The directives of the access gate. They are directives of a module of their own: unlike those of
 // the SCIM endpoint, they apply to every location, and inside limit_except.
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,11 @@ struct HeaderConf {
     std::string name;  // as written
     std::string form;  // header_form() of it
     ngx_http_complex_value_t value;
+    std::string text;  // of the value, as written
+    // The data of the gate's variable that is all of the value; nothing: it is something else.
+    std::optional<uintptr_t> gate_variable;
+    // The member of headers_in that nginx keeps for fields of this name; NULL: none.
+    const ngx_http_header_t *known = NULL;
     ngx_uint_t hash = 0;  // of the lower-case name
     // The index of its variable $http_*, which may have been evaluated before the field is replaced.
     // NGX_ERROR: it is not in use, or a subject's, which must not change.
@@ -61,6 +68,7 @@ struct GateConf;
 
 struct GateMainConf {
     std::vector<std::unique_ptr<ValueConf>> values;  // by the number in a variable's data
+    std::map<std::string, uintptr_t> variables;      // the data of the gate's variables, by name
     std::vector<std::unique_ptr<SubjectConf>> subjects;
     std::vector<std::shared_ptr<HeaderConf>> headers;
     std::vector<const GateConf *> gated;  // below the http level
@@ -115,5 +123,11 @@ char *merge_gate_conf(ngx_conf_t *cf, void *parent, void *child);
 ngx_int_t check_gate_conf(ngx_conf_t *cf);
 
 extern ngx_command_t gate_commands[];
+
+// The variables of the gate, and the directive scim_set, which defines further ones.
+ngx_int_t add_gate_variables(ngx_conf_t *cf);
+char *set_value(ngx_conf_t *cf, ngx_command_t *, void *);
+// The data of the variable that is the whole text; nothing if the text is something else.
+std::optional<uintptr_t> find_gate_variable(const GateMainConf &mcf, const std::string &text);
 
 }  // namespace scim::nginx

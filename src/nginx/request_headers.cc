@@ -59,17 +59,6 @@ ngx_list_part_t *remove_field(ngx_pool_t *pool, ngx_list_t &list, ngx_list_part_
     return rest;
 }
 
-// The member of headers_in that nginx keeps for fields of this name; NULL if there is none.
-const ngx_http_header_t *known_header(ngx_http_request_t *r, std::string_view form) {
-    auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
-        ngx_http_get_module_main_conf(r, ngx_http_core_module));
-    ngx_uint_t hash = 0;
-    for (char c : form) hash = ngx_hash(hash, u_char(c));
-    return static_cast<const ngx_http_header_t *>(
-        ngx_hash_find(&cmcf->headers_in_hash, hash,
-                      reinterpret_cast<u_char *>(const_cast<char *>(form.data())), form.size()));
-}
-
 void *member_of(ngx_http_request_t *r, const ngx_http_header_t &header) {
     return reinterpret_cast<char *>(&r->headers_in) + header.offset;
 }
@@ -88,7 +77,9 @@ bool is_array([[maybe_unused]] const ngx_http_header_t &header) {
 }
 
 void forget(ngx_http_request_t *r, std::string_view form) {
-    const ngx_http_header_t *header = known_header(r, form);
+    const auto &cmcf = *static_cast<const ngx_http_core_main_conf_t *>(
+        ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    const ngx_http_header_t *header = known_header(cmcf, form);
     if (header == NULL) return;
     if (is_array(*header))
         static_cast<ngx_array_t *>(member_of(r, *header))->nelts = 0;
@@ -96,14 +87,12 @@ void forget(ngx_http_request_t *r, std::string_view form) {
         *static_cast<ngx_table_elt_t **>(member_of(r, *header)) = NULL;
 }
 
-void note(ngx_http_request_t *r, std::string_view form, ngx_table_elt_t *field) {
-    const ngx_http_header_t *header = known_header(r, form);
-    if (header == NULL) return;
-    if (!is_array(*header)) {
-        *static_cast<ngx_table_elt_t **>(member_of(r, *header)) = field;
+void note(ngx_http_request_t *r, const ngx_http_header_t &header, ngx_table_elt_t *field) {
+    if (!is_array(header)) {
+        *static_cast<ngx_table_elt_t **>(member_of(r, header)) = field;
         return;
     }
-    auto *fields = static_cast<ngx_array_t *>(member_of(r, *header));
+    auto *fields = static_cast<ngx_array_t *>(member_of(r, header));
     if (fields->elts == NULL &&
         ngx_array_init(fields, r->pool, 1, sizeof(ngx_table_elt_t *)) != NGX_OK)
         throw std::bad_alloc();
@@ -127,21 +116,26 @@ bool has_form(std::string_view name, std::string_view form) {
     return true;
 }
 
-size_t count_headers(ngx_http_request_t *r, std::string_view form) {
-    size_t count = 0;
-    for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next)
-        for (ngx_uint_t i = 0; i < part->nelts; i++)
-            count += has_form(view(fields_of(part)[i].key), form);
-    return count;
-}
-
-bool has_other_spelling(ngx_http_request_t *r, std::string_view form) {
+HeaderCount count_headers(ngx_http_request_t *r, std::string_view form) {
+    HeaderCount count;
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next)
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
             const std::string_view name = view(fields_of(part)[i].key);
-            if (has_form(name, form) && !ascii_iequals(name, form)) return true;
+            if (!has_form(name, form)) continue;
+            count.all++;
+            count.other_spellings += size_t(!ascii_iequals(name, form));
         }
-    return false;
+    return count;
+}
+
+const ngx_http_header_t *known_header(const ngx_http_core_main_conf_t &cmcf,
+                                      std::string_view name) {
+    ngx_uint_t hash = 0;
+    for (char c : name) hash = ngx_hash(hash, u_char(c));
+    // nginx changes neither the hash table nor the name.
+    auto *table = const_cast<ngx_hash_t *>(&cmcf.headers_in_hash);
+    auto *text = reinterpret_cast<u_char *>(const_cast<char *>(name.data()));
+    return static_cast<const ngx_http_header_t *>(ngx_hash_find(table, hash, text, name.size()));
 }
 
 void copy_headers(ngx_http_request_t *r) {
@@ -195,7 +189,7 @@ void remove_headers(ngx_http_request_t *r, std::string_view form) {
 }
 
 void add_header(ngx_http_request_t *r, ngx_str_t name, ngx_str_t lowcase, ngx_uint_t hash,
-                ngx_str_t value) {
+                const ngx_http_header_t *known, ngx_str_t value) {
     auto *field = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_in.headers));
     if (field == NULL) throw std::bad_alloc();
     *field = {};  // clears the members that only some versions of nginx have
@@ -203,7 +197,7 @@ void add_header(ngx_http_request_t *r, ngx_str_t name, ngx_str_t lowcase, ngx_ui
     field->key = name;
     field->lowcase_key = lowcase.data;
     field->value = value;
-    note(r, view(lowcase), field);
+    if (known != NULL) note(r, *known, field);
 }
 
 }  // namespace scim::nginx

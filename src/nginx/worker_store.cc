@@ -83,7 +83,7 @@ void WorkerStore::wait_for_threads() {
 
 void WorkerStore::close() {
     session_.reset();
-    gate_ = {};
+    gate_.emplace();  // nothing of it is valid for a store that is opened later
     for (ReadThread &thread : read_threads_) thread.close_session();
     prepare_.close_session();
     writer_.reset();

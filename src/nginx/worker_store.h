@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "nginx/conf.h"
 #include "nginx/ngx.h"
@@ -22,7 +23,7 @@
 #include "nginx/request_thread.h"
 #include "nginx/write_queue.h"
 #include "service/batch.h"
-#include "service/gate_decision.h"
+#include "service/gate_cache.h"
 #include "service/refused_tokens.h"
 #include "service/store.h"
 
@@ -46,7 +47,7 @@ class WorkerStore {
         return session_.get();
     }
     // Decides by snapshots of session().
-    service::Gate &gate() { return gate_; }
+    service::CachingGate &gate() { return *gate_; }
     bool read_only() const { return store_ && store_->state() == service::Store::State::read_only; }
     // True while the schemas of the configuration are being declared; writes wait for that.
     bool preparing() const { return work_ == Work::declare; }
@@ -116,7 +117,7 @@ class WorkerStore {
     ngx_log_t *log_;
     std::unique_ptr<service::Store> store_;
     std::unique_ptr<service::Session> session_;
-    service::Gate gate_;
+    std::optional<service::CachingGate> gate_{std::in_place};
     service::RefusedTokens refused_tokens_;
     std::unique_ptr<service::Writer> writer_;
     std::string logged_;            // the problem that was logged last, so that it is not repeated

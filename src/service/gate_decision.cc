@@ -1,7 +1,6 @@
 #include "service/gate_decision.h"
 
 #include <algorithm>
-#include <chrono>
 #include <thread>
 
 #include "scim/text/json.h"
@@ -141,12 +140,14 @@ std::string_view to_string(Reason reason) {
     return "";
 }
 
-Snapshot &take_snapshot(Session &session, std::optional<Snapshot> &place) {
-    constexpr int waits_max = 40;
-    constexpr std::chrono::microseconds wait{250};
+Snapshot &take_snapshot(Session &session, std::optional<Snapshot> &place,
+                        std::chrono::milliseconds patience) {
+    constexpr std::chrono::microseconds pause{250};
+    const auto end = std::chrono::steady_clock::now() + patience - pause;
     place.emplace(session);
-    for (int i = 0; place->txn.error() == store::Errc::map_resized && i < waits_max; i++) {
-        std::this_thread::sleep_for(wait);
+    while (place->txn.error() == store::Errc::map_resized &&
+           std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(pause);
         place.emplace(session);
     }
     return *place;
@@ -177,7 +178,6 @@ const std::vector<Gate::Key> &Gate::known_keys(std::string_view by) {
     return place->second;
 }
 
-// 0 if there is no such tenant.
 store::TenantNumber Gate::tenant_of(Snapshot &snapshot, std::string_view name) {
     constexpr size_t tenants_max = 1024;
     if (snapshot.txn.id() != epoch_txn_) {
@@ -187,12 +187,21 @@ store::TenantNumber Gate::tenant_of(Snapshot &snapshot, std::string_view name) {
         epoch_txn_ = snapshot.txn.good() ? snapshot.txn.id() : 0;
     }
     if (tenants_.size() > tenants_max) tenants_.clear();
-    std::string key(name);
-    if (auto known = tenants_.find(key); known != tenants_.end()) return known->second;
+    if (auto known = tenants_.find(name); known != tenants_.end()) return known->second;
     auto tenant = store::find_tenant(snapshot.txn, name);
     if (!tenant || tenant->state != store::TenantState::active || !snapshot.txn.good()) return 0;
-    tenants_.emplace(std::move(key), tenant->number);
+    tenants_.emplace(name, tenant->number);
     return tenant->number;
+}
+
+bool Gate::finds_only(const GateUser &user, std::string_view by) {
+    if (user.reason != Reason::none || !user.found()) return false;
+    // A group that loses a member is changed by the deletion of that member.
+    const auto &groups = user.catalog->group_types();
+    if (std::find(groups.begin(), groups.end(), user.type) != groups.end()) return false;
+    if (by == "id") return true;
+    const std::vector<Key> &keys = known_keys(by);
+    return keys.size() == 1 && keys[0].second->index->is_enforced();
 }
 
 GateUser Gate::find(Snapshot &snapshot, const Subject &subject) {
@@ -245,11 +254,14 @@ class Gate::Judgement {
     bool failed() const { return failed_ || !snapshot_.txn.good() || budget_.stopped(); }
     // True if the store has answered, but the conditions could not be evaluated.
     bool is_beyond_limit() const { return snapshot_.txn.good(); }
+    MadeFrom made_from() const { return made_from_; }
     // The last condition that named a group that does not exist.
     const Condition *no_such_group() const { return no_such_group_; }
 
   private:
     bool is_in(const Id &group, uint32_t epoch);
+    bool is_directly_in(const Id &group, uint32_t epoch);
+    void use(MadeFrom source) { made_from_ = std::max(made_from_, source); }
     bool matches(const std::string &filter);
     bool is_indirectly_in(const Id &group);
 
@@ -261,12 +273,18 @@ class Gate::Judgement {
     Directory directory_;
     store::Members members_;
     bool failed_ = false;
+    MadeFrom made_from_ = MadeFrom::user;  // the conditions that were evaluated
+    // The user's first rows of memberships, sorted; nothing: not needed yet.
+    static constexpr size_t direct_max = 64;
+    std::optional<std::vector<std::pair<Id, uint32_t>>> direct_;
+    size_t groups_asked_ = 0;
     std::optional<std::vector<Id>> indirect_;  // sorted; nothing: not needed yet
     const Condition *no_such_group_ = nullptr;
 };
 
 bool Gate::Judgement::holds(const Condition &condition) {
     if (condition.kind == Condition::Kind::filter) return matches(condition.value);
+    use(MadeFrom::groups);
     const std::vector<GroupRef> &groups =
         gate_.groups_of(snapshot_, *user_.catalog, directory_, condition);
     if (groups.empty()) no_such_group_ = &condition;
@@ -275,8 +293,21 @@ bool Gate::Judgement::holds(const Condition &condition) {
 }
 
 bool Gate::Judgement::is_in(const Id &group, uint32_t epoch) {
-    return members_.contains(group, epoch, user_.id) ||
-           (options_.nested_groups && is_indirectly_in(group));
+    return is_directly_in(group, epoch) || (options_.nested_groups && is_indirectly_in(group));
+}
+
+// One group is looked up; for further ones the user's groups are read once.
+bool Gate::Judgement::is_directly_in(const Id &group, uint32_t epoch) {
+    if (groups_asked_++ == 0) return members_.contains(group, epoch, user_.id);
+    if (!direct_) {
+        direct_.emplace();
+        members_.each_membership(user_.id, nullptr, [&](const Id &id, uint32_t of_row) {
+            direct_->emplace_back(id, of_row);
+            return direct_->size() < direct_max;
+        });
+    }
+    if (std::binary_search(direct_->begin(), direct_->end(), std::pair(group, epoch))) return true;
+    return direct_->size() == direct_max && members_.contains(group, epoch, user_.id);
 }
 
 bool Gate::Judgement::is_indirectly_in(const Id &group) {
@@ -297,6 +328,7 @@ bool Gate::Judgement::matches(const std::string &text) {
         failed_ = true;
         return false;
     }
+    if (filter->needs_rows()) use(MadeFrom::any_resource);
     canonical_order(*user_.type, leaves);
     Computed computed(*user_.catalog, *user_.type, "", directory_,
                       options_.nested_groups ? &snapshot_.groups : nullptr);
@@ -370,8 +402,12 @@ Decision Gate::decide(Snapshot &snapshot, const GateUser &user, const Requiremen
         break;
     }
     decision.no_such_group = judgement.no_such_group();
-    if (judgement.failed())
-        decision = {Reason::unavailable, nullptr, nullptr, judgement.is_beyond_limit()};
+    decision.made_from = judgement.made_from();
+    if (judgement.failed()) {
+        decision = {};
+        decision.reason = Reason::unavailable;
+        decision.is_beyond_limit = judgement.is_beyond_limit();
+    }
     return decision;
 }
 

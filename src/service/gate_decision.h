@@ -12,13 +12,13 @@
 // FILTER is a filter over the user (scim/filter/filter.h). role= and entitlement= are filters, too.
 // Names of groups are compared without regard to ASCII case.
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -102,12 +102,16 @@ struct GateUser {
     bool found() const { return type != nullptr; }
 };
 
+// What a decision or a value was made from, beside the user's own record.
+enum class MadeFrom : uint8_t { user, groups, any_resource };
+
 struct Decision {
     Reason reason = Reason::none;
     const Requirement *failed = nullptr;       // for not_allowed: the first line that does not hold
     const Condition *no_such_group = nullptr;  // names a group that the tenant does not have
     // For `unavailable`: the store answers, but a decision may not read so much.
     bool is_beyond_limit = false;
+    MadeFrom made_from = MadeFrom::user;
 };
 
 struct GateOptions {
@@ -116,8 +120,10 @@ struct GateOptions {
 
 // Takes the snapshot of a decision into `place`. If another process has grown the map, this process
 // can read it only after its reads on threads have ended, which takes them about a millisecond
-// (Txn::must_end()): waits for that, at most 10 ms.
-Snapshot &take_snapshot(Session &session, std::optional<Snapshot> &place);
+// (Txn::must_end()): waits for that, at most as long as `patience`.
+constexpr std::chrono::milliseconds snapshot_patience{4};
+Snapshot &take_snapshot(Session &session, std::optional<Snapshot> &place,
+                        std::chrono::milliseconds patience = snapshot_patience);
 
 // Decides by the snapshots of one session. Not thread-safe.
 class Gate {
@@ -134,11 +140,16 @@ class Gate {
     Decision decide(Snapshot &snapshot, const GateUser &user, const Requirements &requirements,
                     GateOptions options);
 
+    // The number of an active tenant; 0 if there is none of this name.
+    store::TenantNumber tenant_of(Snapshot &snapshot, std::string_view name);
+    // True if `user`, whom find() has found by `by`, may pass, and if no other resource can have the
+    // same value or change the user's record. REQUIRES: find() was called last for this user.
+    bool finds_only(const GateUser &user, std::string_view by);
+
   private:
     class Judgement;
 
     static std::vector<Key> keys_of(const Catalog &catalog, std::string_view by);
-    store::TenantNumber tenant_of(Snapshot &snapshot, std::string_view name);
     const Filter *filter_of(const TypeView &type, const std::string &text);
     // Empties the caches of another catalog.
     void use(const std::shared_ptr<const Catalog> &catalog);
@@ -154,10 +165,10 @@ class Gate {
     // Cache of the groups that conditions name, of one snapshot.
     uint64_t groups_txn_ = 0;
     std::map<std::pair<store::TenantNumber, std::string>, std::vector<GroupRef>> groups_;
-    // Caches of the tenants under one auth epoch, and of the filters and keys under one catalog (nothing: not
-    // valid for the type).
+    // Caches of the tenants under one auth epoch, and of the filters and keys under one catalog
+    // (nothing: not valid for the type).
     uint64_t epoch_ = 0, epoch_txn_ = 0;
-    std::unordered_map<std::string, store::TenantNumber> tenants_;
+    std::map<std::string, store::TenantNumber, std::less<>> tenants_;
     std::shared_ptr<const Catalog> catalog_;
     std::map<std::pair<TypeNumber, std::string>, std::optional<Filter>> filters_;
     std::map<std::string, std::vector<Key>, std::less<>> keys_;  // by `by`

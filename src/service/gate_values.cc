@@ -272,6 +272,12 @@ void UserAttribute::each_email(const GateUser &user, const Selection &selected, 
     each_text_of(best, each);
 }
 
+MadeFrom UserAttribute::made_from(const GateUser &user) const {
+    const auto selected = selection(user);
+    const bool is_of_groups = selected != nullptr && selected->source == Selection::Source::groups;
+    return is_of_groups ? MadeFrom::groups : MadeFrom::user;
+}
+
 bool UserAttribute::each_text(const GateUser &user, Snapshot *snapshot, GateOptions options,
                               const Each &each) const {
     const auto selected = selection(user);

@@ -40,6 +40,9 @@ class UserAttribute {
     bool each_text(const GateUser &user, Snapshot *snapshot, GateOptions options,
                    const Each &each) const;
 
+    // `groups` if the values are those of the user's groups, else `user`. REQUIRES: user.found().
+    MadeFrom made_from(const GateUser &user) const;
+
     static constexpr size_t elements_max = 4096, groups_max = 1000;
 
   private:

@@ -25,6 +25,17 @@ bool read_part(Directory &directory, const Cursor &cursor, LoggedChange &part) {
     return true;
 }
 
+// Reads the beginning of a change row (Change in store/directory.h); nothing if it is damaged.
+std::optional<ChangedResource> changed_resource(Bytes key, Bytes row) {
+    constexpr size_t time_actor_request_operation = 8 + 4 + 16 + 1;
+    ByteReader in(row);
+    in.bytes(time_actor_request_operation);
+    const auto type = TypeNumber(in.le(2));
+    const Bytes id = in.bytes(id_size);
+    if (in.failed() || key.size() != change_key_size) return std::nullopt;
+    return ChangedResource{read_be(key.data() + 4, 8), type, id_at(id, 0)};
+}
+
 // True if both are parts of one change.
 bool same_change(const LoggedChange &a, const LoggedChange &b) {
     return a.place.position == b.place.position && a.change.operation == b.change.operation &&
@@ -87,6 +98,31 @@ std::vector<LoggedChange> changes_after(Directory &directory, LogPlace place, si
         changes.push_back(std::move(part));
     }
     return changes;
+}
+
+std::optional<std::vector<ChangedResource>> resources_changed_after(Directory &directory,
+                                                                    uint64_t position,
+                                                                    size_t limit) {
+    constexpr uint16_t last_part = 0xffff;
+    const Key prefix = tenant_prefix(directory.tenant());
+    std::vector<ChangedResource> changed;
+    Cursor cursor(directory.txn(), Db::changes);
+    bool more = cursor.seek(change_key(directory.tenant(), position, last_part));
+    for (size_t rows = 0; more && starts_with(cursor.key(), prefix); more = cursor.next()) {
+        auto part = changed_resource(cursor.key(), cursor.value());
+        if (!part) {
+            directory.txn().fail(Errc::damaged);
+            return std::nullopt;
+        }
+        if (rows++ == limit || part->position > position + 1) return std::nullopt;
+        const bool is_more_of_same = !changed.empty() && part->position == position &&
+                                     part->type == changed.back().type &&
+                                     part->id == changed.back().id;
+        position = part->position;
+        if (!is_more_of_same) changed.push_back(*part);
+    }
+    if (position != directory.position().position || !directory.txn().good()) return std::nullopt;
+    return changed;
 }
 
 LogStart log_start(Directory &directory) {

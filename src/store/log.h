@@ -32,6 +32,18 @@ std::vector<LoggedChange> last_changes(Directory &directory, size_t limit, int64
 // The first `limit` changes after `place`, oldest first.
 std::vector<LoggedChange> changes_after(Directory &directory, LogPlace place, size_t limit);
 
+// A resource that a change at this position concerns. A change may concern several.
+struct ChangedResource {
+    uint64_t position = 0;
+    TypeNumber type = 0;  // 0: the change concerns no resource
+    Id id{};
+};
+// The resources of all changes after `position`, oldest first. Nothing if these changes have more
+// than `limit` rows, or if some of them have been trimmed. Does not read members.
+std::optional<std::vector<ChangedResource>> resources_changed_after(Directory &directory,
+                                                                    uint64_t position,
+                                                                    size_t limit);
+
 // Where a tenant's log begins; earlier changes have been trimmed (store/retention.h). A reader
 // whose last position is below `position - 1` has missed changes.
 struct LogStart {

@@ -11,7 +11,7 @@
 #include "gate_texts.h"
 #include "scim/text/text.h"
 #include "service/block_user.h"
-#include "service/gate_decision.h"
+#include "service/gate_cache.h"
 #include "service/nested_groups.h"
 
 namespace fixture {
@@ -71,48 +71,47 @@ class GateWorld {
         actual_ = model_;
     }
 
-    // Changes some users and groups, in one commit (blocks: in one more).
+    // Changes one or several users and groups, in one commit (blocks: in one more).
     void change(Choices &choices) {
-        for (size_t i = 0; i < model_users; i++) draw_user(choices, i);
-        for (size_t i = 0; i < model_groups; i++) draw_members(choices, i);
+        const bool is_one = choices.chance(50);
+        const size_t one = choices.below(model_users + model_groups);
+        for (size_t i = 0; i < model_users; i++)
+            if (!is_one || one == i) draw_user(choices, i);
+        for (size_t i = 0; i < model_groups; i++)
+            if (!is_one || one == model_users + i) draw_members(choices, i);
         write();
     }
 
     // The next change() begins with users and groups that have no values and no members.
     void forget() { model_ = {}; }
 
-    // Decides for every user by drawn requirements. Returns the first difference from the model,
-    // or "".
+    // Decides for every user by requirements, which are drawn or were drawn before. Returns the first
+    // difference from the model, or between the gate with and without its cache, or "".
     std::string compare(Choices &choices) {
-        GateOptions options;
-        options.nested_groups = choices.chance(50);
-        const std::vector<Line> lines = draw_lines(choices, options.nested_groups);
-        scim::service::Requirements requirements;
-        std::string text;
-        for (const Line &line : lines) {
-            requirements.add(parsed(line.texts));
-            for (const std::string &condition : line.texts) text += condition + ' ';
-            text += "; ";
-        }
+        const Question &question = draw_question(choices);
         Snapshot snapshot(session_);
         for (size_t i = 0; i < model_users; i++) {
             const std::string subject = draw_subject(choices, i);
             const auto user = gate_.find(snapshot, {"one", by_, subject});
-            const Decision decision = user.reason == Reason::none
-                                          ? gate_.decide(snapshot, user, requirements, options)
-                                          : Decision{user.reason, nullptr, nullptr, false};
-            const std::string expected = expected_of(i, lines),
-                              got = decision.failed != nullptr
-                                        ? decision.failed->text()
-                                        : std::string(to_string(decision.reason));
+            const Decision decision =
+                user.reason == Reason::none
+                    ? gate_.decide(snapshot, user, question.requirements, question.options)
+                    : Decision{user.reason, nullptr, nullptr, false};
+            const std::string expected = expected_of(i, question), got = text_of(decision);
             if (got != expected)
-                return "user " + std::to_string(i) + " by " + by_ + ": \"" + text + "\" gives \"" +
-                       got + "\", not \"" + expected + '"';
-            if (std::string wrong = compare_groups(snapshot, user, i, options); !wrong.empty())
+                return "user " + std::to_string(i) + " by " + by_ + ": \"" + question.text() +
+                       "\" gives \"" + got + "\", not \"" + expected + '"';
+            if (std::string wrong = compare_groups(snapshot, user, i, question.options);
+                !wrong.empty())
+                return wrong;
+            if (std::string wrong = compare_cached(snapshot, {"one", by_, subject}, i, question);
+                !wrong.empty())
                 return wrong;
         }
         return {};
     }
+    // How often the cache has answered in compare().
+    size_t cached() const { return cached_; }
 
     // True if a subject of any bytes names a user, or if it is wrongly said to be one.
     bool is_somebody(const std::string &by, const std::string &subject) {
@@ -158,14 +157,28 @@ class GateWorld {
     }
 
   private:
+    using CachingGate = scim::service::CachingGate;
     using Reason = scim::service::Reason;
+    using Snapshot = scim::service::Snapshot;
+    using UserAttribute = scim::service::UserAttribute;
     using Decision = scim::service::Decision;
     using GateOptions = scim::service::GateOptions;
 
-    // One line of scim_require, and whether it holds for each user.
-    struct Line {
-        std::vector<std::string> texts;
-        bool holds[model_users] = {};
+    // A condition that names a group, a role or a user by their numbers.
+    struct Condition {
+        size_t kind, group, role, user;
+    };
+    // Lines of scim_require.
+    struct Question {
+        std::vector<std::vector<Condition>> lines;
+        scim::service::Requirements requirements;
+        GateOptions options;
+
+        std::string text() const {
+            std::string text = options.nested_groups ? "nested: " : "";
+            for (const auto &line : requirements.lines()) text += line.text() + "; ";
+            return text;
+        }
     };
 
     static std::string name_of(const char *kind, size_t n) { return kind + std::to_string(n); }
@@ -236,34 +249,47 @@ class GateWorld {
         if (txn.commit() != scim::store::Errc::ok) abort();
     }
 
-    std::vector<Line> draw_lines(Choices &choices, bool nested) {
-        std::vector<Line> lines(choices.below(4));
-        for (Line &line : lines)
-            for (size_t count = 1 + choices.below(3); count > 0; count--)
-                draw_condition(choices, nested, line);
-        return lines;
-    }
-    // Adds a condition to the line.
-    void draw_condition(Choices &choices, bool nested, Line &line) {
-        const size_t kind = choices.below(6), n = choices.below(model_groups + 1),
-                     role = choices.below(model_roles), user = choices.below(model_users);
-        const bool exists = n < model_groups;
-        const std::string id = exists ? id_of(n) : ids_[user];
-        const std::string texts[] = {
-            "group=" + name_of("GROUP", n),
-            "group_id=" + id,
-            "role=" + name_of("role", role),
-            "filter=userName eq \"" + name_of("user", user) + '"',
-            "filter=groups.value eq \"" + id + '"',
-            "filter=groups[display eq \"" + name_of("group", n) + "\" and type eq \"indirect\"]"};
-        line.texts.push_back(texts[kind]);
-        for (size_t i = 0; i < model_users; i++) {
-            const bool is_in = exists && model_.is_member(n, i, nested);
-            line.holds[i] |= kind == 2   ? model_.roles[i].count(role) != 0
-                             : kind == 3 ? i == user
-                             : kind == 5 ? is_in && !model_.is_member(n, i, false)
-                                         : is_in;
+    const Question &draw_question(Choices &choices) {
+        constexpr size_t questions_max = 8;
+        if (!questions_.empty() && choices.chance(75))
+            return *questions_[choices.below(questions_.size())];
+        if (questions_.size() == questions_max) {
+            caching_ = std::make_unique<CachingGate>();  // requirements live as long as it
+            questions_.clear();
         }
+        auto question = std::make_unique<Question>();
+        question->options.nested_groups = choices.chance(50);
+        question->lines.resize(choices.below(4));
+        for (auto &line : question->lines) {
+            std::vector<std::string> texts;
+            for (size_t count = 1 + choices.below(3); count > 0; count--) {
+                const size_t kind = choices.below(6), group = choices.below(model_groups + 1),
+                             role = choices.below(model_roles), user = choices.below(model_users);
+                line.push_back({kind, group, role, user});
+                texts.push_back(text_of(line.back()));
+            }
+            question->requirements.add(parsed(texts));
+        }
+        questions_.push_back(std::move(question));
+        return *questions_.back();
+    }
+    std::string text_of(const Condition &c) const {
+        const std::string id = c.group < model_groups ? id_of(c.group) : ids_[c.user];
+        const std::string texts[] = {"group=" + name_of("GROUP", c.group),
+                                     "group_id=" + id,
+                                     "role=" + name_of("role", c.role),
+                                     "filter=userName eq \"" + name_of("user", c.user) + '"',
+                                     "filter=groups.value eq \"" + id + '"',
+                                     "filter=groups[display eq \"" + name_of("group", c.group) +
+                                         "\" and type eq \"indirect\"]"};
+        return texts[c.kind];
+    }
+    bool holds(const Condition &c, size_t user, bool nested) const {
+        const bool is_in = c.group < model_groups && model_.is_member(c.group, user, nested);
+        return c.kind == 2   ? model_.roles[user].count(c.role) != 0
+               : c.kind == 3 ? user == c.user
+               : c.kind == 5 ? is_in && !model_.is_member(c.group, user, false)
+                             : is_in;
     }
     static scim::service::Requirement parsed(const std::vector<std::string> &texts) {
         return *scim::service::parse_requirement(
@@ -277,11 +303,49 @@ class GateWorld {
         return name_of(kind == 1 ? "Ext" : kind == 2 ? "user" : "USER", user);
     }
     // A reason, or the conditions of the first line that does not hold.
-    std::string expected_of(size_t user, const std::vector<Line> &lines) const {
+    std::string expected_of(size_t user, const Question &question) const {
         if (model_.blocked[user]) return "blocked";
         if (!model_.active[user]) return "inactive";
-        for (const Line &line : lines)
-            if (!line.holds[user]) return parsed(line.texts).text();
+        for (size_t i = 0; i < question.lines.size(); i++) {
+            const auto &line = question.lines[i];
+            if (std::none_of(line.begin(), line.end(), [&](const Condition &condition) {
+                    return holds(condition, user, question.options.nested_groups);
+                }))
+                return question.requirements.lines()[i].text();
+        }
+        return {};
+    }
+    static std::string text_of(const Decision &decision) {
+        return decision.failed != nullptr ? decision.failed->text()
+                                          : std::string(to_string(decision.reason));
+    }
+
+    // Asks the gate with its cache for a decision and for the values of the user.
+    std::string compare_cached(Snapshot &snapshot, const scim::service::Subject &subject,
+                               size_t user, const Question &question) {
+        auto known = caching_->find(snapshot, subject);
+        if (!known->decisions.empty()) cached_++;
+        Decision decision{known->user.reason, nullptr, nullptr, false};
+        if (decision.reason == Reason::none)
+            decision = caching_->decide(snapshot, *known, question.requirements, question.options);
+        if (text_of(decision) != expected_of(user, question))
+            return "with its cache, the gate gives \"" + text_of(decision) + "\" for user " +
+                   std::to_string(user) + " and \"" + question.text() + '"';
+        for (const UserAttribute *attribute : {&groups_, &roles_}) {
+            if (known->user.reason != Reason::none) break;
+            const scim::service::ValueDefinition definition = {attribute, &format_, true,
+                                                               &no_names_, question.options};
+            const auto *made = CachingGate::find_value(*known, definition);
+            if (made == nullptr) made = &caching_->make_value(&snapshot, *known, definition);
+            const auto fresh = gate_.find(snapshot, subject);
+            const std::string expected =
+                join_values(texts(*attribute, fresh, &snapshot, question.options), format_, true)
+                    .text;
+            if (made->text != expected)
+                return "with its cache, the gate has \"" + made->text + "\", not \"" + expected +
+                       "\" of " + attribute->path();
+        }
+        caching_->keep(known);
         return {};
     }
 
@@ -311,14 +375,17 @@ class GateWorld {
         return "the groups of user " + std::to_string(n) + " are others";
     }
 
-    using Snapshot = scim::service::Snapshot;
-    using UserAttribute = scim::service::UserAttribute;
-
     TempDir dir_;
     std::unique_ptr<Store> store_ = open_store(dir_.path);
     Client client_{*store_};
     Session session_{*store_};
     scim::service::Gate gate_;
+    std::vector<std::unique_ptr<Question>> questions_;
+    const UserAttribute groups_{"groups"}, roles_{"roles"};
+    const scim::service::ValueFormat format_;
+    const std::vector<std::string> no_names_;
+    std::unique_ptr<CachingGate> caching_ = std::make_unique<CachingGate>();
+    size_t cached_ = 0;
     GateModel model_, actual_;      // as drawn, and as written
     std::vector<std::string> ids_;  // of the users, then of the groups
     std::string by_;
