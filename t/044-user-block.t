@@ -77,10 +77,10 @@ is_sound('with a blocked user');
 is_said(
     [qw(user show --tenant acme ada)], 0,
     qr/\Aid            $ada\ntype          User\nuserName      "ada"\nexternalId    "e-1"\ndisplayName   "Ada L"\nactive        true
-blocked       since $time\nlastModified  $time\ngroups        1\n              $admins  "Admins"\n\z/, qr/\A\z/, 'show',
+blocked       since $time\nnotBefore     $time\nlastModified  $time\ngroups        1\n              $admins  "Admins"\n\z/, qr/\A\z/, 'show',
 );
 my $shown = object(qw(user show --tenant acme), $ada);
-like delete $shown->{$_}, qr/\A$time\z/, "show --json has $_" for qw(blockedSince lastModified);
+like delete $shown->{$_}, qr/\A$time\z/, "show --json has $_" for qw(blockedSince notBefore lastModified);
 is_deeply $shown, {
     id => $ada, type => 'User', userName => 'ada', externalId => 'e-1', displayName => 'Ada L', active => JSON::PP::true,
     blocked => JSON::PP::true, groupCount => 1, groups => [{ id => $admins, name => 'Admins' }],
@@ -121,7 +121,7 @@ is_sound('after the tombstones were removed');
 
 # --- refusals
 
-for my $command (qw(block unblock show)) {
+for my $command (qw(block unblock revoke show)) {
     is_said(['user', $command, qw(--tenant acme nobody)], 1, qr/\A\z/, qr/\Ascimctl: tenant "acme" has no user "nobody"\n\z/,
         "$command of an unknown user");
     is_said(['user', $command, qw(--tenant globex ada)], 1, qr/\A\z/, qr/\Ascimctl: there is no tenant "globex"/,

@@ -59,6 +59,7 @@ struct UserArguments {
 };
 int user_block(const Globals &globals, const UserArguments &arguments);
 int user_unblock(const Globals &globals, const UserArguments &arguments);
+int user_revoke(const Globals &globals, const UserArguments &arguments);
 int user_show(const Globals &globals, const UserArguments &arguments);
 
 // Deletes what is left of a deleted user.

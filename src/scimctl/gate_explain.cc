@@ -122,6 +122,9 @@ int gate_explain(const Globals &globals, const ExplainArguments &arguments) {
     const service::GateUser user = find(gate, snapshot, arguments);
     Explanation out;
     append_line(out, about(user, arguments));
+    if (user.found())
+        append_line(out, "Where scim_session is, sessions that began before " +
+                             time_text(user.not_before) + " are refused.");
     out.passes = user.reason == Reason::none;
     if (out.passes)
         for (const service::Condition &condition : conditions)
@@ -134,6 +137,7 @@ int gate_explain(const Globals &globals, const ExplainArguments &arguments) {
     store::RowWriter row;
     row.boolean("passes", out.passes);
     if (user.reason != Reason::none) row.text("reason", to_string(user.reason));
+    if (user.found()) row.text("notBefore", time_text(user.not_before));
     row.rows("conditions", out.conditions);
     if (paused != 0) row.text("gatePausedUntil", time_text(paused));
     if (!print(globals, out.text, row)) return exit_store;

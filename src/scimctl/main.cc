@@ -127,8 +127,10 @@ void declare_token(CLI::App &app, const Globals &globals, Run &chosen) {
 
 void declare_user(CLI::App &app, const Globals &globals, Run &chosen) {
     auto typed = std::make_shared<UserArguments>();
-    CLI::App *group = app.add_subcommand("user", "block, unblock and show users, apart from SCIM")
-                          ->require_subcommand(1);
+    CLI::App *group =
+        app.add_subcommand("user",
+                           "block users, revoke their sessions and show them, apart from SCIM")
+            ->require_subcommand(1);
     auto user_command = [&](const char *name, const char *text,
                             int (*run)(const Globals &, const UserArguments &)) {
         CLI::App *c =
@@ -142,7 +144,12 @@ void declare_user(CLI::App &app, const Globals &globals, Run &chosen) {
                  user_block);
     user_command("unblock", "end the block of a user, or of a deleted user of this name",
                  user_unblock);
-    user_command("show", "show what decides about a user's access: active, block and groups",
+    user_command("revoke",
+                 "refuse the user's sessions that have begun until now, and close its open "
+                 "requests; the user may log in again",
+                 user_revoke);
+    user_command("show",
+                 "show what decides about a user's access: active, block, sessions and groups",
                  user_show);
 }
 

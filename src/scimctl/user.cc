@@ -1,4 +1,5 @@
-// scimctl user: blocks and unblocks users, and shows what decides about their access.
+// scimctl user: blocks and unblocks users, revokes their sessions, and shows what decides about their
+// access.
 
 #include "service/block_user.h"
 
@@ -38,6 +39,7 @@ std::string as_text(const service::UserStatus &status, int64_t paused_until) {
     append_line(text, "active", !status.active ? "no value" : *status.active ? "true" : "false");
     append_line(text, "blocked",
                 status.access.blocked != 0 ? "since " + time_text(status.access.blocked) : "no");
+    append_line(text, "notBefore", time_text(status.not_before));
     append_line(text, "lastModified", time_text(status.modified));
     append_line(text, "groups", std::to_string(status.group_count));
     for (const auto &group : status.groups)
@@ -60,6 +62,7 @@ store::RowWriter as_json(const service::UserStatus &status, int64_t paused_until
     if (status.active) row.boolean("active", *status.active);
     row.boolean("blocked", status.access.blocked != 0);
     if (status.access.blocked != 0) row.text("blockedSince", time_text(status.access.blocked));
+    row.text("notBefore", time_text(status.not_before));
     row.text("lastModified", time_text(status.modified));
     row.number("groupCount", int64_t(status.group_count));
     std::string &groups = row.member("groups");
@@ -116,6 +119,24 @@ int user_unblock(const Globals &globals, const UserArguments &arguments) {
     if (!result->user)
         text = "No user is called " + quoted(arguments.user) +
                "; the block of a deleted user with this userName or externalId is removed.";
+    return print(globals, text, row) ? exit_ok : exit_store;
+}
+
+int user_revoke(const Globals &globals, const UserArguments &arguments) {
+    auto store = open_store(globals, Access::write);
+    if (store == nullptr) return exit_store;
+    WriteTxn txn(globals, *store);
+    auto place = place_of(txn, arguments.tenant);
+    if (!place) return fail(globals, place.error());
+    auto result =
+        service::revoke_sessions(txn, *place->catalog, place->tenant, arguments.user, now());
+    if (!result) return fail(globals, result.error());
+    if (int code = commit(globals, txn); code != exit_ok) return code;
+    store::RowWriter row;
+    add_user(row, result->user);
+    row.text("notBefore", time_text(result->not_before));
+    const std::string text = called(arguments) + " must log in again: sessions that began before " +
+                             time_text(result->not_before) + " are refused where scim_session is.";
     return print(globals, text, row) ? exit_ok : exit_store;
 }
 

@@ -231,23 +231,40 @@ Result<ForgetResult> forget_user(store::WriteTxn &txn, const Catalog &catalog,
     return result;
 }
 
+Result<RevokedSessions> revoke_sessions(store::WriteTxn &txn, const Catalog &catalog,
+                                        const store::Tenant &tenant, std::string_view user,
+                                        int64_t now) {
+    auto found = find_user({txn, catalog, tenant}, user);
+    RETURN_IF_ERROR(found);
+    const std::string key(store::access_key(tenant.number, found->id));
+    const AccessState state = store::access_at(txn, key);
+    RETURN_IF_ERROR(readable(txn));
+    const int64_t time = std::max(now, store::Directory(txn, tenant.number).position().time);
+    const AccessState revoked = store::merged(state, {0, time});
+    store::put_access(txn, key, revoked);
+    append_change(txn, tenant.number, store::Operation::revoke, *found, time);
+    return RevokedSessions{*found, revoked.not_before};
+}
+
 Result<UserStatus> user_status(const TenantView &view, std::string_view user) {
     auto found = find_user(view, user);
     RETURN_IF_ERROR(found);
     UserStatus status;
     status.user = *found;
+    status.access = store::access_of(view.txn, view.tenant.number, found->id);
+    status.not_before = status.access.not_before;
     const TypeView &type = *found->type;
     store::Directory directory(view.txn, view.tenant.number);
     if (auto record = directory.record(type.number, found->id)) {
         status.user_name = text_at(*record, type.user_name);
         status.external_id = text_at(*record, type.external_id);
         status.display_name = text_at(*record, type.display_name);
+        status.not_before = std::max(status.not_before, record->header().created);
         status.modified = record->header().modified;
         const Attr *active = type.find_core("active");
         const store::Bytes value = active != nullptr ? record->first(active->number) : "";
         if (!value.empty()) status.active = value == "true";
     }
-    status.access = store::access_of(view.txn, view.tenant.number, found->id);
     add_groups(view, status);
     RETURN_IF_ERROR(readable(view.txn));
     return status;

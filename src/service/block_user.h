@@ -1,5 +1,5 @@
 #pragma once
-// Who is kept out, apart from the SCIM record: blocked users and their tombstones
+// Who is kept out, apart from the SCIM record: blocked users, revoked sessions and their tombstones
 // (store/access.h), for scimctl, without its terminal output.
 //
 // Each function reads and writes within the given transaction; nothing takes effect before the
@@ -64,6 +64,15 @@ struct UnblockResult {
 Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
                                    const store::Tenant &tenant, std::string_view user, int64_t now);
 
+struct RevokedSessions {
+    FoundUser user;
+    int64_t not_before = 0;  // milliseconds
+};
+// Makes the gate refuse all sessions of the user that have begun until now (gate_session.h).
+Result<RevokedSessions> revoke_sessions(store::WriteTxn &txn, const Catalog &catalog,
+                                        const store::Tenant &tenant, std::string_view user,
+                                        int64_t now);
+
 constexpr size_t shown_groups_max = 100;
 
 struct UserStatus {
@@ -71,7 +80,8 @@ struct UserStatus {
     std::string user_name, external_id, display_name;  // empty: no value
     std::optional<bool> active;                        // nothing: no value
     store::AccessState access;
-    int64_t modified = 0;  // milliseconds
+    int64_t not_before = 0;  // milliseconds, as in GateUser
+    int64_t modified = 0;    // milliseconds
     struct Group {
         Id id{};
         std::string name;

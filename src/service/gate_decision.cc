@@ -114,7 +114,9 @@ void read_user(Directory &directory, const Found &found, std::string_view text, 
         user.type = nullptr;
         return;
     }
-    user.blocked = store::access_of(directory.txn(), user.tenant, user.id).blocked;
+    const auto access = store::access_of(directory.txn(), user.tenant, user.id);
+    user.blocked = access.blocked;
+    user.not_before = std::max(access.not_before, record->header().created);
     const Attr *active = user.type->active;
     const bool is_active = active != nullptr && record->first(active->number) == "true";
     user.reason = user.blocked != 0 ? Reason::blocked : is_active ? Reason::none : Reason::inactive;
@@ -134,6 +136,7 @@ std::string_view to_string(Reason reason) {
         case Reason::blocked: return "blocked";
         case Reason::ambiguous: return "ambiguous";
         case Reason::not_allowed: return "not_allowed";
+        case Reason::session_revoked: return "session_revoked";
         case Reason::tenant: return "tenant";
         case Reason::unavailable: return "unavailable";
     }

@@ -38,6 +38,7 @@ enum class Reason : uint8_t {
     blocked,
     ambiguous,
     not_allowed,
+    session_revoked,
     tenant,
     unavailable,
 };
@@ -96,6 +97,9 @@ struct GateUser {
     Id id{};
     std::string record;   // store/record.h
     int64_t blocked = 0;  // milliseconds since 1970; 0: not blocked
+    // Milliseconds since 1970: the latest of its creation, its last deactivation and the last
+    // `scimctl user revoke`. Sessions that are not younger are refused (gate_session.h).
+    int64_t not_before = 0;
     // For `unavailable`: the store answers, but the record is too long to be judged.
     bool is_beyond_limit = false;
 

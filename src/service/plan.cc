@@ -444,8 +444,7 @@ Result<Plan> plan(const Command &command, store::Directory &directory, Deviation
     Result<Plan> result = command.operation == store::Operation::create
                               ? plan_create(command, directory, work)
                               : plan_existing(command, directory, report, work);
-    if (result && result->changes && !work.too_much())
-        plan_access(command, directory, result->edit);
+    if (result && result->changes && !work.too_much()) plan_access(command, directory, *result);
     if (result) work.note(edit_work(result->edit));
     if (!directory.txn().good()) return unreadable(directory.txn().error());
     return result;

@@ -1,5 +1,5 @@
-// A block follows the person, not the record: without tombstones, to delete and create a user again,
-// or to give its name to another one, would end the block.
+// Blocks and not-before times follow the person, not the record: without tombstones, to delete and
+// create a user again, or to give its name to another one, would end the block.
 
 #include <algorithm>
 
@@ -87,12 +87,13 @@ void inherit(const Command &command, store::Directory &directory, store::Resourc
 
 }  // namespace
 
-void plan_access(const Command &command, store::Directory &directory, store::ResourceEdit &edit) {
+void plan_access(const Command &command, store::Directory &directory, Plan &plan) {
     if (!store::has_users(*command.type)) return;
-    if (edit.record.empty())
-        leave_tombstones(command, directory, edit);
-    else
-        inherit(command, directory, edit);
+    if (plan.edit.record.empty()) return leave_tombstones(command, directory, plan.edit);
+    inherit(command, directory, plan.edit);
+    if (plan.ends_access)
+        add(directory, plan.edit, std::string(store::access_key(command.tenant, command.id)),
+            {0, plan.edit.change.time});
 }
 
 }  // namespace scim::service

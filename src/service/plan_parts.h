@@ -26,8 +26,9 @@ store::MemberChange empty_group(store::Directory &directory, const Id &group, ui
 
 // Adds the rows of `access` that the edit changes (store/access.h). A deleted user leaves its state
 // behind as tombstones under its userName and externalId; a user that gets such a value inherits
-// the state. REQUIRES: the rest of the edit is complete.
-void plan_access(const Command &command, store::Directory &directory, store::ResourceEdit &edit);
+// the state. The time of a deactivation becomes the user's not_before. REQUIRES: the rest of the plan
+// is complete.
+void plan_access(const Command &command, store::Directory &directory, Plan &plan);
 
 inline bool is_empty(const store::MemberChange &change) {
     return change.joined.empty() && change.left.empty() && change.dead_epoch == 0;

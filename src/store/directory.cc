@@ -52,6 +52,7 @@ std::string_view to_string(Operation operation) {
         case Operation::pause: return "pause";
         case Operation::resume: return "resume";
         case Operation::forget: return "forget";
+        case Operation::revoke: return "revoke";
     }
     return "?";
 }
@@ -81,7 +82,7 @@ std::optional<Change> decode_change(Bytes bytes) {
     if (in.failed()) return std::nullopt;
     std::copy(request.begin(), request.end(), change.request.begin());
     uint64_t operation = in.le(1);
-    if (operation < 1 || operation > uint64_t(Operation::forget)) return std::nullopt;
+    if (operation < 1 || operation > uint64_t(Operation::revoke)) return std::nullopt;
     change.operation = Operation(operation);
     change.type = TypeNumber(in.le(2));
     Bytes id = in.bytes(id_size);

@@ -36,6 +36,7 @@ enum class Operation : uint8_t {
     pause = 7,
     resume = 8,
     forget = 9,
+    revoke = 10,
 };
 std::string_view to_string(Operation operation);
 inline bool is_administrative(Operation operation) { return operation >= Operation::block; }
