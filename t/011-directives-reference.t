@@ -29,11 +29,11 @@ is scalar(() = $table =~ /ngx_string/g), scalar(keys %context), 'every directive
 my %default;
 while ($source =~ /if \(conf->(\w+) == (NULL)\) conf->\1 = prev->\1;/g) { $default{ $field{$1} } = $2 if $field{$1} }
 while ($source =~ /ngx_conf_merge_(?:uint|ptr)_value\(conf->(\w+), prev->\w+, (\w+)\);/g) { $default{ $field{$1} } = $2 if $field{$1} }
-while ($gate =~ /ngx_conf_merge_(?:uint_)?value\(conf\.(\w+), outer\.\w+, (\w+)\);/g) { $default{ $field{$1} } = $2 if $field{$1} }
+while ($gate =~ /ngx_conf_merge_(?:uint_|msec_)?value\(conf\.(\w+), outer\.\w+, (\w+)\);/g) { $default{ $field{$1} } = $2 if $field{$1} }
 is join(' ', sort keys %default), join(' ', sort values %field), 'the source merges every directive of a location';
 my %word = (scim_auth => { auth_token => 'token' }, scim_profile => { 0 => 'default' }, scim_on_error => { 0 => 'deny' },
-    scim_nested_groups => { 0 => 'off' }, scim_require_dry_run => { 0 => 'off' }, scim_bulk_atomic => { 0 => 'off' },
-    scim_explain => { 0 => 'off' });
+    scim_nested_groups => { 0 => 'off' }, scim_recheck => { 10000 => '10s' }, scim_require_dry_run => { 0 => 'off' },
+    scim_bulk_atomic => { 0 => 'off' }, scim_explain => { 0 => 'off' });
 
 # --- from the reference
 

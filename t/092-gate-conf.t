@@ -64,6 +64,10 @@ for my $variable (@chosen) {
         "scim_subject \"$variable\" tenant=acme;";
     warned "-t warns of $variable in tenant=", qr/"tenant=" of "scim_subject" contains \$$name, whose value a client can choose/,
         "scim_subject \$connection \"tenant=$variable\";";
+    warned "-t warns of $variable in the value of scim_session",
+        qr/the value of "scim_session" contains \$$name, whose value a client can choose: a revoked session stays valid; add "trusted"/,
+        "scim_session \"$variable\";";
+    good "with trusted -t does not warn of $variable in scim_session", "scim_session \"$variable\" trusted;";
     good "with trusted -t does not warn of $variable", "scim_subject \"$variable\" \"tenant=$variable\" trusted;";
 }
 warned '-t warns of a variable within a text', qr/contains \$arg_a,/, 'scim_subject "user-$arg_a-x" tenant=acme;';
@@ -165,6 +169,19 @@ good "scim_on_error $_", "scim_on_error $_;" for qw(deny allow);
 bad "$_ with another value", qr/invalid value "x" in "$_" directive/, "$_ x;" for qw(scim_nested_groups scim_require_dry_run scim_on_error);
 bad "$_->[0] twice", qr/"$_->[0]" directive is duplicate/, "$_->[0] $_->[1]; $_->[0] $_->[1];"
     for [qw(scim_nested_groups on)], [qw(scim_require_dry_run on)], [qw(scim_on_error deny)];
+good "scim_recheck $_", "scim_recheck $_;" for qw(off 1s 1000ms 24h 1d);
+bad "scim_recheck $_", qr/invalid value "$_" in "scim_recheck" directive, it must be "off" or a time between 1s and 24h/, "scim_recheck $_;"
+    for qw(999ms 0 86401s 2d x -1s on);
+bad 'scim_recheck twice', qr/"scim_recheck" directive is duplicate/, 'scim_recheck 1s; scim_recheck off;';
+
+# --- scim_session
+
+good "scim_session $_", "$subject scim_session $_;" for '$upstream_http_x_auth_time', '$upstream_http_x optional', '$remote_user optional trusted', 'off', '$http_x trusted';
+bad 'scim_session twice', qr/"scim_session" directive is duplicate/, 'scim_session $upstream_http_a; scim_session off;';
+bad 'scim_session with an unknown parameter', qr/invalid parameter "off" in "scim_session" directive, it must be "optional" or "trusted"/, 'scim_session $upstream_http_a off;';
+bad 'an empty scim_session', qr/empty value in "scim_session" directive/, 'scim_session "" optional;';
+bad 'scim_session with an unknown variable', qr/unknown "nothing" variable/, 'scim_session $nothing;';
+
 good 'scim_decide', "location /d { $subject scim_require active; scim_decide; }";
 good 'scim_decide 200', "location /d { $subject scim_require active; scim_decide 200; }";
 bad 'scim_decide with another status', qr/invalid status "201" in "scim_decide" directive, it must be 200 or 204/,

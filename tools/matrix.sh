@@ -31,7 +31,7 @@ jobs=${JOBS:-$(nproc)}
 # reload, messages of refused requests (PATCH), and the access gate.
 smoke='t/013-conf-examples.t t/020-users.t t/025-errors.t t/026-filters.t t/032-groups.t t/051-tls-http2.t t/052-ssi.t
        t/061-reload.t t/081-complaints.t t/091-gate-headers.t t/091-gate-login.t t/091-gate-redirects.t t/091-gate-tls.t
-       t/091-gate-upstreams.t'
+       t/091-gate-upstreams.t t/098-gate-recheck.t t/099-gate-endings.t'
 
 rows=()
 built=()

@@ -58,14 +58,32 @@ std::string_view subject_of(ngx_http_request_t *r, const SubjectConf &subject) {
     return is_of_certificate && !is_certificate_verified(r) ? std::string_view() : value;
 }
 
-// True if a header field that the subject is taken from arrives more than once, or in a spelling
-// such as X_User, which the server that vouches for the field may have overlooked.
-bool is_subject_doubtful(ngx_http_request_t *r, const SubjectConf &subject) {
-    for (const std::string &form : subject.headers) {
+// True if a header field that the subject or session is taken from arrives more than once, or in a
+// spelling such as X_User, which the server that vouches for the field may have overlooked.
+bool is_doubtful(ngx_http_request_t *r, const std::vector<std::string> &headers) {
+    return std::any_of(headers.begin(), headers.end(), [&](const std::string &form) {
         const HeaderCount count = count_headers(r, form);
-        if (count.all > 1 || count.other_spellings > 0) return true;
-    }
-    return false;
+        return count.all > 1 || count.other_spellings > 0;
+    });
+}
+
+// Empty if the location has no scim_session.
+std::string_view session_of(ngx_http_request_t *r, const GateConf &conf, GateState &state) {
+    if (conf.session == NULL || conf.session->is_off) return {};
+    if (is_doubtful(r, conf.session->headers)) state.doubtful_session = conf.session;
+    return view(value_of(r, conf.session->value));
+}
+
+// Notes why the session of a user whom nothing else refuses does not count.
+void check_session(const GateConf &conf, GateState &state) {
+    using service::SessionFault;
+    const service::GateUser &user = state.user->user;
+    state.session_fault = SessionFault::none;
+    if (conf.session == NULL || conf.session->is_off || user.reason != Reason::none) return;
+    state.session_fault =
+        state.doubtful_session == conf.session
+            ? SessionFault::malformed
+            : service::check_session(state.session, conf.session->optional, user.not_before, now());
 }
 
 std::shared_ptr<service::KnownUser> find_user(ngx_http_request_t *r, GateState &state,
@@ -74,10 +92,9 @@ std::shared_ptr<service::KnownUser> find_user(ngx_http_request_t *r, GateState &
                                               service::Snapshot *snapshot) {
     service::GateUser nobody;
     // Remembered, because scim_header may remove the fields.
-    if (is_subject_doubtful(r, conf)) state.doubtful = &conf;
-    const bool is_doubtful = state.doubtful == &conf;
-    if (is_doubtful || subject.value.empty())
-        nobody.reason = is_doubtful ? Reason::ambiguous : Reason::no_subject;
+    if (is_doubtful(r, conf.headers)) state.doubtful = &conf;
+    if (state.doubtful == &conf || subject.value.empty())
+        nobody.reason = state.doubtful == &conf ? Reason::ambiguous : Reason::no_subject;
     std::optional<service::Snapshot> own;
     if (snapshot == nullptr && nobody.reason == Reason::unavailable)
         snapshot = take_snapshot(*conf.store, own);
@@ -86,41 +103,26 @@ std::shared_ptr<service::KnownUser> find_user(ngx_http_request_t *r, GateState &
     return store_of(*conf.store)->gate().find(*snapshot, subject);
 }
 
-ngx_int_t status_of(const service::Decision &decision) {
-    if (decision.failed != nullptr && decision.failed->status != 0) return decision.failed->status;
-    switch (decision.reason) {
-        case Reason::no_subject: return NGX_HTTP_UNAUTHORIZED;
-        case Reason::unavailable: return NGX_HTTP_SERVICE_UNAVAILABLE;
-        default: return NGX_HTTP_FORBIDDEN;
+// Why a session is refused, for the log.
+const char *fault_text(service::SessionFault fault) {
+    using service::SessionFault;
+    switch (fault) {
+        case SessionFault::missing: return "the value of \"scim_session\" is empty";
+        case SessionFault::malformed:
+            return "the value of \"scim_session\" is not a number of seconds since 1970";
+        case SessionFault::in_future:
+            return "the value of \"scim_session\" is more than 300 seconds in the future";
+        default: return "it began before the user was created, deactivated or revoked";
     }
 }
 
 // The rest of "access denied: …".
-std::string sentence_of(const GateState &state, const GateConf &conf,
-                        const service::Decision &decision) {
-    const std::string user =
-        "user " + quoted(without_tokens(state.subject)) + " of tenant " + quoted(state.tenant);
-    switch (decision.reason) {
-        case Reason::no_subject:
-            return "the request has no subject: the value of \"scim_subject\" in " +
-                   conf.subject->where + " is empty, or of a certificate that is not verified";
-        case Reason::unknown: return "the tenant has no " + user;
-        case Reason::inactive: return user + " is not active";
-        case Reason::blocked: return user + " is blocked (scimctl user unblock)";
-        case Reason::ambiguous: return "the subject does not name one user exactly: " + user;
-        case Reason::tenant:
-            return "there is no tenant " + quoted(state.tenant) + ", the value of \"tenant=\" in " +
-                   conf.subject->where;
-        case Reason::not_allowed:
-            return user + " does not meet \"scim_require " + decision.failed->text() + "\" in " +
-                   decision.failed->where;
-        default: break;
-    }
-    if (decision.is_beyond_limit)
-        return user +
-               " cannot be judged: the record, or what the conditions would read, is beyond "
-               "the limits of the gate";
-    return "the directory cannot answer for " + user;
+std::string sentence(const GateState &state, const GateConf &conf,
+                     const service::Decision &decision) {
+    std::string text = sentence_of(state.tenant, state.subject, conf, decision);
+    if (decision.reason == Reason::session_revoked)
+        text += std::string(": ") + fault_text(state.session_fault);
+    return text;
 }
 
 void log_missing_group(ngx_http_request_t *r, const GateState &state,
@@ -131,27 +133,21 @@ void log_missing_group(ngx_http_request_t *r, const GateState &state,
                       decision.no_such_group->text + "\" of \"scim_require\"");
 }
 
-// True if the requirements do not count now (scimctl gate pause).
-bool is_paused(service::Snapshot &snapshot, const GateState &state,
-               const service::Decision &decision) {
-    return decision.reason == Reason::not_allowed &&
-           store::gate_paused_until(snapshot.txn, state.user->user.tenant) > now();
-}
-
 service::Decision judge(ngx_http_request_t *r, const GateConf &conf, GateState &state,
                         service::Snapshot *snapshot) {
     service::KnownUser &known = user_of(r, conf, snapshot);
     const service::GateUser &user = known.user;
-    if (user.reason != Reason::none || snapshot == nullptr)
-        return {user.reason != Reason::none ? user.reason : Reason::unavailable, nullptr, nullptr,
+    const Reason reason = state.reason_of_user();
+    if (reason != Reason::none || snapshot == nullptr)
+        return {reason != Reason::none ? reason : Reason::unavailable, nullptr, nullptr,
                 user.is_beyond_limit};
     WorkerStore &store = *store_of(*conf.subject->store);
     auto decision = store.gate().decide(*snapshot, known, *conf.requirements, options_of(conf));
     log_missing_group(r, state, decision);
-    if (!is_paused(*snapshot, state, decision)) return decision;
+    if (!is_paused(*snapshot, user.tenant, decision)) return decision;
     log_gate_once(r, NGX_LOG_ERR, GateMessage::roll_out,
                   "access allowed because the gate of tenant " + quoted(state.tenant) +
-                      " is paused: " + sentence_of(state, conf, decision));
+                      " is paused: " + sentence(state, conf, decision));
     return {};
 }
 
@@ -166,9 +162,9 @@ void add_retry_after(ngx_http_request_t *r) {
 
 GateMessage kind_of(const GateConf &conf, const service::Decision &decision) {
     if (conf.dry_run) return GateMessage::roll_out;
-    const bool is_known = decision.reason == Reason::inactive ||
-                          decision.reason == Reason::blocked ||
-                          decision.reason == Reason::not_allowed;
+    const bool is_known =
+        decision.reason == Reason::inactive || decision.reason == Reason::blocked ||
+        decision.reason == Reason::session_revoked || decision.reason == Reason::not_allowed;
     return is_known ? GateMessage::known_user : GateMessage::nobody;
 }
 
@@ -186,7 +182,7 @@ ngx_int_t conclude(ngx_http_request_t *r, const GateConf &conf, GateState &state
     if (passes) verdict = "access allowed without identity, by \"scim_on_error allow\": ";
     if (!passes && conf.dry_run) verdict = "access would be denied: ";
     log_gate_once(r, NGX_LOG_ERR, kind_of(conf, decision),
-                  verdict + sentence_of(state, conf, decision));
+                  verdict + sentence(state, conf, decision));
     if (passes) return NGX_OK;
     state.decision = conf.dry_run ? "dry_run_deny" : "deny";
     if (conf.dry_run) return NGX_OK;
@@ -297,6 +293,7 @@ ngx_int_t pass(ngx_http_request_t *r, const GateConf &conf) {
             return rc;
         }
         state.passed_access = true;
+        watch(r, conf, state, shared);
     }
     // The subject may be the value of a header field that is removed. judge() has evaluated it.
     if (conf.subject != NULL && !conf.gated) user_of(r, conf, shared);
@@ -325,6 +322,53 @@ void remove_from_subrequest(ngx_http_request_t *r, const GateConf &conf) {
 }
 
 }  // namespace
+
+ngx_int_t status_of(const service::Decision &decision) {
+    if (decision.failed != nullptr && decision.failed->status != 0) return decision.failed->status;
+    switch (decision.reason) {
+        case Reason::no_subject:
+        case Reason::session_revoked: return NGX_HTTP_UNAUTHORIZED;
+        case Reason::unavailable: return NGX_HTTP_SERVICE_UNAVAILABLE;
+        default: return NGX_HTTP_FORBIDDEN;
+    }
+}
+
+std::string sentence_of(std::string_view tenant, std::string_view subject, const GateConf &conf,
+                        const service::Decision &decision) {
+    const std::string user =
+        "user " + quoted(without_tokens(subject)) + " of tenant " + quoted(tenant);
+    switch (decision.reason) {
+        case Reason::no_subject:
+            return "the request has no subject: the value of \"scim_subject\" in " +
+                   conf.subject->where + " is empty, or of a certificate that is not verified";
+        case Reason::unknown: return "the tenant has no " + user;
+        case Reason::inactive: return user + " is not active";
+        case Reason::blocked: return user + " is blocked (scimctl user unblock)";
+        case Reason::ambiguous: return "the subject does not name one user exactly: " + user;
+        case Reason::session_revoked: return "the session of " + user + " is not valid";
+        case Reason::tenant:
+            return "there is no tenant " + quoted(tenant) + ", the value of \"tenant=\" in " +
+                   conf.subject->where;
+        case Reason::not_allowed:
+            return user + " does not meet \"scim_require " + decision.failed->text() + "\" in " +
+                   decision.failed->where;
+        default: break;
+    }
+    if (decision.is_beyond_limit)
+        return user +
+               " cannot be judged: the record, or what the conditions would read, is beyond "
+               "the limits of the gate";
+    return "the directory cannot answer for " + user;
+}
+
+bool is_paused(service::Snapshot &snapshot, store::TenantNumber tenant,
+               const service::Decision &decision) {
+    if (decision.reason != Reason::not_allowed) return false;
+    const int64_t until = store::gate_paused_until(snapshot.txn, tenant);
+    if (until <= now()) return false;
+    recheck_at(until);
+    return true;
+}
 
 void log_gate_once(ngx_http_request_t *r, ngx_uint_t level, GateMessage kind,
                    const std::string &sentence) {
@@ -372,16 +416,20 @@ service::KnownUser &user_of(ngx_http_request_t *r, const GateConf &conf,
     const SubjectConf &subject = *conf.subject;
     // The tenant first: whether it is of a certificate counts for the subject.
     const std::string_view tenant = view(value_of(r, subject.tenant)),
-                           value = subject_of(r, subject);
+                           value = subject_of(r, subject), session = session_of(r, conf, state);
     const bool is_same = state.user && state.store == subject.store && state.by == subject.by &&
-                         state.tenant == tenant && state.subject == value;
+                         state.tenant == tenant && state.subject == value &&
+                         state.session_of == conf.session && state.session == session;
     if (is_same) return *state.user;
     state.truncated = false;
     state.store = subject.store;
     state.by = subject.by;
     state.tenant = tenant;
     state.subject = value;
+    state.session_of = conf.session;
+    state.session = session;
     state.user = find_user(r, state, subject, {tenant, subject.by, value}, snapshot);
+    check_session(conf, state);
     return *state.user;
 }
 

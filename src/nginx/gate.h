@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "nginx/gate_conf.h"
+#include "nginx/gate_recheck.h"
 #include "nginx/ngx.h"
 #include "service/gate_cache.h"
+#include "service/gate_session.h"
 
 namespace scim::nginx {
 
@@ -24,6 +26,9 @@ struct GateState {
     // the request.
     const StoreConf *store = NULL;
     std::string_view by, tenant, subject;
+    const SessionConf *session_of = NULL;  // scim_session of the location
+    std::string_view session;
+    service::SessionFault session_fault = service::SessionFault::none;
     std::shared_ptr<service::KnownUser> user;  // nullptr: none was evaluated
 
     service::Snapshot *snapshot = nullptr;  // of the decision, while its handler runs
@@ -38,10 +43,19 @@ struct GateState {
     bool passed_access = false, in_access = false, refused_by_access = false;
     // The subject one of whose header fields arrived twice, or in another spelling.
     const SubjectConf *doubtful = NULL;
+    const SessionConf *doubtful_session = NULL;  // likewise
+    Watched *watched = NULL;                     // the place in the list of open requests
     // Since when the request waits for the map, as ngx_current_msec.
     std::optional<ngx_msec_t> waits_since;
     bool truncated = false;                 // a value of the user was too long
     std::vector<const HeaderConf *> added;  // the header fields that were added
+
+    // Why the user is refused, whatever the requirements are. REQUIRES: user is not nullptr.
+    service::Reason reason_of_user() const {
+        if (user->user.reason != service::Reason::none) return user->user.reason;
+        return session_fault == service::SessionFault::none ? service::Reason::none
+                                                            : service::Reason::session_revoked;
+    }
 };
 
 // Returns the state of the main request of `r`, and creates it on the first call. Throws
@@ -61,8 +75,17 @@ service::Snapshot *take_snapshot(const StoreConf &store, std::optional<service::
 service::KnownUser &user_of(ngx_http_request_t *r, const GateConf &conf,
                             service::Snapshot *snapshot);
 
+// The status of a refusal.
+ngx_int_t status_of(const service::Decision &decision);
+// "user "ada" of tenant "acme" is not active": the sentence of a refusal, without its verdict.
+std::string sentence_of(std::string_view tenant, std::string_view subject, const GateConf &conf,
+                        const service::Decision &decision);
+// True if the requirements do not count now (scimctl gate pause).
+bool is_paused(service::Snapshot &snapshot, store::TenantNumber tenant,
+               const service::Decision &decision);
+
 // Log messages are limited for each kind: what anybody can cause must not hide the others.
-enum class GateMessage : uint8_t { nobody, known_user, undecided, roll_out, count };
+enum class GateMessage : uint8_t { nobody, known_user, undecided, roll_out, ended, count };
 // Logs a sentence unless the worker has logged it within the last minute, or 60 other sentences of
 // this kind.
 void log_gate_once(ngx_http_request_t *r, ngx_uint_t level, GateMessage kind,

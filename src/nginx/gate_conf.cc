@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nginx/client_variables.h"
 #include "nginx/directive.h"
 #include "nginx/gate.h"
 #include "nginx/guard.h"
@@ -11,65 +12,6 @@
 namespace scim::nginx {
 
 namespace {
-
-GateConf &conf_at(void *conf) {
-    return *static_cast<GateConf *>(static_cast<GateConfSlots *>(conf));
-}
-
-// Compiles `text`, in which variables may stand. Returns false if nginx has logged an error.
-bool compile(ngx_conf_t *cf, std::string_view text, ngx_http_complex_value_t &value) {
-    ngx_str_t copy = copy_to_pool(cf->pool, text);
-    if (copy.data == NULL) return false;
-    ngx_http_compile_complex_value_t ccv{};
-    ccv.cf = cf;
-    ccv.value = &copy;
-    ccv.complex_value = &value;
-    return ngx_http_compile_complex_value(&ccv) == NGX_OK;
-}
-
-// Calls `each` with the name of each variable in `text`, in lower case: nginx ignores the case.
-template <class Each>
-void each_variable(std::string_view text, Each &&each) {
-    for (size_t at = text.find('$'); at != text.npos; at = text.find('$', at)) {
-        at++;
-        if (at < text.size() && text[at] == '{') at++;
-        size_t end = at;
-        while (end < text.size() &&
-               (is_letter(text[end]) || is_digit(text[end]) || text[end] == '_'))
-            end++;
-        if (end > at) each(ascii_lower(text.substr(at, end - at)));
-        at = end;
-    }
-}
-
-bool begins_with(std::string_view text, std::string_view start) {
-    return text.substr(0, start.size()) == start;
-}
-
-// True for a variable whose value is a part of the client's certificate.
-bool is_of_certificate(std::string_view variable) {
-    return begins_with(variable, "ssl_client_") && variable != "ssl_client_verify";
-}
-
-bool is_capture(std::string_view variable) {
-    return std::all_of(variable.begin(), variable.end(), is_digit);
-}
-
-// True for a variable whose value the client chooses.
-bool is_chosen_by_client(std::string_view variable) {
-    constexpr std::string_view prefixes[] = {"http_", "cookie_", "arg_"};
-    constexpr std::string_view names[] = {
-        "args",           "query_string",    "uri",
-        "document_uri",   "request_uri",     "request",
-        "host",           "remote_user",     "request_body",
-        "content_type",   "content_length",  "request_filename",
-        "request_method", "ssl_server_name", "proxy_add_x_forwarded_for"};
-    // $1 is a capture, most often of the path.
-    if (is_capture(variable)) return true;
-    return std::any_of(std::begin(prefixes), std::end(prefixes),
-                       [&](std::string_view prefix) { return begins_with(variable, prefix); }) ||
-           std::find(std::begin(names), std::end(names), variable) != std::end(names);
-}
 
 // Notes what must be looked at beside the value, and warns of variables that clients choose.
 void look_at_variables(ngx_conf_t *cf, SubjectConf &subject, const char *what,
@@ -289,11 +231,13 @@ std::string check_values(const Catalogs &catalogs, const GateMainConf &mcf) {
     return {};
 }
 
-bool is_of_subject(const GateMainConf &mcf, const std::string &form) {
-    return std::any_of(mcf.subjects.begin(), mcf.subjects.end(), [&](const auto &subject) {
-        return std::find(subject->headers.begin(), subject->headers.end(), form) !=
-               subject->headers.end();
-    });
+// True if a subject or a session is taken from the header.
+bool is_evaluated(const GateMainConf &mcf, const std::string &form) {
+    auto names = [&](const auto &conf) {
+        return std::find(conf->headers.begin(), conf->headers.end(), form) != conf->headers.end();
+    };
+    return std::any_of(mcf.subjects.begin(), mcf.subjects.end(), names) ||
+           std::any_of(mcf.sessions.begin(), mcf.sessions.end(), names);
 }
 
 // Finds the subjects that name a variable which the configuration defines.
@@ -319,7 +263,7 @@ bool find_variables(ngx_conf_t *cf, GateMainConf &mcf) {
         if (is_of_certificate(name)) mcf.ssl_client.push_back(i);
         if (!begins_with(name, "http_")) continue;
         const std::string form = header_form(name.substr(5));
-        if (is_of_subject(mcf, form)) continue;
+        if (is_evaluated(mcf, form)) continue;
         for (const auto &header : mcf.headers)
             if (header->form == form) header->variable = ngx_int_t(i);
     }
@@ -339,6 +283,20 @@ bool find_variables(ngx_conf_t *cf, GateMainConf &mcf) {
 }
 
 }  // namespace
+
+GateConf &conf_at(void *conf) {
+    return *static_cast<GateConf *>(static_cast<GateConfSlots *>(conf));
+}
+
+bool compile(ngx_conf_t *cf, std::string_view text, ngx_http_complex_value_t &value) {
+    ngx_str_t copy = copy_to_pool(cf->pool, text);
+    if (copy.data == NULL) return false;
+    ngx_http_compile_complex_value_t ccv{};
+    ccv.cf = cf;
+    ccv.value = &copy;
+    ccv.complex_value = &value;
+    return ngx_http_compile_complex_value(&ccv) == NGX_OK;
+}
 
 GateMainConf *gate_main_conf(ngx_conf_t *cf) {
     return static_cast<GateMainConf *>(
@@ -361,6 +319,7 @@ void *create_gate_conf(ngx_conf_t *cf) {
         if (conf == NULL) return NULL;
         conf->on_error_allow = NGX_CONF_UNSET_UINT;
         conf->nested_groups = conf->dry_run = NGX_CONF_UNSET;
+        conf->recheck = NGX_CONF_UNSET_MSEC;
         return static_cast<GateConfSlots *>(conf);
     });
 }
@@ -372,7 +331,9 @@ char *merge_gate_conf(ngx_conf_t *cf, void *parent, void *child) {
         ngx_conf_merge_uint_value(conf.on_error_allow, outer.on_error_allow, 0);
         ngx_conf_merge_value(conf.nested_groups, outer.nested_groups, 0);
         ngx_conf_merge_value(conf.dry_run, outer.dry_run, 0);
+        ngx_conf_merge_msec_value(conf.recheck, outer.recheck, 10000);
         if (conf.subject == NULL) conf.subject = outer.subject;
+        if (conf.session == NULL) conf.session = outer.session;
         if (!conf.has_lines) {
             conf.gated = outer.gated;
             conf.where = outer.where;
@@ -424,6 +385,12 @@ ngx_command_t gate_commands[] = {
 
     {ngx_string("scim_set"), NGX_HTTP_MAIN_CONF | NGX_CONF_2MORE, set_value,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+
+    {ngx_string("scim_session"), anywhere | NGX_CONF_1MORE, set_session, NGX_HTTP_LOC_CONF_OFFSET,
+     0, NULL},
+
+    {ngx_string("scim_recheck"), anywhere | NGX_CONF_TAKE1, set_recheck, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(GateConfSlots, recheck), NULL},
 
     {ngx_string("scim_on_error"), anywhere | NGX_CONF_TAKE1, set_word, NGX_HTTP_LOC_CONF_OFFSET,
      offsetof(GateConfSlots, on_error_allow), &on_error_names},

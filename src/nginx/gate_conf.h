@@ -38,6 +38,13 @@ struct SubjectConf {
     std::string where;            // "conf/nginx.conf:12"
 };
 
+// scim_session VALUE [optional] [trusted]; or scim_session off;
+struct SessionConf {
+    ngx_http_complex_value_t value;
+    bool is_off = false, optional = false, trusted = false;
+    std::vector<std::string> headers;  // as SubjectConf::headers
+};
+
 // scim_header NAME VALUE;
 struct HeaderConf {
     std::string name;  // as written
@@ -50,7 +57,7 @@ struct HeaderConf {
     const ngx_http_header_t *known = NULL;
     ngx_uint_t hash = 0;  // of the lower-case name
     // The index of its variable $http_*, which may have been evaluated before the field is replaced.
-    // NGX_ERROR: it is not in use, or a subject's, which must not change.
+    // NGX_ERROR: it is not in use, or a subject's or session's, which must not change.
     ngx_int_t variable = NGX_ERROR;
     std::string lowcase;
 };
@@ -70,6 +77,7 @@ struct GateMainConf {
     std::vector<std::unique_ptr<ValueConf>> values;  // by the number in a variable's data
     std::map<std::string, uintptr_t> variables;      // the data of the gate's variables, by name
     std::vector<std::unique_ptr<SubjectConf>> subjects;
+    std::vector<std::unique_ptr<SessionConf>> sessions;
     std::vector<std::shared_ptr<HeaderConf>> headers;
     std::vector<const GateConf *> gated;  // below the http level
     // The index of $ssl_client_verify, and those of the other $ssl_client_* that are in use.
@@ -81,12 +89,14 @@ struct GateMainConf {
 struct GateConfSlots {
     ngx_uint_t on_error_allow;
     ngx_flag_t nested_groups, dry_run;
+    ngx_msec_t recheck;  // 0: off
 };
 
 struct GateConf : GateConfSlots {
     std::string decides;                              // where scim_decide is; empty: nowhere
     ngx_uint_t allowed_status = NGX_HTTP_NO_CONTENT;  // of its answer to who may pass
     const SubjectConf *subject = NULL;
+    const SessionConf *session = NULL;
     bool has_lines = false;  // of its own, or scim_require off
     std::string where;       // of the first of them
     // Whether scim_require is in force, with or without conditions; false after "off".
@@ -111,6 +121,14 @@ inline service::GateOptions options_of(const GateConf &conf) {
     options.nested_groups = conf.nested_groups;
     return options;
 }
+
+// The configuration that nginx passes to a directive.
+GateConf &conf_at(void *conf);
+// Compiles `text`, in which variables may stand. Returns false if nginx has logged an error.
+bool compile(ngx_conf_t *cf, std::string_view text, ngx_http_complex_value_t &value);
+
+char *set_session(ngx_conf_t *cf, ngx_command_t *, void *conf);
+char *set_recheck(ngx_conf_t *cf, ngx_command_t *, void *conf);
 
 GateMainConf *gate_main_conf(ngx_conf_t *cf);
 const GateMainConf &gate_main_conf(ngx_http_request_t *r);

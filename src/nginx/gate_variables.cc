@@ -47,7 +47,8 @@ bool has_identity(ngx_http_request_t *r, GateState &state, const GateConf &conf)
     const bool is_unchecked =
         state.refused_by_access || (is_error && (state.in_access || !state.passed_access));
     if (conf.subject == NULL || state.is_anonymous || is_unchecked) return false;
-    return user_of(r, conf, state.snapshot).user.reason == Reason::none;
+    user_of(r, conf, state.snapshot);
+    return state.reason_of_user() == Reason::none;
 }
 
 void log_value(ngx_http_request_t *r, const GateState &state, const ValueConf &conf,

@@ -46,6 +46,9 @@ class WorkerStore {
         if (session_ != nullptr && looked_ != ngx_time()) look_at_files();
         return session_.get();
     }
+    // The number of the last transaction that any process has committed. REQUIRES: session() is not
+    // NULL.
+    uint64_t last_txn() const { return store_->env().info().last_txn; }
     // Decides by snapshots of session().
     service::CachingGate &gate() { return *gate_; }
     bool read_only() const { return store_ && store_->state() == service::Store::State::read_only; }
