@@ -102,6 +102,9 @@ bench: build bench-programs | need-all ## run the benchmarks (bench/run); BENCH=
 stalls: build build/turns.so | need-test ## measure how long expensive requests occupy the event loop (bench/stalls); STALLS='arguments'
 	@$(test_env) bench/stalls $(STALLS)
 
+recheck: build build/turns.so | need-test ## measure scim_recheck with 10,000 open WebSockets (bench/recheck)
+	@$(test_env) bench/recheck
+
 ## Delivery
 
 install: build ## install module, tools, manuals and examples below DESTDIR; does not enable the module
@@ -119,7 +122,7 @@ install: build ## install module, tools, manuals and examples below DESTDIR; doe
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: help deps build run stop test check conformance conformance-page sanitize tsan coverage fuzz matrix bench stalls install clean
+.PHONY: help deps build run stop test check conformance conformance-page sanitize tsan coverage fuzz matrix bench stalls recheck install clean
 
 # ---------------------------------------------------------------------------------------------------------------------
 

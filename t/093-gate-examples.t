@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use MIME::Base64 qw(encode_base64 decode_base64);
 use Test::More;
+use Time::Local ();
 use Scim;
 use Scim::Examples;
 use Scim::Gate;
@@ -144,6 +145,86 @@ $test{'gate-auth-request.conf'} = sub {
     is $get->('bob')->{status}, 200, 'an active user passes';
     deactivated('bob');
     is $get->('bob')->{status}, 403, 'the next request with the same cookie is refused with 403';
+};
+
+# --- gate-session.conf, gate-jwt.conf
+
+# The second of a user's not-before.
+sub not_before {
+    my ($user) = @_;
+    my $shown = $Scim::json->decode(($t->scimctl('--json', qw(user show --tenant acme), $id{$user}))[1]);
+    my ($y, $m, $d, $h, $min, $s) = $shown->{notBefore} =~ /\A(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)/ or die 'no notBefore';
+    return Time::Local::timegm($s, $min, $h, $d, $m - 1, $y);
+}
+
+# Checks that a session ends with a deactivation and with revoke, and stays so. `$get->($user, $auth_time)` is a request.
+sub sessions_end {
+    my ($get, $refused) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $stolen = not_before('ada') + 1;
+    is $get->('ada', $stolen)->{status}, 200, 'a session passes';
+    is $get->('ada', not_before('ada') - 1)->{status}, $refused, 'a session from before the creation of the user is refused';
+    is $get->('ada', 'later')->{status}, $refused, 'a time that is no number is refused';
+    is +($t->scimctl(qw(user revoke --tenant acme), $id{ada}))[0], 0, 'the sessions of the user are revoked';
+    $stolen = not_before('ada');
+    is $get->('ada', $stolen)->{status}, $refused, 'the next request of the session is refused';
+    is $get->('ada', $stolen + 1)->{status}, 200, 'a session after another login passes';
+    deactivated('ada');
+    $stolen = not_before('ada');
+    is $get->('ada', $stolen + 1)->{status}, 403, 'a deactivated user is refused with 403';
+    patched("Users/$id{ada}", { op => 'replace', path => 'active', value => $true }, 'the identity provider activates the user again');
+    is $get->('ada', $stolen)->{status}, $refused, 'a session from before the deactivation stays refused';
+    is $get->('ada', $stolen + 1)->{status}, 200, 'a new session passes';
+    return;
+}
+
+# As oauth2_proxy() with --oidc-groups-claim=auth_time; the cookie is USER-AUTH_TIME.
+sub oauth2_proxy_with_time {
+    my ($text) = @_;
+    my ($user, $time) = $text =~ /^Cookie=_oauth2_proxy=(\w+)-(\w*)/mi;
+    my ($status, $headers, $body) = oauth2_proxy($text =~ s/^(Cookie=_oauth2_proxy=\w+)-.*$/$1/mir);
+    push @$headers, "X-Auth-Request-Groups: $time" if $status == 202;
+    return ($status, $headers, $body);
+}
+
+$test{'gate-session.conf'} = sub {
+    my ($text) = @_;
+    my $application = example($text, '127.0.0.1:8080', {});
+    my $proxy = Scim::Gate::application('http', port => $t->port($port->{'127.0.0.1:4180'}), answer => \&oauth2_proxy_with_time);
+    my $get = sub {
+        my ($user, $time, @more) = @_;
+        my $r = ask('127.0.0.1:8080', GET => '/page', Cookie => "_oauth2_proxy=$user-$time", @more);
+        $r->{status} = 'sign out' if $r->{body} =~ m{^sign in: REQUEST=GET /oauth2/sign_out\?rd=%2Foauth2%2Fsign_in };
+        return $r;
+    };
+    my %headers = ('Remote-User' => 'ada', 'Remote-Groups' => '', 'Remote-Name' => 'Ada Lovelace', 'Remote-Email' => 'ada@example.com');
+    gets(sub { $get->('ada', not_before('ada') + 1, @_) }, \%headers, 'a user who has signed in');
+    is $get->('ada', '')->{status}, 'sign out', 'a session without auth_time is ended';
+    is $get->('ada', '', 'X-Auth-Request-Groups' => not_before('ada') + 1)->{status}, 'sign out', 'a time that the client sends does not count';
+    sessions_end($get, 'sign out');
+};
+
+# A service that verifies tokens and answers with their claims: "Bearer USER.AUTH_TIME" stands for a token.
+sub token_claims {
+    my ($text) = @_;
+    my ($user, $time) = $text =~ /^Authorization=Bearer (\w+)\.(\w*)$/mi or return (401, [], '');
+    my %oid = (ada => 'oid-1', bob => 'oid-2', eve => 'oid-3');
+    return (200, ["X-Jwt-Oid: $oid{$user}", length $time ? "X-Jwt-Auth-Time: $time" : ()], '');
+}
+
+$test{'gate-jwt.conf'} = sub {
+    my ($text) = @_;
+    my $application = example($text, '127.0.0.1:8080', {});
+    my $verifier = Scim::Gate::application('http', port => $t->port($port->{'127.0.0.1:4181'}), answer => \&token_claims);
+    my $get = sub { my ($user, $time, @more) = @_; return ask('127.0.0.1:8080', GET => '/page', Authorization => "Bearer $user.$time", @more) };
+    is headers_of($text), 'X-User-Id', 'all headers of the example are tested';
+    gets(sub { $get->('ada', not_before('ada') + 1, @_) }, { 'X-User-Id' => $id{ada} }, 'a user with a token');
+    is $get->('ada', '')->{status}, 401, 'a token without auth_time is refused';
+    is $get->('eve', not_before('eve') + 1)->{status}, 403, 'an inactive user is refused with 403';
+    my $machine = sub { my ($time) = @_; return ask('127.0.0.1:8080', GET => '/machines/x', Authorization => "Bearer bob.$time")->{status} };
+    is $machine->(''), 200, 'a token without auth_time passes where it is optional';
+    is $machine->(not_before('bob')), 401, 'an old one does not';
+    sessions_end($get, 401);
 };
 
 # --- gate-mtls.conf
