@@ -16,6 +16,7 @@ WERROR  ?= -Werror
 TIME    ?= 60
 FUZZ    ?= $(sort $(patsubst t/fuzz/%.cc,%,$(wildcard t/fuzz/*.cc)))
 MATRIX  ?= full
+RELEASES ?= bookworm trixie
 PREFIX  ?= /usr
 
 MAKEFLAGS += --no-print-directory
@@ -36,7 +37,7 @@ DEPS_ALL   := $(DEPS_TEST) clang clang-format clang-tidy cppcheck libclang-rt-de
 
 # $(call need,PACKAGES): a recipe line that does nothing if all packages are installed. The targets in `installs` install
 # missing packages. All others, such as `make build`, fail and name them.
-installs := deps run test check conformance sanitize tsan coverage fuzz bench matrix
+installs := deps run test check conformance sanitize tsan coverage fuzz bench matrix deb test-deb
 need = @$(if $(NO_DEPS),:,tools/deps.sh $(if $(filter $(installs),$(MAKECMDGOALS)),install,check) $(1))
 
 ## Everyday
@@ -113,16 +114,25 @@ install: build ## install module, tools, manuals and examples below DESTDIR; doe
 	echo 'load_module modules/$(MODULE).so;' >'$(DESTDIR)/usr/share/nginx/modules-available/mod-http-scim.conf'
 	chmod 644 '$(DESTDIR)/usr/share/nginx/modules-available/mod-http-scim.conf'
 	install -D -m 755 $(B)/scimctl '$(DESTDIR)$(PREFIX)/sbin/scimctl'
+	install -d '$(DESTDIR)$(PREFIX)/share/bash-completion/completions'
+	$(B)/scimctl completion >'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/scimctl'
+	chmod 644 '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/scimctl'
 	install -D -m 755 tools/scim-backup '$(DESTDIR)$(PREFIX)/sbin/scim-backup'
-	for dir in . include schemas; do \
-	    install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/doc/nginx-scim/examples/$$dir" conf-examples/$$dir/*.*; done
+	for dir in . include schemas systemd; do \
+	    install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/nginx-scim/examples/$$dir" conf-examples/$$dir/*.*; done
 	for page in $(wildcard docs/*.[78]); do \
 	    install -D -m 644 $$page '$(DESTDIR)$(PREFIX)/share/man/man'$${page##*.}/$${page##*/}; done
+
+deb: | need-build ## build the Debian packages in build/deb (for the Debian it runs on), and check them if lintian is installed
+	JOBS=$(JOBS) tools/deb.sh build build/deb
+
+test-deb: | need-all ## build, install, upgrade and remove the packages in bare Debians (root); RELEASES='bookworm trixie'
+	JOBS=$(JOBS) tools/deb.sh test $(RELEASES)
 
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: help deps build run stop test check conformance conformance-page sanitize tsan coverage fuzz matrix bench stalls recheck install clean
+.PHONY: help deps build run stop test check conformance conformance-page sanitize tsan coverage fuzz matrix bench stalls recheck install deb test-deb clean
 
 # ---------------------------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL # set by a make that runs this script
 repo=$(cd "$(dirname "$0")/.." && pwd)
 work=$repo/build/matrix
 jobs=${JOBS:-$(nproc)}
+. "$repo/tools/chroot.sh"
 
 # The tests of each build: configuration examples, users, errors, filters, groups, HTTP/2, SSI,
 # reload, messages of refused requests (PATCH), and the access gate.
@@ -43,11 +44,6 @@ say() { printf '%s\n' "$*" >&2; }
 row() {
     rows+=("$(printf '| %-8s | %-7s | %-7s | %-13s | %-7s | %-6s | %s' "$@")")
     say "${rows[-1]}"
-}
-
-# archive: prints the address of Debian's archive in the machine's list of sources
-archive() {
-    apt-get indextargets --format '$(LABEL) $(SITE)' 'Created-By: Packages' | sed -n '/^Debian /{s///p;q}'
 }
 
 # tarball RELEASE: prints the path of the newest source of this release in build/matrix
@@ -147,15 +143,6 @@ leg() {
     fi
 }
 
-# in_root ROOT COMMAND: runs a shell command in a chroot with its own mount and PID namespaces. The
-# bash outside the chroot is process 1 of the PID namespace.
-in_root() {
-    unshare --mount --pid --fork --kill-child bash -c '
-        mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" &&
-            env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 JOBS="$2" chroot "$0" /bin/bash -ec "$1"
-        exit' "$1" "$2" "$jobs"
-}
-
 # bare: runs the commands of README.md on a Debian 13 that has only debootstrap's minbase
 bare() {
     local release=trixie root=$work/bare log=$work/bare.log version
@@ -163,15 +150,11 @@ bare() {
         row $release '-' package '' skipped '-' 'needs root and debootstrap'
         return
     fi
-    rm -rf --one-file-system "$root"
-    mkdir -p "$work/packages" "$root"
-    if ! debootstrap --variant=minbase --cache-dir="$work/packages" $release "$root" "$(archive)" >"$log" 2>&1; then
+    if ! debian_root $release "$root" "$work/packages" >"$log" 2>&1; then
         row $release '-' package '' skipped '-' "debootstrap: $(tail -n 1 "$log")"
         return
     fi
-    cp /etc/resolv.conf "$root/etc/"
-    mkdir "$root/root/nginx-scim"
-    (cd "$repo" && git ls-files -z | tar -c --null -T - | tar -x -C "$root/root/nginx-scim")
+    copy_source "$repo" "$root/root/nginx-scim"
     if ! in_root "$root" 'apt-get -q update; apt-get -q install -y --no-install-recommends make git' >>"$log" 2>&1; then
         row $release '-' package '' skipped '-' "apt-get: $(grep -m 1 '^E:' "$log")"
     elif ! in_root "$root" 'cd ~/nginx-scim; make run DAEMON=1; make stop' >>"$log" 2>&1; then

@@ -62,6 +62,23 @@ pid_t process_of(pid_t thread) {
     return pid_t(process);
 }
 
+// True if a process of another PID namespace has LMDB's locks on the file: F_GETLK knows no id of a
+// process that this namespace cannot see, and LMDB locks the byte whose offset is the id that the
+// process has in its own namespace (offset 0: every process). REQUIRES: this process has no such
+// lock.
+bool is_used_in_other_namespace(int fd) {
+    struct flock lock {};
+    for (off_t from = 0;; from = lock.l_start + lock.l_len) {
+        lock = {};
+        lock.l_type = F_WRLCK;
+        lock.l_whence = SEEK_SET;
+        lock.l_start = from;
+        if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return false;
+        if (lock.l_pid == 0 || (lock.l_start != 0 && lock.l_start != lock.l_pid)) return true;
+        if (lock.l_len == 0) return false;  // up to the end of the file
+    }
+}
+
 }  // namespace
 
 std::string to_string(const LockHolder &holder) {
@@ -112,6 +129,10 @@ std::string StoreFiles::open_lock_file() {
     if (lock_fd_ < 0 || fstat(lock_fd_, &st) != 0) return cannot_open(directory_, errno);
     if (!S_ISREG(st.st_mode)) return not_regular(lock_path_);
     lock_ = {st.st_dev, st.st_ino};
+    if (is_used_in_other_namespace(lock_fd_))
+        return "store \"" + directory_ +
+               "\" is open in another PID namespace (another container, or the host): LMDB cannot "
+               "tell which of its readers are alive; open it only in the container of nginx";
     if (!has_data_ || st.st_size > 0) return {};
     guard_fd_ = ::open(data_path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (guard_fd_ < 0) return cannot_open(directory_, errno);

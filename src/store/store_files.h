@@ -11,6 +11,9 @@
 //   data.mdb: no writer that uses another lock.mdb has a transaction open, and none begins one
 //   afterwards.
 //
+// A store is not opened while a process of another PID namespace has it open: LMDB checks by the
+// process ids in lock.mdb whether a reader is alive, and such ids mean other processes here.
+//
 // A removed store is not created again: lock.mdb records the last transaction id of its store. If
 // that is above 0 and data.mdb is missing or empty, data.mdb was removed.
 
@@ -55,8 +58,8 @@ class StoreFiles {
     StoreFiles &operator=(const StoreFiles &) = delete;
 
     // Called before LMDB opens the files. Returns an empty string, or a sentence if LMDB must not
-    // open them: there is no store and `may_create` is false, a name is not a regular file, or a
-    // permission is missing.
+    // open them: there is no store and `may_create` is false, a name is not a regular file, a
+    // permission is missing, or another PID namespace has the store open.
     std::string prepare(const std::string &directory, bool may_create);
     // Called after LMDB has opened the files; `data` is LMDB's descriptor of data.mdb. Returns an
     // empty string, or a sentence if a file was replaced since prepare().

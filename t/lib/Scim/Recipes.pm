@@ -43,7 +43,7 @@ sub header {
         last if !/^#/;
         $text .= "$1\n" if /^#\s{5}(\S.*)/;
     }
-    return { page => $file, line => 1, text => "cd /usr/share/doc/nginx-scim/examples\n$text" };
+    return { page => $file, line => 1, text => "cd /usr/share/nginx-scim/examples\n$text" };
 }
 
 my @unshare = qw(unshare -m -n -p -f --mount-proc --kill-child);
