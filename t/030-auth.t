@@ -224,6 +224,20 @@ is +($t->scimctl(qw(token revoke --tenant acme doomed)))[0], 0, 'scimctl token r
 is everywhere($doomed), 401, 'every worker refuses a revoked token';
 unauthorized 'a revoked token', with("Bearer $doomed"), qr/the token "doomed" was revoked at \d{4}-\d\d-\d\dT[\d:.]+Z/;
 is everywhere($token), 200, 'every worker accepts the other token of the tenant after a revocation';
+# --- a disabled tenant
+
+is +($t->scimctl(qw(tenant disable globex)))[0], 0, 'scimctl tenant disable exits with 0';
+is everywhere($foreign), 403, 'every worker refuses a token of a disabled tenant';
+is_error $t->request(GET => $base, token => $foreign), 403, '', qr/the tenant "globex" is disabled; scimctl tenant enable enables it again/,
+    'the refusal says that the tenant is disabled';
+is everywhere($token), 200, 'another tenant is served';
+like +($t->scimctl(qw(tenant disable globex)))[1], qr/was disabled already/, 'disabling it again succeeds';
+like +($t->scimctl(qw(tenant list)))[1], qr/^globex +disabled /m, 'tenant list shows it';
+like +($t->scimctl(qw(find --tenant globex)))[1], qr/\AID +NAME/, 'scimctl reads it';
+is +($t->scimctl(qw(tenant enable globex)))[0], 0, 'scimctl tenant enable exits with 0';
+is everywhere($foreign), 200, 'every worker accepts its token again';
+is +($t->scimctl(qw(tenant disable nobody)))[0], 1, 'disabling a tenant that does not exist exits with 1';
+
 is +($t->scimctl(qw(tenant remove globex --yes)))[0], 0, 'scimctl tenant remove exits with 0';
 is everywhere($foreign), 401, 'every worker refuses a token of a removed tenant';
 unauthorized 'a token of a removed tenant', with("Bearer $foreign"), qr/the token is unknown here/;

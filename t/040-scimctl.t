@@ -49,11 +49,11 @@ sub map_sizes {
 
 {
     my @help = (
-        [[], qr/tenant.*token.*get.*verify.*Exit status/s], [['tenant'], qr/add.*list.*remove/s],
-        [['token'], qr/create.*list.*revoke.*rotate/s], [[qw(tenant add)], qr/NAME/], [[qw(tenant list)], qr/live tokens/],
+        [[], qr/tenant.*token.*get.*verify.*Exit status/s], [['tenant'], qr/add.*list.*disable.*enable.*remove/s],
+        [['token'], qr/create.*list.*show.*revoke.*rotate/s], [[qw(tenant add)], qr/NAME/], [[qw(tenant list)], qr/live tokens/],
         [[qw(tenant remove)], qr/--yes.*--resume/s], [[qw(token create)], qr/--label.*--scope.*--not-before.*--expires.*--sha256/s],
         [[qw(token list)], qr/--tenant/], [[qw(token revoke)], qr/TOKEN/], [[qw(token rotate)], qr/--overlap.*24h/s],
-        [['get'], qr/TYPE.*ID.*--base-url/s], [['verify'], qr/index row/],
+        [['get'], qr/TYPE.*RESOURCE.*--base-url/s], [['verify'], qr/index row/],
     );
     for (@help) {
         my ($command, $pattern) = @$_;
@@ -67,7 +67,6 @@ sub map_sizes {
     fails 2, qr/--base-url.*contains a blank, a quote or another character/, @$_, '--base-url', 'https://x/"y'
         for [qw(get --tenant acme User x)], [qw(find --tenant acme x)];
     fails 2, qr/--tenant is required; see scimctl token list --help/, qw(token list);
-    fails 2, qr/FILTER is required; see scimctl find --help/, qw(find --tenant acme);
     fails 2, qr/--label is required/, qw(token create --tenant acme);
     fails 2, qr/--scope.*all/, qw(token create --tenant acme --label a --scope all);
     fails 2, qr/--expires.*"soon" is not a time/, qw(token create --tenant acme --label a --expires soon);
@@ -122,7 +121,7 @@ SKIP: {
             $tool, @_);
     };
     my ($exit, $out, $err) = $as_nobody->('--store', $t->{store}, qw(tenant list));
-    ok $exit == 0 && $out =~ /^acme  active/, 'the user nobody may use a store of nobody' or diag "$exit $out$err";
+    ok $exit == 0 && $out =~ /^acme +active/m, 'the user nobody may use a store of nobody' or diag "$exit $out$err";
     mkdir "$t->{dir}/roots", 0755;
     ($exit, $out, $err) = $as_nobody->('--store', "$t->{dir}/roots", qw(tenant add acme));
     ok $exit == 3 && $err =~ /belongs to root; run: sudo -u root scimctl/,
@@ -234,12 +233,37 @@ fails 1, qr/has no token "nobody"/, qw(token revoke --tenant acme nobody);
 is join(' ', map "$_->{number}:$_->{state}", @{ said(qw(token list --tenant acme))->{tokens} }),
     '1:revoked 2:live 3:not yet valid 4:live 5:revoked 6:revoked', 'token list --json prints the state of each token';
 ($exit, $out, $err) = $t->scimctl(qw(token list --tenant acme));
-like $out, qr/^Token 2 "reader" of tenant acme \(read\), expires \S+: live, created \S+, last used \S+\n/m,
-    'token list prints a line for each token';
+like $out, qr/\ANUMBER  LABEL +STATE +SCOPES +CREATED +EXPIRES +LAST USED +SUBJECT\n/, 'token list begins with the names of the columns';
+like $out, qr/^2       reader +live +read +\d{4}-\S+ +\d{4}-\S+ +\d{4}-\S+ +-\n/m, 'token list prints a line for each token';
+($exit, $out, $err) = $t->scimctl(qw(token show --tenant acme reader));
+like "$exit $out$err", qr/^0 Token 2 "reader" of tenant acme\n  state: +live\n  scopes: +read\n  created: +\S+\n  expires: +\S+\n  last used: +\S+\n\z/,
+    'token show prints what is known of a token';
+is_deeply [map $_->{number}, @{ said(qw(token show --tenant acme okta))->{tokens} }], [1, 5, 6], 'token show with a label prints all tokens with the label';
+fails 1, qr/has no token "nobody"/, qw(token show --tenant acme nobody);
 unlike $out, qr/scim_/, 'token list prints no token';
 is_deeply [map [@$_{qw(tenant state liveTokens)}, $_->{resources}{User}], @{ said(qw(tenant list))->{tenants} }],
     [['acme', 'active', 2, 1], ['other', 'active', 0, 0]],
         'tenant list --json prints the state, valid tokens and users of each tenant';
+($exit, $out, $err) = $t->scimctl(qw(tenant list));
+like $out, qr/\ANAME +STATE +CREATED +LIVE TOKENS +USER +GROUP +GATE\nacme +active +\S+ +2 +1 +0 +open\nother +active +\S+ +0 +0 +0 +open\n\z/,
+    'tenant list prints a table';
+
+# --- completion
+
+{
+    my ($exit, $script) = $t->scimctl('completion');
+    my $complete = sub {
+        my @words = ('scimctl', @_);
+        my ($code, $words, $problem) = $t->run('', 'bash', '-c', $script . 'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _scimctl; echo "${COMPREPLY[*]}"',
+            'bash', @words);
+        is $problem, '', "bash runs the completion of \"@words\"";
+        return $words;
+    };
+    is $complete->('tok'), "token\n", 'scimctl completion: commands are completed';
+    is $complete->(qw(--json token r)), "revoke rotate\n", 'scimctl completion: the commands of a group are completed after an option';
+    is $complete->(qw(token list --t)), "--tenant\n", 'scimctl completion: options are completed';
+    is $complete->(qw(find --tenant acme --s)), "--store\n", 'scimctl completion: the options of all commands are completed after an argument';
+}
 
 SKIP: {
     -w '/dev/full' or skip 'no /dev/full', 1;
@@ -263,7 +287,8 @@ is said(qw(get --tenant acme User), $ada->{id})->{meta}{location}, "/Users/$ada-
     'scimctl get without --base-url prints a relative meta.location';
 fails 1, qr/there is no User/, qw(get --tenant acme User 01900000-0000-7000-8000-000000000000);
 fails 1, qr/there is no User/, qw(get --tenant other User), $ada->{id};
-fails 1, qr/"..\/x" is not the id of a resource; scimctl find --tenant acme prints ids/, qw(get --tenant acme User ../x);
+is said(qw(get --tenant acme user), $ada->{userName})->{id}, $ada->{id}, 'get finds a user by userName';
+fails 1, qr/there is no User "..\/x"; scimctl find --tenant acme --type User lists/, qw(get --tenant acme User ../x);
 fails 1, qr/there is no resource type "usr"; did you mean "User"\?/, qw(get --tenant acme usr), $ada->{id};
 fails 1, qr/there is no resource type "Robot"; the types are User, Group/, qw(get --tenant acme Robot), $ada->{id};
 fails 1, qr/there is no tenant "nobody"/, qw(get --tenant nobody User), $ada->{id};
@@ -372,7 +397,7 @@ $t->poke(qw(meta min_writer 99));
 fails 3, qr/needs a version that knows format 99/, qw(tenant add fourth);
 fails 3, qr/needs a version that knows format 99/, qw(token create --tenant acme --label x);
 ($exit, $out, $err) = $t->scimctl(qw(tenant list));
-ok $exit == 0 && $out =~ /^acme  active/m && $err =~ /^scimctl: warning: .* it is served read-only/,
+ok $exit == 0 && $out =~ /^acme +active/m && $err =~ /^scimctl: warning: .* it is served read-only/,
     'tenant list reads a store that it may not write, with a warning' or diag "$exit $out$err";
 $t->poke(qw(meta min_reader 99));
 fails 3, qr/needs a version that knows format 99/, qw(tenant list);

@@ -82,11 +82,15 @@ is answers('eve'), $refused, 'a restored store: a user of later is unknown';
 is $t->request(DELETE => "/scim/v2/Groups/$admins", token => $token)->{status}, 204, 'a restored store is written';
 is answers('ada'), $refused, 'a restored store: a write counts for the next request';
 
-# --- a tenant of the same name
+# --- a disabled tenant, and one of the same name
 
 $t->request(POST => '/scim/v2/Groups', token => $token, json =>
     { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName => 'Admins', members => [{ value => $id{ada} }] });
 is answers('ada'), $ada, 'a member of a new group passes';
+is +($t->scimctl(qw(tenant disable acme)))[0], 0, 'the tenant is disabled';
+is answers('ada'), $refused, 'its users do not pass';
+is +($t->scimctl(qw(tenant enable acme)))[0], 0, 'the tenant is enabled again';
+is answers('ada'), $ada, 'and they pass again';
 is +($t->scimctl(qw(tenant remove acme --yes)))[0], 0, 'the tenant is deleted';
 is answers('ada'), $refused, 'its users do not pass any more';
 $token = $t->token($t->tenant('acme'));

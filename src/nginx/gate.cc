@@ -348,7 +348,7 @@ std::string sentence_of(std::string_view tenant, std::string_view subject, const
         case Reason::session_revoked: return "the session of " + user + " is not valid";
         case Reason::tenant:
             return "there is no tenant " + quoted(tenant) + ", the value of \"tenant=\" in " +
-                   conf.subject->where;
+                   conf.subject->where + ", or it is disabled";
         case Reason::not_allowed:
             return user + " does not meet \"scim_require " + decision.failed->text() + "\" in " +
                    decision.failed->where;

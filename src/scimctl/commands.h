@@ -2,6 +2,7 @@
 // The commands of scimctl. Each takes its command-line arguments, prints the result to stdout or an
 // error to stderr, and returns the exit code (ExitCode).
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@ namespace scim::scimctl {
 
 int tenant_add(const Globals &globals, const std::string &name);
 int tenant_list(const Globals &globals);
+// Disables the tenant, or enables it again.
+int tenant_disable(const Globals &globals, const std::string &name, bool disabled);
 // `resume`: finish the removal of every tenant that is marked as being removed; `name` is ignored.
 int tenant_remove(const Globals &globals, const std::string &name, bool resume);
 
@@ -23,17 +26,20 @@ struct TokenArguments {
     std::string sha256;   // of a token generated elsewhere; empty: generate one
 };
 int token_create(const Globals &globals, const TokenArguments &arguments);
+int token_show(const Globals &globals, const TokenArguments &arguments);
 int token_list(const Globals &globals, const TokenArguments &arguments);
 int token_revoke(const Globals &globals, const TokenArguments &arguments);
 int token_rotate(const Globals &globals, const TokenArguments &arguments);
 
 struct GetArguments {
-    std::string tenant, type, id, base_url;
+    std::string tenant, type, base_url;
+    std::string which;  // the id of the resource, or its userName or displayName
 };
 int get(const Globals &globals, const GetArguments &arguments);
 
 struct FindArguments {
-    std::string tenant, type = "User", filter, attributes, base_url;
+    std::string tenant, type = "User", attributes, base_url;
+    std::optional<std::string> filter;  // nothing: all resources
     uint64_t count = 100;
 };
 int find(const Globals &globals, const FindArguments &arguments);

@@ -3,6 +3,7 @@
 #include "scim/text/json.h"
 #include "scimctl/commands.h"
 #include "scimctl/reading.h"
+#include "scimctl/table.h"
 
 namespace scim::scimctl {
 
@@ -10,7 +11,7 @@ namespace {
 
 std::string query_of(const FindArguments &arguments) {
     std::string args;
-    append_parameter(args, "filter", arguments.filter);
+    if (arguments.filter) append_parameter(args, "filter", *arguments.filter);
     append_parameter(args, "count", std::to_string(arguments.count));
     if (!arguments.attributes.empty()) append_parameter(args, "attributes", arguments.attributes);
     return args;
@@ -19,32 +20,45 @@ std::string query_of(const FindArguments &arguments) {
 std::string name_of(const json_t *resource) {
     for (const char *attribute : {"userName", "displayName"})
         if (const json_t *name = json_object_get(resource, attribute); json_is_string(name))
-            return quoted(text_of(name));
+            return std::string(text_of(name));
     return {};
 }
 
-// One line per resource: its id and name, or with --attributes (`whole`) the resource in JSON.
-std::string as_text(const json_t *list, bool whole) {
+std::string active_of(const json_t *resource) {
+    const json_t *active = json_object_get(resource, "active");
+    if (active == nullptr) return {};
+    return json_is_true(active) ? "true" : "false";
+}
+
+// A line for each resource: its id, its name and whether it is active.
+int print_table(const Globals &globals, const json_t *resources) {
+    Table table({"id", "name", "active"});
+    size_t i;
+    json_t *resource;
+    json_array_foreach(resources, i, resource)
+        table.add({std::string(text_of(json_object_get(resource, "id"))), name_of(resource),
+                   active_of(resource)},
+                  {});
+    return table.print(globals, {}, "Resources", "No resource matches.");
+}
+
+// A line of JSON for each resource.
+int print_resources(const Globals &globals, const json_t *resources) {
     std::string text;
     size_t i;
     json_t *resource;
-    json_array_foreach(json_object_get(list, "Resources"), i, resource) {
+    json_array_foreach(resources, i, resource) {
         if (i > 0) text += '\n';
-        if (whole) {
-            write_value(text, resource);
-            continue;
-        }
-        text.append(text_of(json_object_get(resource, "id")));
-        if (std::string name = name_of(resource); !name.empty()) text += "  " + name;
+        write_value(text, resource);
     }
-    return text;
+    return text.empty() || print(globals, text) ? exit_ok : exit_store;
 }
 
 // The ListResponse. Its snapshot is closed before it is printed.
 Result<std::string> list_of(service::Store &store, const FindArguments &arguments) {
     service::Session session(store);
     service::Snapshot snapshot(session);
-    auto actor = reader_of(session, snapshot, arguments.tenant);
+    auto actor = reader_of(snapshot, arguments.tenant);
     RETURN_IF_ERROR(actor);
     auto type = type_named(*snapshot.catalog(), arguments.type);
     RETURN_IF_ERROR(type);
@@ -64,9 +78,11 @@ int find(const Globals &globals, const FindArguments &arguments) {
     auto list = parse_json(*body, JsonLimits{64, body->size(), SIZE_MAX});
     if (!list)
         return fail(globals, exit_store, "cannot parse the ListResponse: " + list.error().detail);
-    std::string text = as_text(list->get(), !arguments.attributes.empty());
-    if (!text.empty() && !print(globals, text)) return exit_store;
-    size_t shown = json_array_size(json_object_get(list->get(), "Resources"));
+    const json_t *resources = json_object_get(list->get(), "Resources");
+    const int code = arguments.attributes.empty() ? print_table(globals, resources)
+                                                  : print_resources(globals, resources);
+    if (code != exit_ok) return code;
+    const size_t shown = json_array_size(resources);
     auto total = json_integer_value(json_object_get(list->get(), "totalResults"));
     if (uint64_t(total) > shown)
         note(globals, std::to_string(shown) + " of " + std::to_string(total) +

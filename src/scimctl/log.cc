@@ -156,7 +156,7 @@ std::optional<store::LogStart> LogReader::trimmed(store::Directory &directory, b
 
 Result<Found> LogReader::last() {
     service::Snapshot snapshot(session_);
-    auto actor = reader_of(session_, snapshot, arguments_.tenant);
+    auto actor = reader_of(snapshot, arguments_.tenant);
     RETURN_IF_ERROR(actor);
     tenant_ = (*actor)->tenant;
     store::Directory directory(snapshot.txn, tenant_);

@@ -9,6 +9,7 @@
 #include "scim/text/result.h"
 #include "scim/text/text.h"
 #include "scimctl/commands.h"
+#include "scimctl/completion.h"
 #include "version.h"
 
 namespace scim::scimctl {
@@ -49,8 +50,8 @@ void declare_tenant(CLI::App &app, const Globals &globals, Run &chosen) {
         "then its rows are deleted in small steps. To continue an interrupted removal, run the "
         "same command again, or use --resume";
     // clang-format on
-    CLI::App *group =
-        app.add_subcommand("tenant", "add, list and remove tenants")->require_subcommand(1);
+    CLI::App *group = app.add_subcommand("tenant", "add, list, disable and remove tenants")
+                          ->require_subcommand(1);
     command(*group, "add", "add a tenant; succeeds if it exists already", chosen,
             [=, &globals] { return tenant_add(globals, typed->name); })
         ->add_option("NAME", typed->name,
@@ -59,6 +60,13 @@ void declare_tenant(CLI::App &app, const Globals &globals, Run &chosen) {
         ->required();
     command(*group, "list", "list the tenants with their numbers of live tokens and resources",
             chosen, [=, &globals] { return tenant_list(globals); });
+    for (bool disabled : {true, false})
+        command(*group, disabled ? "disable" : "enable",
+                disabled ? "refuse the tenant's requests with 403, and its users at the gate"
+                         : "undo tenant disable",
+                chosen, [=, &globals] { return tenant_disable(globals, typed->name, disabled); })
+            ->add_option("NAME", typed->name, tenant_text)
+            ->required();
     CLI::App *remove = command(*group, "remove", remove_text, chosen, [=, &globals] {
         if (typed->resume == !typed->name.empty())
             return fail(globals, exit_usage, "tenant remove needs a NAME or --resume");
@@ -75,7 +83,7 @@ void declare_tenant(CLI::App &app, const Globals &globals, Run &chosen) {
 
 void declare_token(CLI::App &app, const Globals &globals, Run &chosen) {
     auto typed = std::make_shared<TokenArguments>();
-    CLI::App *group = app.add_subcommand("token", "create, list, revoke and rotate tokens")
+    CLI::App *group = app.add_subcommand("token", "create, list, show, revoke and rotate tokens")
                           ->require_subcommand(1);
     auto token_command = [&](const char *name, const char *text,
                              int (*run)(const Globals &, const TokenArguments &)) {
@@ -109,6 +117,7 @@ void declare_token(CLI::App &app, const Globals &globals, Run &chosen) {
                        "or 2d");
     add_new(create);
     token_command("list", "list all tokens, revoked ones included", token_list);
+    add_which(token_command("show", "show a token, or all tokens with the label", token_show));
     add_which(token_command("revoke",
                             "revoke a token, or all tokens with the label, at once and permanently",
                             token_revoke));
@@ -211,9 +220,9 @@ void declare_find(CLI::App &app, const Globals &globals, Run &chosen) {
     c->add_option("--attributes", typed->attributes,
                   "show these attributes of each resource, as JSON: userName,emails.value");
     c->add_option("--base-url", typed->base_url, base_url_text)->check(check_url_text);
-    c->add_option("FILTER", typed->filter,
-                  "a filter of RFC 7644: 'userName eq \"ada\"'; 'id pr' matches all")
-        ->required();
+    c->add_option(
+        "FILTER", typed->filter,
+        "a filter of RFC 7644, such as 'userName eq \"ada\"'; without it, all are listed");
 }
 
 void declare_import(CLI::App &app, const Globals &globals, Run &chosen) {
@@ -329,7 +338,10 @@ void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
     get_command->add_option("--tenant", typed->tenant, tenant_text)->required();
     get_command->add_option("--base-url", typed->base_url, base_url_text)->check(check_url_text);
     get_command->add_option("TYPE", typed->type, type_text)->required();
-    get_command->add_option("ID", typed->id, "the resource's id")->required();
+    get_command
+        ->add_option("RESOURCE", typed->which,
+                     "the id of the resource, or the userName of a user, or a displayName")
+        ->required();
     declare_find(app, globals, chosen);
     declare_import(app, globals, chosen);
     declare_operations(app, globals, chosen);
@@ -404,6 +416,9 @@ int run(int argc, char **argv, Globals &globals) {
     declare_gate(app, globals, chosen);
     declare_data(app, globals, chosen);
     declare_store(app, globals, chosen);
+    command(app, "completion",
+            "print a script for the shell's completion: source <(scimctl completion)", chosen,
+            [&] { return print(globals, completion_script(app)) ? exit_ok : exit_store; });
     try {
         // CLI11 takes a vector of arguments in reverse order.
         std::vector<std::string> typed = arguments_of(argc, argv);

@@ -8,17 +8,25 @@
 
 namespace scim::scimctl {
 
-Result<service::ActorPtr> reader_of(service::Session &session, service::Snapshot &snapshot,
-                                    const std::string &tenant) {
+Result<service::ActorPtr> reader_of(service::Snapshot &snapshot, const std::string &tenant) {
     RETURN_IF_ERROR(snapshot.usable());
-    auto actor = session.authenticator.anonymous(snapshot.txn, tenant, store::scope_read);
-    if (actor || actor.error().status == 503) return actor;
-    return service::unknown_tenant(snapshot.txn, tenant);
+    auto found = service::tenant_named(snapshot.txn, tenant);
+    RETURN_IF_ERROR(found);
+    auto actor = std::make_shared<service::Actor>();
+    actor->tenant = found->number;
+    actor->tenant_name = std::move(found->name);
+    actor->cursor_key = std::move(found->cursor_key);
+    actor->scopes = store::scope_read;
+    return service::ActorPtr(actor);
 }
 
 Result<const TypeView *> type_named(const Catalog &catalog, const std::string &name) {
     const TypeView *type = catalog.type_by_name(name);
     if (type == nullptr) type = catalog.type_by_endpoint(name);
+    for (const auto &known : catalog.types())
+        if (type == nullptr && (ascii_iequals(known->type.name, name) ||
+                                ascii_iequals(known->type.endpoint, "/" + name)))
+            type = known.get();
     if (type != nullptr) return type;
     std::vector<std::string_view> names;
     std::string all;
@@ -31,6 +39,23 @@ Result<const TypeView *> type_named(const Catalog &catalog, const std::string &n
                  "there is no resource type " + quoted(name) +
                      (meant.empty() ? "; the types are " + all : meant),
                  0};
+}
+
+void append_parameter(std::string &args, std::string_view name, std::string_view value) {
+    constexpr std::string_view unreserved =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    if (!args.empty()) args += '&';
+    args.append(name);
+    args += '=';
+    for (char c : value) {
+        if (unreserved.find(c) != std::string_view::npos) {
+            args += c;
+            continue;
+        }
+        args += '%';
+        args += "0123456789ABCDEF"[uint8_t(c) >> 4];
+        args += "0123456789ABCDEF"[uint8_t(c) & 15];
+    }
 }
 
 Result<service::Response> answer_as_server(service::Snapshot &snapshot, const service::Actor &actor,

@@ -10,11 +10,13 @@
 namespace scim::scimctl {
 
 // An actor that may read all resources of this tenant.
-Result<service::ActorPtr> reader_of(service::Session &session, service::Snapshot &snapshot,
-                                    const std::string &tenant);
+Result<service::ActorPtr> reader_of(service::Snapshot &snapshot, const std::string &tenant);
 
-// A resource type by its name ("User") or its endpoint ("Users").
+// A resource type by its name ("User") or its endpoint ("Users"), up to ASCII case.
 Result<const TypeView *> type_named(const Catalog &catalog, const std::string &name);
+
+// Appends a query parameter. Percent-encodes all but unreserved characters (RFC 3986 2.3).
+void append_parameter(std::string &args, std::string_view name, std::string_view value);
 
 // What the server would answer to a GET of `path` and `args` (as in a URL) with this base URL.
 // `explains`: also how a list was made.

@@ -1,10 +1,11 @@
-// scimctl tenant: adds, lists and removes tenants.
+// scimctl tenant: adds, lists, disables, enables and removes tenants.
 
 #include <chrono>
 #include <thread>
 
 #include "scimctl/administration.h"
 #include "scimctl/commands.h"
+#include "scimctl/table.h"
 #include "service/admin.h"
 #include "service/token.h"
 
@@ -39,8 +40,43 @@ int sweep(const Globals &globals, service::Store &store, const store::Tenant &te
     return exit_ok;
 }
 
-std::string_view to_string(store::TenantState state) {
-    return state == store::TenantState::active ? "active" : "removing";
+std::string_view state_of(const store::Tenant &tenant) {
+    if (tenant.state == store::TenantState::removing) return "removing";
+    return tenant.disabled ? "disabled" : "active";
+}
+
+size_t live_tokens(store::Txn &txn, const store::Tenant &tenant) {
+    size_t live = 0;
+    for (const auto &entry : store::list_tokens(txn, tenant.number))
+        live += service::state_of(entry.token, now()) == service::TokenState::live;
+    return live;
+}
+
+// Adds a tenant with the numbers of its live tokens and of its resources of each type.
+void add_tenant(Table &table, service::Snapshot &snapshot, const store::Tenant &tenant) {
+    store::Directory directory(snapshot.txn, tenant.number);
+    const auto tokens = int64_t(live_tokens(snapshot.txn, tenant));
+    store::RowWriter row, counts;
+    row.text("tenant", tenant.name)
+        .number("number", tenant.number)
+        .text("state", state_of(tenant))
+        .text("created", time_text(tenant.created))
+        .number("liveTokens", tokens);
+    std::vector<std::string> cells = {tenant.name, std::string(state_of(tenant)),
+                                      time_text(tenant.created), std::to_string(tokens)};
+    for (const auto &type : snapshot.catalog()->types()) {
+        const auto count = int64_t(directory.count(type->number));
+        counts.number(type->type.name, count);
+        cells.push_back(std::to_string(count));
+    }
+    row.member("resources") += counts.done();
+    std::string gate = "open";
+    if (const int64_t until = active_pause(snapshot.txn, tenant.number); until != 0) {
+        row.text("gatePausedUntil", time_text(until));
+        gate = "paused until " + time_text(until);
+    }
+    cells.push_back(std::move(gate));
+    table.add(std::move(cells), row);
 }
 
 }  // namespace
@@ -70,33 +106,34 @@ int tenant_list(const Globals &globals) {
     service::Session session(*store);
     service::Snapshot snapshot(session);
     if (auto usable = snapshot.usable(); !usable) return fail(globals, usable.error());
-    List list;
-    for (const store::Tenant &tenant : store::list_tenants(snapshot.txn)) {
-        size_t tokens = 0;
-        for (const auto &entry : store::list_tokens(snapshot.txn, tenant.number))
-            tokens += service::state_of(entry.token, now()) == service::TokenState::live;
-        store::Directory directory(snapshot.txn, tenant.number);
-        store::RowWriter row, counts;
-        row.text("tenant", tenant.name)
-            .number("number", tenant.number)
-            .text("state", to_string(tenant.state));
-        row.text("created", time_text(tenant.created)).number("liveTokens", int64_t(tokens));
-        std::string line = tenant.name + "  " + std::string(to_string(tenant.state)) +
-                           "  created " + time_text(tenant.created) + "  " +
-                           std::to_string(tokens) + " live tokens";
-        for (const auto &type : (*snapshot.catalog()).types()) {
-            counts.number(type->type.name, int64_t(directory.count(type->number)));
-            line += "  " + std::to_string(directory.count(type->number)) + " " + type->type.name;
-        }
-        row.member("resources") += counts.done();
-        if (const int64_t until = active_pause(snapshot.txn, tenant.number); until != 0) {
-            row.text("gatePausedUntil", time_text(until));
-            line += "  gate paused until " + time_text(until);
-        }
-        list.add(line, row);
-    }
+    std::vector<std::string> columns = {"name", "state", "created", "live tokens"};
+    for (const auto &type : snapshot.catalog()->types()) columns.push_back(type->type.name);
+    columns.emplace_back("gate");
+    Table table(std::move(columns));
+    for (const store::Tenant &tenant : store::list_tenants(snapshot.txn))
+        add_tenant(table, snapshot, tenant);
     if (!snapshot.txn.good()) return fail(globals, exit_store, to_string(snapshot.txn.error()));
-    return list.print(globals, {}, "tenants", "There are no tenants.");
+    return table.print(globals, {}, "tenants", "There are no tenants.");
+}
+
+int tenant_disable(const Globals &globals, const std::string &name, bool disabled) {
+    auto store = open_store(globals, Access::write);
+    if (store == nullptr) return exit_store;
+    WriteTxn txn(globals, *store);
+    auto result = service::disable_tenant(txn, name, disabled);
+    if (!result) return fail(globals, result.error());
+    if (!result->existed)
+        if (int code = commit(globals, txn); code != exit_ok) return code;
+    const std::string state = disabled ? "disabled" : "enabled";
+    store::RowWriter row;
+    row.text("tenant", name).text("state", state_of(result->tenant));
+    row.boolean("changed", !result->existed);
+    return print(globals,
+                 "Tenant " + name + (result->existed ? " was " : " is ") + state +
+                     (result->existed ? " already." : "."),
+                 row)
+               ? exit_ok
+               : exit_store;
 }
 
 int tenant_remove(const Globals &globals, const std::string &name, bool resume) {

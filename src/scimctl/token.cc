@@ -1,7 +1,8 @@
-// scimctl token: creates, lists, revokes and rotates tokens.
+// scimctl token: creates, lists, shows, revokes and rotates tokens.
 
 #include "service/token.h"
 #include "scimctl/commands.h"
+#include "scimctl/table.h"
 #include "service/admin.h"
 #include "service/block_user.h"
 
@@ -101,6 +102,51 @@ auto write_tokens(const Globals &globals, const std::string &name, int &code, De
     return decided;
 }
 
+// Opens the store and calls `show` with a read transaction and the tenant of this name. Returns the
+// exit code.
+template <class Show>
+int read_tokens(const Globals &globals, const std::string &name, Show &&show) {
+    auto store = open_store(globals, Access::read);
+    if (store == nullptr) return exit_store;
+    store::Reader reader(store->env());
+    store::ReadTxn txn(reader);
+    auto tenant = service::tenant_named(txn, name);
+    return tenant ? show(txn, *tenant) : fail(globals, tenant.error());
+}
+
+int64_t last_use(store::Txn &txn, const store::Token &token) {
+    return store::last_use(txn, token.tenant, token.number);
+}
+
+std::string shown_time(int64_t time) { return time != 0 ? time_text(time) : std::string(); }
+
+store::RowWriter row_of(store::Txn &txn, const store::Token &token, int64_t at) {
+    store::RowWriter row;
+    add_token(row, token, at);
+    if (const int64_t used = last_use(txn, token); used != 0) row.text("lastUsed", time_text(used));
+    return row;
+}
+
+// What token show prints of a token, in lines.
+std::string details(store::Txn &txn, const store::Tenant &tenant, const store::Token &token,
+                    int64_t at) {
+    std::string text = "Token " + std::to_string(token.number) + " " + quoted(token.label) +
+                       " of tenant " + tenant.name;
+    auto add = [&](std::string_view name, const std::string &value) {
+        if (!value.empty()) text.append("\n  ").append(name).append(value);
+    };
+    add("state:      ", std::string(to_string(service::state_of(token, at))));
+    add("scopes:     ", joined(service::scope_names(token.scopes)));
+    add("subject:    ", token.subject);
+    add("created:    ", time_text(token.created));
+    add("valid from: ", shown_time(token.not_before));
+    add("expires:    ", shown_time(token.expires));
+    add("revoked:    ", shown_time(token.revoked));
+    const int64_t used = last_use(txn, token);
+    add("last used:  ", used != 0 ? time_text(used) : "never");
+    return text;
+}
+
 }  // namespace
 
 int token_create(const Globals &globals, const TokenArguments &arguments) {
@@ -142,29 +188,41 @@ int token_create(const Globals &globals, const TokenArguments &arguments) {
 }
 
 int token_list(const Globals &globals, const TokenArguments &arguments) {
-    auto store = open_store(globals, Access::read);
-    if (store == nullptr) return exit_store;
-    store::Reader reader(store->env());
-    store::ReadTxn txn(reader);
-    auto tenant = service::tenant_named(txn, arguments.tenant);
-    if (!tenant) return fail(globals, tenant.error());
-    int64_t at = now();
-    store::RowWriter json;
-    json.text("tenant", tenant->name);
-    List list;
-    for (const auto &entry : store::list_tokens(txn, tenant->number)) {
-        store::RowWriter row;
-        int64_t used = store::last_use(txn, tenant->number, entry.token.number);
-        add_token(row, entry.token, at);
-        if (used != 0) row.text("lastUsed", time_text(used));
-        list.add(described(entry.token, tenant->name) + ": " +
-                     std::string(to_string(service::state_of(entry.token, at))) + ", created " +
-                     time_text(entry.token.created) + ", last used " +
-                     (used != 0 ? time_text(used) : "never"),
-                 row);
-    }
-    if (!txn.good()) return fail(globals, exit_store, to_string(txn.error()));
-    return list.print(globals, json, "tokens", "Tenant " + tenant->name + " has no tokens.");
+    return read_tokens(
+        globals, arguments.tenant, [&](store::Txn &txn, const store::Tenant &tenant) {
+            int64_t at = now();
+            Table table({"number", "label", "state", "scopes", "created", "expires", "last used",
+                         "subject"});
+            for (const auto &entry : store::list_tokens(txn, tenant.number)) {
+                const store::Token &token = entry.token;
+                table.add(
+                    {std::to_string(token.number), token.label,
+                     std::string(to_string(service::state_of(token, at))),
+                     joined(service::scope_names(token.scopes)), time_text(token.created),
+                     shown_time(token.expires), shown_time(last_use(txn, token)), token.subject},
+                    row_of(txn, token, at));
+            }
+            if (!txn.good()) return fail(globals, exit_store, to_string(txn.error()));
+            store::RowWriter json;
+            json.text("tenant", tenant.name);
+            return table.print(globals, json, "tokens",
+                               "Tenant " + tenant.name + " has no tokens.");
+        });
+}
+
+int token_show(const Globals &globals, const TokenArguments &arguments) {
+    return read_tokens(
+        globals, arguments.tenant, [&](store::Txn &txn, const store::Tenant &tenant) {
+            int64_t at = now();
+            auto tokens = service::tokens_named(txn, tenant, arguments.which);
+            if (!tokens) return fail(globals, tokens.error());
+            List list;
+            for (const auto &entry : *tokens)
+                list.add(details(txn, tenant, entry.token, at), row_of(txn, entry.token, at));
+            store::RowWriter json;
+            json.text("tenant", tenant.name);
+            return list.print(globals, json, "tokens", "");
+        });
 }
 
 int token_revoke(const Globals &globals, const TokenArguments &arguments) {

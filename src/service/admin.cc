@@ -91,25 +91,6 @@ Error known_elsewhere() {
     return conflict("this token already exists; a token can be added only once");
 }
 
-// The token whose number is `which`, or all tokens whose label is `which`. 404 if there is none.
-Result<std::vector<TokenEntry>> tokens_named(store::Txn &txn, const Tenant &tenant,
-                                             std::string_view which) {
-    auto tokens = store::list_tokens(txn, tenant.number);
-    RETURN_IF_ERROR(readable(txn));
-    uint32_t number = 0;
-    const bool is_number = read_number(which, number);
-    tokens.erase(std::remove_if(tokens.begin(), tokens.end(),
-                                [&](const TokenEntry &e) {
-                                    return is_number ? e.token.number != number
-                                                     : e.token.label != which;
-                                }),
-                 tokens.end());
-    if (tokens.empty())
-        return not_found("tenant " + quoted(tenant.name) + " has no token " +
-                         (is_number ? "number " + std::to_string(number) : quoted(which)));
-    return tokens;
-}
-
 // The token to rotate: the newest usable one that `which` selects. 409 if none is usable, or if it
 // has a usable successor.
 Result<TokenEntry> token_to_rotate(store::Txn &txn, const Tenant &tenant, std::string_view which,
@@ -135,6 +116,24 @@ Result<TokenEntry> token_to_rotate(store::Txn &txn, const Tenant &tenant, std::s
 }
 
 }  // namespace
+
+Result<std::vector<TokenEntry>> tokens_named(store::Txn &txn, const Tenant &tenant,
+                                             std::string_view which) {
+    auto tokens = store::list_tokens(txn, tenant.number);
+    RETURN_IF_ERROR(readable(txn));
+    uint32_t number = 0;
+    const bool is_number = read_number(which, number);
+    tokens.erase(std::remove_if(tokens.begin(), tokens.end(),
+                                [&](const TokenEntry &e) {
+                                    return is_number ? e.token.number != number
+                                                     : e.token.label != which;
+                                }),
+                 tokens.end());
+    if (tokens.empty())
+        return not_found("tenant " + quoted(tenant.name) + " has no token " +
+                         (is_number ? "number " + std::to_string(number) : quoted(which)));
+    return tokens;
+}
 
 Result<TenantResult> create_tenant(store::WriteTxn &txn, std::string_view name, int64_t now,
                                    const std::array<uint8_t, 32> &random) {
@@ -174,6 +173,15 @@ Result<Tenant> tenant_named(store::Txn &txn, std::string_view name) {
     RETURN_IF_ERROR(readable(txn));
     if (!tenant || tenant->state != store::TenantState::active) return unknown_tenant(txn, name);
     return std::move(*tenant);
+}
+
+Result<TenantResult> disable_tenant(store::WriteTxn &txn, std::string_view name, bool disabled) {
+    auto tenant = tenant_named(txn, name);
+    RETURN_IF_ERROR(tenant);
+    if (tenant->disabled == disabled) return TenantResult{std::move(*tenant), true};
+    store::set_tenant_disabled(txn, *tenant, disabled);
+    tenant->disabled = disabled;
+    return TenantResult{std::move(*tenant), false};
 }
 
 std::vector<Tenant> unswept_tenants(store::Txn &txn) {

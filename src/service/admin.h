@@ -33,6 +33,11 @@ Error unknown_tenant(store::Txn &txn, std::string_view name);
 // The active tenant with this name; 404 if there is none.
 Result<store::Tenant> tenant_named(store::Txn &txn, std::string_view name);
 
+// Disables the active tenant with this name, or enables it again: TenantResult.existed is true if it
+// was so already. While it is disabled, its requests are refused with 403, and the gate refuses its
+// users.
+Result<TenantResult> disable_tenant(store::WriteTxn &txn, std::string_view name, bool disabled);
+
 // Marks the active tenant with this name as removed: after the commit no token authenticates as it.
 // Returns all removed tenants with this name whose rows have not been deleted (swept) yet,
 // including those marked earlier; 404 if there are none.
@@ -70,6 +75,10 @@ struct TokenResult {
 // must not be the label of another live token of the tenant.
 Result<TokenResult> create_token(store::WriteTxn &txn, const store::Tenant &tenant,
                                  const TokenOrder &order, const store::Digest &digest, int64_t now);
+
+// The token whose number is `which`, or all tokens whose label is `which`. 404 if there are none.
+Result<std::vector<store::TokenEntry>> tokens_named(store::Txn &txn, const store::Tenant &tenant,
+                                                    std::string_view which);
 
 // Revokes the token whose number is `which`, or every token whose label is `which`.
 struct RevokeResult {

@@ -139,6 +139,7 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
         return unauthorized("the token " + quoted(row->label) + " was revoked at " +
                             time_text(row->revoked) +
                             "; create a new one with scimctl token create");
+    if (tenant->disabled) return tenant_disabled(tenant->name);
     auto actor = std::make_shared<Actor>();
     actor->tenant = row->tenant;
     actor->token = row->number;
@@ -192,6 +193,7 @@ Result<ActorPtr> Authenticator::anonymous(store::Txn &txn, std::string_view name
             403, ScimType::none,
             "there is no tenant " + quoted(name) + ", the value of scim_tenant of this location",
             0};
+    if (tenant->disabled) return tenant_disabled(name);
     auto actor = std::make_shared<Actor>();
     actor->tenant = tenant->number;
     actor->tenant_name = std::move(tenant->name);
@@ -204,6 +206,12 @@ Result<ActorPtr> Authenticator::anonymous(store::Txn &txn, std::string_view name
 ActorPtr Authenticator::nobody() {
     static const ActorPtr actor = std::make_shared<Actor>();
     return actor;
+}
+
+Error tenant_disabled(std::string_view tenant) {
+    return Error{
+        403, ScimType::none,
+        "the tenant " + quoted(tenant) + " is disabled; scimctl tenant enable enables it again", 0};
 }
 
 Outcome check_tenant(const Actor &actor, std::string_view tenant) {

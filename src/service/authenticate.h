@@ -60,4 +60,7 @@ class Authenticator {
 // the tenant of the token.
 Outcome check_tenant(const Actor &actor, std::string_view tenant);
 
+// The 403 for every request of a disabled tenant.
+Error tenant_disabled(std::string_view tenant);
+
 }  // namespace scim::service

@@ -83,13 +83,14 @@ void Writer::prepare_all(const std::vector<Job *> &jobs) {
 }
 
 // 401 if the token was revoked, its user deactivated or its tenant removed after the request was
-// authenticated.
+// authenticated; 403 if the tenant was disabled.
 Outcome Writer::still_authorized(store::WriteTxn &txn, const Job &job) {
     const Actor &actor = *job.actor;
     RETURN_IF_ERROR(check_subject(actor, *job.catalog, txn));
     if (actor.auth_epoch == store::auth_epoch(txn)) return Done{};
     auto tenant = store::find_tenant(txn, actor.tenant);
     bool good = tenant && tenant->state == store::TenantState::active;
+    if (good && tenant->disabled) return tenant_disabled(tenant->name);
     if (good && actor.token != 0) {
         auto token = store::find_token(txn, actor.digest);
         good = token && token->revoked == 0;

@@ -181,6 +181,7 @@ const std::vector<Gate::Key> &Gate::known_keys(std::string_view by) {
     return place->second;
 }
 
+// 0 if there is no such tenant, or if it is disabled.
 store::TenantNumber Gate::tenant_of(Snapshot &snapshot, std::string_view name) {
     constexpr size_t tenants_max = 1024;
     if (snapshot.txn.id() != epoch_txn_) {
@@ -192,7 +193,9 @@ store::TenantNumber Gate::tenant_of(Snapshot &snapshot, std::string_view name) {
     if (tenants_.size() > tenants_max) tenants_.clear();
     if (auto known = tenants_.find(name); known != tenants_.end()) return known->second;
     auto tenant = store::find_tenant(snapshot.txn, name);
-    if (!tenant || tenant->state != store::TenantState::active || !snapshot.txn.good()) return 0;
+    if (!tenant || tenant->state != store::TenantState::active || tenant->disabled ||
+        !snapshot.txn.good())
+        return 0;
     tenants_.emplace(name, tenant->number);
     return tenant->number;
 }

@@ -21,6 +21,7 @@ std::string encode(const Tenant &tenant) {
     RowWriter row;
     row.text("name", tenant.name)
         .text("state", tenant.state == TenantState::active ? "active" : "removing");
+    if (tenant.disabled) row.boolean("disabled", true);
     return row.number("created", tenant.created).text("cursorKey", tenant.cursor_key).done();
 }
 
@@ -31,6 +32,7 @@ std::optional<Tenant> decode_tenant(TenantNumber number, Bytes bytes) {
     tenant.number = number;
     tenant.name = row.text("name");
     tenant.state = row.text("state") == "active" ? TenantState::active : TenantState::removing;
+    tenant.disabled = row.boolean("disabled");
     tenant.created = row.number("created");
     tenant.cursor_key = row.text("cursorKey");
     return tenant;
@@ -132,6 +134,12 @@ void mark_tenant_removed(WriteTxn &txn, Tenant tenant) {
     tenant.state = TenantState::removing;
     txn.put(Db::tenants, tenant_number_key(tenant.number), encode(tenant));
     txn.del(Db::tenants, tenant_name_key(tenant.name));
+    bump_auth_epoch(txn);
+}
+
+void set_tenant_disabled(WriteTxn &txn, Tenant tenant, bool disabled) {
+    tenant.disabled = disabled;
+    txn.put(Db::tenants, tenant_number_key(tenant.number), encode(tenant));
     bump_auth_epoch(txn);
 }
 

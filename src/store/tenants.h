@@ -25,6 +25,7 @@ struct Tenant {
     TenantNumber number = 0;
     std::string name;
     TenantState state = TenantState::active;
+    bool disabled = false;   // an active tenant whose requests and users are refused
     int64_t created = 0;     // milliseconds
     std::string cursor_key;  // 32 random bytes in hexadecimal; seals the cursors of lists
 };
@@ -42,6 +43,8 @@ Tenant add_tenant(WriteTxn &txn, std::string_view name, int64_t now,
 // Marks a tenant as being removed: after the commit no request authenticates as this tenant, and
 // its name may be used again.
 void mark_tenant_removed(WriteTxn &txn, Tenant tenant);
+// Disables or enables a tenant: after the commit its tokens, scim_tenant and the gate obey it.
+void set_tenant_disabled(WriteTxn &txn, Tenant tenant, bool disabled);
 // Deletes about `rows` rows of a tenant that is marked as being removed. True when all its rows,
 // including its own row in `tenants`, are deleted.
 bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows);
