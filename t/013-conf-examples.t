@@ -89,6 +89,9 @@ my %test = (
         is index($r->{json}{detail}, $last->{detail}), 0, 'the line of the conflict has the message of the answer';
         like $r->{json}{detail}, qr/\Q$last->{request_id}/, 'the line of the conflict has the request id of the answer';
     },
+    'grafana-dashboard.json' => sub {    # its metrics: t/048-status.t
+        ok scalar(@{ $Scim::json->decode(slurp('grafana-dashboard.json'))->{panels} }), 'the dashboard has panels';
+    },
     'acme-user.json' => sub {
         my $schema = $Scim::json->decode(slurp('acme-user.json'));
         example('scim_store main %%DIR%%/store; scim_schema acme-user.json;', server => 'location /scim/v2/ { scim main; }')

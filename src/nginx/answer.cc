@@ -163,9 +163,10 @@ void put_first(const std::string &first, std::string &list) {
 
 }  // namespace
 
-ngx_str_t answer_type(ngx_http_request_t *r) {
+std::string_view accepted_type(ngx_http_request_t *r, std::string_view usual,
+                               std::string_view other) {
     constexpr std::string_view name = "accept";
-    service::AcceptedTypes accepted;
+    service::AcceptedTypes accepted(usual, other);
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
         auto *h = static_cast<ngx_table_elt_t *>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; i++)
@@ -173,7 +174,11 @@ ngx_str_t answer_type(ngx_http_request_t *r) {
                 ngx_memcmp(h[i].lowcase_key, name.data(), name.size()) == 0)
                 accepted.add(view(h[i].value));
     }
-    return literal(accepted.answer_type());
+    return accepted.answer_type();
+}
+
+ngx_str_t answer_type(ngx_http_request_t *r) {
+    return literal(accepted_type(r, "application/scim+json", "application/json"));
 }
 
 ngx_int_t send(ngx_http_request_t *r, EndpointCtx &ctx, service::Response &response,

@@ -12,6 +12,7 @@
 #include "nginx/guard.h"
 #include "nginx/handler.h"
 #include "nginx/index_conf.h"
+#include "nginx/status.h"
 #include "scim/text/text.h"
 
 namespace scim::nginx {
@@ -425,6 +426,12 @@ ngx_command_t commands[] = {
 
     {ngx_string("scim_log_retention"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE12, set_log_retention,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+
+    {ngx_string("scim_status_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE2, set_status_zone,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+
+    {ngx_string("scim_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_status,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
 
     {ngx_string("scim"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_scim, NGX_HTTP_LOC_CONF_OFFSET, 0,
      NULL},

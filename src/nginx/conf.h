@@ -47,7 +47,8 @@ struct MainConf {
     std::vector<LocConf *> locations;  // locations with the directive `scim`
     ngx_thread_pool_t *write_pool = NULL, *read_pool = NULL;
     bool retention_set = false;
-    store::Retention retention;  // of every store
+    store::Retention retention;          // of every store
+    ngx_shm_zone_t *status_zone = NULL;  // NULL: requests are not counted
 
     const StoreConf *find(std::string_view name) const;
 };

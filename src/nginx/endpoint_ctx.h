@@ -24,8 +24,10 @@ struct LookUp {
 // In the pool of the request. nginx
 // drops it in an internal redirect; it is then created again.
 struct EndpointCtx {
-    LookUp looked_up;           // the inputs of `actor`, `refusal`, `base_url` and `path`
-    bool answered = false;      // the module sends the response: the error filter leaves it alone
+    LookUp looked_up;       // the inputs of `actor`, `refusal`, `base_url` and `path`
+    bool answered = false;  // the module sends the response: the error filter leaves it alone
+    bool is_write = false;
+    uint64_t started = 0;       // counting_time() when the handling began
     bool reading_body = false;  // nginx is reading the request body
     service::ActorPtr actor;
     Error refusal;              // the error response if `actor` is null

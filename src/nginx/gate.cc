@@ -6,6 +6,7 @@
 #include "nginx/guard.h"
 #include "nginx/handler.h"
 #include "nginx/request_headers.h"
+#include "nginx/status.h"
 #include "nginx/worker.h"
 #include "scim/text/secret.h"
 #include "service/once_a_minute.h"
@@ -14,6 +15,7 @@ namespace scim::nginx {
 
 namespace {
 
+using service::GateOutcome;
 using service::Reason;
 
 void destroy_state(void *state) { static_cast<GateState *>(state)->~GateState(); }
@@ -173,7 +175,10 @@ ngx_int_t conclude(ngx_http_request_t *r, const GateConf &conf, GateState &state
                    const service::Decision &decision) {
     state.decided = &conf;
     state.decision = "allow";
-    if (decision.reason == Reason::none) return NGX_OK;
+    if (decision.reason == Reason::none) {
+        count_decision(GateOutcome::allow, decision.reason);
+        return NGX_OK;
+    }
     const bool passes =
         decision.reason == Reason::unavailable && !decision.is_beyond_limit && conf.on_error_allow;
     if (state.reason == Reason::none) state.reason = decision.reason;
@@ -183,6 +188,10 @@ ngx_int_t conclude(ngx_http_request_t *r, const GateConf &conf, GateState &state
     if (!passes && conf.dry_run) verdict = "access would be denied: ";
     log_gate_once(r, NGX_LOG_ERR, kind_of(conf, decision),
                   verdict + sentence(state, conf, decision));
+    count_decision(passes         ? GateOutcome::allow
+                   : conf.dry_run ? GateOutcome::dry_run_deny
+                                  : GateOutcome::deny,
+                   decision.reason);
     if (passes) return NGX_OK;
     state.decision = conf.dry_run ? "dry_run_deny" : "deny";
     if (conf.dry_run) return NGX_OK;

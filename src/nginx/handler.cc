@@ -2,6 +2,7 @@
 
 #include "nginx/body.h"
 #include "nginx/guard.h"
+#include "nginx/status.h"
 #include "nginx/worker.h"
 #include "service/me.h"
 #include "service/read.h"
@@ -260,6 +261,7 @@ ngx_int_t content_handler(ngx_http_request_t *r) {
         const LocConf &lcf = loc_conf(r);
         EndpointCtx *ctx = ctx_of(r);
         if (ctx == NULL) return NGX_ERROR;
+        if (ctx->started == 0) ctx->started = counting_time();
         look_up_actor(r, *ctx);
         WorkerStore *store = store_of(*lcf.store);
         if (ctx->actor == nullptr || store->session() == NULL) {
@@ -268,7 +270,8 @@ ngx_int_t content_handler(ngx_http_request_t *r) {
             return send_error(r, *ctx, ctx->actor == nullptr ? ctx->refusal : unserved());
         }
         if (service::is_search(method_of(r), ctx->path)) return serve_search(r, lcf, *ctx, *store);
-        if (service::is_write(method_of(r))) return serve_write(r, lcf, *ctx, *store);
+        ctx->is_write = service::is_write(method_of(r));
+        if (ctx->is_write) return serve_write(r, lcf, *ctx, *store);
         return serve_read(r, lcf, *ctx, *store);
     });
 }

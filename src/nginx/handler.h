@@ -18,6 +18,9 @@ store::RequestId request_id(ngx_http_request_t *r);
 ngx_int_t access_handler(ngx_http_request_t *r);
 ngx_int_t content_handler(ngx_http_request_t *r);
 
+// `other` if the Accept fields prefer it to `usual`, otherwise `usual`.
+std::string_view accepted_type(ngx_http_request_t *r, std::string_view usual,
+                               std::string_view other);
 // The media type of the response, selected by the Accept fields (RFC 7644 3.8). A literal.
 ngx_str_t answer_type(ngx_http_request_t *r);
 

@@ -7,6 +7,7 @@
 #include "nginx/handler.h"
 #include "nginx/ngx.h"
 #include "nginx/startup.h"
+#include "nginx/status.h"
 #include "nginx/variables.h"
 #include "nginx/worker.h"
 
@@ -30,6 +31,9 @@ ngx_int_t postconfiguration(ngx_conf_t *cf) {
     ngx_str_t request_id = ngx_string("request_id");
     request_id_index = ngx_http_get_variable_index(cf, &request_id);
     if (request_id_index == NGX_ERROR) return NGX_ERROR;
+    if (main_conf(cf)->status_zone != NULL &&
+        add_handler(cf, NGX_HTTP_LOG_PHASE, count_handler) != NGX_OK)
+        return NGX_ERROR;
     return add_handler(cf, NGX_HTTP_ACCESS_PHASE, access_handler);
 }
 

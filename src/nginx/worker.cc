@@ -11,6 +11,7 @@
 #include "nginx/file_closer.h"
 #include "nginx/guard.h"
 #include "nginx/memory.h"
+#include "nginx/status.h"
 #include "store/store_files.h"
 
 namespace scim::nginx {
@@ -51,6 +52,14 @@ bool busy() {
     for (const auto &store : worker->slots)
         if (!store->idle()) return true;
     return false;
+}
+
+// The gauge of this worker. ngx_process_slot is unique among the processes of a master.
+void show_waiting() {
+    if (counters() == NULL) return;
+    int64_t waiting = 0;
+    for (const auto &store : worker->slots) waiting += int64_t(store->waiting_writes());
+    counters()->waiting[size_t(ngx_process_slot) % service::workers_most] = waiting;
 }
 
 void on_hold(ngx_event_t *ev) {
@@ -142,6 +151,7 @@ WorkerStore *store_of(const StoreConf &conf) {
 }
 
 void update_hold() {
+    show_waiting();
     ngx_event_t &hold = worker->hold;
     if (!busy()) {
         if (hold.timer_set) ngx_del_timer(&hold);
@@ -182,6 +192,7 @@ ngx_int_t init_process(ngx_cycle_t *cycle) {
     nobody.fd = ngx_socket_t(-1);
     auto again = [](ngx_event_t *) { start_or_retry(const_cast<ngx_cycle_t *>(ngx_cycle)); };
     set_timer(retry, again, cycle->log, true);
+    start_counting(cycle);
     start_or_retry(cycle);
     return NGX_OK;
 }

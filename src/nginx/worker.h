@@ -13,7 +13,7 @@ class FileCloser;
 // Returns NULL in processes that serve no requests, and before the store's WorkerStore exists.
 WorkerStore *store_of(const StoreConf &conf);
 
-// Sets or removes the timer that keeps the worker from exiting. Called by a WorkerStore when its
+// Sets or removes the timer that keeps the worker from exiting, and shows how many writes wait. Called by a WorkerStore when its
 // work begins and ends.
 void update_hold();
 

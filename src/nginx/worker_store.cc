@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nginx/guard.h"
+#include "nginx/status.h"
 #include "nginx/worker.h"
 
 namespace scim::nginx {
@@ -311,6 +312,11 @@ void WorkerStore::run_batch() {
     for (auto *request = batch_.first(); request != NULL; request = PendingList::after(*request))
         if (request->load()) jobs.push_back(&request->job);
     batch_outcome_ = writer_->run(jobs);
+    if (counters() != NULL && writer_->commit_time().count() > 0) {
+        counters()->batches.observe(service::batch_bounds, jobs.size());
+        counters()->commits.observe(service::duration_bounds,
+                                    uint64_t(writer_->commit_time().count()));
+    }
     // The event loop has refused the requests and owns batch_.
     if (batch_outcome_ == service::BatchOutcome::given_up) return;
     for (auto *request = batch_.first(); request != NULL; request = PendingList::after(*request))

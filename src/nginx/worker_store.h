@@ -51,6 +51,8 @@ class WorkerStore {
     uint64_t last_txn() const { return store_->env().info().last_txn; }
     // Decides by snapshots of session().
     service::CachingGate &gate() { return *gate_; }
+    // NULL while the store is not open.
+    const store::Env *env() const { return store_ != nullptr ? &store_->env() : NULL; }
     bool read_only() const { return store_ && store_->state() == service::Store::State::read_only; }
     // True while the schemas of the configuration are being declared; writes wait for that.
     bool preparing() const { return work_ == Work::declare; }
@@ -59,6 +61,8 @@ class WorkerStore {
     // returns false and does not take the request.
     bool submit_write(std::unique_ptr<PendingRequest> &request);
     bool submit_read(std::unique_ptr<PendingRequest> &request);
+
+    size_t waiting_writes() const { return queue_.size(); }
 
     // True if no task runs and no request waits.
     bool idle() const;

@@ -31,6 +31,8 @@ class WriteQueue {
     PendingList take_older(ngx_msec_t time) noexcept;
     // Puts the requests of the last batch that are left back to the front of the queue.
     void put_back(PendingList &&requests) noexcept;
+    // The number of requests that wait, including those that are being prepared.
+    size_t size() const { return requests_; }
     bool empty() const { return waiting_.empty() && bulks_.empty(); }
 
     // Removes all requests except the one that is being prepared.

@@ -22,7 +22,7 @@ Result<service::Explanation> explanation_of(service::Store &store,
                                             const QueryArguments &arguments) {
     service::Session session(store);
     service::Snapshot snapshot(session);
-    auto actor = reader_of(session, snapshot, arguments.tenant);
+    auto actor = reader_of(snapshot, arguments.tenant);
     RETURN_IF_ERROR(actor);
     auto type = type_named(*snapshot.catalog(), arguments.type);
     RETURN_IF_ERROR(type);

@@ -41,23 +41,6 @@ Result<const TypeView *> type_named(const Catalog &catalog, const std::string &n
                  0};
 }
 
-void append_parameter(std::string &args, std::string_view name, std::string_view value) {
-    constexpr std::string_view unreserved =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    if (!args.empty()) args += '&';
-    args.append(name);
-    args += '=';
-    for (char c : value) {
-        if (unreserved.find(c) != std::string_view::npos) {
-            args += c;
-            continue;
-        }
-        args += '%';
-        args += "0123456789ABCDEF"[uint8_t(c) >> 4];
-        args += "0123456789ABCDEF"[uint8_t(c) & 15];
-    }
-}
-
 Result<service::Response> answer_as_server(service::Snapshot &snapshot, const service::Actor &actor,
                                            std::string_view path, std::string_view args,
                                            std::string_view base_url, bool explains) {

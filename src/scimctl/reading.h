@@ -15,9 +15,6 @@ Result<service::ActorPtr> reader_of(service::Snapshot &snapshot, const std::stri
 // A resource type by its name ("User") or its endpoint ("Users"), up to ASCII case.
 Result<const TypeView *> type_named(const Catalog &catalog, const std::string &name);
 
-// Appends a query parameter. Percent-encodes all but unreserved characters (RFC 3986 2.3).
-void append_parameter(std::string &args, std::string_view name, std::string_view value);
-
 // What the server would answer to a GET of `path` and `args` (as in a URL) with this base URL.
 // `explains`: also how a list was made.
 Result<service::Response> answer_as_server(service::Snapshot &snapshot, const service::Actor &actor,

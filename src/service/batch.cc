@@ -221,8 +221,10 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
     if (!changes) return keep_bulks(jobs), Attempt();
     const bool takes_notes = room != MapSpace::for_lockouts;
     if (takes_notes) put_notes(txn);
+    const auto start = std::chrono::steady_clock::now();
     store::Errc code = txn.commit();
     if (code != store::Errc::ok) return {code};
+    commit_time_ = std::chrono::steady_clock::now() - start;
     for (Job *job : jobs) job->committed = job->changed_at && job->bulk == nullptr;
     keep_bulks(jobs);
     std::move(uncommitted_alarms_.begin(), uncommitted_alarms_.end(), std::back_inserter(alarms_));
@@ -285,6 +287,7 @@ std::string Writer::full_problem(const store::Env &env, int64_t now) {
 BatchOutcome Writer::run(const std::vector<Job *> &jobs) noexcept {
     problem_.clear();
     damage_.clear();
+    commit_time_ = {};
     for (Job *job : jobs) {
         job->response.clear();
         job->unfinished = job->committed = job->postponed = job->continues = false;

@@ -10,6 +10,7 @@
 // each in its own transaction, so that only those that do not fit are refused. If the commit fails
 // for another reason, all requests of the batch are refused.
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -66,6 +67,9 @@ class Writer {
     enum class Maintenance : uint8_t { none, notes, rows };
     Maintenance maintenance(int64_t now);
     bool do_maintenance(int64_t now);
+
+    // The time that the last commit of the last run() took; 0 if it committed nothing.
+    std::chrono::nanoseconds commit_time() const { return commit_time_; }
 
     // The wait for the write lock of the first transaction of run(), or of do_maintenance(). After
     // give_up() has returned true, run() does not use its jobs any more.
@@ -141,6 +145,7 @@ class Writer {
     std::vector<store::TokenUse> uses_;
     std::vector<std::string> alarms_, uncommitted_alarms_;
     std::string problem_, damage_, warning_;
+    std::chrono::nanoseconds commit_time_{0};
     store::LockWait lock_wait_;
     bool clock_is_behind_ = false;
     bool short_of_room_ = false;  // the map is nearly full: changes of any age are deleted

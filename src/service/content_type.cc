@@ -45,31 +45,41 @@ std::optional<int> weight_of(std::string_view parameters) {
     return 1000;
 }
 
-constexpr std::string_view scim_type = "application/scim+json", json_type = "application/json";
-
 }  // namespace
 
-void AcceptedTypes::raise(Quality &quality, int specificity, int weight) {
-    if (specificity < quality.specificity) return;
+// 0 if the range does not contain the type.
+int AcceptedTypes::specificity_of(std::string_view range, std::string_view type) {
+    if (ascii_iequals(range, type)) return 3;
+    if (range == "*/*") return 1;
+    const std::string_view main_type = type.substr(0, type.find('/') + 1);
+    return range.size() == main_type.size() + 1 && range.back() == '*' &&
+                   ascii_iequals(range.substr(0, main_type.size()), main_type)
+               ? 2
+               : 0;
+}
+
+void AcceptedTypes::raise(Candidate &candidate, std::string_view range, int weight) {
+    Quality &quality = candidate.quality;
+    const int specificity = specificity_of(range, candidate.type);
+    if (specificity == 0 || specificity < quality.specificity) return;
     const bool is_first = specificity > quality.specificity;
     quality = {specificity, is_first ? weight : std::max(weight, quality.weight)};
 }
 
 void AcceptedTypes::add(std::string_view field) {
-    if (field == scim_type) return raise(scim_, 3, 1000);  // what most clients send
+    if (field == usual_.type) return raise(usual_, field, 1000);  // what most clients send
     while (!field.empty()) {
         std::string_view parameters = take(field, ',');
         const std::string_view range = take(parameters, ';');
         const auto weight = weight_of(parameters);
         if (!weight) continue;
-        const int wide = range == "*/*" ? 1 : ascii_iequals(range, "application/*") ? 2 : 0;
-        if (wide != 0 || ascii_iequals(range, scim_type)) raise(scim_, wide ? wide : 3, *weight);
-        if (wide != 0 || ascii_iequals(range, json_type)) raise(json_, wide ? wide : 3, *weight);
+        raise(usual_, range, *weight);
+        raise(other_, range, *weight);
     }
 }
 
 std::string_view AcceptedTypes::answer_type() const {
-    return json_.weight > scim_.weight ? json_type : scim_type;
+    return other_.quality.weight > usual_.quality.weight ? other_.type : usual_.type;
 }
 
 Outcome check_content_type(const Request &request) {

@@ -10,14 +10,15 @@ namespace scim::service {
 // compressed body could become arbitrarily large.
 Outcome check_content_type(const Request &request);
 
-// The Accept fields of a request (RFC 7644 3.8, RFC 9110 12.5.1). They select one of the two media
-// types of JSON responses.
+// The Accept fields of a request (RFC 7644 3.8, RFC 9110 12.5.1). They select one of two media types.
 class AcceptedTypes {
   public:
+    // The arguments must outlive the object.
+    AcceptedTypes(std::string_view usual, std::string_view other)
+        : usual_{usual, {}}, other_{other, {}} {}
     // Adds one field; several fields count as one list. A malformed list member is ignored.
     void add(std::string_view field);
-    // "application/json" if the client prefers it to "application/scim+json", otherwise
-    // "application/scim+json", even if the client accepts neither.
+    // `other` if the client prefers it to `usual`, otherwise `usual`, even if it accepts neither.
     std::string_view answer_type() const;
 
   private:
@@ -26,8 +27,13 @@ class AcceptedTypes {
         int specificity = 0;  // 1: */*, 2: application/*, 3: the type itself
         int weight = 0;       // thousandths
     };
-    static void raise(Quality &quality, int specificity, int weight);
-    Quality scim_, json_;
+    struct Candidate {
+        std::string_view type;
+        Quality quality;
+    };
+    static int specificity_of(std::string_view range, std::string_view type);
+    static void raise(Candidate &candidate, std::string_view range, int weight);
+    Candidate usual_, other_;
 };
 
 }  // namespace scim::service
