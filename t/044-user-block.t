@@ -159,7 +159,7 @@ unlike +($t->scimctl(qw(tenant list)))[1], qr/paused/, 'tenant list does not men
 is_said([qw(gate pause --tenant acme --for 1h)], 0,
     qr/\AThe gate of tenant acme is paused until $time: active users pass whatever their groups\.\n\z/, qr/\A\z/, 'gate pause');
 like +(log_lines())[-1], qr/\A$time  pause    gate\z/, 'log shows the pause';
-like +($t->scimctl(qw(tenant list)))[1], qr/\Aacme  active .*  gate paused until $time$/m, 'tenant list mentions the pause';
+like +($t->scimctl(qw(tenant list)))[1], qr/^acme +active .*  paused until $time$/m, 'tenant list mentions the pause';
 like object(qw(tenant list))->{tenants}[0]{gatePausedUntil}, qr/\A$time\z/, 'tenant list --json has the end of the pause';
 like +($t->scimctl(qw(user show --tenant acme eve)))[1], qr/^gate          paused for this tenant until $time$/m,
     'user show mentions the pause';

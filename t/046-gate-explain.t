@@ -46,7 +46,9 @@ is_explained ['ada', 'filter=nonsense eq 1'], 1, qr/because it cannot be evaluat
 is_explained [qw(ada colour=red)], 2, qr/"colour=red" is not a condition/, 'no condition';
 my ($exit, $out) = $t->scimctl(qw(--json gate explain --tenant acme ada group=Admins role=clerk));
 is $exit, 1, '--json: exit code';
-is_deeply $Scim::json->decode($out), { passes => JSON::PP::false, conditions => [
+my $explained = $Scim::json->decode($out);
+like delete $explained->{notBefore}, qr/\A\d{4}-/, '--json: since when sessions count';
+is_deeply $explained, { passes => JSON::PP::false, conditions => [
     { condition => 'group=Admins', holds => JSON::PP::true, why => 'as a direct member' },
     { condition => 'role=clerk', holds => JSON::PP::false } ] }, '--json: the conditions';
 $t->scimctl(qw(gate pause --tenant acme --for 1h));

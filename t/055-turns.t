@@ -40,8 +40,8 @@ EOH
     location /mirrored/ { scim main; mirror /copy; }
     location = /copy { internal; proxy_pass http://127.0.0.1:$copy_port/; }
 EOS
-$t->run('', qw(openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2), '-keyout', "$t->{dir}/key.pem", '-out',
-    "$t->{dir}/cert.pem");
+$t->run('', qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -days 2),
+    '-keyout', "$t->{dir}/key.pem", '-out', "$t->{dir}/cert.pem");
 my $file = $ENV{TEST_TURNS_FILE} = $t->write_file('turns', pack 'q4', (0) x 4);
 my $token = $t->seed('acme');
 $t->start->served('/scim/v2/Users', token => $token);

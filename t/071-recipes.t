@@ -158,7 +158,7 @@ for my $page (qw(docs/directives.md docs/gateway.md)) {
         my ($store, $text) = ('scim_store main /var/lib/nginx/scim;', $block->{text});
         my $subject = $text =~ /scim_subject/ ? '' : 'scim_subject $ssl_client_s_dn tenant=acme;';
         my $conf = $text =~ /^scim_store\b/ ? $text
-            : $text =~ /^(?:scim_(?:schema|thread_pool|log_retention|set)|map)\b/ ? "$store\n$text"
+            : $text =~ /^(?:scim_(?:schema|index|thread_pool|log_retention|set)|map)\b/ ? "$store\n$text"
             : $text =~ /^(?:location|if|scim_(?:subject|require|header)|proxy_\w+)\b/ ? "$store server { listen 8081; $subject $text }"
             : "$store server { listen 8081; location /scim/v2 { scim main; $text } }";
         $script .= "\nwrite <<'END'\n$conf\nEND\necho '$block->{page}:$block->{line}'; sudo nginx -t -q\n";

@@ -291,6 +291,7 @@ ngx_int_t pass(ngx_http_request_t *r, const GateConf &conf) {
     if (shared != nullptr && shared->txn.error() == store::Errc::map_resized &&
         wait_for_map(r, state))
         return NGX_AGAIN;
+    state.waits_since.reset();
     if (conf.gated) {
         // A later location of the same request is judged by the directory as it is then.
         state.user.reset();

@@ -7,24 +7,28 @@
 
 #include "nginx/gate.h"
 #include "nginx/guard.h"
+#include "nginx/status.h"
 #include "nginx/worker.h"
 
 namespace scim::nginx {
 
+struct Line;
+
 // In the pool of its request. A cleanup handler of the main request removes it from its list before
 // nginx frees the request, and before a terminated request waits for a thread.
 struct Watched {
-    ngx_queue_t link;   // first: at() casts it
-    struct Line *line;  // NULL: not listed
-    bool is_over;       // nginx has begun to destroy the request
-    bool has_user;      // false: passed by scim_on_error allow, without a user
-    ngx_http_request_t *r;
-    const GateConf *conf;
-    std::string_view tenant, subject;
-    Id user;
-    int64_t not_before;  // of the user at the first decision
-    ngx_msec_t due;      // is not decided again before
-    uint64_t txn;        // of the last decision; 0: it must be decided again
+    ngx_queue_t link{};     // first: at() casts it
+    Line *line = NULL;      // NULL: not listed
+    bool is_over = false;   // nginx has begun to destroy the request
+    bool has_user = false;  // false: passed by scim_on_error allow, without a user
+    ngx_http_request_t *r = NULL;
+    const GateConf *conf = NULL;
+    std::string_view tenant, subject, session;
+    bool is_session_doubtful = false;
+    Id user{};
+    int64_t not_before = 0;  // of the user at the first decision
+    ngx_msec_t due = 0;      // is not decided again before
+    uint64_t txn = 0;        // of the last decision; 0: it must be decided again
 };
 
 // The listed requests of one store and interval, in the order of their last decisions.
@@ -63,7 +67,8 @@ class Rechecks {
     bool look_at(Line &line, Clock::time_point until);
     void decide(Line &line, Watched &watched, WorkerStore &store, service::Snapshot &snapshot);
     void refuse(Watched &watched, const service::Decision &decision);
-    void end_refused(Line &line);
+    bool decide_due(Line &line, Clock::time_point until);
+    bool end_refused(Line &line, Clock::time_point until);
     void forget_decisions();
     void log_count();
 
@@ -127,8 +132,16 @@ void Rechecks::forget_decisions() {
     }
 }
 
-service::Decision decision_of(const Watched &watched, WorkerStore &store,
-                              service::Snapshot &snapshot) {
+// Of a request that passed without a user, because the store did not answer.
+bool has_valid_session(const Watched &watched, const service::GateUser &user) {
+    const SessionConf *session = watched.conf->session;
+    if (session == NULL || session->is_off) return true;
+    return !watched.is_session_doubtful &&
+           service::check_session(watched.session, session->optional, user.not_before, now()) ==
+               service::SessionFault::none;
+}
+
+service::Decision decision_of(Watched &watched, WorkerStore &store, service::Snapshot &snapshot) {
     const GateConf &conf = *watched.conf;
     const auto known =
         store.gate().find(snapshot, {watched.tenant, conf.subject->by, watched.subject});
@@ -137,6 +150,11 @@ service::Decision decision_of(const Watched &watched, WorkerStore &store,
     // The name may be another user's by now, or the user may have lost access and got it back.
     if (watched.has_user && (user.id != watched.user || user.not_before > watched.not_before))
         return {Reason::session_revoked, nullptr, nullptr, false};
+    if (!watched.has_user && !has_valid_session(watched, user))
+        return {Reason::session_revoked, nullptr, nullptr, false};
+    watched.has_user = true;
+    watched.user = user.id;
+    watched.not_before = user.not_before;
     auto decision = store.gate().decide(snapshot, *known, *conf.requirements, options_of(conf));
     store.gate().keep(known);
     if (is_paused(snapshot, user.tenant, decision)) return {};
@@ -163,15 +181,15 @@ void Rechecks::refuse(Watched &watched, const service::Decision &decision) {
                   "open request ended: " +
                       sentence_of(watched.tenant, watched.subject, *watched.conf, decision));
     ended_[size_t(decision.reason)]++;
+    count_decision(service::GateOutcome::ended, decision.reason);
     // For the access log.
     GateState &state = gate_state(r);
     state.decision = "deny";
     if (state.reason == Reason::none) state.reason = decision.reason;
     if (!r->header_sent) r->headers_out.status = ngx_uint_t(status_of(decision));
-    if (r->blocked == 0) return end(r);
     // nginx ends the request on an error of its connection when the thread has ended. If another
     // handler comes first, end_refused() does.
-    r->connection->error = 1;
+    if (r->blocked != 0) r->connection->error = 1;
     Line &line = *watched.line;
     remove(watched);
     watched.line = &line;
@@ -179,34 +197,44 @@ void Rechecks::refuse(Watched &watched, const service::Decision &decision) {
     ngx_queue_insert_tail(&line.refused, &watched.link);
 }
 
-void Rechecks::end_refused(Line &line) {
+// Outside of a snapshot, because the log phase of a request may take one. Returns false if there are
+// more than can be ended until the given time.
+bool Rechecks::end_refused(Line &line, Clock::time_point until) {
     ngx_queue_t waiting;
     ngx_queue_init(&waiting);
-    while (!ngx_queue_empty(&line.refused)) {
+    bool is_done = true;
+    while (is_done && !ngx_queue_empty(&line.refused)) {
         ngx_queue_t *link = ngx_queue_head(&line.refused);
         ngx_queue_remove(link);
         ngx_queue_insert_tail(&waiting, link);
         if (at(link).r->blocked == 0) end(at(link).r);
+        is_done = Clock::now() < until;
     }
-    if (ngx_queue_empty(&waiting)) return;
-    ngx_queue_add(&line.refused, &waiting);
+    is_done |= ngx_queue_empty(&line.refused);
+    if (!ngx_queue_empty(&waiting)) {
+        ngx_queue_add(&line.refused, &waiting);
+    }
+    return is_done;
 }
 
 void Rechecks::decide(Line &line, Watched &watched, WorkerStore &store,
                       service::Snapshot &snapshot) {
     const auto decision = decision_of(watched, store, snapshot);
-    const bool cannot_answer = decision.reason == Reason::unavailable &&
-                               (!decision.is_beyond_limit || watched.conf->on_error_allow);
+    const bool cannot_answer = decision.reason == Reason::unavailable && !decision.is_beyond_limit;
     remove(watched);
     // A refused request is listed until nginx destroys it.
     add(watched, line, decision.reason == Reason::none ? snapshot.txn.id() : 0);
     if (decision.reason != Reason::none && !cannot_answer) refuse(watched, decision);
 }
 
+bool Rechecks::look_at(Line &line, Clock::time_point until) {
+    const bool is_done = decide_due(line, until);
+    return end_refused(line, until) && is_done;
+}
+
 // Decides about the requests of a line that are due. Returns false if there are more than can be
 // decided until the given time.
-bool Rechecks::look_at(Line &line, Clock::time_point until) {
-    end_refused(line);
+bool Rechecks::decide_due(Line &line, Clock::time_point until) {
     WorkerStore *store = store_of(line.store);
     auto is_due = [&] {
         return !ngx_queue_empty(&line.requests) &&
@@ -278,7 +306,7 @@ void on_destroyed(void *data) {
 Watched *make_watched(ngx_http_request_t *r) {
     ngx_http_cleanup_t *cleanup = ngx_http_cleanup_add(r, sizeof(Watched));
     if (cleanup == NULL) throw std::bad_alloc();
-    auto *watched = new (cleanup->data) Watched{};
+    auto *watched = new (cleanup->data) Watched;
     watched->r = r;
     cleanup->handler = on_destroyed;
     return watched;
@@ -296,6 +324,8 @@ void watch(ngx_http_request_t *r, const GateConf &conf, GateState &state,
     watched.conf = &conf;
     watched.tenant = state.tenant;
     watched.subject = state.subject;
+    watched.session = state.session;
+    watched.is_session_doubtful = conf.session != NULL && state.doubtful_session == conf.session;
     const service::GateUser &user = state.user->user;
     watched.has_user = user.found();
     watched.user = user.id;

@@ -76,9 +76,11 @@ std::string_view value_text(ngx_http_request_t *r, GateState &state, uintptr_t d
         service::Snapshot *snapshot = state.snapshot;
         if (snapshot == nullptr && service::CachingGate::needs_snapshot(known, definition))
             snapshot = take_snapshot(*state.store, own);
-        log_value(r, state, conf, store->gate().make_value(snapshot, known, definition));
+        made = &store->gate().make_value(snapshot, known, definition);
+        log_value(r, state, conf, *made);
         if (state.snapshot == nullptr) store->gate().keep(state.user);
-        made = service::CachingGate::find_value(known, definition);
+        // keep() may move the values.
+        if (const auto *kept = service::CachingGate::find_value(known, definition)) made = kept;
     }
     if (made == nullptr) return {};
     state.truncated |= made->truncated;

@@ -55,8 +55,12 @@ std::string jobs_text(const StoreStatus &status) {
     if (status.jobs > 0)
         add("dead members of " + with_commas(status.jobs) + " groups are being deleted");
     for (const auto &index : status.indexes)
-        if (index.state == IndexState::building)
-            add("the index of " + index.type + " " + index.attribute + " is being built");
+        if (index.index->state == IndexState::building)
+            add("the index of " + index.type + " " + index.attribute + " is being built: " +
+                with_commas(index.done) + " of " + with_commas(index.total) + " resources");
+        else if (index.index->state == IndexState::dropping)
+            add("the rows of the index of " + index.type + " " + index.attribute +
+                " are being deleted");
     for (const auto &one : status.tenants)
         if (one.has_import) add("an import into tenant " + one.tenant.name + " is not finished");
     return text.empty() ? "none" : text;
@@ -84,7 +88,8 @@ std::string index_lines(const StoreStatus &status) {
     std::string text;
     for (const auto &index : status.indexes)
         text += "\nIndex " + index.type + " " + index.attribute + ": " +
-                std::string(to_string(index.state)) + (index.unique ? ", unique" : "");
+                std::string(to_string(index.index->state)) +
+                (index.index->unique ? ", unique" : "");
     return text;
 }
 
@@ -118,7 +123,7 @@ store::RowWriter stats_row(const StoreStatus &status) {
     for (const auto &index : status.indexes) {
         store::RowWriter row;
         row.text("type", index.type).text("attribute", index.attribute);
-        row.text("state", to_string(index.state)).boolean("unique", index.unique);
+        row.text("state", to_string(index.index->state)).boolean("unique", index.index->unique);
         indexes.push_back(std::move(row));
     }
     return store_row(status).rows("tenants", tenants).rows("indexes", indexes);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "scim/text/result.h"
+
 namespace scim::scimctl {
 
 namespace {
@@ -10,6 +12,18 @@ namespace {
 size_t width_of(std::string_view text) {
     return size_t(std::count_if(text.begin(), text.end(),
                                 [](char c) { return (uint8_t(c) & 0xc0) != 0x80; }));
+}
+
+// Text of a client must not control the terminal.
+std::string shown(const std::string &cell) {
+    if (cell.empty()) return "-";
+    bool is_printable = true;
+    for (size_t i = 0; i < cell.size(); i++) {
+        const auto c = uint8_t(cell[i]),
+                   next = i + 1 < cell.size() ? uint8_t(cell[i + 1]) : uint8_t(0);
+        is_printable &= c >= 0x20 && c != 0x7f && !(c == 0xc2 && next < 0xa0);
+    }
+    return is_printable ? cell : quoted(cell);
 }
 
 }  // namespace
@@ -22,8 +36,7 @@ Table::Table(std::vector<std::string> columns) {
 }
 
 void Table::add(std::vector<std::string> cells, const store::RowWriter &row) {
-    for (std::string &cell : cells)
-        if (cell.empty()) cell = "-";
+    for (std::string &cell : cells) cell = shown(cell);
     lines_.push_back(std::move(cells));
     rows_.push_back(row);
 }

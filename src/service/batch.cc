@@ -426,9 +426,9 @@ void Writer::note_waiting_index(const IndexDef *index, const Catalog &catalog, s
     const Attr *attr = type != nullptr ? type->indexed(index->attr) : nullptr;
     if (attr == nullptr || is_known) return;
     alarms_.push_back("the attribute " + quoted(attr->path) + " of " + type->type.name +
-                      " is not enforced as unique yet: its index is not built, because almost all "
-                      "of the map's " +
-                      std::to_string(map_size) +
+                      (index->unique ? " is not enforced as unique yet: its index is not built"
+                                     : " has no index yet: it is not built") +
+                      ", because almost all of the map's " + std::to_string(map_size) +
                       " bytes are in use; raise size= of scim_store and reload");
 }
 

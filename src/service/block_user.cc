@@ -218,9 +218,7 @@ Result<ForgetResult> forget_user(store::WriteTxn &txn, const Catalog &catalog,
     ForgetResult result;
     for (const std::string &key : tombstones_called(view, user))
         result.tombstones += txn.del(store::Db::access, key);
-    // A detail contains the beginning of a long name (quoted()).
-    constexpr size_t quoted_bytes = 60;
-    const std::string name = key_of(Matching::folded, user).substr(0, quoted_bytes);
+    const std::string name = key_of(Matching::folded, quoted(user));  // as details contain it
     result.refusals =
         store::delete_refusals(txn, tenant.number, [&](const store::Refusal &refusal) {
             return refusal.resource_id == user ||

@@ -9,18 +9,40 @@
 namespace scim::service {
 
 // The rows of the table in docs/deviations.md, which a test compares; "other" for all others.
-const std::array<std::string_view, rewrites_most> rewrites = {
-    "other",           "active-kept",          "array-of-one",
-    "bare-token",      "bare-value",           "bare-word",
-    "core-urn",        "created-element",      "duplicate-schema",
-    "empty-parameter", "empty-path",           "empty-reference",
-    "json-text",       "filter-in-attributes", "extension-not-in-schemas",
-    "member-type",     "filter-on-singular",   "op-case",
-    "operations-case", "operations-empty",     "path-in-value",
-    "read-only-value", "remove-with-value",    "schemas-incomplete",
-    "schemas-missing", "single-value",         "string-boolean",
-    "string-number",   "unknown-attribute",    "unknown-schema",
-    "value-object",    "unprefixed-extension", "value-path"};
+const std::array<std::string_view, rewrites_most> rewrites = {"other",
+                                                              "active-kept",
+                                                              "array-of-one",
+                                                              "bare-token",
+                                                              "bare-value",
+                                                              "bare-word",
+                                                              "core-urn",
+                                                              "created-element",
+                                                              "duplicate-schema",
+                                                              "empty-parameter",
+                                                              "empty-path",
+                                                              "empty-reference",
+                                                              "invalid-uri",
+                                                              "json-text",
+                                                              "filter-in-attributes",
+                                                              "extension-not-in-schemas",
+                                                              "member-type",
+                                                              "filter-on-singular",
+                                                              "op-case",
+                                                              "operations-case",
+                                                              "operations-empty",
+                                                              "path-in-value",
+                                                              "read-only-value",
+                                                              "remove-with-value",
+                                                              "schemas-incomplete",
+                                                              "schemas-missing",
+                                                              "single-value",
+                                                              "string-boolean",
+                                                              "string-number",
+                                                              "unknown-attribute",
+                                                              "unknown-schema",
+                                                              "value-object",
+                                                              "unprefixed-extension",
+                                                              "value-path"};
 
 namespace {
 

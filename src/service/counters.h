@@ -62,11 +62,11 @@ constexpr std::array<uint16_t, 20> codes = {0,   200, 201, 204, 304, 400, 401, 4
 constexpr size_t rewrites_most = 64;
 extern const std::array<std::string_view, rewrites_most> rewrites;  // empty: not used
 
-constexpr size_t workers_most = 1024;  // NGX_MAX_PROCESSES
-constexpr size_t error_types = 16;     // of ScimType
-constexpr size_t gate_reasons = 32;    // of Reason
-enum class GateOutcome : uint8_t { allow, deny, dry_run_deny };
-constexpr size_t gate_outcomes = 3;
+constexpr size_t workers_most = 1024;                                   // NGX_MAX_PROCESSES
+constexpr size_t error_types = 16;                                      // of ScimType
+constexpr size_t gate_reasons = 32;                                     // of Reason
+enum class GateOutcome : uint8_t { allow, deny, dry_run_deny, ended };  // ended: scim_recheck
+constexpr size_t gate_outcomes = 4;
 
 struct TenantCounters {
     char store[64];    // with a terminating zero, cut off; empty: not used

@@ -71,14 +71,19 @@ bool GateCache::catch_up(TenantChanges &changes, const Catalog &catalog,
 }
 
 const TenantChanges *GateCache::follow(Snapshot &snapshot, store::TenantNumber tenant) {
-    if (tenants_.size() > tenants_max || changes_ > changes_max) clear();
+    if (tenants_.size() >= tenants_max && tenants_.find(tenant) == tenants_.end()) {
+        changes_ -= tenants_.begin()->second.others.size();
+        tenants_.erase(tenants_.begin());
+    }
     const auto [place, is_new] = tenants_.try_emplace(tenant);
     TenantChanges &changes = place->second;
     if (changes.txn == snapshot.txn.id()) return &changes;
     store::Directory directory(snapshot.txn, tenant);
     const uint64_t position = directory.position().position;
     const bool is_same = !is_new && position == changes.position;
-    if (!is_same && (is_new || !catch_up(changes, *snapshot.catalog(), directory))) {
+    // What was kept before `known_since` is not used any more.
+    if (!is_same &&
+        (is_new || !catch_up(changes, *snapshot.catalog(), directory) || changes_ > changes_max)) {
         changes_ -= changes.others.size();
         changes.others.clear();
         changes.known_since = position;
@@ -105,7 +110,7 @@ std::shared_ptr<KnownUser> GateCache::find(const Snapshot &snapshot, store::Tena
     set_key(tenant, subject);
     const auto place = places_.find(key_);
     if (place == places_.end()) return nullptr;
-    const auto known = *place->second;
+    auto known = *place->second;
     users_.splice(users_.begin(), users_, place->second);
     const uint64_t position = known->position_;
     if (position == changes.position && known->user.catalog == snapshot.catalog()) return known;
@@ -255,10 +260,14 @@ const UserValue &CachingGate::make_value(Snapshot *snapshot, KnownUser &known,
     const bool needs_store = made.made_from == MadeFrom::groups;
     const bool was_read =
         has_record && is_complete && (snapshot != nullptr ? snapshot->txn.good() : !needs_store);
+    if (!was_read) {
+        cache_.forget(known);
+        unread_ = std::move(made.value);
+        return unread_;
+    }
     constexpr size_t usual = 8;
     if (known.values.empty()) known.values.reserve(usual);
     known.values.push_back(std::move(made));
-    if (!was_read) cache_.forget(known);
     return known.values.back().value;
 }
 

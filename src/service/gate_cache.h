@@ -164,6 +164,7 @@ class CachingGate {
 
     Gate gate_;
     GateCache cache_;
+    UserValue unread_;  // the last value that was not kept
 };
 
 }  // namespace scim::service

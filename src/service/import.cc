@@ -82,6 +82,7 @@ Outcome Importer::begin(const std::string &line) {
     const uint64_t way = uint64_t(options_.on_conflict) * 2 + options_.keep_ids;
     const uint64_t source = digest_of(line, way);
     const auto stored = store::find_import_position(snapshot.txn, tenant_);
+    known_ = stored;
     const auto last = store::Directory(snapshot.txn, tenant_).position();
     if (!snapshot.txn.good()) return unreadable(snapshot.txn.error());
     if (stored && stored->source == source && !options_.dry_run) {
@@ -171,6 +172,8 @@ Outcome Importer::check(store::WriteTxn &txn, std::shared_ptr<const Catalog> &ca
     const auto tenant = store::find_tenant(txn, tenant_);
     if (!tenant || tenant->state != store::TenantState::active)
         return Error{503, ScimType::none, "the tenant was removed", 0};
+    if (!(store::find_import_position(txn, tenant_) == known_))
+        return Error{503, ScimType::none, "another import into this tenant is running", 0};
     if (map_space(txn) != MapSpace::for_all) return directory_full(txn.map_size());
     return Done{};
 }
@@ -183,8 +186,14 @@ Outcome Importer::commit(store::WriteTxn &txn) {
 }
 
 Outcome Importer::write(Batch &batch, size_t next) {
-    while (next < batch.records.size() || writer_.has_rest())
+    while (next < batch.records.size() || writer_.has_rest()) {
+        if (next < batch.records.size() && writer_.must_read_again(batch.records[next])) {
+            Snapshot snapshot(session_);
+            store::Directory directory(snapshot.txn, tenant_);
+            writer_.read_again(*batch.reader, directory, batch.records[next]);
+        }
         RETURN_IF_ERROR(write_some(batch, next));
+    }
     return Done{};
 }
 
@@ -203,7 +212,9 @@ Outcome Importer::write_some(Batch &batch, size_t &next) {
                 else
                     RETURN_IF_ERROR(writer_.put(target, batch.records[next++]));
                 if (!txn.good()) return failed(txn.error());
-            } while ((next < batch.records.size() || writer_.has_rest()) && !pace_.must_end());
+            } while (
+                (next < batch.records.size() || writer_.has_rest()) && !pace_.must_end() &&
+                !(next < batch.records.size() && writer_.must_read_again(batch.records[next])));
             // A record that is written in part is not done.
             if (const size_t done = next - size_t(writer_.has_rest()); done > 0) {
                 position_.lines = batch.records[done - 1].line;
@@ -212,6 +223,7 @@ Outcome Importer::write_some(Batch &batch, size_t &next) {
             position_.is_begun = writer_.has_rest();
             store::put_import_position(txn, tenant_, position_);
             RETURN_IF_ERROR(commit(txn));
+            known_ = position_;
             listener_.progress(writer_.counts());
             return Done{};
         }
@@ -220,6 +232,7 @@ Outcome Importer::write_some(Batch &batch, size_t &next) {
     Snapshot snapshot(session_);
     store::Directory directory(snapshot.txn, tenant_);
     for (size_t i = next; i < batch.records.size(); i++) {
+        if (batch.records[i].is_ambiguous) continue;
         batch.reader->read(batch.records[i]);
         writer_.resolve(*batch.reader, directory, batch.records[i]);
     }
@@ -267,7 +280,8 @@ Outcome Importer::write_later_some() {
 Outcome Importer::end() {
     store::WriteTxn txn(store_.env());
     if (!txn.good()) return failed(txn.error());
-    store::delete_import_position(txn, tenant_);
+    if (store::find_import_position(txn, tenant_) == known_)
+        store::delete_import_position(txn, tenant_);
     if (const auto code = txn.commit(); code != store::Errc::ok) return failed(code);
     return Done{};
 }

@@ -76,7 +76,8 @@ class Importer {
     std::shared_ptr<const Catalog> catalog_;
 
     store::ImportPosition position_;
-    uint64_t recalled_ = 0;    // lines that the interrupted import has done
+    std::optional<store::ImportPosition> known_;  // as it was stored last, if no other import runs
+    uint64_t recalled_ = 0;                       // lines that the interrupted import has done
     bool is_resumed_ = false;  // the interrupted import has written a part of the next record
 
     uint64_t lines_ = 0, digest_ = 0;  // of the input

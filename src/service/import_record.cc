@@ -96,6 +96,7 @@ Outcome ImportReader::read_times(ImportRecord &record, const json_t *meta) const
                 (json_is_string(value) ? quoted(text_of(value)) : std::string(kind_of(value))));
         *time = std::clamp(*read / 1000, int64_t(1), context_.now);
     }
+    if (record.created == 0) record.created = record.modified;
     if (record.modified != 0) record.modified = std::max(record.modified, record.created);
     return Done{};
 }

@@ -66,6 +66,8 @@ struct ImportRecord {
     DeviationReport report;
     Result<Step> step = Error{};            // a create, or why the record is refused
     std::vector<MissingReference> missing;  // set by resolve()
+    bool is_ambiguous = false;              // refused: an earlier record has the id
+    bool is_read_again = false;             // see ImportWriter::must_read_again()
 
     bool refers() const { return json != nullptr; }
 };

@@ -58,6 +58,7 @@ void ImportWriter::expect(const ImportReader &reader, store::Directory *director
     const bool is_read = record.step || record.refers();
     if (is_read && !record.keeps_id && ids_.find(record.source, record.line) != nullptr) {
         record.json.reset();
+        record.is_ambiguous = true;
         record.step = Error{409, ScimType::uniqueness,
                             "an earlier record has the id " + quoted(record.source), 0};
         record.source.clear();
@@ -67,16 +68,26 @@ void ImportWriter::expect(const ImportReader &reader, store::Directory *director
     if (record.step) ids_.set(record.source, record.id, record.line);
 }
 
+bool ImportWriter::must_read_again(const ImportRecord &record) const {
+    constexpr size_t is_long = 64u << 10;
+    return ids_changed_ && record.refers() && !record.is_read_again && record.text.size() > is_long;
+}
+
+void ImportWriter::read_again(const ImportReader &reader, store::Directory &directory,
+                              ImportRecord &record) {
+    reader.read(record);
+    reader.resolve(record, ids_, &directory);
+    record.is_read_again = true;
+}
+
 Outcome ImportWriter::put(const ImportTarget &target, ImportRecord &record) {
-    if (ids_changed_ && record.refers()) {
-        target.reader.read(record);
-        target.reader.resolve(record, ids_, &target.directory);
-    }
+    if (ids_changed_ && record.refers() && !record.is_read_again)
+        read_again(target.reader, target.directory, record);
     if (!record.step) return refuse(record, record.step.error());
     note_ignored(record.report);
     if (record.keeps_id) {
         const TypeView *type = type_of(*target.reader.catalog(), target.directory, record.id);
-        if (type == record.type) return put_existing(target, record, record.id);
+        if (type != nullptr && type == record.type) return put_existing(target, record, record.id);
         if (type != nullptr) return refuse(record, exists(*type, record.id));
     }
     return put_new(target, record);
@@ -248,7 +259,8 @@ void ImportWriter::note_later(const ImportRecord &record, const Id &id, int64_t 
 Outcome ImportWriter::put_later(const ImportTarget &target) {
     const Later &first = later_[next_later_];
     std::vector<Id> members;
-    for (; has_later() && members.size() < members_a_step; next_later_++) {
+    for (size_t looked_at = 0; has_later() && looked_at < members_a_step;
+         next_later_++, looked_at++) {
         const Later &later = later_[next_later_];
         if (later.line != first.line) break;
         const auto id =

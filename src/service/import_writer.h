@@ -53,6 +53,11 @@ class ImportWriter {
     ImportWriter(const ImportOptions &options, ImportListener &listener)
         : options_(options), listener_(listener) {}
 
+    // True for a long record whose references must be resolved again, because an earlier record of the
+    // batch got another id than expected. read_again() does that, outside of a transaction.
+    bool must_read_again(const ImportRecord &record) const;
+    void read_again(const ImportReader &reader, store::Directory &directory, ImportRecord &record);
+
     // Assumes, before the records of a batch are written, that each is created under its id, and
     // resolves the references of the records. Each record once, in the order of the input. For a
     // record that is recalled, `directory` is nullptr: what it refers to may have been missing.

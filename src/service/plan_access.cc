@@ -29,16 +29,18 @@ void each_value(const TypeView &type, const store::IndexValues &values, Each &&e
 // Other living users with the value; more than this many are not looked for.
 constexpr size_t holders_max = 100;
 
-std::vector<Id> holders(const Command &command, store::Directory &directory, AccessKind kind,
-                        const std::string &value) {
-    std::vector<Id> ids;
+using Holder = std::pair<TypeNumber, Id>;
+
+std::vector<Holder> holders(const Command &command, store::Directory &directory, AccessKind kind,
+                            const std::string &value) {
+    std::vector<Holder> found;
     for (const auto &type : command.catalog->types()) {
         if (!store::has_users(*type)) continue;
         const Attr *attr = kind == AccessKind::user_name ? type->user_name : type->external_id;
         for (const Id &id : directory.find(type->number, attr->number, value, holders_max))
-            if (id != command.id) ids.push_back(id);
+            if (id != command.id) found.emplace_back(type->number, id);
     }
-    return ids;
+    return found;
 }
 
 // Merges a state into the row of a key, which an earlier call may have changed.
@@ -54,6 +56,17 @@ void add(store::Directory &directory, store::ResourceEdit &edit, std::string key
     edit.access.emplace_back(std::move(key), merged(stored, state));
 }
 
+// Gives the state of the deleted user to another one, and lists it for the change log.
+void bequeath(const Command &command, store::Directory &directory, store::ResourceEdit &edit,
+              const Holder &holder, const AccessState &state) {
+    const auto &[type, id] = holder;
+    add(directory, edit, std::string(store::access_key(command.tenant, id)), state);
+    const bool is_listed =
+        std::any_of(edit.heirs.begin(), edit.heirs.end(),
+                    [&](const store::Heir &heir) { return heir.id == holder.second; });
+    if (!is_listed) edit.heirs.push_back({type, id, state.blocked != 0});
+}
+
 void leave_tombstones(const Command &command, store::Directory &directory,
                       store::ResourceEdit &edit) {
     const store::TenantNumber tenant = command.tenant;
@@ -65,9 +78,8 @@ void leave_tombstones(const Command &command, store::Directory &directory,
         // Other living users may have the same value, because externalId need not be unique and two
         // types may have users of one name. They inherit the state at once; otherwise a tombstone
         // keeps it.
-        const std::vector<Id> others = holders(command, directory, kind, value);
-        for (const Id &id : others)
-            add(directory, edit, std::string(store::access_key(tenant, id)), state);
+        const std::vector<Holder> others = holders(command, directory, kind, value);
+        for (const Holder &holder : others) bequeath(command, directory, edit, holder, state);
         if (others.empty()) add(directory, edit, store::tombstone_key(tenant, kind, value), state);
     });
 }

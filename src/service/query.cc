@@ -49,7 +49,7 @@ Outcome Search::prepare(RunOn run_on, DeviationReport &report) {
         choose_order();
         const bool is_short = ordered_ && ordered_->is_exact && !ordered_->reaches_absent;
         if (is_short)
-            looked_at += page_end();
+            looked_at += std::min(page_end(), ordered_->total.value_or(UINT64_MAX));
         else if (!is_plain() && !walks_)
             looked_at += type_query->plan().rows();
         if (looked_at > max_scan) return too_many(*type_query);

@@ -1,5 +1,7 @@
 // Sorted pages that are read from an index (index_order.h).
 
+#include <algorithm>
+
 #include "service/index_order.h"
 #include "service/query.h"
 #include "service/type_query.h"

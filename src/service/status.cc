@@ -98,7 +98,7 @@ void add_counters(std::vector<Metric> &metrics, const Counters &counters) {
     Metric gate = counter("nginx_scim_gate_decisions_total",
                           "Decisions of the gate by outcome and reason (docs/gateway.md).");
     constexpr std::array<std::string_view, gate_outcomes> outcomes = {"allow", "deny",
-                                                                      "dry_run_deny"};
+                                                                      "dry_run_deny", "ended"};
     for (size_t outcome = 0; outcome < gate_outcomes; outcome++)
         for (size_t reason = 0; reason < gate_reasons; reason++)
             if (const double value = value_of(counters.gate[outcome][reason]); value > 0)
@@ -140,7 +140,7 @@ void StoreMetrics::add_tenant(const StoreView &store, const store::Tenant &tenan
     }
     if (const int64_t time = directory.position().time; time != 0)
         last_write.add(labels, double(time) / 1000);
-    for (const auto &entry : store::list_tokens(txn, tenant.number)) {
+    for (const auto &entry : store::list_tokens(txn, tenant.number, tokens_shown)) {
         if (entry.token.expires == 0 || state_of(entry.token, now) != TokenState::live) continue;
         Labels with_token = labels;
         with_token.emplace_back("token", std::to_string(entry.token.number));
@@ -173,10 +173,8 @@ std::vector<Metric> status_of(const Counters *counters, const std::vector<StoreV
     for (const StoreView &store : stores) {
         all.add(store);
         if (store.snapshot == nullptr || !store.snapshot->usable()) continue;
-        size_t shown = 0;
-        for (const store::Tenant &tenant : store::list_tenants(store.snapshot->txn))
-            if (tenant.state == store::TenantState::active && shown++ < tenants_shown)
-                all.add_tenant(store, tenant, now);
+        for (const store::Tenant &tenant : store::list_tenants(store.snapshot->txn, tenants_shown))
+            if (tenant.state == store::TenantState::active) all.add_tenant(store, tenant, now);
     }
     for (Metric *metric : {&all.up, &all.map_size, &all.used, &all.transactions, &all.readers,
                            &all.jobs, &all.resources, &all.last_write, &all.expiry})

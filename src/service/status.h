@@ -18,8 +18,8 @@ struct StoreView {
 };
 
 // Of at most this many tenants of a store, the resources, tokens and last writes are read, so that
-// the event loop is not occupied for long.
-constexpr size_t tenants_shown = 64;
+// the event loop is not occupied for long, and of at most this many tokens of a tenant.
+constexpr size_t tenants_shown = 64, tokens_shown = 128;
 
 // `counters` may be nullptr: then only what the stores say. `now`: milliseconds since 1970.
 std::vector<Metric> status_of(const Counters *counters, const std::vector<StoreView> &stores,

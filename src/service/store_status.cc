@@ -35,15 +35,6 @@ void read_tenants(Snapshot &snapshot, StoreStatus &status) {
     }
 }
 
-void read_indexes(const Catalog &catalog, StoreStatus &status) {
-    for (const IndexDef &index : catalog.rows().indexes) {
-        const TypeView *type = catalog.type_by_number(index.type);
-        const Attr *attr = type != nullptr ? type->indexed(index.attr) : nullptr;
-        if (attr != nullptr)
-            status.indexes.push_back({type->type.name, attr->path, index.state, index.unique});
-    }
-}
-
 }  // namespace
 
 uint64_t StoreStatus::oldest_lag() const {
@@ -69,7 +60,8 @@ Result<StoreStatus> read_status(store::Env &env, Snapshot &snapshot) {
     status.refusals = txn.entries(store::Db::refusals);
     status.jobs = txn.entries(store::Db::jobs);
     read_tenants(snapshot, status);
-    read_indexes(*snapshot.catalog(), status);
+    status.catalog = snapshot.catalog();
+    status.indexes = index_states(txn, *status.catalog);
     if (!txn.good()) return unreadable(txn.error());
     return status;
 }
@@ -94,7 +86,7 @@ std::vector<std::string> problems_of(const StoreStatus &status) {
         add(std::to_string(status.readers.size()) + " of " + std::to_string(env.max_readers) +
             " reader slots are in use");
     for (const IndexStatus &index : status.indexes)
-        if (index.state == IndexState::conflict)
+        if (index.index->state == IndexState::conflict)
             add(index.type + " " + index.attribute +
                 " is declared unique, but values are stored twice: see scimctl duplicates");
     for (const TenantStatus &one : status.tenants)

@@ -1,11 +1,14 @@
 #pragma once
 // What a store contains and how it does: for `scimctl stats` and `scimctl check`.
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "service/index_builder.h"
 #include "service/store.h"
 #include "store/tenants.h"
 
@@ -17,12 +20,6 @@ struct TenantStatus {
     bool has_import = false;  // an import is under way or was interrupted
 };
 
-struct IndexStatus {
-    std::string type, attribute;
-    IndexState state = IndexState::ready;
-    bool unique = false;
-};
-
 struct StoreStatus {
     store::EnvInfo env;
     size_t free_bytes = 0;  // of pages that can be used again
@@ -30,6 +27,7 @@ struct StoreStatus {
     uint64_t jobs = 0;                       // groups whose dead rows are being deleted
     std::vector<store::ReaderSlot> readers;  // of other processes
     std::vector<TenantStatus> tenants;
+    std::shared_ptr<const Catalog> catalog;  // of `indexes`
     std::vector<IndexStatus> indexes;
     bool is_suspended = false;
 

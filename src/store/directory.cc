@@ -206,7 +206,8 @@ void DirectoryWriter::add_count(TypeNumber type, int64_t delta) {
 }
 
 // Writes a part for the resource and its members, further parts if there are more than
-// members_per_part, then a part for each group that a deleted resource was a member of.
+// members_per_part, then a part for each group that a deleted resource was a member of, then one for
+// each of its heirs.
 void DirectoryWriter::put_changes(const ResourceEdit &edit) {
     uint16_t part = 0;
     Change change = edit.change;
@@ -232,6 +233,12 @@ void DirectoryWriter::put_changes(const ResourceEdit &edit) {
         change.type = group.type;
         change.id = group.id;
         change.removed.push_back(edit.id);
+        put();
+    }
+    for (const Heir &heir : edit.heirs) {
+        change.operation = heir.is_blocked ? Operation::block : Operation::revoke;
+        change.type = heir.type;
+        change.id = heir.id;
         put();
     }
 }

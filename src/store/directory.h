@@ -189,6 +189,13 @@ struct LeftGroup {
 };
 
 // What one write changes in one resource, and in the groups of a deleted resource.
+// Another user who inherits the row in `access` of a deleted one.
+struct Heir {
+    TypeNumber type = 0;
+    Id id{};
+    bool is_blocked = false;
+};
+
 struct ResourceEdit {
     TypeNumber type = 0;
     Id id{};
@@ -201,6 +208,7 @@ struct ResourceEdit {
     std::vector<LeftGroup> groups;
     // Rows of `access` by their key; an empty state deletes the row.
     std::vector<std::pair<std::string, AccessState>> access;
+    std::vector<Heir> heirs;
 };
 
 class DirectoryWriter : public Directory {

@@ -21,6 +21,11 @@ struct ImportPosition {
     uint64_t lines = 0;     // lines that are done
     uint64_t digest = 0;    // of those lines
     bool is_begun = false;  // the next line has been written, perhaps without all its members
+
+    bool operator==(const ImportPosition &o) const {
+        return source == o.source && started == o.started && seed == o.seed && before == o.before &&
+               lines == o.lines && digest == o.digest && is_begun == o.is_begun;
+    }
 };
 
 std::optional<ImportPosition> decode_import_position(Bytes bytes);

@@ -101,11 +101,12 @@ std::optional<Tenant> find_tenant(Txn &txn, std::string_view name) {
     return find_tenant(txn, TenantNumber(read_be(bytes.data(), 4)));
 }
 
-std::vector<Tenant> list_tenants(Txn &txn) {
+std::vector<Tenant> list_tenants(Txn &txn, size_t limit) {
     std::vector<Tenant> tenants;
     Cursor cursor(txn, Db::tenants);
     std::string prefix(1, '\0');
-    for (bool more = cursor.seek(prefix); more && starts_with(cursor.key(), prefix);
+    for (bool more = cursor.seek(prefix);
+         more && tenants.size() < limit && starts_with(cursor.key(), prefix);
          more = cursor.next()) {
         if (cursor.key().size() != 5) continue;
         auto tenant =
@@ -172,12 +173,12 @@ std::optional<Token> find_token(Txn &txn, const Digest &digest) {
     return decode_token(bytes);
 }
 
-std::vector<TokenEntry> list_tokens(Txn &txn, TenantNumber tenant) {
+std::vector<TokenEntry> list_tokens(Txn &txn, TenantNumber tenant, size_t limit) {
     std::vector<TokenEntry> tokens;
     Cursor cursor(txn, Db::tenant_tokens);
     const Key prefix = tenant_prefix(tenant);
-    for (bool more = cursor.seek(prefix); more && starts_with(cursor.key(), prefix);
-         more = cursor.next()) {
+    for (bool more = cursor.seek(prefix);
+         more && tokens.size() < limit && starts_with(cursor.key(), prefix); more = cursor.next()) {
         TokenEntry entry;
         if (cursor.value().size() != entry.digest.size()) continue;
         std::copy(cursor.value().begin(), cursor.value().end(), entry.digest.begin());

@@ -36,7 +36,8 @@ bool is_tenant_name(std::string_view name);
 
 std::optional<Tenant> find_tenant(Txn &txn, std::string_view name);
 std::optional<Tenant> find_tenant(Txn &txn, TenantNumber number);
-std::vector<Tenant> list_tenants(Txn &txn);
+// At most `limit`.
+std::vector<Tenant> list_tenants(Txn &txn, size_t limit = SIZE_MAX);
 // REQUIRES: no tenant of this name.
 Tenant add_tenant(WriteTxn &txn, std::string_view name, int64_t now,
                   const std::array<uint8_t, 32> &random);
@@ -71,8 +72,8 @@ struct TokenEntry {
     Token token;
     Digest digest;
 };
-// In the order of their numbers.
-std::vector<TokenEntry> list_tokens(Txn &txn, TenantNumber tenant);
+// In the order of their numbers, at most `limit`.
+std::vector<TokenEntry> list_tokens(Txn &txn, TenantNumber tenant, size_t limit = SIZE_MAX);
 // Adds a token, sets its number to the tenant's next one, and makes it an actor. False, without a
 // change, if any tenant has a token with this digest.
 bool add_token(WriteTxn &txn, Token &token, const Digest &digest);

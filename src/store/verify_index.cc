@@ -135,8 +135,9 @@ class IndexVerifier {
     std::vector<uint64_t> sums_ = std::vector<uint64_t>(1 << 16);
     std::string last_unique_;  // the previous row of a unique index
     // The rows of the current tenant and index, and the tenant's position at the first of them.
-    Key counter_;
+    Key counter_{};
     uint64_t rows_ = 0, rows_begun_ = 0;
+    uint32_t rows_epoch_ = 0;  // of the catalog when the count began
     TenantNumber rows_tenant_ = 0;
     std::vector<std::pair<std::string, std::string>> counters_;  // key and text of each problem
     ExpectedRows expected_;
@@ -294,6 +295,7 @@ void IndexVerifier::count_row(const Row &row) {
         counter_ = counter;
         rows_tenant_ = row.tenant;
         rows_begun_ = Directory(v_.txn(), row.tenant).position().position;
+        rows_epoch_ = v_.catalog->epoch();
     }
     rows_++;
 }
@@ -314,7 +316,8 @@ void IndexVerifier::end_index() {
     const bool is_steady = index != nullptr && index->state != IndexState::building &&
                            index->state != IndexState::dropping;
     if (!is_steady) return;
-    if (Directory(v_.txn(), rows_tenant_).position().position != rows_begun_) {
+    if (Directory(v_.txn(), rows_tenant_).position().position != rows_begun_ ||
+        v_.catalog->epoch() != rows_epoch_) {
         v_.report.uncompared++;
         return;
     }

@@ -260,7 +260,7 @@ sub start {
 sub _gone {
     my ($self, $pid) = @_;
     $pid //= $self->{pid};
-    if (waitpid($pid, WNOHANG) == $pid) { $self->{exit}{$pid} = $?; return 1 }
+    if (waitpid($pid, WNOHANG) == $pid) { $self->{exit}{$pid} = $? if ref $self; return 1 }
     return ((_stat($pid))[0] // 'Z') eq 'Z';
 }
 

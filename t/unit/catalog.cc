@@ -1,6 +1,5 @@
-// Tests declare() and Catalog: an attribute, type or extension keeps its number forever, also
-// while it is not declared, and shape_epoch moves exactly when bodies stored before cannot be sent
-// as they are.
+// Tests declare() and Catalog: what is not declared any more keeps its number; shape_epoch moves
+// exactly when bodies that were stored before cannot be sent as they are.
 
 #include "scim/schema/catalog.h"
 
@@ -362,7 +361,7 @@ void uniqueness() {
     is(indexes_of(d), "a! dropping b dropping c! ready ",
        "an index that is declared again while it is dropped is dropped first, and that of a unique "
        "attribute that is not declared is kept");
-    ok(d.rows.indexes.end()[-3].declared && !d.rows.indexes.end()[-2].declared,
+    ok(d.rows.indexes.rbegin()[2].declared && !d.rows.indexes.rbegin()[1].declared,
        "the catalog says which index is to be built after the drop");
     const Attr *hidden = d.user().indexed(d.rows.indexes.back().attr);
     ok(hidden != nullptr, "the attribute of an index is known while it is not declared");

@@ -157,21 +157,39 @@ void test_changes() {
     asks("not_allowed  ", "a new user of the same name");
 }
 
+void block(World &world, const char *name) {
+    std::optional<Snapshot> snapshot(std::in_place, world.session);
+    const auto catalog = snapshot->catalog();
+    snapshot.reset();
+    store::WriteTxn txn(world.store->env());
+    auto tenant = *store::find_tenant(txn, "one");
+    ok(bool(block_user(txn, *catalog, tenant, name, world.client.now)),
+       std::string(name) + " is blocked");
+    ok(txn.commit() == store::Errc::ok, "the block is committed");
+}
+
 void test_block() {
     World world;
     world.user("ada", R"(,"title":"boss")");
     is(world.ask("ada"), "allow  ", "before a block");
-    {
-        std::optional<Snapshot> snapshot(std::in_place, world.session);
-        const auto catalog = snapshot->catalog();
-        snapshot.reset();
-        store::WriteTxn txn(world.store->env());
-        auto tenant = *store::find_tenant(txn, "one");
-        ok(bool(block_user(txn, *catalog, tenant, "ada", world.client.now)), "ada is blocked");
-        ok(txn.commit() == store::Errc::ok, "the block is committed");
-    }
+    block(world, "ada");
     is(world.ask("ada"), "blocked", "the next request is refused");
     is(world.gate.cache().size(), size_t(0), "a blocked user is not kept");
+}
+
+// externalId need not be unique: a deleted user leaves its block to the others who have it.
+void test_inherited_block() {
+    World world;
+    const std::string ada = world.user("ada", R"(,"externalId":"o-1")");
+    world.user("bob", R"(,"externalId":"o-1","title":"boss")");
+    is(world.ask("bob"), "allow  ", "a user with the externalId of another one");
+    is(world.ask("bob"), "allow  ", "the same user");
+    ok(world.is_known, "is known");
+    block(world, "ada");
+    is(world.ask("bob"), "allow  ", "the other one is blocked");
+    is(int(world.client.send(Method::del, "/Users/" + ada, "").status), 204,
+       "the other one is deleted");
+    is(world.ask("bob"), "blocked", "the block is inherited by the next request");
 }
 
 void test_nested_groups() {
@@ -341,6 +359,7 @@ int main() {
     test_what_is_kept();
     test_changes();
     test_block();
+    test_inherited_block();
     test_nested_groups();
     test_others();
     test_tenants();

@@ -117,7 +117,7 @@ void test_index() {
     is(client.writer().take_alarms().size(), 0u, "in a larger map nothing is reported");
     Session session(*store);
     Snapshot snapshot(session);
-    ok(snapshot.catalog()->building() == nullptr, "in a larger map the index is built");
+    ok(snapshot.catalog()->unfinished() == nullptr, "in a larger map the index is built");
 }
 
 uint64_t rows(Store &store, store::Db db) {

@@ -57,13 +57,17 @@ int main() {
     is(problem_of(status, 22), "the store is suspended", "a suspension is a problem");
 
     status = sound();
-    status.indexes.push_back({"User", "userName", IndexState::building, true});
+    IndexDef index;
+    index.unique = true;
+    index.state = IndexState::building;
+    status.indexes.push_back({"User", "userName", &index, 1, 2});
     is(problem_of(status, 100), "", "an index may be built");
-    status.indexes.push_back({"User", "title", IndexState::conflict, true});
+    index.state = IndexState::conflict;
+    status.indexes = {{"User", "title", &index, 0, 0}};
     is(problem_of(status, 33), "User title is declared unique, bu", "a conflict is a problem");
 
     status = sound();
-    status.tenants.push_back({{1, "acme", store::TenantState::removing, 0, {}}, {}, false});
+    status.tenants.push_back({{1, "acme", store::TenantState::removing, false, 0, {}}, {}, false});
     is(problem_of(status, 26), "the removal of tenant acme", "an unfinished removal is a problem");
     return tap::done();
 }
