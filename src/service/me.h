@@ -6,9 +6,8 @@
 
 namespace scim::service {
 
-// 401 if the actor's token is bound to a user that does not exist any more, is not active or is
-// blocked (scimctl user block): whoever is locked out must not act by a token of its own. A type
-// without `active` has only active users.
+// 401 if the actor's token is bound to a user who was deleted, is not active or is blocked (scimctl
+// user block). A user whose type has no attribute `active` counts as active.
 Outcome check_subject(const Actor &actor, const Catalog &catalog, store::Txn &txn);
 
 // Makes /Me the target of a request for the resource of the actor's subject, as /Users/{id} is.
