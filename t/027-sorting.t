@@ -77,6 +77,7 @@ sorted 'sortBy=userName&count=2', qw(Alpha bravo);
 sorted 'sortBy=userName&count=2&startIndex=2', qw(bravo charlie);
 sorted 'sortBy=userName&startIndex=4', 'delta';
 sorted 'sortBy=userName&startIndex=5';
+sorted 'sortBy=userName&startIndex=2000000';    # more than scim_max_scan
 sorted 'sortBy=title&sortOrder=descending&count=1&startIndex=2', 'delta';
 sorted 'sortBy=title&count=0';
 is_deeply [map $_->{userName}, @{ is_list($c, "$base?filter=title+pr&sortBy=userName&sortOrder=descending&count=2", 3, 2,

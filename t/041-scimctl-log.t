@@ -265,6 +265,9 @@ is $out, $c->request(GET => "$users?filter=$query", headers => { Host => 'localh
     'find --json prints the body that the server sends';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --type Group), 'displayName eq "crew"');
 like "$exit $out$err", qr/\A0 ID {36}NAME  ACTIVE\n$staff  Crew  -\n\z/, 'find --type Group prints id and displayName';
+create($groups, group("red\e[31m"));
+($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --type Group), 'displayName sw "red"');
+like "$exit $out$err", qr/\A0 ID .*\n\S+  "red\?\[31m"  -\n\z/, 'find prints no control character of a name';
 ($exit, $out, $err) = $t->scimctl(qw(find --tenant acme --attributes userName), $filter);
 is_deeply [sort keys %{ $json->decode($out) }], [qw(id schemas userName)],
     'find --attributes prints the selected attributes';

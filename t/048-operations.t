@@ -89,6 +89,7 @@ ok $exit == 1 && $err =~ /exists: delete it first/, 'forget refuses a user that 
 is $c->request(DELETE => "$users/$ada")->{status}, 204, 'the user is deleted';
 my $log = sub { ($t->scimctl(qw(log --tenant acme --json)))[1] };
 like $log->(), qr/lovelace/i, 'the log contains its name';
+is_deeply object(qw(forget --tenant acme lovelace)), { blockedNames => 0, refusals => 0, exit => 0 }, 'forget of a part of a name deletes nothing';
 is_deeply object(qw(forget --tenant acme Ada.Lovelace)), { blockedNames => 1, refusals => 1, exit => 0 },
     'forget deletes the blocked name and the refusal that contains it, whatever its case';
 is_deeply object(qw(forget --tenant acme), $ada), { blockedNames => 0, refusals => 1, exit => 0 },
