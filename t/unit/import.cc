@@ -130,10 +130,34 @@ void check_continued() {
     is(again.recalled, 0u, "and begins with the first line");
 }
 
+// The second one continues what the first one has written; the first one must not write any more.
+void check_two_at_once() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    const auto tenant = fixture::add_tenant(store->env(), "one");
+    std::vector<std::string> lines;
+    for (int i = 1; i <= 10000; i++) lines.push_back(user(i));
+    Listener one, two;
+    Importer first(*store, tenant.number, {OnConflict::fail, true, false}, one);
+    bool is_taken = true;
+    for (const std::string &line : lines) is_taken &= bool(first.add(line));
+    ok(is_taken, "the first import takes all lines, and has written some");
+    ok(bool(import(*store, tenant.number, lines, two)),
+       "the same import is started again and ends");
+    ok(two.recalled > 0, "it has continued the first one");
+    const Outcome outcome = first.finish();
+    is(outcome ? "" : outcome.error().detail, "another import into this tenant is running",
+       "the first one ends with an error");
+    const std::string text = exported(*store, tenant.number);
+    is(std::count(text.begin(), text.end(), '\n'), 10000, "each record is there once");
+    is(problems(*store), 0u, "and verify finds nothing");
+}
+
 }  // namespace
 
 int main() {
     check_deleted_group();
     check_continued();
+    check_two_at_once();
     return tap::done();
 }
