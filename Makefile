@@ -270,15 +270,17 @@ check-cppcheck: | need-all
 	    $(lib_src) $(ctl_src) $(nginx_src) $(unit_src)
 
 # clang-tidy runs again only when the object, and thus the source or one of its headers, is newer. nginx's headers are
-# system headers, so that their warnings are not reported. The analyzer is off for tests, because it takes minutes and finds
-# nothing there; exceptions may escape main(), because such a test has failed.
+# system headers, so that their warnings are not reported. The analyzer follows at most 40,000 states of a function: its
+# default of 225,000 takes three times as long. It is off for tests, because it takes minutes and finds nothing there;
+# exceptions may escape main(), because such a test has failed.
 tidy_stamps := $(patsubst %.cc,build/tidy/%.ok,$(lib_src) $(ctl_src) $(nginx_src) $(unit_src))
 tidy_nginx  := $(addprefix -isystem /usr/share/nginx/src/src/,core event event/modules os/unix http http/modules http/v2) \
                -isystem build/objs
 tidy_tests  := --checks=-clang-analyzer-*,-bugprone-exception-escape,-readability-function-size
 define tidy
 @mkdir -p $(@D)
-@echo clang-tidy $<; clang-tidy --quiet $(1) $< -- -std=c++17 -Isrc -It $(2) 2>&1 | sed '/warnings\? generated\.$$/d'; \
+@echo clang-tidy $<; clang-tidy --quiet $(1) $< -- -std=c++17 -Isrc -It $(2) \
+    -Xclang -analyzer-config -Xclang max-nodes=40000 2>&1 | sed '/warnings\? generated\.$$/d'; \
     exit $${PIPESTATUS[0]}
 @touch $@
 endef

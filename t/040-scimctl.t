@@ -232,6 +232,8 @@ is status($last->{token}), 401, 'token revoke with a label revokes all tokens wi
 fails 1, qr/has no token "nobody"/, qw(token revoke --tenant acme nobody);
 is join(' ', map "$_->{number}:$_->{state}", @{ said(qw(token list --tenant acme))->{tokens} }),
     '1:revoked 2:live 3:not yet valid 4:live 5:revoked 6:revoked', 'token list --json prints the state of each token';
+ok $t->wait_for(sub { grep { $_->{number} == 2 && $_->{lastUsed} } @{ said(qw(token list --tenant acme))->{tokens} } }, 20),
+    'the use of a token is stored';  # by a task of the worker, after the answer
 ($exit, $out, $err) = $t->scimctl(qw(token list --tenant acme));
 like $out, qr/\ANUMBER  LABEL +STATE +SCOPES +CREATED +EXPIRES +LAST USED +SUBJECT\n/, 'token list begins with the names of the columns';
 like $out, qr/^2       reader +live +read +\d{4}-\S+ +\d{4}-\S+ +\d{4}-\S+ +-\n/m, 'token list prints a line for each token';
