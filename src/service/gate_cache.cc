@@ -10,7 +10,7 @@ namespace {
 constexpr size_t log_rows_max = 1000;
 constexpr size_t tenants_max = 1024;
 // A user with more bytes of values is not kept.
-constexpr size_t user_bytes_max = GateCache::bytes_max / 16;
+constexpr size_t user_bytes_max = GateCache::bytes_max / 64;
 
 size_t bytes_of(const std::string &text) {
     constexpr size_t in_place = 15;

@@ -89,7 +89,7 @@ struct TenantChanges {
 class GateCache {
   public:
     // Bytes of users, estimated; and resources whose changes are listed, of all tenants.
-    static constexpr size_t bytes_max = 8u << 20, changes_max = 8192;
+    static constexpr size_t bytes_max = 32u << 20, changes_max = 8192;
 
     GateCache() = default;
     ~GateCache() { clear(); }

@@ -321,11 +321,11 @@ void test_bounds() {
     };
     size_t most = 0;
     for (const std::string &name : names) {
-        ask(name, 1);
+        ask(name, 3);
         most = std::max(most, world.gate.cache().bytes());
-        ask(names[0], 1);
+        ask(names[0], 3);
     }
-    ok(most <= GateCache::bytes_max && most > GateCache::bytes_max - 50000, "8 MiB are kept");
+    ok(most <= GateCache::bytes_max && most > GateCache::bytes_max - 100000, "32 MiB are kept");
     ok(world.gate.cache().size() < names.size(), "not all users are kept");
     ok(ask(names[0], 1), "a user who was asked for again and again is kept");
     ok(ask(names.back(), 1), "so is the last one");
