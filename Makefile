@@ -71,6 +71,9 @@ conformance: build units poke faults | need-test ## prove each rule of t/conform
 conformance-page: ## make docs/conformance.md
 	tools/conformance page >docs/conformance.md.new && mv docs/conformance.md.new docs/conformance.md
 
+errors-page: scimctl ## make docs/errors.md
+	$(B)/scimctl explain-error --markdown >docs/errors.md.new && mv docs/errors.md.new docs/errors.md
+
 sanitize: ## build and test under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) FLAVOUR=sanitize test
 
@@ -131,7 +134,7 @@ test-deb: | need-all ## build, install, upgrade and remove the packages in bare 
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: help deps build run stop test check conformance conformance-page sanitize tsan coverage fuzz matrix bench stalls recheck install deb test-deb clean
+.PHONY: help deps build run stop test check conformance conformance-page errors-page sanitize tsan coverage fuzz matrix bench stalls recheck install deb test-deb clean
 
 # ---------------------------------------------------------------------------------------------------------------------
 

@@ -160,6 +160,7 @@ ok $t->wait_for(sub { $expired = page("count=10&cursor=$short", '/short/Users');
     'a cursor expires';
 is_error $expired, 400, 'expiredCursor', qr/the cursor expired at .*, scim_cursor_timeout \(1 seconds\) after it was made/,
     '[S-178] a cursor is refused with expiredCursor after scim_cursor_timeout';
+is $expired->{json}{errorId}, 'cursor-expired', 'the refusal is cursor-expired';
 is page("count=10&cursor=$short")->{status}, 200, 'the same cursor is valid in a location with a longer scim_cursor_timeout';
 is $c->request(GET => '/short/ServiceProviderConfig')->{json}{pagination}{cursorTimeout}, 1,
     'ServiceProviderConfig announces scim_cursor_timeout';

@@ -189,7 +189,8 @@ sub is_bad_host {
     my $name = "GET $at with Host: $host is refused with 400";
     $r = $c->request(GET => $at, headers => [Host => $host]);
     $c->request(GET => '/sorry', headers => [Host => $host])->{status} == 200
-        ? is_error $r, 400, '', $detail, $name : is "$r->{status} $r->{body}", '400 sorry', $name;
+        ? is_error($r, 400, '', $detail, $name) && is($r->{json}{errorId}, $at eq $base ? 'host-invalid' : 'base-url-invalid', "the refusal of $host")
+        : is "$r->{status} $r->{body}", '400 sorry', $name;
 }
 is_bad_host($base, $_, qr/is invalid; expected a name or an address/)
     for 'x","y":"', 'x\\', 'x#y', 'a:b:c', 'ev%0d%0ail', 'a@b', 'x?y', 'h:65536', 'h:8x', '[::1', '[]', '[x]', "\xc3\xa4.example", 'x' x 256;

@@ -127,7 +127,7 @@ like $t->log, qr/\[info\].*accepted a request that deviates from RFC 7644: \Q$li
     'the error log names the same deviations at level info';
 
 logged 'a DELETE' => [DELETE => "$base/$id"], operation => 'delete', @of;
-like $t->log, qr/\[error\].*scim: create answered with 409 uniqueness: userName "bob" is taken/,
+like $t->log, qr/\[error\].*scim: create answered with 409 uniqueness \[uniqueness-conflict\]: userName "bob" is taken/,
     'a refused write is in the error log at level error';
 
 # A client cannot forge a log line.

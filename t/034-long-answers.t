@@ -195,6 +195,7 @@ rmdir "$t->{dir}/gone" or die "rmdir: $!";
 my $cannot = qr/the response exceeds 1 MiB and its temporary file cannot be written/;
 is_error $r = $s->request(GET => $gone), 503, '', qr/^$cannot/,
     'a long group without a directory for the file is refused with 503';
+is $r->{json}{errorId}, 'response-not-kept', 'the refusal of a file that cannot be written is response-not-kept';
 is $r->{headers}{'retry-after'}, 60, 'the 503 of a file that cannot be written has Retry-After';
 ok !exists $r->{headers}{etag}, 'the 503 of a file that cannot be written has no ETag';
 is_error $s->request(GET => '/gone/Users?count=1000'), 503, '', qr/^$cannot/,

@@ -97,8 +97,10 @@ is_error $c->request(POST => '/few/Bulk', json => bulk(\@four)), 413, '', qr/4 o
 is statuses($c->request(POST => '/few/Bulk', json => bulk([@four[0 .. 2]]))), '200 404 404 404', 'as many are accepted';
 is_error $c->request(POST => '/small/Bulk', json => bulk([], pad => 'x' x 1024)), 413, '', qr/client_max_body_size/,
     '[S-143] a body beyond client_max_body_size is refused with 413';
-is_error $c->request(POST => '/few/Bulk', body => '{"Operations":[]' . ' ' x (16 << 20) . '}'), 413, '', qr/bulk\.maxPayloadSize/,
+my $large = $c->request(POST => '/few/Bulk', body => '{"Operations":[]' . ' ' x (16 << 20) . '}');
+is_error $large, 413, '', qr/bulk\.maxPayloadSize/,
     '[S-143] a body beyond 16 MiB is refused with 413 if client_max_body_size is larger';
+is $large->{json}{errorId}, 'bulk-too-large', 'the refusal of a body beyond 16 MiB is bulk-too-large';
 my %limits = ($base => [1000, 2 << 20], '/small' => [1000, 1024], '/few' => [3, 16 << 20]);
 is_deeply $c->request(GET => "$_/ServiceProviderConfig")->{json}{bulk},
     { supported => JSON::PP::true, maxOperations => $limits{$_}[0], maxPayloadSize => $limits{$_}[1] },
@@ -112,7 +114,7 @@ is "$refused_patch->{status} $refused_patch->{response}{scimType}", '400 invalid
 # --- the logs
 
 ok $t->wait_log(qr/bulk answered with 200: 8 operations, 4 failed \(request/), 'the error log counts failed operations';
-ok $t->wait_log(qr/bulk Operations\[5\] "POST \/Users" answered with 409 uniqueness: userName "alice" is taken/),
+ok $t->wait_log(qr/bulk Operations\[5\] "POST \/Users" answered with 409 uniqueness \[uniqueness-conflict\]: userName "alice" is taken/),
     'the error log has the sentence of a failed operation';
 unlike $t->log, qr/2 operations/, 'a request without errors is not in the error log';
 ok $t->wait_for(sub { Scim::_slurp("$t->{dir}/access.log") =~ /^200 bulk 2 operations$/m }), 'the variables of the access log have the operation and the count';

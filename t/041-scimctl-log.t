@@ -158,7 +158,7 @@ like $failed[0]{detail}, qr/^userName "taken" is taken by the User/, 'log --fail
 is of($failed[1], 'name'), "b\"\x{1b}[31m\x{f6}b", 'log --failed prints the name of an existing resource';
 @lines = said(qw(log --tenant acme --failed));
 like $lines[0],
-    qr/^\S{24}  refused  create  User  by "Okta "prod""  request [0-9a-f]{32}  409 uniqueness: userName "taken" is taken/,
+    qr/^\S{24}  refused  create  User  by "Okta "prod""  request [0-9a-f]{32}  409 uniqueness \[uniqueness-conflict\]: userName "taken" is taken/,
     'log --failed prints a line for a refused write';
 unlike $lines[2], qr/[\x00-\x1f]/, 'control characters of an id are not in the line of a refused write';
 @log = acme();

@@ -46,6 +46,7 @@ sub is_busy {
     my ($r, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     is_error $r, 503, '', qr/^too many requests are waiting/, "$name is refused with 503";
+    is $r->{json}{errorId}, 'queue-full', "the refusal of $name is queue-full";
     like $r->{headers}{'retry-after'} // 'none', qr/^[1-9]\d*\z/, 'the 503 has Retry-After in seconds';
 }
 

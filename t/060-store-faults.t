@@ -93,7 +93,7 @@ fault 'a truncated data.mdb', qr/\[error\].*"\Q$b\E".*(?:damaged|catalog)/, sub 
     rename "$b/data.mdb", "$b/away" or die $!;
     $own->($t->write_file('b/data.mdb', do { open my $f, '<:raw', "$b/away"; local $/ = \20000; <$f> }));
 }, sub { rename "$b/away", "$b/data.mdb" or die $! };
-fault 'a newer format', qr/\[error\].*"\Q$b\E" has format 4, which needs a version that knows format 99/,
+fault 'a newer format', qr/\[error\].*"\Q$b\E" has format 5, which needs a version that knows format 99/,
     sub { is +($t->poke(qw(meta min_reader 99)))[0], 0,
         'poke sets min_reader to 99' }, sub { $t->poke(qw(meta min_reader 2)) };
 fault 'a format that is not a number', qr/\[error\].*"\Q$b\E".*damaged/,
@@ -107,10 +107,11 @@ is get('b')->{status}, 200, 'a store that may only be read: a read is answered w
 my $r = create('b', 'readonly');
 is_503 $r, 'a write to a store that may only be read';
 like $r->{json}{detail}, qr/read-only/, 'the 503 says that the store is read-only';
-like $t->log, qr/\[warn\].*"\Q$b\E" has format 4, which needs .* format 99.*read-only/,
+is $r->{json}{errorId}, 'store-newer', 'the refusal is store-newer';
+like $t->log, qr/\[warn\].*"\Q$b\E" has format 5, which needs .* format 99.*read-only/,
     'the error log says that the store is read-only';
 is create('a', 'writer')->{status}, 201, 'another store is written while one is read-only';
-is +($t->poke(qw(meta write_format)))[1], "4\n", 'the format of the read-only store is unchanged';
+is +($t->poke(qw(meta write_format)))[1], "5\n", 'the format of the read-only store is unchanged';
 $t->poke(qw(meta min_writer 2));
 $t->reload(gone => 1);
 is create('b', 'readonly')->{status}, 201, 'a store is written again after min_writer is lowered and nginx reloaded';

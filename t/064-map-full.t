@@ -34,7 +34,7 @@ sub fill {
 
 sub is_full {
     my ($r, $name) = @_;
-    ok $r->{status} == 503 && ($r->{headers}{'retry-after'} // 0) > 0 && ($r->{json}{detail} // '') =~ /\bsize= of scim_store/,
+    ok $r->{status} == 503 && ($r->{headers}{'retry-after'} // 0) > 0 && ($r->{json}{errorId} // '') eq 'store-full' && ($r->{json}{detail} // '') =~ /\bsize= of scim_store/,
         "$name is refused with a 503 that names size=" or diag "$r->{status} ", $r->{body} // '', $r->{error} // '';
 }
 
@@ -74,7 +74,7 @@ for my $store ('tiny', 'main') {
 # --- a larger map
 
 my $users = '/main/Users';
-is +($t->poke(qw(meta min_reader)))[1], "4\n", 'the format of the full store is unchanged';
+is +($t->poke(qw(meta min_reader)))[1], "5\n", 'the format of the full store is unchanged';
 
 # Two requests that the old worker has begun to read: it does not exit before they are answered.
 my $token = $token{main};

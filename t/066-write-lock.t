@@ -27,6 +27,7 @@ for my $name ('first', 'second') {
     my $r = create($name);
     is $r->{status}, 503, "the $name write that waits 10 seconds is refused" or diag $r->{body};
     ok $r->{headers}{'retry-after'} > 0, "the 503 of the $name write has Retry-After";
+    is $r->{json}{errorId}, 'queue-timeout', "the refusal of the $name write is queue-timeout";
     like $r->{json}{detail}, qr/write lock/, "the 503 of the $name write names the write lock";
 }
 is found('before'), 1, 'a read is answered while a stopped process holds the write lock';

@@ -217,7 +217,9 @@ sub leave {
     }
 }
 leave(1);
-is_busy large('one'), qr/^the request body cannot be kept: too many files are open/,
+my $kept = large('one');
+is $kept->{json}{errorId}, 'body-not-kept', 'the refusal of a body without a descriptor is body-not-kept';
+is_busy $kept, qr/^the request body cannot be kept: too many files are open/,
     'a write with one descriptor left, which only its file could have,';
 leave(0);
 is_busy large('none'), qr/^the request body cannot be kept/, 'a write without a descriptor for its file';

@@ -100,8 +100,12 @@ sub database {
 damage(sub { ${ $_[0] } =~ s/nick-user20/nick-useR20/g });
 verify_says(qr/resources: tenant 1 User $id{user20}: the record is damaged/, 'verify finds a changed byte in a record');
 $t->start;
-is $t->request(GET => "/b/Users/$id{user20}", token => $token{b})->{status}, 503,
-    'GET of a damaged record is refused with 503';
+my $damaged = $t->request(GET => "/b/Users/$id{user20}", token => $token{b});
+is $damaged->{status}, 503, 'GET of a damaged record is refused with 503';
+is $damaged->{json}{errorId}, 'store-unreadable', 'the refusal is store-unreadable';
+$damaged = $t->request(PUT => "/b/Users/$id{user20}", token => $token{b}, json => Scim::user('user20'));
+is $damaged->{status}, 503, 'PUT to a damaged record is refused with 503';
+is $damaged->{json}{errorId}, 'store-unwritable', 'the refusal is store-unwritable';
 is $t->request(GET => "/b/Users/$id{user21}", token => $token{b})->{status}, 200,
     'GET of another record is answered with 200';
 $t->quit;

@@ -191,7 +191,7 @@ refused 'a PATCH of an unknown user', [PATCH => "$users/$unknown_id", json => op
     '', qr/there is no User with the id "$unknown_id"/;
 refused 'a GET of a group under /Users', [GET => "$users/$staff"], 404, '', qr/there is no User with the id/;
 refused 'a DELETE of /Users', [DELETE => $users], 405, '', qr/DELETE is not allowed; this endpoint supports/,
-    log => qr/\[error\][^\n]* scim: request answered with 405: DELETE is not allowed; this endpoint supports GET, HEAD, POST/;
+    log => qr/\[error\][^\n]* scim: request answered with 405 \[method-not-allowed\]: DELETE is not allowed; this endpoint supports GET, HEAD, POST/;
 refused 'a PATCH with a stale If-Match', [PATCH => $path, json => ops($title), headers => { 'If-Match' => 'W/"1"' }], 412,
     '', qr/If-Match/;
 $t->request(GET => '/slow/Users', token => $token);

@@ -22,9 +22,10 @@ namespace {
 // log contains it.
 Error unavailable(const WorkerStore *store) {
     if (store != NULL && store->preparing())
-        return Error{503, ScimType::none, "the directory is starting and cannot be read yet", 1};
-    return Error{503, ScimType::none, "the directory cannot be served now; the error log says why",
-                 10};
+        return Error{Refusal::store_starting, "the directory is starting and cannot be read yet",
+                     1};
+    return Error{Refusal::store_unavailable,
+                 "the directory cannot be served now; the error log says why", 10};
 }
 
 // The host and port that the request names: those of the request line, which take precedence over
@@ -83,16 +84,14 @@ std::string_view path_of(std::string_view url) {
 Outcome make_base_url(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx) {
     const std::string_view host = view(ctx.looked_up.host), path = lcf.base_path;
     if (host.empty())
-        return Error{400, ScimType::none,
+        return Error{Refusal::host_missing,
                      "the request has no Host header, which the URLs in the response require; send "
-                     "Host, or set scim_base_url",
-                     0};
+                     "Host, or set scim_base_url"};
     if (!is_authority(host))
         return Error{
-            400, ScimType::none,
+            Refusal::host_invalid,
             "the host of the request (Host header, request line or :authority) is invalid; "
-            "expected a name or an address with an optional port, such as id.example.com:8443",
-            0};
+            "expected a name or an address with an optional port, such as id.example.com:8443"};
     bool tls = false;
 #if (NGX_HTTP_SSL)
     tls = r->connection->ssl != NULL;
@@ -115,10 +114,9 @@ Outcome check_base_url(std::string_view url) {
     host = host == url.npos ? 0 : host + 3;
     if (is_url_text(url) && is_authority(url.substr(host, url.find('/', host) - host)))
         return Done{};
-    return Error{400, ScimType::none,
+    return Error{Refusal::base_url_invalid,
                  "scim_base_url does not form a valid URL for this request: its host is invalid, "
-                 "or it contains a character that is not allowed in a URL",
-                 0};
+                 "or it contains a character that is not allowed in a URL"};
 }
 
 // Sets ctx.base_url, and ctx.path to the rest of the URI. 404 if the request's URI is not below the
@@ -132,11 +130,10 @@ Outcome split_url(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ctx) {
                  uri.compare(0, base_path.size(), base_path) == 0 &&
                  (uri.size() == base_path.size() || uri[base_path.size()] == '/');
     if (!below)
-        return Error{404, ScimType::none,
+        return Error{Refusal::path_outside_base_url,
                      "the request path is not below " + quoted(base_path) +
                          ", the path of this server's SCIM base URL; check for a missing slash, "
-                         "and check scim_base_url",
-                     0};
+                         "and check scim_base_url"};
     ctx.path = uri.substr(base_path.size());
     if (lcf.base_url == NULL) return make_base_url(r, lcf, ctx);
     return lcf.base_url->lengths != NULL ? check_base_url(view(ctx.base_url)) : Outcome(Done{});
@@ -198,7 +195,7 @@ Result<service::ActorPtr> authenticated_actor(ngx_http_request_t *r, const LocCo
         auto may_act = check_subject(**actor, *session);
         if (!may_act) actor = may_act.error();
     }
-    if (!actor && actor.error().status == 401) note_refused(r, ctx, *store, actor.error());
+    if (!actor && actor.error().status() == 401) note_refused(r, ctx, *store, actor.error());
     if (!actor || lcf.auth == auth_off || lcf.tenant == NULL) return actor;
     auto agreed = service::check_tenant(**actor, tenant);
     if (agreed) return actor;

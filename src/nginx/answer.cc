@@ -119,10 +119,13 @@ void log_refusal(ngx_http_request_t *r, const service::Response &response) {
     const std::string request = service::request_text(request_id(r));
     const std::string_view operation = log_fields.operation;
     const bool has_name = !operation.empty() && operation != "unknown";
-    ngx_log_error(level, r->connection->log, 0, "scim: %V answered with %ui%s%V: %V (request %V)",
+    std::string kind;
+    if (log_fields.scim_type != ScimType::none)
+        kind.append(" ").append(to_string(log_fields.scim_type));
+    if (!log_fields.error_id.empty()) kind.append(" [").append(log_fields.error_id).append("]");
+    ngx_log_error(level, r->connection->log, 0, "scim: %V answered with %ui%V: %V (request %V)",
                   static_cast<const ngx_str_t *>(Printable(has_name ? operation : "request")),
-                  ngx_uint_t(response.status), log_fields.scim_type == ScimType::none ? "" : " ",
-                  static_cast<const ngx_str_t *>(Printable(to_string(log_fields.scim_type))),
+                  ngx_uint_t(response.status), static_cast<const ngx_str_t *>(Printable(kind)),
                   static_cast<const ngx_str_t *>(Printable(log_fields.detail)),
                   static_cast<const ngx_str_t *>(Printable(request)));
 }
@@ -237,7 +240,10 @@ ngx_int_t send_without_body(ngx_http_request_t *r, EndpointCtx &ctx,
 
 ngx_int_t send_error(ngx_http_request_t *r, EndpointCtx &ctx, const Error &error) {
     service::Response response;
-    service::refuse(response, error, request_id(r));
+    service::Request request;
+    request.id = request_id(r);
+    request.settings = &loc_conf(r).settings;
+    service::refuse(response, error, request);
     return send(r, ctx, response);
 }
 

@@ -108,18 +108,19 @@ Result<std::string> read_file(const char *path) {
     if (fd < 0 || fstat(fd, &st) != 0) {
         std::string why = strerror(errno);
         if (fd >= 0) close(fd);
-        return Error{500, ScimType::none, "it cannot be read: " + why, 0};
+        return Error{Refusal::configuration_invalid, "it cannot be read: " + why};
     }
     if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
         close(fd);
-        return Error{500, ScimType::none, "it is not a regular file", 0};
+        return Error{Refusal::configuration_invalid, "it is not a regular file"};
     }
     std::string bytes(size_t(std::min(st.st_size, most + 1)), '\0');
     ssize_t n = read(fd, &bytes[0], bytes.size());
     close(fd);
     if (n < 0)
-        return Error{500, ScimType::none, std::string("it cannot be read: ") + strerror(errno), 0};
-    if (n > most) return Error{500, ScimType::none, "it is larger than 1 MiB", 0};
+        return Error{Refusal::configuration_invalid,
+                     std::string("it cannot be read: ") + strerror(errno)};
+    if (n > most) return Error{Refusal::configuration_invalid, "it is larger than 1 MiB"};
     bytes.resize(size_t(n));
     return bytes;
 }

@@ -30,8 +30,8 @@ struct EndpointCtx {
     uint64_t started = 0;       // counting_time() when the handling began
     bool reading_body = false;  // nginx is reading the request body
     service::ActorPtr actor;
-    Error refusal;              // the error response if `actor` is null
-    service::ActorPtr refused;  // owner of an expired, revoked or not yet valid token
+    Error refusal = undecided();  // the error response if `actor` is null
+    service::ActorPtr refused;    // owner of an expired, revoked or not yet valid token
     ngx_str_t base_url = ngx_null_string;
     std::string_view path;          // rest of the URI after the base URL
     service::LogFields log_fields;  // values of variables; complete after the response is made

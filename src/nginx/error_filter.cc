@@ -13,37 +13,55 @@ namespace {
 ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
-std::string detail_of(ngx_http_request_t *r, const EndpointCtx &ctx) {
+// A refusal by nginx, with nginx's status.
+Error refusal_of(ngx_http_request_t *r, const EndpointCtx &ctx) {
     if (ctx.reading_body && r->err_status == 503)
-        return "the request body cannot be kept; the server's error log says why";
+        return {Refusal::body_not_kept,
+                "the request body cannot be kept; the server's error log says why", 1};
     auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
         ngx_http_get_module_loc_conf(r, ngx_http_core_module));
     switch (r->err_status) {
-        case 400: return "the request is not valid HTTP";
-        case 401: return "nginx (auth_basic or auth_request) requires other credentials";
-        case 403: return "nginx (allow or deny) forbids access to this URL";
-        case 404: return "nginx (try_files or return) finds nothing at this URL";
-        case 405: return "nginx does not allow this method at this URL";
-        case 408: return "the request took too long to arrive";
-        case 411: return "the request has neither Content-Length nor chunked encoding";
+        case 400: return {Refusal::http_invalid, "the request is not valid HTTP"};
+        case 401:
+            return {Refusal::http_unauthorized,
+                    "nginx (auth_basic or auth_request) requires other credentials"};
+        case 403:
+            return {Refusal::http_forbidden, "nginx (allow or deny) forbids access to this URL"};
+        case 404:
+            return {Refusal::http_not_found,
+                    "nginx (try_files or return) finds nothing at this URL"};
+        case 405: return {Refusal::http_method, "nginx does not allow this method at this URL"};
+        case 411:
+            return {Refusal::http_length_missing,
+                    "the request has neither Content-Length nor chunked encoding"};
         case 413:
-            return "the request body is larger than client_max_body_size allows (" +
-                   std::to_string(clcf->client_max_body_size) + " bytes)";
-        case 414: return "the request line is longer than large_client_header_buffers allows";
-        case 421: return "the connection was established for another host name";
-        case 429: return "too many requests: a limit of nginx's configuration is exceeded";
-        case 494: return "the request headers are larger than large_client_header_buffers allows";
+            return {Refusal::http_body_too_large,
+                    "the request body is larger than client_max_body_size allows (" +
+                        std::to_string(clcf->client_max_body_size) + " bytes)"};
+        case 414:
+            return {Refusal::http_uri_too_long,
+                    "the request line is longer than large_client_header_buffers allows"};
+        case 421:
+            return {Refusal::http_wrong_host,
+                    "the connection was established for another host name"};
+        case 429:
+            return {Refusal::http_rate_limited,
+                    "too many requests: a limit of nginx's configuration is exceeded", 1};
         case 501:
-            return "nginx does not implement a feature that the request uses, such as a "
-                   "Transfer-Encoding other than chunked";
+            return {Refusal::http_not_implemented,
+                    "nginx does not implement a feature that the request uses, such as a "
+                    "Transfer-Encoding other than chunked"};
         case 503:
-            return "nginx is overloaded, or limit_req or limit_conn refused the request; the "
-                   "error log of nginx names the exceeded zone";
-        case 505: return "this version of HTTP is not supported";
-        default:
-            return r->err_status >= 500 ? "the request failed inside nginx; its error log says why"
-                                        : "nginx refused the request; its error log says why";
+            return {Refusal::http_limited,
+                    "nginx is overloaded, or limit_req or limit_conn refused the request; the "
+                    "error log of nginx names the exceeded zone",
+                    1};
+        case 505: return {Refusal::http_version, "this version of HTTP is not supported"};
+        default: break;
     }
+    if (r->err_status >= 500)
+        return {Refusal::http_failed, "the request failed inside nginx; its error log says why"};
+    return {Refusal::http_refused, "nginx refused the request; its error log says why"};
 }
 
 bool replaces(ngx_http_request_t *r) {
@@ -57,13 +75,12 @@ ngx_int_t replace_headers(ngx_http_request_t *r) {
     // nginx reports 500 if it lacks a descriptor, memory or disk space for the body. 503 tells the
     // client that it may send the request again.
     if (ctx.reading_body && r->err_status == 500) r->err_status = r->headers_out.status = 503;
-    uint16_t status = uint16_t(r->err_status == 494   ? 431
-                               : r->err_status == 499 ? 400
-                                                      : r->err_status);
-    Error error{status, ScimType::none, detail_of(r, ctx),
-                uint16_t(status == 429 || status == 503 ? 1 : 0)};
-    ctx.error_body = error_body(error, service::request_text(request_id(r)));
+    const uint16_t status = uint16_t(r->err_status == 499 ? 400 : r->err_status);
+    const Error error = refusal_of(r, ctx);
+    ctx.error_body = error_body(
+        error, {service::request_text(request_id(r)), loc_conf(r).settings.strict, status});
     ctx.log_fields.detail = error.detail;
+    ctx.log_fields.error_id = error.id();
     r->headers_out.content_length_n = off_t(ctx.error_body.size());
     if (r->headers_out.content_length != NULL) r->headers_out.content_length->hash = 0;
     r->headers_out.content_length = NULL;

@@ -92,13 +92,15 @@ std::unique_ptr<PendingRequest> pending_of(ngx_http_request_t *r, const LocConf 
 // Bodies and query strings of more bytes are not parsed on the event loop.
 constexpr size_t loop_bytes = 16u << 10;
 
-Error unserved() { return Error{503, ScimType::none, "the directory cannot be served now", 5}; }
+Error unserved() {
+    return Error{Refusal::store_unavailable, "the directory cannot be served now", 5};
+}
 
-Error busy() { return Error{503, ScimType::none, "too many requests are waiting", 1}; }
+Error busy() { return Error{Refusal::queue_full, "too many requests are waiting", 1}; }
 
 // For a body in a file, whose descriptor cannot be duplicated.
 Error no_descriptor() {
-    return Error{503, ScimType::none, "the request body cannot be kept: too many files are open",
+    return Error{Refusal::body_not_kept, "the request body cannot be kept: too many files are open",
                  5};
 }
 
@@ -140,11 +142,13 @@ ngx_int_t refuse_write(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &c
     ngx_int_t rc = refuse_body(r);
     if (rc != NGX_OK) return rc;
     service::Response response;
+    service::Request request = request_of(r, lcf, ctx);
+    request.id = request_id(r);
     if (!store.preparing()) {
         service::Snapshot snapshot(*store.session());
-        service::note_location(response, request_of(r, lcf, ctx), *ctx.actor, snapshot);
+        service::note_location(response, request, *ctx.actor, snapshot);
     }
-    service::refuse(response, error, request_id(r));
+    service::refuse(response, error, request);
     return send(r, ctx, response);
 }
 
@@ -153,13 +157,13 @@ ngx_int_t serve_write(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ct
     if (store.read_only())
         return refuse_write(
             r, lcf, ctx, store,
-            Error{503, ScimType::none,
+            Error{Refusal::store_newer,
                   "the directory is read-only: a newer version of this server has written it", 60});
     if (!lcf.write_allowed())
         return refuse_write(
             r, lcf, ctx, store,
-            Error{403, ScimType::none,
-                  "this location is read-only: its scim_scope does not allow writes", 0});
+            Error{Refusal::location_read_only,
+                  "this location is read-only: its scim_scope does not allow writes"});
     if (!wants_body(r, lcf, ctx, store)) {
         ngx_int_t rc = refuse_body(r);
         if (rc != NGX_OK) return rc;
@@ -198,10 +202,12 @@ ngx_int_t answer_read(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &ct
         reading =
             service::read(snapshot, *ctx.actor, request, *response, service::RunOn::event_loop);
     }
-    if (!reading)
-        service::refuse(*response, reading.error(), request_id(r));
-    else if (*reading == service::ReadResult::deferred)
+    if (!reading) {
+        request.id = request_id(r);
+        service::refuse(*response, reading.error(), request);
+    } else if (*reading == service::ReadResult::deferred) {
         return defer_read(r, lcf, ctx, store, std::move(body));
+    }
     return send(r, ctx, *response);
 }
 
@@ -238,7 +244,8 @@ ngx_int_t serve_search(ngx_http_request_t *r, const LocConf &lcf, EndpointCtx &c
 // short. A committed write is never reported as an error. An unfinished response is replaced,
 // because its body is missing or incomplete.
 void make_answer(PendingRequest &pending) noexcept {
-    if (pending.outcome && pending.job.unfinished) pending.refuse("out of memory", 5);
+    if (pending.outcome && pending.job.unfinished)
+        pending.refuse(Refusal::out_of_memory, "out of memory", 5);
     if (!pending.outcome) service::answer_unshown(pending.job, pending.outcome.error());
 }
 

@@ -39,12 +39,12 @@ ngx_http_request_t *RequestHook::release() {
     return std::exchange(r_, nullptr);
 }
 
-void PendingRequest::refuse(const char *why, uint16_t retry_after) noexcept {
+void PendingRequest::refuse(Refusal refusal, const char *why, uint16_t retry_after) noexcept {
     try {
-        outcome = Error{503, ScimType::none, why, retry_after};
+        outcome = Error{refusal, why, retry_after};
     } catch (const std::exception &) {
         // Keeps the initial error. "out of memory" fits into a std::string without an allocation.
-        if (outcome) outcome = Error{503, ScimType::none, "out of memory", retry_after};
+        if (outcome) outcome = Error{Refusal::out_of_memory, "out of memory", retry_after};
     }
 }
 

@@ -62,7 +62,7 @@ struct PendingRequest {
     // 64 KiB.
     bool is_large() const { return !is_write || body.size() > 64u << 10; }
     // Sets the outcome to 503 with the detail `why`. `retry_after` is in seconds. Never throws.
-    void refuse(const char *why, uint16_t retry_after) noexcept;
+    void refuse(Refusal refusal, const char *why, uint16_t retry_after) noexcept;
 
     RequestHook client;
     std::string bytes;  // the memory that the job's views point into
@@ -73,7 +73,7 @@ struct PendingRequest {
     ngx_msec_t since = 0;  // ngx_current_msec when a write was submitted
     // An error replaces the job's response. It is initially 503, so that the client gets a response
     // even if the job never runs.
-    Outcome outcome = Error{503, ScimType::none, "the directory cannot be served now", 5};
+    Outcome outcome = Error{Refusal::store_unavailable, "the directory cannot be served now", 5};
 
   private:
     friend class PendingList;

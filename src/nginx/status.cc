@@ -63,7 +63,9 @@ void count(ngx_http_request_t *r, const LocConf &lcf, const EndpointCtx &ctx) {
     const ngx_uint_t status = r->err_status != 0 ? r->err_status : r->headers_out.status;
     const service::Actor *actor = ctx.actor ? ctx.actor.get() : ctx.refused.get();
     const service::LogFields &fields = ctx.log_fields;
-    count_request(tenant_counters(*lcf.store, actor), fields.operation, uint16_t(status));
+    service::TenantCounters &tenant = tenant_counters(*lcf.store, actor);
+    count_request(tenant, fields.operation, uint16_t(status));
+    if (!ctx.actor && ctx.refused) count_refused_token(tenant, fields.error_id);
     if (fields.scim_type != ScimType::none) service::add_to(all.errors[size_t(fields.scim_type)]);
     if (!fields.dialect.empty()) all.count_rewrites(fields.dialect);
     if (ctx.started == 0) return;

@@ -13,6 +13,7 @@ enum Variable : uintptr_t {
     resource_type,
     resource_id,
     error_type,
+    error_id,
     detail,
     dialect,
     tenant,
@@ -30,6 +31,7 @@ Name names[] = {
     {ngx_string("scim_resource_type"), resource_type},
     {ngx_string("scim_resource_id"), resource_id},
     {ngx_string("scim_error_type"), error_type},
+    {ngx_string("scim_error_id"), error_id},
     {ngx_string("scim_detail"), detail},
     {ngx_string("scim_dialect"), dialect},
     {ngx_string("scim_tenant"), tenant},
@@ -50,6 +52,7 @@ std::string_view text_of(const EndpointCtx &ctx, uintptr_t variable) {
         case resource_type: return ctx.log_fields.resource_type;
         case resource_id: return ctx.log_fields.resource_id;
         case error_type: return to_string(ctx.log_fields.scim_type);
+        case error_id: return ctx.log_fields.error_id;
         case detail: return ctx.log_fields.detail;
         case dialect: return ctx.log_fields.dialect;
         case tenant: return known(ctx) != nullptr ? known(ctx)->tenant_name : std::string_view();

@@ -185,10 +185,11 @@ void WorkerStore::reopen() noexcept {
     drain();
 }
 
-void WorkerStore::refuse(PendingList list, const char *why, uint16_t retry_after) noexcept {
+void WorkerStore::refuse(PendingList list, Refusal refusal, const char *why,
+                         uint16_t retry_after) noexcept {
     while (!list.empty()) {
         auto request = list.pop();
-        request->refuse(why, retry_after);
+        request->refuse(refusal, why, retry_after);
         finished_.push(std::move(request));
     }
 }
@@ -199,8 +200,8 @@ void WorkerStore::drain() noexcept {
     closing_ = true;
     session_.reset();
     constexpr const char *why = "the directory cannot be served now";
-    refuse(queue_.take_all(), why, 1);
-    refuse(std::move(reads_), why, 1);
+    refuse(queue_.take_all(), Refusal::store_unavailable, why, 1);
+    refuse(std::move(reads_), Refusal::store_unavailable, why, 1);
     proceed();
 }
 
@@ -266,7 +267,7 @@ void WorkerStore::start_batch() noexcept {
         work_ = Work::batch;
         return;
     }
-    refuse(std::move(batch_),
+    refuse(std::move(batch_), Refusal::queue_full,
            "the directory cannot be written now: the thread pool's queue is full", 1);
 }
 
@@ -288,8 +289,9 @@ void WorkerStore::look_at_lock() noexcept {
     }
     constexpr const char *why =
         "the directory cannot be written now: its write lock has not been free for 10 seconds";
-    refuse(queue_.take_older(limit), why, 5);
-    if (work_ == Work::batch && writer_->lock_wait().give_up()) refuse(std::move(batch_), why, 5);
+    refuse(queue_.take_older(limit), Refusal::queue_timeout, why, 5);
+    if (work_ == Work::batch && writer_->lock_wait().give_up())
+        refuse(std::move(batch_), Refusal::queue_timeout, why, 5);
     if (!finished_.empty()) answer_later();
     if (lock_logged_) return;
     lock_logged_ = true;
@@ -384,7 +386,8 @@ void WorkerStore::finish(std::unique_ptr<PendingRequest> request) noexcept {
         reads_.push(std::move(request));
         return start_reads();
     }
-    if (is_unmade) request->refuse("the directory cannot be served now", 1);
+    if (is_unmade)
+        request->refuse(Refusal::store_unavailable, "the directory cannot be served now", 1);
     if (request->is_large()) note_large_request();
     finish_request(std::move(request), log_);
 }
@@ -461,7 +464,7 @@ void WorkerStore::start_reads() noexcept {
         if (thread.busy()) continue;
         auto request = reads_.pop();
         if (thread.start(request, *store_, main_.read_pool)) continue;
-        request->refuse("too many long reads are waiting", 1);
+        request->refuse(Refusal::queue_full, "too many long reads are waiting", 1);
         finished_.push(std::move(request));
     }
 }

@@ -113,7 +113,7 @@ class WorkerStore {
 
     void look_at_files() noexcept;
     void look_at_lock() noexcept;
-    void refuse(PendingList list, const char *why, uint16_t retry_after) noexcept;
+    void refuse(PendingList list, Refusal refusal, const char *why, uint16_t retry_after) noexcept;
     void drain() noexcept;
     void close();
     void retry_later();

@@ -51,6 +51,9 @@ struct QueryArguments {
 };
 int explain(const Globals &globals, const QueryArguments &arguments);
 
+// `id`: of a refusal; empty: lists all. `as_markdown`: prints docs/errors.md.
+int explain_error(const Globals &globals, const std::string &id, bool as_markdown);
+
 int index_list(const Globals &globals);
 
 struct LogArguments {

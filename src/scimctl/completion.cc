@@ -3,16 +3,21 @@
 #include <functional>
 #include <set>
 
+#include "scim/text/refusals.h"
+
 namespace scim::scimctl {
 
 namespace {
 
 const std::function<bool(const CLI::App *)> all = [](const CLI::App *) { return true; };
 
-// What may follow a command: its own commands and options, and the options that all commands have.
+// What may follow a command: its own commands and options, the options that all commands have, and
+// the ids that explain-error explains.
 std::string words_after(const CLI::App &app, const CLI::App &root) {
     std::set<std::string> words;
     for (const CLI::App *each : app.get_subcommands(all)) words.insert(each->get_name());
+    if (app.get_name() == "explain-error")
+        for (const RefusalRow &refusal : refusals()) words.emplace(refusal.id);
     for (const CLI::App *of : {&app, &root})
         for (const CLI::Option *option : of->get_options())
             for (const std::string &name : option->get_lnames()) words.insert("--" + name);

@@ -136,7 +136,14 @@ int fail(const Globals &globals, ExitCode code, std::string_view text) {
 }
 
 int fail(const Globals &globals, const Error &error) {
-    return fail(globals, error.status == 503 ? exit_store : exit_refused, error.detail);
+    return fail(globals, error.status() == 503 ? exit_store : exit_refused, error);
+}
+
+int fail(const Globals &globals, ExitCode code, const Error &error) {
+    if (!globals.json) return fail(globals, code, error.detail);
+    write_line(stderr,
+               store::RowWriter().text("error", error.detail).text("errorId", error.id()).done());
+    return code;
 }
 
 void note(const Globals &globals, std::string_view text) {

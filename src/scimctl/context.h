@@ -33,8 +33,9 @@ struct Globals {
 
 // Prints an error as one line on stderr, {"error":…} with --json. Returns `code`.
 int fail(const Globals &globals, ExitCode code, std::string_view text);
-// The same; the exit code is exit_store for status 503 and exit_refused otherwise.
+// The same, with the errorId in JSON; the exit code is exit_store for status 503 and exit_refused otherwise.
 int fail(const Globals &globals, const Error &error);
+int fail(const Globals &globals, ExitCode code, const Error &error);
 
 // Prints a note as one line on stderr; nothing with --json.
 void note(const Globals &globals, std::string_view text);

@@ -18,7 +18,7 @@ Result<std::string> id_of(service::Snapshot &snapshot, const service::Actor &act
     const std::string see = "; scimctl find --tenant " + tenant + " --type " + type.type.name +
                             " lists them with their ids";
     const std::string resource = type.type.name + " " + quoted(name);
-    if (attr == nullptr) return Error{404, ScimType::none, resource + " is not an id" + see, 0};
+    if (attr == nullptr) return Error{Refusal::name_unknown, resource + " is not an id" + see};
     std::string filter = attr->path + " eq ", args;
     write_string(filter, name);
     append_parameter(args, "filter", filter);
@@ -29,9 +29,9 @@ Result<std::string> id_of(service::Snapshot &snapshot, const service::Actor &act
     RETURN_IF_ERROR(list);
     const json_t *found = json_object_get(list->get(), "Resources");
     if (json_array_size(found) == 0)
-        return Error{404, ScimType::none, "there is no " + resource + see, 0};
+        return Error{Refusal::name_unknown, "there is no " + resource + see};
     if (json_array_size(found) > 1)
-        return Error{409, ScimType::none, "several resources are " + resource + see, 0};
+        return Error{Refusal::name_ambiguous, "several resources are " + resource + see};
     return std::string(text_of(json_object_get(json_array_get(found, 0), "id")));
 }
 

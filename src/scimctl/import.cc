@@ -159,7 +159,7 @@ int print_counts(const Globals &globals, const service::Importer &importer, bool
 
 Outcome read_all(Input &input, service::Importer &importer) {
     for (std::string line; input.next(line);) RETURN_IF_ERROR(importer.add(std::move(line)));
-    if (!input.error().empty()) return Error{400, ScimType::none, input.error(), 0};
+    if (!input.error().empty()) return Error{Refusal::import_input, input.error()};
     return importer.finish();
 }
 

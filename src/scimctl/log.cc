@@ -98,13 +98,12 @@ class LogReader {
 Outcome LogReader::check(service::Snapshot &snapshot) const {
     if (auto usable = snapshot.usable(); !usable) return usable;
     if (auto why = store_.env().displaced(); !why.empty())
-        return Error{
-            503, ScimType::none,
-            "store \"" + store_.env().directory() + "\" is not the one that was opened: " + why, 0};
+        return Error{Refusal::store_unreadable, "store \"" + store_.env().directory() +
+                                                    "\" is not the one that was opened: " + why};
     auto tenant = store::find_tenant(snapshot.txn, tenant_);
     if (tenant && tenant->state == store::TenantState::active) return Done{};
-    return Error{404, ScimType::none, "the tenant " + quoted(arguments_.tenant) + " was removed",
-                 0};
+    return Error{Refusal::tenant_unknown,
+                 "the tenant " + quoted(arguments_.tenant) + " was removed"};
 }
 
 std::vector<store::Refusal> LogReader::new_refusals(service::Snapshot &snapshot) {
@@ -141,8 +140,8 @@ Result<Found> LogReader::shown(service::Snapshot &snapshot,
         found.lines.push_back(entry.change != nullptr ? view.show(*entry.change)
                                                       : view.show(*entry.refusal));
     if (snapshot.txn.good()) return found;
-    return Error{503, ScimType::none,
-                 "the log cannot be read: " + std::string(to_string(snapshot.txn.error())), 0};
+    return Error{Refusal::store_unreadable,
+                 "the log cannot be read: " + std::string(to_string(snapshot.txn.error()))};
 }
 
 std::optional<store::LogStart> LogReader::trimmed(store::Directory &directory, bool all) const {

@@ -161,6 +161,7 @@ std::string LogView::refusal_line(const store::Refusal &refusal) {
     append_word(line, "request " + service::request_text(refusal.request));
     append_word(line, std::to_string(refusal.status));
     if (!refusal.scim_type.empty()) line += ' ' + refusal.scim_type;
+    if (!refusal.error_id.empty()) line += " [" + refusal.error_id + "]";
     return line + ": " + refusal.detail;
 }
 
@@ -209,6 +210,7 @@ std::string LogView::refusal_json(const store::Refusal &refusal) {
     add_text(row, "name", name(refusal));
     row.number("status", refusal.status);
     add_text(row, "scimType", refusal.scim_type);
+    add_text(row, "errorId", refusal.error_id);
     row.text("detail", refusal.detail);
     add_actor(row, refusal.actor);
     row.text("requestId", service::request_text(refusal.request));

@@ -300,6 +300,20 @@ void declare_query(CLI::App &app, const Globals &globals, Run &chosen) {
         ->required();
 }
 
+void declare_explain_error(CLI::App &app, const Globals &globals, Run &chosen) {
+    struct Typed {
+        std::string id;
+        bool as_markdown = false;
+    };
+    auto typed = std::make_shared<Typed>();
+    CLI::App *c =
+        command(app, "explain-error",
+                "say what causes a refusal and what to do; without ID, list all of them", chosen,
+                [=, &globals] { return explain_error(globals, typed->id, typed->as_markdown); });
+    c->add_option("ID", typed->id, "the errorId of an answer, in square brackets in the log");
+    c->add_flag("--markdown", typed->as_markdown, "print all as Markdown, as docs/errors.md");
+}
+
 void declare_index(CLI::App &app, const Globals &globals, Run &chosen) {
     CLI::App *group = app.add_subcommand("index", "list the indexes")->require_subcommand(1);
     command(*group, "list",
@@ -346,6 +360,7 @@ void declare_data(CLI::App &app, const Globals &globals, Run &chosen) {
     declare_import(app, globals, chosen);
     declare_operations(app, globals, chosen);
     declare_query(app, globals, chosen);
+    declare_explain_error(app, globals, chosen);
     declare_index(app, globals, chosen);
     declare_log(app, globals, chosen);
     auto tenant = std::make_shared<std::string>();

@@ -35,10 +35,8 @@ Result<const TypeView *> type_named(const Catalog &catalog, const std::string &n
         all += (all.empty() ? "" : ", ") + known->type.name;
     }
     std::string meant = did_you_mean(name, names);
-    return Error{404, ScimType::none,
-                 "there is no resource type " + quoted(name) +
-                     (meant.empty() ? "; the types are " + all : meant),
-                 0};
+    return Error{Refusal::type_unknown, "there is no resource type " + quoted(name) +
+                                            (meant.empty() ? "; the types are " + all : meant)};
 }
 
 Result<service::Response> answer_as_server(service::Snapshot &snapshot, const service::Actor &actor,

@@ -20,7 +20,7 @@ struct NewToken {
 Result<NewToken> new_token(const std::string &sha256) {
     if (!sha256.empty()) {
         auto digest = service::parse_digest(sha256);
-        if (!digest) return invalid_value("--sha256 needs 64 hexadecimal digits");
+        if (!digest) return Error{Refusal::token_digest, "--sha256 needs 64 hexadecimal digits"};
         return NewToken{"", *digest};
     }
     std::array<uint8_t, 32> random;
@@ -94,7 +94,7 @@ auto write_tokens(const Globals &globals, const std::string &name, int &code, De
         decltype(decide(std::declval<store::WriteTxn &>(), std::declval<const store::Tenant &>()));
     auto store = open_store(globals, Access::write);
     code = exit_store;
-    if (store == nullptr) return Error{};
+    if (store == nullptr) return undecided();
     WriteTxn txn(globals, *store);
     auto tenant = service::tenant_named(txn, name);
     Decided decided = tenant ? decide(txn, *tenant) : Decided(tenant.error());
@@ -118,6 +118,15 @@ int64_t last_use(store::Txn &txn, const store::Token &token) {
     return store::last_use(txn, token.tenant, token.number);
 }
 
+// The newest refusal of the token in the log: its time and its id. Nothing if there is none.
+std::optional<store::Refusal> last_refusal(store::Txn &txn, const store::Token &token) {
+    for (store::Refusal &refusal :
+         store::list_refusals(txn, token.tenant, store::refusals_per_tenant))
+        if (refusal.operation == "authenticate" && refusal.actor == token.actor)
+            return std::move(refusal);
+    return std::nullopt;
+}
+
 std::string shown_time(int64_t time) { return time != 0 ? time_text(time) : std::string(); }
 
 store::RowWriter row_of(store::Txn &txn, const store::Token &token, int64_t at) {
@@ -129,7 +138,7 @@ store::RowWriter row_of(store::Txn &txn, const store::Token &token, int64_t at) 
 
 // What token show prints of a token, in lines.
 std::string details(store::Txn &txn, const store::Tenant &tenant, const store::Token &token,
-                    int64_t at) {
+                    const std::optional<store::Refusal> &refusal, int64_t at) {
     std::string text = "Token " + std::to_string(token.number) + " " + quoted(token.label) +
                        " of tenant " + tenant.name;
     auto add = [&](std::string_view name, const std::string &value) {
@@ -144,6 +153,7 @@ std::string details(store::Txn &txn, const store::Tenant &tenant, const store::T
     add("revoked:    ", shown_time(token.revoked));
     const int64_t used = last_use(txn, token);
     add("last used:  ", used != 0 ? time_text(used) : "never");
+    if (refusal) add("refused:    ", time_text(refusal->time) + " [" + refusal->error_id + "]");
     return text;
 }
 
@@ -164,7 +174,7 @@ int token_create(const Globals &globals, const TokenArguments &arguments) {
         *time = *parsed;
     }
     auto made = new_token(arguments.sha256);
-    if (!made) return fail(globals, exit_usage, made.error().detail);
+    if (!made) return fail(globals, exit_usage, made.error());
     int code = exit_ok;
     auto result = write_tokens(
         globals, arguments.tenant, code, [&](store::WriteTxn &txn, const store::Tenant &tenant) {
@@ -211,18 +221,24 @@ int token_list(const Globals &globals, const TokenArguments &arguments) {
 }
 
 int token_show(const Globals &globals, const TokenArguments &arguments) {
-    return read_tokens(
-        globals, arguments.tenant, [&](store::Txn &txn, const store::Tenant &tenant) {
-            int64_t at = now();
-            auto tokens = service::tokens_named(txn, tenant, arguments.which);
-            if (!tokens) return fail(globals, tokens.error());
-            List list;
-            for (const auto &entry : *tokens)
-                list.add(details(txn, tenant, entry.token, at), row_of(txn, entry.token, at));
-            store::RowWriter json;
-            json.text("tenant", tenant.name);
-            return list.print(globals, json, "tokens", "");
-        });
+    return read_tokens(globals, arguments.tenant,
+                       [&](store::Txn &txn, const store::Tenant &tenant) {
+                           int64_t at = now();
+                           auto tokens = service::tokens_named(txn, tenant, arguments.which);
+                           if (!tokens) return fail(globals, tokens.error());
+                           List list;
+                           for (const auto &entry : *tokens) {
+                               store::RowWriter row = row_of(txn, entry.token, at);
+                               const auto refusal = last_refusal(txn, entry.token);
+                               if (refusal)
+                                   row.text("lastRefused", time_text(refusal->time))
+                                       .text("lastRefusal", refusal->error_id);
+                               list.add(details(txn, tenant, entry.token, refusal, at), row);
+                           }
+                           store::RowWriter json;
+                           json.text("tenant", tenant.name);
+                           return list.print(globals, json, "tokens", "");
+                       });
 }
 
 int token_revoke(const Globals &globals, const TokenArguments &arguments) {
@@ -264,7 +280,7 @@ int token_rotate(const Globals &globals, const TokenArguments &arguments) {
         order.expires = *parsed;
     }
     auto made = new_token(arguments.sha256);
-    if (!made) return fail(globals, exit_usage, made.error().detail);
+    if (!made) return fail(globals, exit_usage, made.error());
     int code = exit_ok;
     auto result = write_tokens(
         globals, arguments.tenant, code, [&](store::WriteTxn &txn, const store::Tenant &tenant) {

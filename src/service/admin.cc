@@ -18,13 +18,10 @@ using store::Tenant;
 using store::Token;
 using store::TokenEntry;
 
-Error not_found(std::string detail) { return Error{404, ScimType::none, std::move(detail), 0}; }
-Error conflict(std::string detail) { return Error{409, ScimType::none, std::move(detail), 0}; }
-
 // 503 if the transaction has failed: an item that was not found may exist.
 Outcome readable(const store::Txn &txn) {
     if (txn.good()) return Done{};
-    return Error{503, ScimType::none,
+    return Error{Refusal::store_unreadable,
                  "the store cannot be read: " + std::string(to_string(txn.error())), 1};
 }
 
@@ -46,30 +43,31 @@ bool is_printable(int32_t code_point) {
 }
 
 Outcome check_label(std::string_view label) {
-    if (!is_utf8(label)) return invalid_value("the label is not UTF-8");
+    if (!is_utf8(label)) return Error{Refusal::token_label, "the label is not UTF-8"};
     CodePoints text = decode_utf8(label);
     if (text.empty() || text.size() > 64)
-        return invalid_value("the label has " + std::to_string(text.size()) +
-                             " characters; it must have 1 to 64");
+        return Error{Refusal::token_label, "the label has " + std::to_string(text.size()) +
+                                               " characters; it must have 1 to 64"};
     if (!std::all_of(text.begin(), text.end(), is_printable))
-        return invalid_value("the label " + quoted(label) +
-                             " contains a character that is not printable");
+        return Error{Refusal::token_label,
+                     "the label " + quoted(label) + " contains a character that is not printable"};
     if (label.front() == ' ' || label.back() == ' ')
-        return invalid_value("the label " + quoted(label) + " begins or ends with a space");
+        return Error{Refusal::token_label,
+                     "the label " + quoted(label) + " begins or ends with a space"};
     if (label.find_first_not_of("0123456789") == std::string_view::npos)
-        return invalid_value(
-            "the label " + quoted(label) +
-            " consists of digits only and would be taken for the number of a token");
+        return Error{Refusal::token_label,
+                     "the label " + quoted(label) +
+                         " consists of digits only and would be taken for the number of a token"};
     return Done{};
 }
 
 Outcome check_times(int64_t not_before, int64_t expires, int64_t now) {
     if (expires != 0 && expires <= now)
-        return invalid_value("the token would expire at " + time_text(expires) +
-                             ", which is not in the future");
+        return Error{Refusal::token_times, "the token would expire at " + time_text(expires) +
+                                               ", which is not in the future"};
     if (expires != 0 && not_before >= expires)
-        return invalid_value("the token would expire at " + time_text(expires) +
-                             ", before it becomes valid");
+        return Error{Refusal::token_times, "the token would expire at " + time_text(expires) +
+                                               ", before it becomes valid"};
     return Done{};
 }
 
@@ -83,12 +81,14 @@ Outcome check_token_limit(const Tenant &tenant, const std::vector<TokenEntry> &t
     auto live = std::count_if(tokens.begin(), tokens.end(),
                               [&](const auto &e) { return is_usable(e.token, now); });
     if (size_t(live) < store::tokens_per_tenant) return Done{};
-    return conflict("tenant " + quoted(tenant.name) + " has " + std::to_string(live) +
-                    " live tokens, which is the maximum; revoke one first");
+    return Error{Refusal::token_limit, "tenant " + quoted(tenant.name) + " has " +
+                                           std::to_string(live) +
+                                           " live tokens, which is the maximum; revoke one first"};
 }
 
 Error known_elsewhere() {
-    return conflict("this token already exists; a token can be added only once");
+    return Error{Refusal::token_exists,
+                 "this token already exists; a token can be added only once"};
 }
 
 // The token to rotate: the newest usable one that `which` selects. 409 if none is usable, or if it
@@ -101,17 +101,19 @@ Result<TokenEntry> token_to_rotate(store::Txn &txn, const Tenant &tenant, std::s
                                [&](const auto &e) { return is_usable(e.token, now); });
     if (usable == named->rend()) {
         const Token &token = named->back().token;
-        return conflict("token " + name_of(token) + " is " +
-                        std::string(to_string(state_of(token, now))) + "; create a new one");
+        return Error{Refusal::token_unusable, "token " + name_of(token) + " is " +
+                                                  std::string(to_string(state_of(token, now))) +
+                                                  "; create a new one"};
     }
     TokenEntry old = *usable;
     // A script that runs twice must not create a second successor.
     for (const TokenEntry &other : store::list_tokens(txn, tenant.number))
         if (other.token.number > old.token.number && other.token.label == old.token.label &&
             is_usable(other.token, now))
-            return conflict("token " + name_of(old.token) +
-                            " has already been rotated: its successor is number " +
-                            std::to_string(other.token.number));
+            return Error{Refusal::token_unusable,
+                         "token " + name_of(old.token) +
+                             " has already been rotated: its successor is number " +
+                             std::to_string(other.token.number)};
     return old;
 }
 
@@ -130,8 +132,9 @@ Result<std::vector<TokenEntry>> tokens_named(store::Txn &txn, const Tenant &tena
                                 }),
                  tokens.end());
     if (tokens.empty())
-        return not_found("tenant " + quoted(tenant.name) + " has no token " +
-                         (is_number ? "number " + std::to_string(number) : quoted(which)));
+        return Error{Refusal::token_unnamed,
+                     "tenant " + quoted(tenant.name) + " has no token " +
+                         (is_number ? "number " + std::to_string(number) : quoted(which))};
     return tokens;
 }
 
@@ -140,10 +143,11 @@ Result<TenantResult> create_tenant(store::WriteTxn &txn, std::string_view name, 
     // A name that begins with "-" would need "--" before it on a command line.
     bool begins = store::is_tenant_name(name) && name.find_first_of(".-_") != 0;
     if (!begins)
-        return invalid_value(
+        return Error{
+            Refusal::tenant_name,
             "the name " + quoted(name) +
-            " is not a valid tenant name: it must consist of 1 to 255 letters, digits, "
-            "\".\", \"-\" and \"_\", and begin with a letter or digit");
+                " is not a valid tenant name: it must consist of 1 to 255 letters, digits, "
+                "\".\", \"-\" and \"_\", and begin with a letter or digit"};
     auto known = store::find_tenant(txn, name);
     RETURN_IF_ERROR(readable(txn));
     if (known) return TenantResult{std::move(*known), true};
@@ -159,13 +163,15 @@ Error unknown_tenant(store::Txn &txn, std::string_view name) {
         if (t.state == store::TenantState::active) names.push_back(t.name);
     std::string said = "there is no tenant " + quoted(name);
     if (names.empty())
-        return not_found(said + ", because no tenant exists; scimctl tenant add creates one");
+        return Error{Refusal::tenant_unknown,
+                     said + ", because no tenant exists; scimctl tenant add creates one"};
     if (std::string meant = did_you_mean(name, names); !meant.empty())
-        return not_found(said + meant);
-    if (names.size() > named) return not_found(said + "; scimctl tenant list prints all tenants");
+        return Error{Refusal::tenant_unknown, said + meant};
+    if (names.size() > named)
+        return Error{Refusal::tenant_unknown, said + "; scimctl tenant list prints all tenants"};
     said += "; the tenants are ";
     for (size_t i = 0; i < names.size(); i++) said += (i > 0 ? ", " : "") + quoted(names[i]);
-    return not_found(said);
+    return Error{Refusal::tenant_unknown, said};
 }
 
 Result<Tenant> tenant_named(store::Txn &txn, std::string_view name) {
@@ -254,8 +260,9 @@ Result<TokenResult> create_token(store::WriteTxn &txn, const Tenant &tenant,
     RETURN_IF_ERROR(check_times(order.not_before, order.expires, now));
     for (const TokenEntry &e : tokens)
         if (e.token.label == order.label && is_usable(e.token, now))
-            return conflict("tenant " + quoted(tenant.name) + " has a live token " +
-                            name_of(e.token) + "; rotate it, revoke it, or choose another label");
+            return Error{Refusal::token_label_taken,
+                         "tenant " + quoted(tenant.name) + " has a live token " + name_of(e.token) +
+                             "; rotate it, revoke it, or choose another label"};
     RETURN_IF_ERROR(check_token_limit(tenant, tokens, now));
     Token token;
     token.tenant = tenant.number;

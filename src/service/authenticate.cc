@@ -14,8 +14,6 @@ namespace scim::service {
 
 namespace {
 
-Error unauthorized(std::string detail) { return Error{401, ScimType::none, std::move(detail), 0}; }
-
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 // Removes the OWS around a field value (RFC 9110 5.5).
@@ -40,7 +38,8 @@ bool is_registered_scheme(std::string_view word) {
 Error wrong_scheme(std::string_view word) {
     const std::string name = is_registered_scheme(word) ? "uses the scheme " + quoted(word)
                                                         : "begins with no registered scheme";
-    return unauthorized("the Authorization header " + name + "; expected \"Bearer <token>\"");
+    return Error{Refusal::authorization_form,
+                 "the Authorization header " + name + "; expected \"Bearer <token>\""};
 }
 
 // Extracts the token "x" from "Bearer x", "bearer  x" or, as a deviation from RFC 6750, "x". Spaces
@@ -48,29 +47,33 @@ Error wrong_scheme(std::string_view word) {
 Result<std::string_view> bearer_token(std::string_view header, Dialect &dialect) {
     header = trim(header);
     if (header.empty())
-        return unauthorized(
-            "the request has no Authorization header; send \"Authorization: Bearer <token>\"");
+        return Error{
+            Refusal::token_missing,
+            "the request has no Authorization header; send \"Authorization: Bearer <token>\""};
     size_t blank = 0;
     while (blank < header.size() && !is_blank(header[blank])) blank++;
     const std::string_view word = header.substr(0, blank);
     const bool is_bearer = ascii_iequals(word, "Bearer");
     if (blank == header.size()) {
         if (is_bearer)
-            return unauthorized(
+            return Error{
+                Refusal::token_empty,
                 "the Authorization header has the scheme Bearer but no token: the secret token "
-                "field of the identity provider is empty");
+                "field of the identity provider is empty"};
         auto bare = dialect.deviation("bare-token",
                                       "the Authorization header has no scheme; send "
-                                      "\"Authorization: Bearer <token>\"");
-        if (!bare) return unauthorized(bare.error().detail);
+                                      "\"Authorization: Bearer <token>\"",
+                                      Refusal::authorization_form);
+        RETURN_IF_ERROR(bare);
         return header;
     }
     if (!is_bearer) return wrong_scheme(word);
     const size_t token = header.find_first_not_of(' ', blank);
     if (header[token] == '\t')
-        return unauthorized(
+        return Error{
+            Refusal::authorization_form,
             "the Authorization header has a tab after Bearer; send a space: \"Authorization: "
-            "Bearer <token>\"");
+            "Bearer <token>\""};
     return header.substr(token);
 }
 
@@ -81,39 +84,44 @@ Outcome check_pasted(std::string_view token) {
         return Done{};
     const std::string_view word = token.substr(0, token.find(' '));
     if (word.size() < token.size() && ascii_iequals(word, "Bearer"))
-        return unauthorized(
+        return Error{
+            Refusal::token_pasted_text,
             "the token begins with the word Bearer, which the identity provider adds itself: enter "
-            "only the token in its field");
+            "only the token in its field"};
     if (token.front() == '"' || token.front() == '\'')
-        return unauthorized("the token is in quotes: enter it without them");
+        return Error{Refusal::token_pasted_text, "the token is in quotes: enter it without them"};
     return Done{};
 }
 
-// The detail for a token that is not in the store, or whose tenant was removed.
-std::string unknown_token(TokenForm form) {
+// 401 for a token that is not in the store, or whose tenant was removed.
+Error unknown_token(TokenForm form) {
     switch (form) {
         case TokenForm::foreign:
-            return "the token is unknown here: it does not begin with \"scim_\", as the tokens of "
-                   "scimctl token create do; check the token field of the identity provider";
+            return {Refusal::token_foreign,
+                    "the token is unknown here: it does not begin with \"scim_\", as the tokens of "
+                    "scimctl token create do; check the token field of the identity provider"};
         case TokenForm::damaged:
-            return "the token is not complete: it has the prefix of this server's tokens, but its "
-                   "length or checksum is wrong; copy it again";
+            return {Refusal::token_damaged,
+                    "the token is not complete: it has the prefix of this server's tokens, but its "
+                    "length or checksum is wrong; copy it again"};
         default:
-            return "the token is unknown here: it was created for another server or store, or its "
-                   "tenant was removed; scimctl token list --tenant NAME lists the tokens of this "
-                   "store, scimctl token create creates one";
+            return {Refusal::token_unknown,
+                    "the token is unknown here: it was created for another server or store, or its "
+                    "tenant was removed; scimctl token list --tenant NAME lists the tokens of this "
+                    "store, scimctl token create creates one"};
     }
 }
 
 Outcome check_time(const Actor &actor, int64_t now) {
     if (actor.not_before != 0 && now < actor.not_before)
-        return unauthorized("the token " + quoted(actor.label) + " is not valid before " +
-                            time_text(actor.not_before) + "; the clock of this server says " +
-                            time_text(now));
+        return Error{Refusal::token_not_yet_valid,
+                     "the token " + quoted(actor.label) + " is not valid before " +
+                         time_text(actor.not_before) + "; the clock of this server says " +
+                         time_text(now)};
     if (actor.expires != 0 && now >= actor.expires)
-        return unauthorized("the token " + quoted(actor.label) + " expired at " +
-                            time_text(actor.expires) +
-                            "; create a new one with scimctl token create");
+        return Error{Refusal::token_expired, "the token " + quoted(actor.label) + " expired at " +
+                                                 time_text(actor.expires) +
+                                                 "; create a new one with scimctl token create"};
     return Done{};
 }
 
@@ -134,11 +142,11 @@ Result<ActorPtr> Authenticator::look_up(store::Txn &txn, std::string_view token,
     if (!txn.good()) return unreadable(txn.error(), 1);
     auto tenant = row ? store::find_tenant(txn, row->tenant) : std::nullopt;
     if (!tenant || tenant->state != store::TenantState::active)
-        return unauthorized(unknown_token(row ? TokenForm::plausible : token_form(token)));
+        return unknown_token(row ? TokenForm::plausible : token_form(token));
     if (row->revoked != 0)
-        return unauthorized("the token " + quoted(row->label) + " was revoked at " +
-                            time_text(row->revoked) +
-                            "; create a new one with scimctl token create");
+        return Error{Refusal::token_revoked, "the token " + quoted(row->label) +
+                                                 " was revoked at " + time_text(row->revoked) +
+                                                 "; create a new one with scimctl token create"};
     if (tenant->disabled) return tenant_disabled(tenant->name);
     auto actor = std::make_shared<Actor>();
     actor->tenant = row->tenant;
@@ -190,9 +198,8 @@ Result<ActorPtr> Authenticator::anonymous(store::Txn &txn, std::string_view name
     if (!txn.good()) return unreadable(txn.error(), 1);
     if (!tenant || tenant->state != store::TenantState::active)
         return Error{
-            403, ScimType::none,
-            "there is no tenant " + quoted(name) + ", the value of scim_tenant of this location",
-            0};
+            Refusal::tenant_not_configured,
+            "there is no tenant " + quoted(name) + ", the value of scim_tenant of this location"};
     if (tenant->disabled) return tenant_disabled(name);
     auto actor = std::make_shared<Actor>();
     actor->tenant = tenant->number;
@@ -210,16 +217,15 @@ ActorPtr Authenticator::nobody() {
 
 Error tenant_disabled(std::string_view tenant) {
     return Error{
-        403, ScimType::none,
-        "the tenant " + quoted(tenant) + " is disabled; scimctl tenant enable enables it again", 0};
+        Refusal::tenant_disabled,
+        "the tenant " + quoted(tenant) + " is disabled; scimctl tenant enable enables it again"};
 }
 
 Outcome check_tenant(const Actor &actor, std::string_view tenant) {
     if (actor.tenant_name == tenant) return Done{};
-    return Error{403, ScimType::none,
+    return Error{Refusal::tenant_mismatch,
                  "the token belongs to another tenant than this URL: its tenant is " +
-                     quoted(actor.tenant_name),
-                 0};
+                     quoted(actor.tenant_name)};
 }
 
 }  // namespace scim::service

@@ -20,7 +20,7 @@ namespace {
 
 Error unwritable(store::Errc code, const store::Env &env) {
     if (code == store::Errc::map_full) return directory_full(env.info().map_size);
-    return Error{503, ScimType::none,
+    return Error{Refusal::store_unwritable,
                  "the directory cannot be written now: " + std::string(to_string(code)), 5};
 }
 
@@ -51,13 +51,16 @@ void note_target(Job &job) {
     if (target->type != nullptr) log_fields.resource_type = target->type->type.name;
     if (target->endpoint == Endpoint::resource)
         log_fields.resource_id = without_tokens(target->name);
-    if (!job.prepared && job.prepared.error().status == 405)
+    if (!job.prepared && job.prepared.error().status() == 405)
         job.response.allow = allowed_methods(*target);
 }
 
 }  // namespace
 
-store::Refusal refusal_of(const Job &job, const Error &error) {
+namespace {
+
+// The fields that describe the request.
+store::Refusal note_of(const Job &job) {
     store::Refusal refusal;
     refusal.tenant = job.actor->tenant;
     refusal.time = job.request.now;
@@ -66,8 +69,16 @@ store::Refusal refusal_of(const Job &job, const Error &error) {
     refusal.operation = job.response.log_fields.operation;
     refusal.resource_type = job.response.log_fields.resource_type;
     refusal.resource_id = job.response.log_fields.resource_id;
-    refusal.status = error.status;
-    refusal.scim_type = to_string(error.type);
+    return refusal;
+}
+
+}  // namespace
+
+store::Refusal refusal_of(const Job &job, const Error &error) {
+    store::Refusal refusal = note_of(job);
+    refusal.status = error.status();
+    refusal.scim_type = to_string(error.type());
+    refusal.error_id = error.id();
     refusal.detail = error.detail;
     return refusal;
 }
@@ -96,7 +107,7 @@ Outcome Writer::still_authorized(store::WriteTxn &txn, const Job &job) {
         good = token && token->revoked == 0;
     }
     if (good) return Done{};
-    return Error{401, ScimType::none, "the token was revoked while the request was on its way", 0};
+    return Error{Refusal::token_revoked, "the token was revoked while the request was on its way"};
 }
 
 // Counts a user that has lost its access.
@@ -369,7 +380,9 @@ void Writer::note_ignored(const Job &job) {
     const std::string sentence = ignored_sentence(job.response.log_fields.dialect);
     if (sentence.empty() || refusals_.size() >= refusals_pending_max) return;
     if (!ignored_.is_new(job.actor->tenant_name + ' ' + sentence, job.request.now)) return;
-    refusals_.push_back(refusal_of(job, Error{job.response.status, ScimType::none, sentence, 0}));
+    store::Refusal &note = refusals_.emplace_back(note_of(job));
+    note.status = job.response.status;
+    note.detail = sentence;
 }
 
 // Operations that are not done because of an error of the whole request have that error.
@@ -389,8 +402,9 @@ void Writer::answer(Job &job, Snapshot &snapshot) {
         return answer_bulk(job, snapshot);
     if (const Error *refused = error_of(job)) {
         const Error &error = *refused;
-        refuse(response, error, job.request.id);
-        if (error.status < 500 && error.status != 401 && refusals_.size() < refusals_pending_max)
+        refuse(response, error, job.request);
+        if (error.status() < 500 && error.status() != 401 &&
+            refusals_.size() < refusals_pending_max)
             refusals_.push_back(refusal_of(job, error));
         return;
     }

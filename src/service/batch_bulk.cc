@@ -10,10 +10,9 @@ namespace scim::service {
 namespace {
 
 Error too_much_work() {
-    return Error{413, ScimType::none,
+    return Error{Refusal::bulk_too_costly,
                  "the operations that must be done together are too much work for one transaction; "
-                 "send fewer of them",
-                 0};
+                 "send fewer of them"};
 }
 
 // The first operation of the unit that has failed; nothing if none has.
@@ -25,10 +24,9 @@ std::optional<uint32_t> failed_in(const Bulk &bulk, const std::vector<uint32_t> 
 
 // Refuses the operations of a circle because one of them has failed (RFC 7644 3.7.1).
 void fail_circle(Bulk &bulk, const std::vector<uint32_t> &unit, uint32_t cause) {
-    const Error error{409, ScimType::none,
+    const Error error{Refusal::bulk_circle_failed,
                       "not done because " + place_of(cause) +
-                          ", with which the operation forms a circle of references, has failed",
-                      0};
+                          ", with which the operation forms a circle of references, has failed"};
     for (uint32_t index : unit)
         if (index != cause) bulk.set_failed(index, error);
 }
@@ -36,10 +34,9 @@ void fail_circle(Bulk &bulk, const std::vector<uint32_t> &unit, uint32_t cause) 
 // Refuses all operations of an atomic bulk request because one of them has failed.
 void fail_all(Bulk &bulk, uint32_t cause) {
     // 424 is Failed Dependency (RFC 4918 11.4).
-    const Error error{424, ScimType::none,
+    const Error error{Refusal::bulk_all_failed,
                       "not done because " + place_of(cause) +
-                          " has failed, and the operations are done together or not at all",
-                      0};
+                          " has failed, and the operations are done together or not at all"};
     for (uint32_t index = 0; index < bulk.operations.size(); index++)
         if (index != cause) bulk.set_failed(index, error);
 }
@@ -78,7 +75,7 @@ void Writer::plan_operation(store::WriteTxn &txn, Job &job, uint32_t index, MapS
     const bool is_shown = !plan.record.empty();
     bulk.set_done(index, plan.status,
                   is_shown ? std::optional<uint64_t>(plan.version) : std::nullopt);
-    step.planned = Error{};  // frees its memory
+    step.planned = undecided();  // frees its memory
 }
 
 // Plans and writes operations that are done together or not at all. False if one of them has

@@ -16,7 +16,7 @@ using store::AccessState;
 
 Outcome readable(const store::Txn &txn) {
     if (txn.good()) return Done{};
-    return Error{503, ScimType::none,
+    return Error{Refusal::store_unreadable,
                  "the store cannot be read: " + std::string(to_string(txn.error())), 1};
 }
 
@@ -92,7 +92,7 @@ Error no_such_user(const TenantView &view, std::string_view user) {
     if (const AccessState state = state_of_tombstones(view, user); state.blocked != 0)
         said += "; a deleted user with this userName or externalId is blocked since " +
                 time_text(state.blocked) + ", and so is a new one";
-    return Error{404, ScimType::none, std::move(said), 0};
+    return Error{Refusal::user_unknown, std::move(said)};
 }
 
 // Removes the block from every tombstone that it has left. Returns their number.
@@ -155,10 +155,9 @@ Result<FoundUser> find_user(const TenantView &view, std::string_view user) {
     std::string ids;
     for (const FoundUser &f : found)
         ids += (ids.empty() ? "" : ", ") + f.type->type.name + " " + scim::to_string(f.id);
-    return Error{409, ScimType::none,
-                 std::to_string(found.size()) + " users are called " + quoted(user) +
-                     "; give the id of one of them: " + ids,
-                 0};
+    return Error{Refusal::user_ambiguous, std::to_string(found.size()) + " users are called " +
+                                              quoted(user) +
+                                              "; give the id of one of them: " + ids};
 }
 
 Result<BlockResult> block_user(store::WriteTxn &txn, const Catalog &catalog,
@@ -193,7 +192,7 @@ Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
     } else {
         const AccessState state = state_of_tombstones(view, user);
         RETURN_IF_ERROR(readable(txn));
-        if (found.error().status != 404 || state.blocked == 0) return found.error();
+        if (found.error().status() != 404 || state.blocked == 0) return found.error();
         result.since = state.blocked;
     }
     RETURN_IF_ERROR(check_space(txn));
@@ -209,10 +208,10 @@ Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
 Result<ForgetResult> forget_user(store::WriteTxn &txn, const Catalog &catalog,
                                  const store::Tenant &tenant, std::string_view user, int64_t now) {
     const TenantView view{txn, catalog, tenant};
-    if (user.empty()) return bad_request(ScimType::invalid_value, "the name is empty");
+    if (user.empty()) return Error{Refusal::user_name_empty, "the name is empty"};
     if (!users_called(view, user).empty())
-        return Error{409, ScimType::none,
-                     "the user " + quoted(user) + " exists: delete it first, by SCIM", 0};
+        return Error{Refusal::user_exists,
+                     "the user " + quoted(user) + " exists: delete it first, by SCIM"};
     RETURN_IF_ERROR(readable(txn));
     RETURN_IF_ERROR(check_space(txn));
     ForgetResult result;
@@ -271,8 +270,8 @@ Result<UserStatus> user_status(const TenantView &view, std::string_view user) {
 Result<int64_t> pause_gate(store::WriteTxn &txn, const store::Tenant &tenant, int64_t length,
                            int64_t now) {
     if (length < pause_min || length > pause_max)
-        return bad_request(ScimType::invalid_value,
-                           "a pause of the gate must last between 1 minute and 24 hours");
+        return Error{Refusal::pause_length,
+                     "a pause of the gate must last between 1 minute and 24 hours"};
     RETURN_IF_ERROR(check_space(txn));
     store::put_gate_pause(txn, tenant.number, now + length);
     append_change(txn, tenant.number, store::Operation::pause, std::nullopt, now);

@@ -34,17 +34,17 @@ Outcome check_version(Method method, std::string_view version) {
 Outcome check_path(std::string_view path) {
     const bool is_url = path.find("://") != path.npos;
     if (!is_url && path.find('?') == path.npos) return Done{};
-    return bad_request(ScimType::invalid_syntax,
-                       quoted(path) + (is_url ? " is a URL" : " has a query") +
-                           "; \"path\" must be a path below the base URL such as /Users");
+    return Error{Refusal::bulk_path,
+                 quoted(path) + (is_url ? " is a URL" : " has a query") +
+                     "; \"path\" must be a path below the base URL such as /Users"};
 }
 
 Outcome check_target(Method method, const Target &target, std::string_view path) {
     if (target.endpoint != Endpoint::resources && target.endpoint != Endpoint::resource)
-        return bad_request(ScimType::invalid_syntax,
-                           quoted(path.empty() ? "/" : path) +
-                               " is not possible in a bulk request, whose operations create, "
-                               "replace, patch or delete one resource each");
+        return Error{Refusal::bulk_path,
+                     quoted(path.empty() ? "/" : path) +
+                         " is not possible in a bulk request, whose operations create, "
+                         "replace, patch or delete one resource each"};
     return check_method(method, target);
 }
 
@@ -75,10 +75,10 @@ Result<Step> prepare_operation(Job &job, const StepContext &context, const BulkO
         sent.version.empty() ? std::string_view() : std::string_view(sent.version);
     if (auto r = check_version(method, version); !r) return about_version(r.error());
     if (method != Method::del && !json_is_object(sent.data))
-        return bad_request(ScimType::invalid_syntax,
-                           std::string("\"data\" of the operation must be ") +
-                               (method == Method::patch ? "a PatchOp" : "a resource") +
-                               ", an object, not " + std::string(kind_of(sent.data)));
+        return Error{Refusal::bulk_data,
+                     std::string("\"data\" of the operation must be ") +
+                         (method == Method::patch ? "a PatchOp" : "a resource") +
+                         ", an object, not " + std::string(kind_of(sent.data))};
     const Query query;  // a successful operation is answered without the resource
     const StepInput input{operation_of(method), *target, query, sent.data, version, {}};
     return prepare_step(context, input, new_id, job.prepare_report);
@@ -117,12 +117,11 @@ void promise(Job &job) {
 Outcome check_work(size_t index_work) {
     if (index_work <= body_work_most) return Done{};
     return Error{
-        413, ScimType::none,
+        Refusal::indexed_text_too_costly,
         "the indexed values of all operations have too much text beyond ASCII: their index "
         "work would be " +
             std::to_string(index_work) + ", at most " + std::to_string(body_work_most) +
-            " is possible (3 for a byte)",
-        0};
+            " is possible (3 for a byte)"};
 }
 
 Outcome prepare_operations(Job &job, const BulkRequest &sent) {
@@ -156,11 +155,10 @@ Outcome prepare_bulk(Job &job) {
     const Request &request = job.request;
     const Settings &settings = *request.settings;
     if (request.body.size() > settings.bulk_max_payload)
-        return Error{413, ScimType::none,
+        return Error{Refusal::bulk_too_large,
                      "the request body has " + std::to_string(request.body.size()) +
                          " bytes, at most " + std::to_string(settings.bulk_max_payload) +
-                         " are possible (bulk.maxPayloadSize)",
-                     0};
+                         " are possible (bulk.maxPayloadSize)"};
     auto body = parse_body(request);
     RETURN_IF_ERROR(body);
     Dialect dialect(settings.strict, job.prepare_report);
@@ -214,11 +212,10 @@ std::optional<Error> Bulk::refusal(uint32_t index) const {
     if (!operation.step) return operation.step.error();
     for (uint32_t needed : operation.needs)
         if (is_error(operations[needed].status))
-            return Error{409, ScimType::none,
-                         "the operation refers to the bulkId " +
-                             quoted(operations[needed].bulk_id) + ", whose POST (" +
-                             place_of(needed) + ") has failed",
-                         0};
+            return Error{Refusal::bulk_needed_failed, "the operation refers to the bulkId " +
+                                                          quoted(operations[needed].bulk_id) +
+                                                          ", whose POST (" + place_of(needed) +
+                                                          ") has failed"};
     return std::nullopt;
 }
 
@@ -232,7 +229,7 @@ void Bulk::set_done(uint32_t index, uint16_t status, std::optional<uint64_t> ver
 void Bulk::set_failed(uint32_t index, const Error &error) {
     BulkOperationState &operation = operations[index];
     if (!is_error(operation.status)) now_.failed++;
-    operation.status = error.status;
+    operation.status = error.status();
     operation.error = about_version(error);
 }
 
@@ -253,8 +250,7 @@ void append_member(std::string &out, std::string_view name, std::string_view val
     write_string(out, value);
 }
 
-void write_operation(std::string &out, const BulkOperationState &operation,
-                     const std::string &request) {
+void write_operation(std::string &out, const BulkOperationState &operation, const ErrorView &view) {
     out += "{\"method\":";
     write_string(out, operation.method);
     if (!operation.bulk_id.empty()) append_member(out, "bulkId", operation.bulk_id);
@@ -264,7 +260,7 @@ void write_operation(std::string &out, const BulkOperationState &operation,
     if (!operation.location.empty() && !(failed && operation.method == "POST"))
         append_member(out, "location", operation.location);
     append_member(out, "status", std::to_string(operation.status));
-    if (failed) out.append(",\"response\":").append(error_body(operation.error, request));
+    if (failed) out.append(",\"response\":").append(error_body(operation.error, view));
     out += '}';
 }
 
@@ -274,9 +270,12 @@ std::string sentence_of(const Bulk &bulk, size_t index) {
     if (!operation.method.empty() && !operation.path.empty())
         text += " " + quoted(operation.method + " " + operation.path);
     text += " answered with " + std::to_string(operation.status);
-    if (operation.error.type != ScimType::none)
-        text.append(" ").append(to_string(operation.error.type));
-    return text.append(": ").append(operation.error.detail);
+    if (operation.error.type() != ScimType::none)
+        text.append(" ").append(to_string(operation.error.type()));
+    return text.append(" [")
+        .append(operation.error.id())
+        .append("]: ")
+        .append(operation.error.detail);
 }
 
 // Sentences for the error log: the first operations that failed, one for each detail.
@@ -319,7 +318,7 @@ Outcome write_bulk(Job &job, BodySink *sink) {
         if (!body.go_on(0)) break;
         if (!is_first) body.text() += ',';
         is_first = false;
-        write_operation(body.text(), operation, id);
+        write_operation(body.text(), operation, {id, request.settings->strict});
     }
     body.text() += "]}";
     return body.finish();

@@ -21,12 +21,12 @@ struct BulkOperationState {
     std::string method, path, bulk_id;  // for the response and the log; references are resolved
     std::string location;               // of the resource; empty if the path has no resource
     std::vector<uint32_t> needs;        // see BulkOperation
-    Result<Step> step = Error{};        // an error refuses the operation before it is planned
+    Result<Step> step = undecided();    // an error refuses the operation before it is planned
     // The result.
     uint16_t status = 0;  // 0: not done
     uint64_t version = 0;
     bool has_version = false;
-    Error error;  // if the status is not one of success
+    Error error = undecided();  // if the status is not one of success
 };
 
 class Bulk {

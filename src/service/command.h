@@ -77,7 +77,7 @@ struct Step {
     Command command;
     Projection projection;    // of the response
     bool no_content = false;  // success is 204: PATCH of a group does not return its members
-    Result<Plan> planned = Error{};
+    Result<Plan> planned = undecided();
 };
 
 // Validates and normalises the data, and checks limits and deviations (dialect.h). Uses no

@@ -76,10 +76,10 @@ Outcome check_field(std::string_view name, std::string_view value) {
         has_star |= tag == "*";
     }
     if (count > 0 && !has_star && !tags.malformed()) return Done{};
-    return bad_request(ScimType::none,
-                       std::string(name) +
-                           (count == 0 && !tags.malformed() ? " is empty" : " is malformed") +
-                           "; expected * or a list of ETags such as W/\"17\"");
+    return Error{Refusal::etag_form,
+                 std::string(name) +
+                     (count == 0 && !tags.malformed() ? " is empty" : " is malformed") +
+                     "; expected * or a list of ETags such as W/\"17\""};
 }
 
 }  // namespace
@@ -91,18 +91,16 @@ Outcome check_condition_fields(const Request &request) {
 
 Outcome check_unversioned(const Request &request) {
     if (request.if_match.empty() || is_any(request.if_match)) return Done{};
-    return Error{412, ScimType::none,
+    return Error{Refusal::etag_unavailable,
                  "If-Match is " + quoted(request.if_match) +
-                     ", but this endpoint has no ETag; only a single resource has one",
-                 0};
+                     ", but this endpoint has no ETag; only a single resource has one"};
 }
 
 Outcome check_if_match(std::string_view if_match, std::string_view etag) {
     if (etag_listed(if_match, etag)) return Done{};
-    return Error{412, ScimType::none,
-                 "If-Match is " + quoted(if_match) + ", but the current ETag is " +
-                     std::string(etag) + "; read the resource again",
-                 0};
+    return Error{Refusal::version_mismatch, "If-Match is " + quoted(if_match) +
+                                                ", but the current ETag is " + std::string(etag) +
+                                                "; read the resource again"};
 }
 
 bool etag_listed(std::string_view field, std::string_view etag) {

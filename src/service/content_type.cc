@@ -87,14 +87,12 @@ Outcome check_content_type(const Request &request) {
     const std::string_view media = take(parameters, ';');
     if (!media.empty() && !ascii_iequals(media, "application/scim+json") &&
         !ascii_iequals(media, "application/json"))
-        return Error{415, ScimType::none,
-                     "the body is " + quoted(media) + "; send Content-Type: application/scim+json",
-                     0};
+        return Error{Refusal::content_type,
+                     "the body is " + quoted(media) + "; send Content-Type: application/scim+json"};
     std::string_view encoding = request.content_encoding;
     if (!encoding.empty() && !ascii_iequals(encoding, "identity"))
-        return Error{
-            415, ScimType::none,
-            "the body is encoded as " + quoted(encoding) + "; send it without Content-Encoding", 0};
+        return Error{Refusal::content_encoding, "the body is encoded as " + quoted(encoding) +
+                                                    "; send it without Content-Encoding"};
     return Done{};
 }
 

@@ -106,6 +106,11 @@ void Counters::count_rewrites(std::string_view summary) {
     }
 }
 
+void count_refused_token(TenantCounters &tenant, std::string_view error_id) {
+    for (size_t i = 0; i < token_refusals.size(); i++)
+        if (row_of(token_refusals[i]).id == error_id) add_to(tenant.refused_tokens[i]);
+}
+
 void count_request(TenantCounters &tenant, std::string_view operation, uint16_t status) {
     add_to(tenant.requests[index_or_first(operations, operation)][index_or_first(codes, status)]);
 }

@@ -20,7 +20,7 @@
 
 namespace scim::service {
 
-constexpr uint32_t counters_layout = 1;
+constexpr uint32_t counters_layout = 2;
 
 using Counter = std::atomic<uint64_t>;
 
@@ -62,9 +62,13 @@ constexpr std::array<uint16_t, 20> codes = {0,   200, 201, 204, 304, 400, 401, 4
 constexpr size_t rewrites_most = 64;
 extern const std::array<std::string_view, rewrites_most> rewrites;  // empty: not used
 
-constexpr size_t workers_most = 1024;                                   // NGX_MAX_PROCESSES
-constexpr size_t error_types = 16;                                      // of ScimType
-constexpr size_t gate_reasons = 32;                                     // of Reason
+constexpr size_t workers_most = 1024;  // NGX_MAX_PROCESSES
+constexpr size_t error_types = 16;     // of ScimType
+constexpr size_t gate_reasons = 32;    // of Reason
+// Why a token that the store knows is refused.
+constexpr std::array<Refusal, 4> token_refusals = {Refusal::token_expired, Refusal::token_revoked,
+                                                   Refusal::token_not_yet_valid,
+                                                   Refusal::token_user_refused};
 enum class GateOutcome : uint8_t { allow, deny, dry_run_deny, ended };  // ended: scim_recheck
 constexpr size_t gate_outcomes = 4;
 
@@ -72,6 +76,7 @@ struct TenantCounters {
     char store[64];    // with a terminating zero, cut off; empty: not used
     char tenant[256];  // the same
     Counter requests[operations.size()][codes.size()];
+    Counter refused_tokens[token_refusals.size()];
 };
 
 struct Counters {
@@ -106,6 +111,8 @@ struct Counters {
 
 constexpr size_t Counters::size_least() { return sizeof(Counters) + 2 * sizeof(TenantCounters); }
 
+// Counts the refusal of a token that belongs to the tenant, unless the id is of another refusal.
+void count_refused_token(TenantCounters &tenant, std::string_view error_id);
 void count_request(TenantCounters &tenant, std::string_view operation, uint16_t status);
 
 }  // namespace scim::service

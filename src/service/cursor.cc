@@ -67,15 +67,15 @@ Cipher start(const CursorOwner &owner, std::string_view head, bool encrypts) {
 }
 
 Error not_ours() {
-    return bad_request(ScimType::invalid_cursor,
-                       "the cursor is invalid: this server has not made it for this tenant, or it "
-                       "is not complete; send an empty cursor to start again");
+    return Error{Refusal::cursor_invalid,
+                 "the cursor is invalid: this server has not made it for this tenant, or it "
+                 "is not complete; send an empty cursor to start again"};
 }
 
 Error of_another_query(std::string_view what) {
-    return bad_request(ScimType::invalid_cursor,
-                       "the cursor was made for another query: its " + std::string(what) +
-                           "; send all parameters of the first page with each cursor");
+    return Error{Refusal::cursor_of_other_query,
+                 "the cursor was made for another query: its " + std::string(what) +
+                     "; send all parameters of the first page with each cursor"};
 }
 
 }  // namespace
@@ -163,21 +163,21 @@ Outcome check_cursor(const PageCursor &cursor, const WalkQuery &query, int64_t n
     if (first.filter != query.filter) return of_another_query("filter differs");
     if (first.sorting != query.sorting) return of_another_query("sortBy or sortOrder differs");
     if (first.count != query.count)
-        return bad_request(ScimType::invalid_count,
-                           "\"count\" is " + std::to_string(query.count) +
-                               ", but the cursor was made with " + std::to_string(first.count) +
-                               "; all pages have the count of the first, 100 if it is absent");
+        return Error{Refusal::cursor_count,
+                     "\"count\" is " + std::to_string(query.count) +
+                         ", but the cursor was made with " + std::to_string(first.count) +
+                         "; all pages have the count of the first, 100 if it is absent"};
     const int64_t end = cursor.made + timeout * 1000;
     if (now >= end)
-        return bad_request(ScimType::expired_cursor,
-                           "the cursor expired at " + time_text(end) + ", scim_cursor_timeout (" +
-                               std::to_string(timeout) +
-                               " seconds) after it was made; send an empty cursor to start again");
+        return Error{Refusal::cursor_expired,
+                     "the cursor expired at " + time_text(end) + ", scim_cursor_timeout (" +
+                         std::to_string(timeout) +
+                         " seconds) after it was made; send an empty cursor to start again"};
     if (cursor.after.has_value && cursor.unicode != unicode_version())
-        return bad_request(ScimType::invalid_cursor,
-                           "the cursor was made with Unicode " + quoted(cursor.unicode) +
-                               ", but this server now sorts by " + quoted(unicode_version()) +
-                               "; send an empty cursor to start again");
+        return Error{Refusal::cursor_outdated,
+                     "the cursor was made with Unicode " + quoted(cursor.unicode) +
+                         ", but this server now sorts by " + quoted(unicode_version()) +
+                         "; send an empty cursor to start again"};
     return Done{};
 }
 

@@ -65,7 +65,7 @@ class Exporter {
         RETURN_IF_ERROR(body_.finish());
         if (!snapshot_.txn.good()) return unreadable(snapshot_.txn.error());
         if (response_.in_sink == 0 && !out_.write(response_.body))
-            return Error{503, ScimType::none, "the output cannot be written", 0};
+            return Error{Refusal::output_failed, "the output cannot be written"};
         return count_;
     }
 

@@ -17,8 +17,8 @@ std::string filter_on(std::string_view attribute, std::string_view value) {
 Result<uint16_t> read_status(std::string_view text) {
     uint16_t status = 0;
     if (read_number(text, status) && status >= 400 && status <= 599) return status;
-    return Error{400, ScimType::none,
-                 "\"error=" + std::string(text) + "\" must be between 400 and 599", 0};
+    return Error{Refusal::configuration_invalid,
+                 "\"error=" + std::string(text) + "\" must be between 400 and 599"};
 }
 
 Result<Condition> read_condition(std::string_view text) {
@@ -35,27 +35,27 @@ Result<Condition> read_condition(std::string_view text) {
         condition.kind = Condition::Kind::group_id;
         if (!parse_id(value))
             return Error{
-                400, ScimType::none,
-                quoted(text) + " must name the id of a group, as \"scimctl find\" lists it", 0};
+                Refusal::configuration_invalid,
+                quoted(text) + " must name the id of a group, as \"scimctl find\" lists it"};
     } else if (name == "role") {
         condition.value = filter_on("roles", value);
     } else if (name == "entitlement") {
         condition.value = filter_on("entitlements", value);
     } else if (name != "filter" || equals == text.npos) {
-        return Error{400, ScimType::none,
+        return Error{Refusal::configuration_invalid,
                      quoted(text) +
                          " is not a condition, it must be \"active\", \"group=\", \"group_id=\", "
-                         "\"role=\", \"entitlement=\" or \"filter=\"",
-                     0};
+                         "\"role=\", \"entitlement=\" or \"filter=\""};
     }
-    if (value.empty()) return Error{400, ScimType::none, quoted(text) + " has no value", 0};
-    if (!is_utf8(value)) return Error{400, ScimType::none, quoted(text) + " is not UTF-8", 0};
+    if (value.empty()) return Error{Refusal::configuration_invalid, quoted(text) + " has no value"};
+    if (!is_utf8(value))
+        return Error{Refusal::configuration_invalid, quoted(text) + " is not UTF-8"};
     return condition;
 }
 
 // Whether a filter can be evaluated for users of some type.
 Outcome check_filter(const Catalog &catalog, const Condition &condition) {
-    Error first{400, ScimType::none, "no resource type has a userName", 0};
+    Error first{Refusal::configuration_invalid, "no resource type has a userName"};
     bool tried = false;
     for (const auto &type : catalog.types()) {
         if (type->user_name == nullptr) continue;
@@ -89,16 +89,15 @@ Result<Requirement> parse_requirement(const std::vector<std::string_view> &argum
             continue;
         }
         if (argument == "active" || argument == "off")
-            return Error{400, ScimType::none,
+            return Error{Refusal::configuration_invalid,
                          "\"" + std::string(argument) +
-                             "\" must be the only condition: an active user is always required",
-                         0};
+                             "\" must be the only condition: an active user is always required"};
         auto condition = read_condition(argument);
         RETURN_IF_ERROR(condition);
         requirement.conditions.push_back(std::move(*condition));
     }
     if (!requirement.conditions.empty()) return requirement;
-    return Error{400, ScimType::none, "there is no condition beside \"error=\"", 0};
+    return Error{Refusal::configuration_invalid, "there is no condition beside \"error=\""};
 }
 
 std::vector<std::string> Requirements::group_names() const {

@@ -35,7 +35,7 @@ namespace {
 bool is_user(const TypeView &type) { return type.user_name != nullptr; }
 
 Error refused(std::string sentence) {
-    return bad_request(ScimType::invalid_path, std::move(sentence));
+    return Error{Refusal::configuration_invalid, std::move(sentence)};
 }
 
 // A path that names an attribute.

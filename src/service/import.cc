@@ -159,8 +159,8 @@ Outcome Importer::expect(Batch &batch) {
 
 Outcome Importer::failed(store::Errc code) const {
     if (code == store::Errc::map_full) return directory_full(store_.env().info().map_size);
-    return Error{503, ScimType::none,
-                 "the store cannot be written: " + std::string(to_string(code)), 0};
+    return Error{Refusal::store_unwritable,
+                 "the store cannot be written: " + std::string(to_string(code))};
 }
 
 // 503 unless records of the tenant may be written now. Sets `catalog` to that of the transaction.
@@ -171,9 +171,9 @@ Outcome Importer::check(store::WriteTxn &txn, std::shared_ptr<const Catalog> &ca
     catalog = *current;
     const auto tenant = store::find_tenant(txn, tenant_);
     if (!tenant || tenant->state != store::TenantState::active)
-        return Error{503, ScimType::none, "the tenant was removed", 0};
+        return Error{Refusal::import_tenant_removed, "the tenant was removed"};
     if (!(store::find_import_position(txn, tenant_) == known_))
-        return Error{503, ScimType::none, "another import into this tenant is running", 0};
+        return Error{Refusal::import_running, "another import into this tenant is running"};
     if (map_space(txn) != MapSpace::for_all) return directory_full(txn.map_size());
     return Done{};
 }
@@ -288,12 +288,11 @@ Outcome Importer::end() {
 
 Outcome Importer::other_input() {
     RETURN_IF_ERROR(end());
-    return Error{409, ScimType::none,
+    return Error{Refusal::import_other_input,
                  "the input differs from that of the interrupted import within its first " +
                      std::to_string(recalled_) +
                      " lines; the position of that import is now forgotten: run the command again "
-                     "to import from the first line",
-                 0};
+                     "to import from the first line"};
 }
 
 }  // namespace scim::service

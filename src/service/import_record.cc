@@ -91,9 +91,10 @@ Outcome ImportReader::read_times(ImportRecord &record, const json_t *meta) const
         if (!is_assigned(value)) continue;
         const auto read = parse_datetime(reference_of(value));
         if (!read)
-            return invalid_value(
+            return Error{
+                Refusal::import_record,
                 std::string("meta.") + name + " must be a dateTime, not " +
-                (json_is_string(value) ? quoted(text_of(value)) : std::string(kind_of(value))));
+                    (json_is_string(value) ? quoted(text_of(value)) : std::string(kind_of(value)))};
         *time = std::clamp(*read / 1000, int64_t(1), context_.now);
     }
     if (record.created == 0) record.created = record.modified;
@@ -106,18 +107,20 @@ Outcome ImportReader::read_identity(ImportRecord &record) const {
     const std::string_view named = reference_of(member_of(meta, "resourceType"));
     record.type = type_of(*context_.catalog, json, named);
     if (record.type == nullptr)
-        return invalid_value(
-            named.empty() ? "the record has no meta.resourceType, and its \"schemas\" contains the "
-                            "schema of no resource type"
-                          : "there is no resource type " + quoted(named));
+        return Error{Refusal::import_record,
+                     named.empty()
+                         ? "the record has no meta.resourceType, and its \"schemas\" contains the "
+                           "schema of no resource type"
+                         : "there is no resource type " + quoted(named)};
     record.source = reference_of(member_of(json, "id"));
     record.id = id_of_line(position_, record.line);
     if (!keep_ids_) return Done{};
     if (!record.source.empty()) {
         const auto id = parse_id(record.source);
         if (!id || *id == Id{})
-            return invalid_value("id must be a UUID in lower case to be kept, not " +
-                                 quoted(record.source));
+            return Error{
+                Refusal::import_record,
+                "id must be a UUID in lower case to be kept, not " + quoted(record.source)};
         record.id = *id;
         record.keeps_id = true;
     }
@@ -133,7 +136,7 @@ Outcome ImportReader::parse(ImportRecord &record) const {
 
 void ImportReader::read(ImportRecord &record) const {
     record.type = nullptr;
-    record.step = Error{};
+    record.step = undecided();
     if (auto parsed = parse(record); !parsed) {
         record.json.reset();
         record.step = std::move(parsed.error());

@@ -64,7 +64,7 @@ struct ImportRecord {
     bool keeps_id = false;              // `id` is from the input
     int64_t created = 0, modified = 0;  // milliseconds; 0: the time of the import
     DeviationReport report;
-    Result<Step> step = Error{};            // a create, or why the record is refused
+    Result<Step> step = undecided();        // a create, or why the record is refused
     std::vector<MissingReference> missing;  // set by resolve()
     bool is_ambiguous = false;              // refused: an earlier record has the id
     bool is_read_again = false;             // see ImportWriter::must_read_again()

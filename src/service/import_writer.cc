@@ -34,18 +34,19 @@ const TypeView *type_of(const Catalog &catalog, store::Directory &directory, con
 }
 
 Error exists(const TypeView &type, const Id &id) {
-    return Error{409, ScimType::uniqueness,
-                 "the " + type.type.name + " " + scim::to_string(id) + " exists already", 0};
+    return Error{Refusal::import_exists,
+                 "the " + type.type.name + " " + scim::to_string(id) + " exists already"};
 }
 
 Error no_record(const MissingReference &reference) {
-    return invalid_value(std::string(reference.is_manager ? "manager" : "members") + ": " +
-                         quoted(reference.source) +
-                         " is not the id of a record that was imported; it is left out");
+    return Error{Refusal::import_reference,
+                 std::string(reference.is_manager ? "manager" : "members") + ": " +
+                     quoted(reference.source) +
+                     " is not the id of a record that was imported; it is left out"};
 }
 
 Outcome not_recorded() {
-    return Error{503, ScimType::none, "the file of --errors cannot be written", 0};
+    return Error{Refusal::import_errors_file, "the file of --errors cannot be written"};
 }
 
 }  // namespace
@@ -59,8 +60,8 @@ void ImportWriter::expect(const ImportReader &reader, store::Directory *director
     if (is_read && !record.keeps_id && ids_.find(record.source, record.line) != nullptr) {
         record.json.reset();
         record.is_ambiguous = true;
-        record.step = Error{409, ScimType::uniqueness,
-                            "an earlier record has the id " + quoted(record.source), 0};
+        record.step =
+            Error{Refusal::import_exists, "an earlier record has the id " + quoted(record.source)};
         record.source.clear();
         return;
     }
@@ -106,8 +107,8 @@ Outcome ImportWriter::put_new(const ImportTarget &target, ImportRecord &record) 
     if (!plan) {
         rest_ = Rest();
         const Error error = std::move(plan.error());
-        if (error.status == 503) return error;
-        const bool is_taken = error.status == 409 && options_.on_conflict != OnConflict::fail;
+        if (error.status() == 503) return error;
+        const bool is_taken = error.status() == 409 && options_.on_conflict != OnConflict::fail;
         const auto owner =
             is_taken ? owner_of_value(record.step->command, target.directory) : std::nullopt;
         return owner ? put_existing(target, record, *owner) : refuse(record, error);
@@ -123,8 +124,8 @@ Outcome ImportWriter::put_new(const ImportTarget &target, ImportRecord &record) 
         promised_->emplace(record.id, record.type->number);
         note_created(record);
     } else if (options_.on_conflict == OnConflict::fail) {
-        return refuse(record, Error{409, ScimType::uniqueness,
-                                    "an earlier record has the same unique value", 0});
+        return refuse(record,
+                      Error{Refusal::import_exists, "an earlier record has the same unique value"});
     } else {
         (options_.on_conflict == OnConflict::skip ? counts_.skipped : counts_.updated)++;
     }
@@ -157,7 +158,7 @@ Outcome ImportWriter::update(const ImportTarget &target, ImportRecord &record, c
     if (options_.dry_run) step->command.promised = promised_;
     Work work;
     auto plan = service::plan(step->command, target.directory, record.report, work);
-    if (!plan && plan.error().status == 503) return plan.error();
+    if (!plan && plan.error().status() == 503) return plan.error();
     if (!plan) return refuse(record, plan.error());
     if (target.writer != nullptr) apply(*plan, *target.writer);
     (plan->changes ? counts_.updated : counts_.unchanged)++;
@@ -204,7 +205,7 @@ Outcome ImportWriter::put_patch(const ImportTarget &target, const Later &to, Res
     DeviationReport report;
     Work work;
     auto plan = service::plan(step->command, target.directory, report, work);
-    if (!plan && plan.error().status == 503) return plan.error();
+    if (!plan && plan.error().status() == 503) return plan.error();
     if (!plan) return leave_out(to, plan.error());
     apply(*plan, *target.writer);
     return Done{};

@@ -72,10 +72,8 @@ Outcome prepare(Job &job, Snapshot &snapshot) {
     if (job.target)
         RETURN_IF_ERROR(resolve_me(*job.target, *job.actor, *job.catalog, snapshot.txn));
     if (!job.actor->may(store::scope_write))
-        return Error{
-            403, ScimType::none,
-            "the token " + quoted(job.actor->label) + " may not write: it lacks the scope write",
-            0};
+        return Error{Refusal::scope_write_missing, "the token " + quoted(job.actor->label) +
+                                                       " may not write: it lacks the scope write"};
     return prepare_request(job);
 }
 
@@ -86,7 +84,7 @@ void prepare_job(Job &job, Snapshot &snapshot) noexcept {
     try {
         job.prepare_report = DeviationReport();
         job.only_step.reset();
-        job.target = Error{};
+        job.target = undecided();
         job.catalog = nullptr;
         job.prepared = prepare(job, snapshot);
     } catch (const std::exception &) {
@@ -97,7 +95,7 @@ void prepare_job(Job &job, Snapshot &snapshot) noexcept {
 
 void prepare_ahead(Job &job, Snapshot &snapshot) noexcept {
     prepare_job(job, snapshot);
-    if (!job.prepared && job.prepared.error().status >= 500) job.is_prepared = false;
+    if (!job.prepared && job.prepared.error().status() >= 500) job.is_prepared = false;
 }
 
 const Error *error_of(const Job &job) {
@@ -168,7 +166,7 @@ void answer_unshown(Job &job, const Error &error) noexcept {
         } catch (const std::exception &) {
             job.response.body = std::string();  // the error is less
         }
-    refuse_or_less(job.response, error, job.request.id);
+    refuse_or_less(job.response, error, job.request);
 }
 
 // The status is not an error, because the client would repeat a write that is committed.

@@ -34,14 +34,14 @@ struct Job {
     // until the job is prepared.
     bool is_prepared = false;
     std::shared_ptr<const Catalog> catalog;
-    Result<Target> target = Error{};
-    Outcome prepared = Error{};
+    Result<Target> target = undecided();
+    Outcome prepared = undecided();
     // One of both, if the request is not refused by its preparation.
     std::optional<Step> only_step;  // of a request for one resource
     std::unique_ptr<Bulk> bulk;     // of a bulk request (RFC 7644 3.7)
     // Done after the steps were planned. Before that, and if the transaction fails, the error to
     // answer with.
-    Outcome decided = Error{};
+    Outcome decided = undecided();
     // `report` is `prepare_report` and the deviations found by planning. It starts anew from
     // `prepare_report` when the job is planned again, so that no deviation is counted twice.
     DeviationReport prepare_report, report;

@@ -34,7 +34,7 @@ inline MapSpace map_space(store::WriteTxn &txn) {
 
 // 503 for a write that map_space() does not allow. `map_size` is in bytes.
 inline Error directory_full(size_t map_size) {
-    return Error{503, ScimType::none,
+    return Error{Refusal::store_full,
                  "the directory is full: its LMDB map of " + std::to_string(map_size) +
                      " bytes is in use; the operator must raise size= of scim_store",
                  60};

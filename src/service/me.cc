@@ -5,14 +5,18 @@
 
 namespace scim::service {
 
+namespace {
+
+Error refused_subject(const Actor &actor, std::string_view why) {
+    return Error{Refusal::token_user_refused, "the token " + quoted(actor.label) +
+                                                  " is bound to the user " + quoted(actor.subject) +
+                                                  ", which " + std::string(why)};
+}
+
+}  // namespace
+
 Outcome check_subject(const Actor &actor, const Catalog &catalog, store::Txn &txn) {
     if (actor.subject.empty()) return Done{};
-    auto refuse = [&](std::string_view why) {
-        return Error{401, ScimType::none,
-                     "the token " + quoted(actor.label) + " is bound to the user " +
-                         quoted(actor.subject) + ", which " + std::string(why),
-                     0};
-    };
     const auto id = parse_id(actor.subject);
     store::Directory directory(txn, actor.tenant);
     for (const auto &type : catalog.types()) {
@@ -20,12 +24,13 @@ Outcome check_subject(const Actor &actor, const Catalog &catalog, store::Txn &tx
         const auto record = directory.record(type->number, *id);
         if (!record) continue;
         if (type->active != nullptr && record->first(type->active->number) != "true")
-            return refuse("is not active");
-        if (store::access_of(txn, actor.tenant, *id).blocked != 0) return refuse("is blocked");
+            return refused_subject(actor, "is not active");
+        if (store::access_of(txn, actor.tenant, *id).blocked != 0)
+            return refused_subject(actor, "is blocked");
         return Done{};
     }
     if (!txn.good()) return unreadable(txn.error());
-    return refuse("does not exist any more");
+    return refused_subject(actor, "does not exist any more");
 }
 
 Outcome resolve_me(Target &target, const Actor &actor, const Catalog &catalog, store::Txn &txn) {
@@ -42,10 +47,7 @@ Outcome resolve_me(Target &target, const Actor &actor, const Catalog &catalog, s
         return Done{};
     }
     if (!txn.good()) return unreadable(txn.error());
-    return Error{404, ScimType::none,
-                 "the token " + quoted(actor.label) + " is bound to the user " +
-                     quoted(actor.subject) + ", which does not exist any more",
-                 0};
+    return refused_subject(actor, "does not exist any more");
 }
 
 void note_location(Response &response, const Target &target, std::string_view base_url) {

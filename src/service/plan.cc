@@ -170,9 +170,8 @@ Outcome check_immutable(const Command &command, const std::vector<Leaf> &before,
         if (broken == nullptr) continue;
         return command.patch.in_last_operation(
             *broken,
-            bad_request(
-                ScimType::mutability,
-                broken->path + " is immutable: it has a value, and the request has another one"));
+            Error{Refusal::attribute_immutable,
+                  broken->path + " is immutable: it has a value, and the request has another one"});
     }
     return Done{};
 }
@@ -196,9 +195,8 @@ Outcome check_conditions(const Command &command, uint64_t version) {
         if (auto r = check_if_match(command.if_match, etag); !r) return r;
     if (!command.if_none_match.empty() && etag_listed(command.if_none_match, etag))
         return Error{
-            412, ScimType::none,
-            "If-None-Match is " + quoted(command.if_none_match) + ", and the version is " + etag,
-            0};
+            Refusal::version_excluded,
+            "If-None-Match is " + quoted(command.if_none_match) + ", and the version is " + etag};
     return Done{};
 }
 

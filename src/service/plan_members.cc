@@ -49,7 +49,8 @@ Outcome add_joined(const Command &command, store::Directory &directory, const st
     std::vector<Id> unknown;
     for (const Id &id : ids) {
         if (id == command.id)
-            return invalid_value(place_of(id, edits) + ": the group cannot be a member of itself");
+            return Error{Refusal::member_of_itself,
+                         place_of(id, edits) + ": the group cannot be a member of itself"};
         auto type = std::find_if(types.begin(), types.end(), [&](const TypeView *candidate) {
             return directory.exists(candidate->number, id) ||
                    is_promised(command, candidate->number, id);

@@ -45,10 +45,9 @@ Error taken(const TypeView &type, const Attr &attr, const Leaf &leaf, const Id &
     const Attr *active = type.find_core("active");
     const std::string value = attr.never_returned() ? "" : " " + quoted(text_of_value(leaf.json));
     bool inactive = active != nullptr && record.first(active->number) == "false";
-    return Error{409, ScimType::uniqueness,
-                 attr.path + value + " is taken by the " + (inactive ? "inactive " : "") +
-                     type.type.name + " " + scim::to_string(owner),
-                 0};
+    return Error{Refusal::uniqueness_conflict, attr.path + value + " is taken by the " +
+                                                   (inactive ? "inactive " : "") + type.type.name +
+                                                   " " + scim::to_string(owner)};
 }
 
 }  // namespace

@@ -46,12 +46,11 @@ Outcome read_data(Command &command, const StepContext &context, const StepInput 
 
 Outcome check_index_work(size_t work) {
     if (work <= index_work_most) return Done{};
-    return Error{413, ScimType::none,
+    return Error{Refusal::indexed_text_too_costly,
                  "the indexed values of the resource have too much text beyond ASCII: their index "
                  "work would be " +
                      std::to_string(work) + ", at most " + std::to_string(index_work_most) +
-                     " is possible (3 for a byte)",
-                 0};
+                     " is possible (3 for a byte)"};
 }
 
 Result<Step> prepare_step(const StepContext &context, const StepInput &input, const Id &new_id,
@@ -88,7 +87,7 @@ Result<Step> prepare_step(const StepContext &context, const StepInput &input, co
     // RFC 7644 3.5.2 allows 204 for a PATCH unless the request has `attributes`.
     const bool no_content =
         is_patch && type.members != nullptr && !query.attributes && !query.excluded_attributes;
-    return Step{std::move(command), std::move(*projection), no_content, Error{}};
+    return Step{std::move(command), std::move(*projection), no_content, undecided()};
 }
 
 }  // namespace scim::service

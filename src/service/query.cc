@@ -82,8 +82,8 @@ Outcome Search::check_known() const {
                 });
             });
         if (everywhere)
-            return bad_request(ScimType::invalid_filter,
-                               "no resource type has an attribute " + quoted(name));
+            return Error{Refusal::filter_unknown_attribute,
+                         "no resource type has an attribute " + quoted(name)};
     }
     return Done{};
 }
@@ -105,11 +105,10 @@ Outcome Search::parse_sorting() {
         if (sorted_) type_query->sort_by(*attr);
     }
     if (known) return Done{};
-    return bad_request(
-        ScimType::invalid_path,
-        "\"sortBy\" is " + quoted(*query_.sort_by) + ", but " +
-            (types_.size() == 1 ? types_[0]->type.name + " has no" : "no resource type has an") +
-            " attribute of this name");
+    return Error{Refusal::sort_attribute, "\"sortBy\" is " + quoted(*query_.sort_by) + ", but " +
+                                              (types_.size() == 1 ? types_[0]->type.name + " has no"
+                                                                  : "no resource type has an") +
+                                              " attribute of this name"};
 }
 
 Error Search::too_many(const TypeQuery &type_query) const {
@@ -122,11 +121,10 @@ Error Search::too_many(const TypeQuery &type_query) const {
         indexed += indexed.empty() ? "" : ", ";
         indexed += attr->path;
     }
-    return bad_request(ScimType::too_many, "this query has to look at more than scim_max_scan (" +
-                                               std::to_string(request_.settings->max_scan) +
-                                               ") resources; " + help +
-                                               "add a condition with eq on one of " + indexed +
-                                               ", which have an index");
+    return Error{Refusal::scan_too_large,
+                 "this query has to look at more than scim_max_scan (" +
+                     std::to_string(request_.settings->max_scan) + ") resources; " + help +
+                     "add a condition with eq on one of " + indexed + ", which have an index"};
 }
 
 bool Search::is_long() const {

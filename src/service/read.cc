@@ -191,7 +191,7 @@ Outcome read_discovery(const Catalog &catalog, const Request &request, const Tar
     RETURN_IF_ERROR(query);
     response.log_fields.dialect = report.summary();
     if (query->filter)
-        return Error{403, ScimType::none, "filters are not supported on this endpoint", 0};
+        return Error{Refusal::discovery_filter, "filters are not supported on this endpoint"};
     const Settings &settings = *request.settings;
     switch (target.endpoint) {
         case Endpoint::service_provider_config:
@@ -232,13 +232,12 @@ Result<ReadResult> read(Snapshot &snapshot, const Actor &actor, const Request &r
         response.log_fields.resource_id = without_tokens(target->name);
     auto allowed = check_method(request.method, *target);
     if (!allowed) {
-        if (allowed.error().status == 405) response.allow = allowed_methods(*target);
+        if (allowed.error().status() == 405) response.allow = allowed_methods(*target);
         return allowed.error();
     }
     if (!is_public(request.method, request.path) && !actor.may(store::scope_read))
-        return Error{403, ScimType::none,
-                     "the token " + quoted(actor.label) + " may not read: it lacks the scope read",
-                     0};
+        return Error{Refusal::scope_read_missing,
+                     "the token " + quoted(actor.label) + " may not read: it lacks the scope read"};
     RETURN_IF_ERROR(check_condition_fields(request));
     if (target->endpoint != Endpoint::resource) RETURN_IF_ERROR(check_unversioned(request));
     bool of_resources =

@@ -33,7 +33,8 @@ void RefusedTokens::add(const Actor &actor, const store::RequestId &request, con
     refusal.actor = actor.number;
     refusal.request = request;
     refusal.operation = "authenticate";
-    refusal.status = error.status;
+    refusal.status = error.status();
+    refusal.error_id = error.id();
     refusal.detail = error.detail;
 }
 

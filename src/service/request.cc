@@ -46,32 +46,33 @@ void Response::clear() {
     log_fields.dialect.clear();
     log_fields.plan.clear();
     log_fields.scim_type = ScimType::none;
+    log_fields.error_id = {};
     log_fields.refused.clear();
     log_fields.has_error = true;
 }
 
 Error unreadable(store::Errc code, uint16_t retry_after) {
-    return Error{503, ScimType::none,
+    return Error{Refusal::store_unreadable,
                  "the directory cannot be read now: " + std::string(to_string(code)), retry_after};
 }
 
-void refuse(Response &response, const Error &error, const store::RequestId &request) {
-    response.status = error.status;
+void refuse(Response &response, const Error &error, const Request &request) {
+    response.status = error.status();
     response.retry_after = error.retry_after;
     response.etag.clear();
     if (!response.is_of_me) response.location.clear();
     response.in_sink = 0;
     response.log_fields.detail = error.detail;
-    response.log_fields.scim_type = error.type;
-    response.body = error_body(error, request_text(request));
+    response.log_fields.scim_type = error.type();
+    response.log_fields.error_id = error.id();
+    response.body = error_body(error, {request_text(request.id), request.settings->strict});
 }
 
-void refuse_or_less(Response &response, const Error &error,
-                    const store::RequestId &request) noexcept {
+void refuse_or_less(Response &response, const Error &error, const Request &request) noexcept {
     try {
         refuse(response, error, request);
     } catch (const std::exception &) {
-        response.status = error.status;
+        response.status = error.status();
         response.retry_after = error.retry_after;
         response.body.clear();
     }

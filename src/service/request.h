@@ -96,6 +96,7 @@ struct LogFields {
     std::string resource_type, resource_id, detail, dialect;
     std::string plan;  // how the query was evaluated
     ScimType scim_type = ScimType::none;
+    std::string_view error_id;         // Error::id(); empty if the request is not refused
     std::vector<std::string> refused;  // of a bulk request: sentences for the error log
     bool has_error = true;             // false: `detail` is not an error
 };
@@ -123,15 +124,15 @@ struct Response {
     void clear();  // keeps the capacity of its strings
 };
 
-// Sets status, Retry-After, log fields and a SCIM error body with the id of the request.
-void refuse(Response &response, const Error &error, const store::RequestId &request);
+// Sets status, Retry-After, log fields and a SCIM error body. Uses the id and the settings of the
+// request only.
+void refuse(Response &response, const Error &error, const Request &request);
 
 // The same, but sets only status and Retry-After if memory is short. Never throws.
-void refuse_or_less(Response &response, const Error &error,
-                    const store::RequestId &request) noexcept;
+void refuse_or_less(Response &response, const Error &error, const Request &request) noexcept;
 
 // 503 for a lack of memory. The detail fits into a std::string without an allocation.
-inline Error out_of_memory() noexcept { return Error{503, ScimType::none, "out of memory", 5}; }
+inline Error out_of_memory() noexcept { return Error{Refusal::out_of_memory, "out of memory", 5}; }
 
 // 503 for a store that cannot be read. `retry_after` is in seconds.
 Error unreadable(store::Errc code, uint16_t retry_after = 5);

@@ -6,9 +6,7 @@ namespace scim::service {
 
 namespace {
 
-Error not_implemented(std::string detail) {
-    return Error{501, ScimType::none, std::move(detail), 0};
-}
+Error not_implemented(std::string detail) { return Error{Refusal::me_unbound, std::move(detail)}; }
 
 // True for all methods of /Me, which check_method() refuses with 501.
 bool has_method(Endpoint endpoint, Method method) {
@@ -40,10 +38,9 @@ Outcome check_method(Method method, const Target &target) {
             "the token is not bound to a user, so there is no /Me: create it with scimctl "
             "token create --subject, or address users by /Users/{id}");
     if (has_method(target.endpoint, method)) return Done{};
-    return Error{405, ScimType::none,
-                 std::string(to_string(method)) + " is not allowed; this endpoint supports " +
-                     std::string(allowed_methods(target)),
-                 0};
+    return Error{Refusal::method_not_allowed, std::string(to_string(method)) +
+                                                  " is not allowed; this endpoint supports " +
+                                                  std::string(allowed_methods(target))};
 }
 
 bool is_write(Method method) { return method != Method::get && method != Method::other; }
@@ -91,8 +88,8 @@ std::string_view operation_name(Method method, const Target *target) {
 }
 
 Error no_such_resource(const TypeView &type, std::string_view id) {
-    return Error{404, ScimType::none,
-                 "there is no " + type.type.name + " with the id " + quoted(id), 0};
+    return Error{Refusal::resource_unknown,
+                 "there is no " + type.type.name + " with the id " + quoted(id)};
 }
 
 }  // namespace scim::service

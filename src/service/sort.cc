@@ -18,19 +18,18 @@ Result<const Attr *> find_attribute(const TypeView &type, std::string_view path,
     auto [found, several] = type.find_unprefixed(path);
     const std::string name = quoted(path);
     if (several)
-        return bad_request(ScimType::invalid_path,
-                           "\"sortBy\" is " + name + ", which several extensions have; expected " +
-                               "one with its URN such as \"" + found->path + "\"");
+        return Error{Refusal::sort_attribute,
+                     "\"sortBy\" is " + name + ", which several extensions have; expected " +
+                         "one with its URN such as \"" + found->path + "\""};
     if (!found) return found;
     std::string refusal = "\"sortBy\" is " + name +
                           ", which lacks the URN of an extension: send \"" + found->path + "\"";
-    RETURN_IF_ERROR(dialect.deviation("unprefixed-extension", refusal, ScimType::invalid_path));
+    RETURN_IF_ERROR(dialect.deviation("unprefixed-extension", refusal, Refusal::path_deviation));
     return found;
 }
 
 Error unsortable(const std::string &path, std::string_view why) {
-    return bad_request(ScimType::invalid_path,
-                       "\"sortBy\" is \"" + path + "\", " + std::string(why));
+    return Error{Refusal::sort_attribute, "\"sortBy\" is \"" + path + "\", " + std::string(why)};
 }
 
 void append_ordered(std::string &out, int64_t value) {
@@ -70,8 +69,8 @@ Result<const Attr *> sort_attribute(const TypeView &type, std::string_view path,
 Result<bool> is_descending(std::string_view sort_order) {
     if (ascii_iequals(sort_order, "descending")) return true;
     if (sort_order.empty() || ascii_iequals(sort_order, "ascending")) return false;
-    return invalid_value("\"sortOrder\" is " + quoted(sort_order) +
-                         ", expected \"ascending\" or \"descending\"");
+    return Error{Refusal::sort_order, "\"sortOrder\" is " + quoted(sort_order) +
+                                          ", expected \"ascending\" or \"descending\""};
 }
 
 SortKeys::SortKeys(const TypeView &type, const Attr *attr) : type_(type), attr_(attr) {

@@ -14,7 +14,7 @@ Outcome SpillingBody::finish() {
     if (budget_.stopped()) return budget_.error();
     if (response_.in_sink > 0 || is_full()) pass_on();
     if (!failed_) return Done{};
-    return Error{503, ScimType::none,
+    return Error{Refusal::response_not_kept,
                  "the response exceeds 1 MiB and its temporary file cannot be written", 60};
 }
 

@@ -53,9 +53,26 @@ Metric requests_of(const Counters &counters) {
     return metric;
 }
 
+Metric refused_tokens_of(const Counters &counters) {
+    Metric metric = counter("nginx_scim_refused_tokens_total",
+                            "Requests with a token that the tenant has, but that is refused, by "
+                            "store, tenant and id of the refusal (docs/errors.md).");
+    for (uint32_t i = 1; i < counters.used; i++) {
+        const TenantCounters &tenant = counters.tenant(i);
+        for (size_t reason = 0; reason < token_refusals.size(); reason++)
+            if (const double value = value_of(tenant.refused_tokens[reason]); value > 0)
+                metric.add({{"store", tenant.store},
+                            {"tenant", tenant.tenant},
+                            {"reason", std::string(row_of(token_refusals[reason]).id)}},
+                           value);
+    }
+    return metric;
+}
+
 void add_counters(std::vector<Metric> &metrics, const Counters &counters) {
     constexpr double second = 1e9;
     metrics.push_back(requests_of(counters));
+    metrics.push_back(refused_tokens_of(counters));
 
     Metric errors = counter("nginx_scim_errors_total", "Refused requests by scimType.");
     for (size_t i = 1; i < error_types; i++)

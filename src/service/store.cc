@@ -15,10 +15,11 @@ Result<std::shared_ptr<const Catalog>> CatalogCache::at(store::Txn &txn) {
     if (!txn.good()) return unreadable(txn.error(), 1);
     if (catalog_ == nullptr || catalog_->epoch() != epoch) {
         auto rows = store::read_catalog(txn);
-        if (!rows) return Error{503, ScimType::none, "the directory's catalog cannot be read", 30};
+        if (!rows)
+            return Error{Refusal::catalog_unreadable, "the directory's catalog cannot be read", 30};
         auto catalog = Catalog::build(std::move(*rows));
         if (!catalog)
-            return Error{503, ScimType::none, "the directory's catalog cannot be read", 30};
+            return Error{Refusal::catalog_unreadable, "the directory's catalog cannot be read", 30};
         catalog_ = std::move(*catalog);
     }
     txn_ = txn.id();

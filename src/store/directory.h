@@ -242,6 +242,7 @@ struct Refusal {
     std::string operation, resource_type, resource_id;
     uint16_t status = 0;
     std::string scim_type, detail;
+    std::string error_id;  // of the catalogue (refusals.h); empty for ignored attributes
 };
 constexpr uint64_t refusals_per_tenant = 1000;
 void add_refusal(WriteTxn &txn, const Refusal &refusal);

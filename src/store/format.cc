@@ -37,10 +37,8 @@ void put_meta_number(WriteTxn &txn, Bytes name, uint64_t value) {
 }
 
 Error damaged(uint8_t kind, uint16_t number, std::string_view why) {
-    return Error{500, ScimType::none,
-                 "catalog row " + std::to_string(kind) + "/" + std::to_string(number) + ": " +
-                     std::string(why),
-                 0};
+    return Error{Refusal::catalog_damaged, "catalog row " + std::to_string(kind) + "/" +
+                                               std::to_string(number) + ": " + std::string(why)};
 }
 
 void read_header(CatalogRows &rows, const RowReader &row) {
@@ -82,7 +80,7 @@ Outcome read_attr_row(CatalogRows &rows, uint16_t number, const RowReader &row) 
         rows.attrs.push_back(std::move(attr));
         return Done{};
     }
-    return Error{500, ScimType::none, "unknown type " + quoted(type), 0};
+    return Error{Refusal::catalog_damaged, "unknown type " + quoted(type)};
 }
 
 Outcome read_index_row(CatalogRows &rows, uint16_t number, const RowReader &row) {
@@ -99,7 +97,7 @@ Outcome read_index_row(CatalogRows &rows, uint16_t number, const RowReader &row)
         rows.indexes.push_back(index);
         return Done{};
     }
-    return Error{500, ScimType::none, "unknown index state " + quoted(state), 0};
+    return Error{Refusal::catalog_damaged, "unknown index state " + quoted(state)};
 }
 
 Outcome read_row(CatalogRows &rows, uint8_t kind, uint16_t number, const RowReader &row) {
@@ -188,7 +186,8 @@ Result<CatalogRows> read_catalog(Txn &txn) {
         if (!outcome) return damaged(kind, number, outcome.error().detail);
     }
     if (!txn.good())
-        return Error{503, ScimType::none, "catalog: " + std::string(to_string(txn.error())), 1};
+        return Error{Refusal::store_unreadable, "catalog: " + std::string(to_string(txn.error())),
+                     1};
     return rows;
 }
 

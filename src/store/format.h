@@ -16,7 +16,7 @@ namespace scim::store {
 // `min_reader` and `min_writer` the format that a build must know to read or write the store. A
 // store of a format before `oldest_format` is refused: there are no migrations before version
 // 0.1.0.
-constexpr unsigned format_version = 4, oldest_format = 4;
+constexpr unsigned format_version = 5, oldest_format = 5;
 
 struct FormatCheck {
     Errc code = Errc::ok;  // not_found: an empty store; damaged: a number is missing or malformed

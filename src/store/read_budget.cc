@@ -15,12 +15,12 @@ bool ReadBudget::look() {
 }
 
 Error ReadBudget::error() const {
-    if (cancelled_) return Error{503, ScimType::none, "the client is gone", 1};
+    if (cancelled_) return Error{Refusal::client_gone, "the client is gone", 1};
     if (superseded_)
-        return Error{503, ScimType::none,
+        return Error{Refusal::read_interrupted,
                      "the directory's map was enlarged while it was read; send the request again",
                      1};
-    return Error{503, ScimType::none,
+    return Error{Refusal::read_too_slow,
                  "the search took too long and was ended after " + std::to_string(resources_) +
                      " resources; ask for less by a condition with eq on an indexed attribute",
                  30};

@@ -53,6 +53,7 @@ void add_refusal(WriteTxn &txn, const Refusal &refusal) {
     row.text("resourceType", refusal.resource_type).text("id", refusal.resource_id);
     row.number("status", refusal.status)
         .text("scimType", refusal.scim_type)
+        .text("errorId", refusal.error_id)
         .text("detail", refusal.detail);
     uint32_t sequence = 0;
     while (!txn.insert(Db::refusals, refusal_key(refusal.tenant, refusal.time, sequence),
@@ -92,6 +93,7 @@ std::vector<Refusal> list_refusals(Txn &txn, TenantNumber tenant, size_t limit) 
         refusal.resource_id = row.text("id");
         refusal.status = uint16_t(row.number("status"));
         refusal.scim_type = row.text("scimType");
+        refusal.error_id = row.text("errorId");
         refusal.detail = row.text("detail");
         refusals.push_back(std::move(refusal));
     }

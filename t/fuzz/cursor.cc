@@ -20,8 +20,8 @@ void require(bool holds) {
 
 bool is_refused(const CursorOwner &owner, std::string_view text) {
     auto opened = open_cursor(owner, text);
-    return !opened && opened.error().status == 400 &&
-           opened.error().type == ScimType::invalid_cursor;
+    return !opened && opened.error().status() == 400 &&
+           opened.error().type() == ScimType::invalid_cursor;
 }
 
 }  // namespace

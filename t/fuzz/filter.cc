@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         auto filter = fixture::parse(text, strict);
         if (filter)
             filter->matches(user.subject);
-        else if (filter.error().type != scim::ScimType::invalid_filter)
+        else if (filter.error().type() != scim::ScimType::invalid_filter)
             std::abort();
     }
     return 0;

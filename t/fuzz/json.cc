@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     scim::JsonLimits limits;
     auto tree = scim::parse_json(bytes, limits);
     if (!tree) {
-        scim::error_body(tree.error(), "");
+        scim::error_body(tree.error(), {});
         return 0;
     }
     std::string once, twice;

@@ -50,7 +50,7 @@ void patch(const TypeView &type, const json_t *before, const json_t *body, bool 
     DeviationReport report;
     auto patch = Patch::parse(type, body, PatchLimits(), strict, report);
     if (!patch) {
-        error_body(patch.error(), "");
+        error_body(patch.error(), {});
         return;
     }
     check_members(patch->members());

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             scim::Dialect dialect(strict, report);
             auto path = scim::parse_path(*type, text, scim::PathLimits(), dialect);
             if (!path) {
-                const scim::ScimType kind = path.error().type;
+                const scim::ScimType kind = path.error().type();
                 if (kind != scim::ScimType::invalid_path && kind != scim::ScimType::invalid_filter)
                     std::abort();
             } else if (*path) {

@@ -27,7 +27,8 @@ auto write(store::Env &env, Decide &&decide) {
 
 template <class T>
 std::string error_text(const Result<T> &result) {
-    return result ? "success" : std::to_string(result.error().status) + " " + result.error().detail;
+    return result ? "success"
+                  : std::to_string(result.error().status()) + " " + result.error().detail;
 }
 
 template <class T>
@@ -247,6 +248,8 @@ void test_limit(store::Env &env) {
             diag("refused too early");
     refused(create(env, tenant, labelled("more"), "more"), "409 tenant \"full\" has 64 live tokens",
             "one live token more than a tenant may have is refused with 409");
+    const auto more = create(env, tenant, labelled("more"), "more");
+    ok(!more && more.error().refusal == Refusal::token_limit, "its refusal is token-limit");
     refused(write(env,
                   [&](auto &txn) {
                       return rotate_token(txn, tenant, {"t0"}, digest_of("more"), noon);

@@ -56,7 +56,7 @@ class Requester {
 
   private:
     static std::string text_of(const Result<ActorPtr> &actor) {
-        if (!actor) return std::to_string(actor.error().status) + " " + actor.error().detail;
+        if (!actor) return std::to_string(actor.error().status()) + " " + actor.error().detail;
         return (*actor)->tenant_name + "/" + (*actor)->label;
     }
 
@@ -141,7 +141,7 @@ void test_tenants(Requester &requester, const store::Tenant &acme) {
     ok(bool(check_tenant(actor, "acme")),
        "a token of a tenant is accepted at the address of the tenant");
     auto other = check_tenant(actor, "Acme");
-    ok(!other && other.error().status == 403,
+    ok(!other && other.error().status() == 403,
        "a token is refused with 403 at an address whose tenant name differs by case");
     says(other.error().detail, "its tenant is \"acme\"",
          "the error at another tenant's address names the tenant of the token");

@@ -105,7 +105,10 @@ void test_scopes(Client &client) {
     is(client.send(Method::post, "/Users", user("scope")).status, 403,
        "POST of an actor with scope_read only is refused with 403");
     client.actor().scopes = 0;
-    is(client.get("/Users").status, 403, "GET of an actor without scopes is refused with 403");
+    const Response unread = client.get("/Users");
+    is(unread.status, 403, "GET of an actor without scopes is refused with 403");
+    is(unread.log_fields.error_id, row_of(Refusal::scope_read_missing).id,
+       "its refusal is scope-read-missing");
     client.actor().scopes = store::scope_read | store::scope_write;
 }
 

@@ -114,7 +114,8 @@ class Directory {
 
 template <class T>
 std::string error_text(const Result<T> &result) {
-    return result ? "success" : std::to_string(result.error().status) + " " + result.error().detail;
+    return result ? "success"
+                  : std::to_string(result.error().status()) + " " + result.error().detail;
 }
 
 template <class T>
@@ -185,6 +186,9 @@ void test_names() {
        "409 2 users are called \"" + ada + "\"; give the id of one of them: User " + ada +
            ", User " + other,
        "a name that is the id of one user and the userName of another is refused");
+    const auto ambiguous = d.block(ada);
+    ok(!ambiguous && ambiguous.error().refusal == Refusal::user_ambiguous,
+       "its refusal is user-ambiguous");
     ok(d.block(other) && d.is_blocked(other), "a user is blocked by its id");
     const std::string longest(500, 'x'), id = d.create(longest);
     ok(d.block(longest) && d.is_blocked(id), "a user is blocked by a userName of 500 characters");

@@ -36,8 +36,8 @@ std::string refusal(const std::string &text, size_t most = 1000, bool strict = f
     const Json json = parsed(text);
     auto bulk = read(json, most, strict);
     if (bulk) return "accepted";
-    return std::to_string(bulk.error().status) + " " + std::string(to_string(bulk.error().type)) +
-           ": " + bulk.error().detail;
+    return std::to_string(bulk.error().status()) + " " +
+           std::string(to_string(bulk.error().type())) + ": " + bulk.error().detail;
 }
 
 void test_messages() {

@@ -274,6 +274,8 @@ void test_atomic(Client &client) {
     const Response &much = send_bulk(client, operations);
     is(statuses(much).substr(0, 100), "413",
        "an atomic request of too much work is refused as a whole with 413");
+    is(much.log_fields.error_id, row_of(Refusal::bulk_too_costly).id,
+       "the refusal is bulk-too-costly");
     is(users(client, "&filter=userName+sw+%22much%22"), 0u, "it leaves nothing");
     client.settings.bulk_max_operations = 1000;
     client.settings.bulk_atomic = false;

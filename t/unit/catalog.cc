@@ -409,7 +409,7 @@ void members_of_types() {
     is(of_group(), "User Group ", "a type whose schema has no groups may not be a member");
 }
 
-void refusals() {
+void refused_definitions() {
     Directory d;
     auto refusal = [&](const std::vector<Definition> &definitions) {
         return d.declare(definitions);
@@ -417,6 +417,9 @@ void refusals() {
     const Definition x = schema(acme, attribute("x"));
     ok(contains(refusal({x, x}), "\"" + acme + "\" is defined already"),
        "declaring a schema twice is refused");
+    const auto declared = make_declaration(++d.generation, {x, x});
+    ok(!declared && declared.error().refusal == Refusal::configuration_invalid,
+       "its refusal is configuration-invalid");
     ok(contains(refusal({schema(core, attribute("x"))}), "is defined already"),
        "declaring a built-in schema is refused");
     ok(contains(refusal({schema("urn:example:Nobody", attribute("x"))}),
@@ -494,7 +497,7 @@ int main() {
     resource_types();
     uniqueness();
     members_of_types();
-    refusals();
+    refused_definitions();
     damage();
     return tap::done();
 }

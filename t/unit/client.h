@@ -75,7 +75,7 @@ class Client {
         Snapshot snapshot(session_);
         auto reading = read(snapshot, *actor_, request, response, run_on);
         if (!reading) {
-            refuse(response, reading.error(), request.id);
+            refuse(response, reading.error(), request);
             return reading.error().detail;
         }
         return *reading == ReadResult::deferred ? "deferred" : "answered";

@@ -46,13 +46,13 @@ bool is_same(const PageCursor &a, const PageCursor &b) {
 std::string why(const CursorOwner &who, std::string_view text) {
     auto cursor = open_cursor(who, text);
     return cursor ? "opened"
-                  : std::string(to_string(cursor.error().type)) + ": " + cursor.error().detail;
+                  : std::string(to_string(cursor.error().type())) + ": " + cursor.error().detail;
 }
 
 std::string why(const PageCursor &cursor, const WalkQuery &query, int64_t now = made) {
     auto checked = check_cursor(cursor, query, now, day);
     return checked ? "valid"
-                   : std::string(to_string(checked.error().type)) + ": " + checked.error().detail;
+                   : std::string(to_string(checked.error().type())) + ": " + checked.error().detail;
 }
 
 void test_sealing() {
@@ -133,6 +133,9 @@ void test_query() {
     ok(why(cursor, cursor.query)
                .find("invalidCursor: the cursor was made with Unicode \"1.0.0\"") == 0,
        "a sort key of another version of Unicode is refused");
+    const auto outdated = check_cursor(cursor, cursor.query, made, day);
+    ok(!outdated && outdated.error().refusal == Refusal::cursor_outdated,
+       "the refusal is cursor-outdated");
     cursor.after.has_value = false;
     is(why(cursor, cursor.query), "valid",
        "a cursor without a sort key does not depend on Unicode");

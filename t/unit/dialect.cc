@@ -37,7 +37,7 @@ std::string read(const std::string &json, bool strict = false, std::string *repo
     auto resource = read_resource(user(), tree->get(), strict, rewrites);
     if (report) *report = rewrites.summary();
     if (!resource)
-        return std::string(to_string(resource.error().type)) + ": " + resource.error().detail;
+        return std::string(to_string(resource.error().type())) + ": " + resource.error().detail;
     std::string out;
     write_members(out, user(), resource->leaves, nullptr, nullptr);
     return out;

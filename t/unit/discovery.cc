@@ -179,13 +179,13 @@ static void test_single(const Catalog &catalog) {
 
     text.clear();
     Outcome unknown = write_schema(text, catalog, "urn:acme:none", base);
-    ok(!unknown && unknown.error().status == 404, "an unknown schema is refused with 404");
+    ok(!unknown && unknown.error().status() == 404, "an unknown schema is refused with 404");
     is(unknown.error().detail, "there is no schema \"urn:acme:none\"; /Schemas lists all of them",
        "the 404 of an unknown schema names it and refers to /Schemas");
     ok(!write_resource_type(text, catalog, "user", base),
        "a resource type is not found by its name in another case");
     unknown = write_resource_type(text, catalog, "Device", base);
-    ok(!unknown && unknown.error().status == 404, "an unknown resource type is refused with 404");
+    ok(!unknown && unknown.error().status() == 404, "an unknown resource type is refused with 404");
     is(text, "", "a refused resource type writes no text");
 }
 

@@ -46,7 +46,7 @@ static void refused(std::string_view text, size_t where, std::string_view what, 
         return;
     }
     const Error &error = filter.error();
-    ok(error.status == 400 && error.type == ScimType::invalid_filter,
+    ok(error.status() == 400 && error.type() == ScimType::invalid_filter,
        name + " is refused with 400 invalidFilter");
     std::string start = "the filter is wrong at character " + std::to_string(where) + ": ";
     bool good = error.detail.compare(0, start.size(), start) == 0 && error.detail.back() != '.' &&

@@ -52,8 +52,8 @@ static void refused(std::string_view attribute, std::string_view literal, std::s
         std::string text = std::string(attribute) + " " + std::string(ops.substr(0, 2)) + " " +
                            std::string(literal);
         auto filter = parse(text);
-        ok(!filter && filter.error().status == 400 &&
-               filter.error().type == ScimType::invalid_filter,
+        ok(!filter && filter.error().status() == 400 &&
+               filter.error().type() == ScimType::invalid_filter,
            text + " is refused with 400 invalidFilter");
     }
 }

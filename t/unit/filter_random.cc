@@ -85,8 +85,8 @@ static void survive(size_t cases) {
             filter->matches(user.subject);
             accepted++;
         } else {
-            named += filter.error().status == 400 &&
-                     filter.error().type == ScimType::invalid_filter &&
+            named += filter.error().status() == 400 &&
+                     filter.error().type() == ScimType::invalid_filter &&
                      filter.error().detail.compare(0, 11, "the filter ") == 0;
         }
     }

@@ -68,7 +68,7 @@ class World {
         Snapshot snapshot(session);
         auto checked = UserAttribute(path).check(*snapshot.catalog());
         if (checked) return "";
-        return std::to_string(checked.error().status) + " " + checked.error().detail;
+        return std::to_string(checked.error().status()) + " " + checked.error().detail;
     }
     std::string email(const std::string &emails) {
         const std::string of =
@@ -200,7 +200,7 @@ void test_refused(World &world) {
     }
     Catalog empty;
     auto checked = UserAttribute("userName").check(empty);
-    ok(!checked && checked.error().status == 400,
+    ok(!checked && checked.error().status() == 400,
        "every attribute is refused if no type has a userName");
 }
 

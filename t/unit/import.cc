@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "client.h"
+#include "service/admin.h"
 #include "service/export.h"
 #include "store/members.h"
 #include "store/verify.h"
@@ -20,17 +21,19 @@ class Listener : public ImportListener {
     void begun(uint64_t lines) override { recalled = lines; }
     bool refused(uint64_t line, const Error &error, std::string_view) override {
         errors += std::to_string(line) + ": " + error.detail + "\n";
-        return true;
+        return can_write;
     }
     void progress(const ImportCounts &) override {}
     uint64_t recalled = 0;
     std::string errors;
+    bool can_write = true;  // the file of --errors
 };
 
 class Text : public BodySink {
   public:
-    bool write(std::string_view bytes) override { return text.append(bytes), true; }
+    bool write(std::string_view bytes) override { return text.append(bytes), can_write; }
     std::string text;
+    bool can_write = true;
 };
 
 std::string id_text(int number) {
@@ -148,9 +151,59 @@ void check_two_at_once() {
     const Outcome outcome = first.finish();
     is(outcome ? "" : outcome.error().detail, "another import into this tenant is running",
        "the first one ends with an error");
+    ok(!outcome && outcome.error().refusal == Refusal::import_running,
+       "the refusal is import-running");
     const std::string text = exported(*store, tenant.number);
     is(std::count(text.begin(), text.end(), '\n'), 10000, "each record is there once");
     is(problems(*store), 0u, "and verify finds nothing");
+}
+
+std::string id_of(const Outcome &outcome) {
+    return outcome ? "success" : std::string(outcome.error().id());
+}
+
+void check_refusals() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    const auto tenant = fixture::add_tenant(store->env(), "one");
+    const auto empty = fixture::add_tenant(store->env(), "empty");
+    std::vector<std::string> lines, others;
+    for (int i = 1; i <= 10000; i++) lines.push_back(user(i));
+    for (int i = 1; i <= 10000; i++) others.push_back(user(20000 + i));
+    Listener listener;
+    {
+        Importer importer(*store, tenant.number, {OnConflict::fail, true, false}, listener);
+        for (const std::string &line : lines)
+            if (!importer.add(line)) ok(false, "a line is taken");
+    }
+    std::vector<std::string> changed = lines;
+    changed[99] = user(30000);
+    is(id_of(import(*store, tenant.number, changed, listener)), "import-other-input",
+       "an interrupted import is not continued with another input");
+    listener.can_write = false;
+    is(id_of(import(*store, tenant.number, {"{"}, listener)), "import-errors-file",
+       "an import ends if a refused record cannot be recorded");
+    listener.can_write = true;
+
+    Session session(*store);
+    {
+        Snapshot snapshot(session);
+        Text out;
+        out.can_write = false;
+        auto count = export_tenant(snapshot, empty.number, out, [](uint64_t) {});
+        is(count ? "success" : std::string(count.error().id()), "output-failed",
+           "an export whose output cannot be written is refused");
+    }
+    Importer importer(*store, tenant.number, {OnConflict::fail, true, false}, listener);
+    for (const std::string &line : others)
+        if (!importer.add(line)) ok(false, "a line is taken");
+    {
+        store::WriteTxn txn(store->env());
+        if (!begin_removal(txn, "one") || txn.commit() != store::Errc::ok)
+            ok(false, "the tenant is removed");
+    }
+    is(id_of(importer.finish()), "import-tenant-removed",
+       "an import into a tenant that was removed meanwhile is refused");
 }
 
 }  // namespace
@@ -159,5 +212,6 @@ int main() {
     check_deleted_group();
     check_continued();
     check_two_at_once();
+    check_refusals();
     return tap::done();
 }

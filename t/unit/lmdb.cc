@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "fixture.h"
+#include "store/read_budget.h"
 
 namespace scim::store {
 std::ostream &operator<<(std::ostream &out, Errc code) { return out << to_string(code); }
@@ -114,6 +115,10 @@ void test_adopt(const std::string &path, Env &env) {
     is(ReadTxn(reader).error(), Errc::map_resized,
        "a new read that needs the larger map gets map_resized");
     ok(long_read->must_end(), "a running read must end once another read needs the larger map");
+    ReadBudget budget({}, RunOn::thread, &*long_read);
+    while (budget.next_resource()) continue;
+    ok(budget.error().refusal == scim::Refusal::read_interrupted,
+       "the refusal of a read that must end is read-interrupted");
     long_read.reset();
     {
         ReadTxn txn(reader);

@@ -81,6 +81,8 @@ struct Write {
     std::string path, body;
 };
 
+int without_memory = 0;  // responses with the id out-of-memory
+
 // Describes a wrong response to a write while its allocations fail; empty if all are right.
 std::string fault_of(Client &client, const Write &write, int &allocations) {
     std::string fault;
@@ -99,8 +101,10 @@ std::string fault_of(Client &client, const Write &write, int &allocations) {
         const bool is_success =
             write.method == Method::post ? response.status == 201 : response.status / 100 == 2;
         if (is_success == job->committed &&
-            (is_success || (response.status == 503 && response.retry_after > 0)))
+            (is_success || (response.status == 503 && response.retry_after > 0))) {
+            without_memory += response.log_fields.error_id == row_of(Refusal::out_of_memory).id;
             return;
+        }
         fault = "allocation " + std::to_string(n) + ": " + std::to_string(response.status) +
                 (job->committed ? ", committed " : ", not committed ") + response.body;
     });
@@ -142,6 +146,7 @@ void writes() {
                .status,
            200, name + " without memory: the next write succeeds");
     }
+    ok(without_memory > 0, "refusals for a lack of memory have the id out-of-memory");
 }
 
 // If the thread that prepares a job ahead of its batch lacks memory, the writer prepares it again.

@@ -13,6 +13,7 @@ namespace {
 
 struct Applied {
     std::string text;         // the members of the resource, or the error
+    std::string_view id;      // of the error
     double milliseconds = 0;  // CPU time of apply()
 };
 
@@ -29,10 +30,12 @@ Applied patched(const std::string &before, const std::string &operations) {
     auto done = patch.apply(user(), resource, report, work);
     Applied out;
     out.milliseconds = 1000.0 * double(std::clock() - start) / CLOCKS_PER_SEC;
-    if (done)
+    if (done) {
         write_members(out.text, user(), resource.leaves, nullptr, nullptr);
-    else
+    } else {
         out.text = error_text(done.error());
+        out.id = done.error().id();
+    }
     return out;
 }
 
@@ -104,6 +107,8 @@ void filters() {
     const std::string most = emails(10000, "d");
     refused(patched(most, removes(76, no_match)), "413: Operations[75]: " + too_much,
             "the 76th remove that compares 10,000 elements");
+    is(patched(most, removes(76, no_match)).id, row_of(Refusal::patch_too_costly).id,
+       "its refusal is patch-too-costly");
     refused(patched(most, removes(1000, no_match)), "413: Operations[75]: " + too_much,
             "the 76th of 1,000 removes that compare 10,000 elements");
     refused(patched(most, many(1000, ",", [](int) { return op("add", "emails.type", "\"t\""); })),
@@ -205,6 +210,8 @@ void bytes() {
     ok(!resource && has(error_text(resource.error()), "413: the resource would have 170") &&
            has(error_text(resource.error()), " bytes; 16 MiB are allowed"),
        "reading a body of a resource above 16 MiB is refused with 413");
+    ok(!resource && resource.error().refusal == Refusal::resource_too_large,
+       "its refusal is resource-too-large");
 }
 
 void additions() {

@@ -16,9 +16,9 @@ inline const TypeView &group() {
 
 // Returns "scimType: detail" of a 400 with a scimType, else "status: detail".
 inline std::string error_text(const Error &error) {
-    std::string_view type = to_string(error.type);
-    return (type.empty() || error.status != 400 ? std::to_string(error.status)
-                                                : std::string(type)) +
+    std::string_view type = to_string(error.type());
+    return (type.empty() || error.status() != 400 ? std::to_string(error.status())
+                                                  : std::string(type)) +
            ": " + error.detail;
 }
 

@@ -250,7 +250,7 @@ std::string user_sequence(uint32_t seed, size_t &errors) {
     auto done = patch->apply(user(), resource, report, work);
     Json after = tree_of(resource);
     const json_t *expected = good ? model.tree() : before.get();
-    if (bool(done) != good || (!done && done.error().type != ScimType::no_target))
+    if (bool(done) != good || (!done && done.error().type() != ScimType::no_target))
         return what + (done ? text(after.get()) : error_text(done.error())) + "\n#   expected " +
                (good ? text(expected) : "noTarget");
     if (!json_equal(after.get(), expected))

@@ -169,7 +169,7 @@ void excluded() {
     ok(!p->asked(), "a projection by excludedAttributes is not asked()");
 
     auto both = parsed(user(), "userName", "title");
-    ok(!both && both.error().status == 400 && both.error().type == ScimType::invalid_value,
+    ok(!both && both.error().status() == 400 && both.error().type() == ScimType::invalid_value,
        "attributes and excludedAttributes together are refused with 400 invalidValue");
     ok(bool(parsed(user(), "userName", "")),
        "attributes and an empty excludedAttributes are accepted");

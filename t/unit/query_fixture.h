@@ -218,7 +218,8 @@ inline Answer ask(Population &population, const Query &query,
     auto prepared = search.prepare(run_on, report);
     answer.dialect = report.summary();
     if (!prepared) {
-        answer.why = std::string(to_string(prepared.error().type)) + ": " + prepared.error().detail;
+        answer.why =
+            std::string(to_string(prepared.error().type())) + ": " + prepared.error().detail;
         return answer;
     }
     answer.plan = search.explain();

@@ -18,10 +18,12 @@ void test_ends() {
     ReadEnd end;
     end.cancelled = &cancelled;
     end.deadline = std::chrono::steady_clock::now() + std::chrono::hours(1);
+    std::optional<scim::Refusal> refused;
     auto records = [&] {
         ReadBudget budget(end, RunOn::thread);
         size_t n = 0;
         while (n < 100000 && budget.next_resource()) n++;
+        refused = budget.stopped() ? std::optional(budget.error().refusal) : std::nullopt;
         return std::pair(n, budget.stopped() ? budget.error().detail : "");
     };
     auto rows = [&](RunOn run_on) {
@@ -37,10 +39,12 @@ void test_ends() {
     is(records().first, 999u, "a search checks its deadline at the 1,000th record");
     ok(records().second.find("took too long") != std::string::npos,
        "the error of a search after its deadline says that it took too long");
+    ok(refused == scim::Refusal::read_too_slow, "its refusal is read-too-slow");
     is(rows(RunOn::thread), 16384u, "a thread checks its deadline after 16,384 rows");
     end.deadline = {};
     cancelled = true;
     is(records().second, "the client is gone", "a search ends when the client has disconnected");
+    ok(refused == scim::Refusal::client_gone, "its refusal is client-gone");
     is(rows(RunOn::thread), 16384u,
        "a thread that walks rows ends when the client has disconnected");
 }

@@ -9,6 +9,8 @@ using namespace scim::store;
 
 namespace {
 
+using scim::store::Refusal;
+
 Refusal refusal(TenantNumber tenant, int64_t time, std::string_view detail) {
     Refusal r;
     r.tenant = tenant;
@@ -20,6 +22,7 @@ Refusal refusal(TenantNumber tenant, int64_t time, std::string_view detail) {
     r.resource_id = "x";
     r.status = 409;
     r.scim_type = "uniqueness";
+    r.error_id = "uniqueness-conflict";
     r.detail = detail;
     return r;
 }
@@ -47,8 +50,9 @@ void test_row(Env &env) {
        "a stored refusal has its time, actor, status and tenant");
     ok(all[0].request == wanted.request, "a stored refusal has its request id");
     is(all[0].operation + " " + all[0].resource_type + " " + all[0].resource_id + " " +
-           all[0].scim_type + " " + all[0].detail,
-       "create User x uniqueness said \"no\"", "a stored refusal has its texts");
+           all[0].scim_type + " " + all[0].error_id + " " + all[0].detail,
+       "create User x uniqueness uniqueness-conflict said \"no\"",
+       "a stored refusal has its texts");
 }
 
 void test_order(Env &env) {

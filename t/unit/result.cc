@@ -17,9 +17,11 @@ static std::string times(std::string_view text, int n) {
 static void results() {
     Result<std::string> value = std::string("v");
     ok(bool(value) && *value == "v" && value->size() == 1, "a Result holds its value");
-    Result<std::string> error = bad_request(ScimType::no_target, "d");
-    ok(!error && error.error().status == 400, "a Result holds its Error");
+    Result<std::string> error = Error{Refusal::patch_no_target, "d"};
+    ok(!error && error.error().status() == 400, "a Result holds its Error");
     ok(bool(Outcome(Done{})), "an Outcome of Done is true");
+    ok(undecided().refusal == Refusal::internal_error && undecided().status() == 500,
+       "a Result that is never decided is internal-error");
 }
 
 static void keywords() {
@@ -45,17 +47,17 @@ static std::string body(std::string_view members) {
 }
 
 static void bodies() {
-    is(error_body(bad_request(ScimType::invalid_value, "userName is missing."), "4711"),
+    is(error_body(Error{Refusal::required_missing, "userName is missing."}, {"4711"}),
        body(R"j("status":"400","scimType":"invalidValue",)j"
-            R"j("detail":"userName is missing. (request 4711)")j"),
+            R"j("detail":"userName is missing. (request 4711)","errorId":"required-missing")j"),
        "[S-146] an error body has status as a string and the request id at the end of detail");
-    is(error_body(Error{404, ScimType::none, "no such user", 0}, ""),
+    is(error_body(Error{Refusal::resource_unknown, "no such user"}, {{}, true}),
        body(R"j("status":"404","detail":"no such user")j"),
        "an error body without scimType and request id has neither");
-    is(error_body(bad_request(ScimType::invalid_value, "got " + quoted("a\"\\\n\u00e4")), ""),
+    is(error_body(Error{Refusal::value_type, "got " + quoted("a\"\\\n\u00e4")}, {{}, true}),
        body(R"j("status":"400","scimType":"invalidValue","detail":"got \"a\"\\?ä\"")j"),
        "quotes and backslashes in detail are escaped");
-    is(error_body(Error{500, ScimType::none, "", 0}, "4711"),
+    is(error_body(undecided(), {"4711", true}),
        body(R"j("status":"500","detail":"(request 4711)")j"),
        "an error body without detail has the request id as detail");
 }

@@ -24,7 +24,7 @@ std::string table(const Target &target) {
     std::string out;
     for (Method method : methods) {
         auto outcome = check_method(method, target);
-        out += std::to_string(outcome ? 0 : outcome.error().status) + " ";
+        out += std::to_string(outcome ? 0 : outcome.error().status()) + " ";
     }
     return out + std::string(allowed_methods(target));
 }
@@ -119,22 +119,25 @@ void test_request() {
     Response response;
     response.etag = "W/\"1\"";
     response.location = "x";
-    store::RequestId id{};
-    id[0] = 0xab;
-    id[15] = 0x01;
-    is(request_text(id), "ab000000000000000000000000000001",
+    Settings settings;
+    Request request;
+    request.settings = &settings;
+    request.id[0] = 0xab;
+    request.id[15] = 0x01;
+    is(request_text(request.id), "ab000000000000000000000000000001",
        "request_text() writes the id in hexadecimal");
-    refuse(response, Error{409, ScimType::uniqueness, "taken", 3}, id);
+    refuse(response, Error{Refusal::uniqueness_conflict, "taken", 3}, request);
     ok(response.status == 409 && response.retry_after == 3 && response.etag.empty() &&
-           response.location.empty() && response.log_fields.scim_type == ScimType::uniqueness,
-       "refuse() replaces status, ETag, Location and scimType of a response");
+           response.location.empty() && response.log_fields.scim_type == ScimType::uniqueness &&
+           response.log_fields.error_id == "uniqueness-conflict",
+       "refuse() replaces status, ETag, Location, scimType and errorId of a response");
     ok(response.body.find("taken (request ab00") != std::string::npos,
        "the body of a refused response has the request id");
     response.log_fields.operation = "create";
     response.clear();
     ok(response.status == 500 && response.retry_after == 0 && response.body.empty() &&
            response.log_fields.operation.empty() && response.log_fields.detail.empty() &&
-           response.log_fields.scim_type == ScimType::none,
+           response.log_fields.scim_type == ScimType::none && response.log_fields.error_id.empty(),
        "clear() resets status, Retry-After, body and log fields");
 }
 

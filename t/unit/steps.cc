@@ -53,7 +53,7 @@ std::string decide(store::WriteTxn &txn, Step &step) {
     Work work;
     step.planned = plan(step.command, directory, report, work);
     if (!step.planned)
-        return std::to_string(step.planned.error().status) + ": " + step.planned.error().detail;
+        return std::to_string(step.planned.error().status()) + ": " + step.planned.error().detail;
     // Applies a copy of the plan: it must not depend on the command or its catalog.
     const Plan copy = *step.planned;
     step.command = Command();

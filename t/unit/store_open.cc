@@ -155,19 +155,19 @@ void test_format_2() {
 }
 
 void test_format(const std::string &path) {
-    is(with_meta(path, "min_writer", "5", Store::State::read_only),
+    is(with_meta(path, "min_writer", "6", Store::State::read_only),
        "store \"" + path +
-           "\" has format 4, which needs a version that knows format 5; this one knows format 4: "
+           "\" has format 5, which needs a version that knows format 6; this one knows format 5: "
            "it is served read-only",
        "a store with a newer min_writer is opened read-only");
-    is(with_meta(path, "min_reader", "5", Store::State::ready),
+    is(with_meta(path, "min_reader", "6", Store::State::ready),
        "store \"" + path +
-           "\" has format 4, which needs a version that knows format 5; this one knows format 4: "
+           "\" has format 5, which needs a version that knows format 6; this one knows format 5: "
            "upgrade the module",
        "a store with a newer min_reader is refused");
-    is(with_meta(path, "write_format", "3", Store::State::ready),
+    is(with_meta(path, "write_format", "4", Store::State::ready),
        "store \"" + path +
-           "\" has format 3 of a version before 0.1.0, which this one does not read: remove the "
+           "\" has format 4 of a version before 0.1.0, which this one does not read: remove the "
            "directory and provision again",
        "a store of an earlier format is refused");
     ok(contains(with_meta(path, "min_reader", "one", Store::State::ready), "cannot be read"),
@@ -189,10 +189,12 @@ std::string with_row(Store &store, const std::string &key, std::string_view valu
         store::ReadTxn txn(reader);
         auto rows = store::read_catalog(txn);
         said = rows ? "read" : rows.error().detail;
+        if (!rows && rows.error().refusal != Refusal::catalog_damaged) said += " (another id)";
         CatalogCache cache;
         auto catalog = cache.at(txn);
         if (bool(catalog) != bool(rows)) said += " (but the cache differs)";
-        if (!catalog && catalog.error().status != 503) said += " (but is no 503)";
+        if (!catalog && catalog.error().refusal != Refusal::catalog_unreadable)
+            said += " (but is not catalog-unreadable)";
     }
     put_row(store, Db::catalog, key,
             was.empty() ? std::nullopt : std::optional<std::string_view>(was));

@@ -30,8 +30,8 @@ static const char *name_of(Endpoint endpoint) {
 static std::string target(std::string_view path) {
     auto t = parse_target(*catalog, path);
     if (!t) {
-        std::string_view keyword = to_string(t.error().type);
-        return std::to_string(t.error().status) + (keyword.empty() ? "" : " ") +
+        std::string_view keyword = to_string(t.error().type());
+        return std::to_string(t.error().status()) + (keyword.empty() ? "" : " ") +
                std::string(keyword);
     }
     std::string text = name_of(t->endpoint);
@@ -171,8 +171,8 @@ static std::string show(const std::optional<int64_t> &value) {
 static std::string refusal(std::string_view args) {
     auto q = parsed_query(args);
     if (q) return "accepted";
-    return std::to_string(q.error().status) + " " + std::string(to_string(q.error().type)) + ": " +
-           q.error().detail;
+    return std::to_string(q.error().status()) + " " + std::string(to_string(q.error().type())) +
+           ": " + q.error().detail;
 }
 
 static std::string filter(std::string_view args) {

@@ -87,7 +87,7 @@ class FilterParser {
     bool skip_blanks();
     std::string_view peek_word() const;
     std::string_view take_word();
-    Error wrong(size_t at, std::string_view sentence) const;
+    Error wrong(Refusal refusal, size_t at, std::string_view sentence) const;
     Error expected(std::string_view what) const;
     Error expected_at(size_t at, std::string_view what) const;
 
@@ -118,11 +118,11 @@ Result<Filter> Filter::parse(const TypeView &type, std::string_view text,
 
 Result<Filter> FilterParser::parse() {
     if (text_.size() > limits_.length)
-        return bad_request(ScimType::invalid_filter,
-                           "the filter has " + std::to_string(text_.size()) + " bytes; " +
-                               std::to_string(limits_.length) + " are allowed");
+        return Error{Refusal::filter_too_long, "the filter has " + std::to_string(text_.size()) +
+                                                   " bytes; " + std::to_string(limits_.length) +
+                                                   " are allowed"};
     if (size_t valid = utf8_prefix(text_); valid < text_.size())
-        return wrong(valid, "the text is not UTF-8");
+        return wrong(Refusal::filter_encoding, valid, "the text is not UTF-8");
     skip_blanks();
     auto root = disjunction();
     RETURN_IF_ERROR(root);
@@ -193,7 +193,7 @@ FilterParser::Node FilterParser::negation() {
 // Enters "(" or "[" at the current position. The caller does `depth_--` behind the closing one.
 Outcome FilterParser::enter() {
     if (++depth_ > limits_.depth)
-        return wrong(at_,
+        return wrong(Refusal::filter_too_deep, at_,
                      "parentheses and brackets are nested deeper than scim_max_filter_depth (" +
                          std::to_string(limits_.depth) + ") allows");
     at_++;
@@ -219,8 +219,10 @@ FilterParser::Node FilterParser::term() {
     if (!next_is('[')) return condition(*attr);
     std::string_view path = text_.substr(start, at_ - start);
     if (*attr && !has_elements(type_, **attr))
-        return wrong(at_, "brackets cannot follow " + quoted(path) + ", which has no parts");
-    if (!element_path_.empty()) return wrong(at_, "brackets cannot be nested");
+        return wrong(Refusal::filter_brackets, at_,
+                     "brackets cannot follow " + quoted(path) + ", which has no parts");
+    if (!element_path_.empty())
+        return wrong(Refusal::filter_brackets, at_, "brackets cannot be nested");
     return element(*attr, path);
 }
 
@@ -264,8 +266,9 @@ FilterParser::Node FilterParser::condition(const Attr *attr) {
     auto op = op_of(take_word());
     if (!op) return expected_at(op_at, operators);
     if (filter_.terms_ == limits_.terms)
-        return wrong(op_at, "the filter has too many comparisons; " +
-                                std::to_string(limits_.terms) + " are allowed");
+        return wrong(Refusal::filter_too_long, op_at,
+                     "the filter has too many comparisons; " + std::to_string(limits_.terms) +
+                         " are allowed");
     filter_.terms_++;
 
     FilterNode node;
@@ -284,7 +287,8 @@ Outcome FilterParser::compare(FilterNode &node, size_t op_at) {
     RETURN_IF_ERROR(what);
     if (what->kind == FilterLiteral::Kind::null) {
         if (node.op != FilterOp::eq && node.op != FilterOp::ne)
-            return wrong(op_at, "null can only be compared with eq and ne");
+            return wrong(Refusal::filter_operator, op_at,
+                         "null can only be compared with eq and ne");
         node.value.kind = FilterValue::Kind::null;
         node.value.json = "null";
         return Done{};
@@ -295,9 +299,10 @@ Outcome FilterParser::compare(FilterNode &node, size_t op_at) {
     node.attr = *target;
     auto value = to_value(**target, *what, dialect_);
     if (!value)
-        return wrong(value_at, "\"" + (*target)->path + "\" is compared with " +
-                                   std::string(expected_literal((*target)->def->type)) +
-                                   ", not with " + quoted(what->text));
+        return wrong(Refusal::filter_value, value_at,
+                     "\"" + (*target)->path + "\" is compared with " +
+                         std::string(expected_literal((*target)->def->type)) + ", not with " +
+                         quoted(what->text));
     node.value = std::move(*value);
     return Done{};
 }
@@ -334,12 +339,14 @@ Result<const Attr *> FilterParser::attribute() {
 Error FilterParser::unknown(std::string_view path, size_t at) const {
     std::string owner = element_ ? "\"" + element_->path + "\"" : type_.type.name;
     return wrong(
-        at, owner + " has no " + (element_ ? "part " : "attribute ") + quoted_path(type_, path));
+        Refusal::filter_unknown_attribute, at,
+        owner + " has no " + (element_ ? "part " : "attribute ") + quoted_path(type_, path));
 }
 
 Outcome FilterParser::check_filterable(const Attr &attr, size_t at) const {
     if (attr.hidden())
-        return wrong(at, "\"" + attr.path + "\" is never returned and cannot be used in a filter");
+        return wrong(Refusal::filter_hidden_attribute, at,
+                     "\"" + attr.path + "\" is never returned and cannot be used in a filter");
     return Done{};
 }
 
@@ -347,12 +354,14 @@ Outcome FilterParser::check_filterable(const Attr &attr, size_t at) const {
 Result<const Attr *> FilterParser::unprefixed(std::string_view path, size_t at) {
     auto [found, ambiguous] = type_.find_unprefixed(path);
     if (ambiguous)
-        return wrong(at, "several extensions have an attribute " + quoted(path) +
-                             ", expected one with its URN such as \"" + found->path + "\"");
+        return wrong(Refusal::filter_ambiguous, at,
+                     "several extensions have an attribute " + quoted(path) +
+                         ", expected one with its URN such as \"" + found->path + "\"");
     if (!found) return found;
     if (!dialect_.accepts("unprefixed-extension"))
-        return wrong(at, "an extension's attribute is named with its URN, expected \"" +
-                             found->path + "\" instead of " + quoted(path));
+        return wrong(Refusal::filter_deviation, at,
+                     "an extension's attribute is named with its URN, expected \"" + found->path +
+                         "\" instead of " + quoted(path));
     return found;
 }
 
@@ -363,15 +372,16 @@ Result<const Attr *> FilterParser::compared(const Attr &attr, FilterOp op, size_
         target = TypeView::find_sub(attr, "value");
         // RFC 7644 3.4.2.2 has examples such as `emails co "x"`, for multi-valued attributes only.
         if (!target || !(attr.def->multi_valued || dialect_.accepts("bare-value")))
-            return wrong(at, "\"" + attr.path +
-                                 "\" has parts, expected the name of one of them before \"" +
-                                 std::string(to_string(op)) + "\"");
+            return wrong(Refusal::filter_complex_attribute, at,
+                         "\"" + attr.path +
+                             "\" has parts, expected the name of one of them before \"" +
+                             std::string(to_string(op)) + "\"");
         RETURN_IF_ERROR(check_filterable(*target, at));
     }
     if (!applies(op, target->def->type))
-        return wrong(at, "\"" + std::string(to_string(op)) + "\" does not apply to \"" +
-                             target->path + "\", which is of type " +
-                             std::string(to_string(target->def->type)));
+        return wrong(Refusal::filter_operator, at,
+                     "\"" + std::string(to_string(op)) + "\" does not apply to \"" + target->path +
+                         "\", which is of type " + std::string(to_string(target->def->type)));
     return target;
 }
 
@@ -406,13 +416,14 @@ Outcome FilterParser::read_quoted(FilterLiteral &out) {
     at_ = end + 1;
     out.kind = FilterLiteral::Kind::string;
     if (!read_string(text_.substr(start, at_ - start), out.text))
-        return wrong(start,
+        return wrong(Refusal::filter_syntax, start,
                      "the string is not a JSON string: a backslash must be followed by \", \\, /, "
                      "b, f, n, r, t or u and four hexadecimal digits, and control characters must "
                      "be escaped in this way");
     // No stored value contains U+0000 (json.h), and it terminates keys on disk.
     if (out.text.find('\0') != std::string::npos)
-        return wrong(start, "the string contains the character U+0000, which is not allowed");
+        return wrong(Refusal::filter_encoding, start,
+                     "the string contains the character U+0000, which is not allowed");
     return Done{};
 }
 
@@ -436,8 +447,8 @@ std::string_view FilterParser::take_word() {
     return word;
 }
 
-Error FilterParser::wrong(size_t at, std::string_view sentence) const {
-    return bad_request(ScimType::invalid_filter, wrong_at("the filter", text_, at, sentence));
+Error FilterParser::wrong(Refusal refusal, size_t at, std::string_view sentence) const {
+    return Error{refusal, wrong_at("the filter", text_, at, sentence)};
 }
 
 Error FilterParser::expected(std::string_view what) const { return expected_at(at_, what); }
@@ -449,7 +460,7 @@ Error FilterParser::expected_at(size_t at, std::string_view what) const {
         while (end < text_.size() && !ends_word(text_[at]) && !ends_word(text_[end])) end++;
         found = quoted(text_.substr(at, end - at));
     }
-    return wrong(at, "expected " + std::string(what) + ", found " + found);
+    return wrong(Refusal::filter_syntax, at, "expected " + std::string(what) + ", found " + found);
 }
 
 }  // namespace scim

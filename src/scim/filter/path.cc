@@ -32,7 +32,7 @@ class PathParser {
     Outcome read_member_brackets(size_t end);
     bool member_id(const FilterNode &node);
     Result<bool> part(std::string_view name);
-    Error wrong(size_t at, std::string_view sentence, ScimType type = ScimType::invalid_path) const;
+    Error wrong(Refusal refusal, size_t at, std::string_view sentence) const;
 
     const TypeView &type_;
     std::string_view text_;
@@ -41,16 +41,15 @@ class PathParser {
     Path path_;
 };
 
-Error PathParser::wrong(size_t at, std::string_view sentence, ScimType type) const {
-    return bad_request(type,
-                       wrong_at("the path " + quoted_path(type_, text_), text_, at, sentence));
+Error PathParser::wrong(Refusal refusal, size_t at, std::string_view sentence) const {
+    return Error(refusal, wrong_at("the path " + quoted_path(type_, text_), text_, at, sentence));
 }
 
 Result<std::optional<Path>> PathParser::parse() {
     if (text_.size() > limits_.length)
-        return bad_request(ScimType::invalid_path, "the path has " + std::to_string(text_.size()) +
-                                                       " bytes; " + std::to_string(limits_.length) +
-                                                       " are allowed");
+        return Error{Refusal::path_too_long, "the path has " + std::to_string(text_.size()) +
+                                                 " bytes; " + std::to_string(limits_.length) +
+                                                 " are allowed"};
     const size_t open = text_.find('[');
     auto known = name(text_.substr(0, open));
     RETURN_IF_ERROR(known);
@@ -58,14 +57,15 @@ Result<std::optional<Path>> PathParser::parse() {
 
     const Brackets brackets = find_brackets(text_, open);
     if (brackets.close == text_.size())
-        return wrong(brackets.close, brackets.in_string
-                                         ? "expected a double quote that ends the string"
-                                         : "expected \"]\"");
+        return wrong(
+            Refusal::path_syntax, brackets.close,
+            brackets.in_string ? "expected a double quote that ends the string" : "expected \"]\"");
     const size_t end = brackets.close + 1;
     if (*known) RETURN_IF_ERROR(read_brackets(end));
     if (end == text_.size()) return *known ? std::optional(std::move(path_)) : std::nullopt;
     if (text_[end] != '.' || !is_sub_attribute_name(text_.substr(end + 1)))
-        return wrong(end, "expected \".\" and the name of a part, or the end");
+        return wrong(Refusal::path_syntax, end,
+                     "expected \".\" and the name of a part, or the end");
     if (!*known) return std::optional<Path>();
     known = part(text_.substr(end + 1));
     RETURN_IF_ERROR(known);
@@ -96,8 +96,9 @@ Result<bool> PathParser::name(std::string_view name) {
 Result<const Attr *> PathParser::unprefixed(std::string_view name) {
     auto [found, ambiguous] = type_.find_unprefixed(name);
     if (ambiguous)
-        return wrong(0, "several extensions have an attribute " + quoted(name) +
-                            ", expected one with its URN such as \"" + found->path + "\"");
+        return wrong(Refusal::path_ambiguous, 0,
+                     "several extensions have an attribute " + quoted(name) +
+                         ", expected one with its URN such as \"" + found->path + "\"");
     if (!found) return found;
     // If brackets follow, the filter is parsed together with the name, which reports the deviation.
     if (!dialect_.strict() && text_.find('[') != text_.npos) return found;
@@ -105,34 +106,34 @@ Result<const Attr *> PathParser::unprefixed(std::string_view name) {
                                        "the path " + quoted_path(type_, text_) +
                                            " lacks the URN of an extension: send \"" + found->path +
                                            "\"",
-                                       ScimType::invalid_path));
+                                       Refusal::path_deviation));
     return found;
 }
 
 // Unknown attributes are ignored, so it is only checked that the name is well-formed.
 Outcome PathParser::check_form(std::string_view name) const {
-    if (name.empty()) return wrong(0, "expected the name of an attribute");
+    if (name.empty()) return wrong(Refusal::path_syntax, 0, "expected the name of an attribute");
     const auto bad = std::find_if_not(name.begin(), name.end(), is_urn_character);
     if (bad != name.end())
-        return wrong(size_t(bad - name.begin()),
+        return wrong(Refusal::path_syntax, size_t(bad - name.begin()),
                      "this character is not allowed in the name of an attribute");
     const size_t colon = name.rfind(':');
     if (colon != name.npos) {
         if (!ascii_iequals(name.substr(0, 4), "urn:") || colon + 1 == name.size())
-            return wrong(0, "expected the name of an attribute, or a URN");
+            return wrong(Refusal::path_syntax, 0, "expected the name of an attribute, or a URN");
         return Done{};
     }
     const size_t dot = name.find('.');
     if (!is_attribute_name(name.substr(0, dot)))
-        return wrong(0, "expected the name of an attribute");
+        return wrong(Refusal::path_syntax, 0, "expected the name of an attribute");
     if (dot != name.npos && !is_sub_attribute_name(name.substr(dot + 1)))
-        return wrong(dot + 1, "expected the name of a part");
+        return wrong(Refusal::path_syntax, dot + 1, "expected the name of a part");
     return Done{};
 }
 
 Result<bool> PathParser::unknown(std::string_view path) {
     if (auto r = dialect_.unknown_attribute(type_, path); !r)
-        return bad_request(ScimType::invalid_path, r.error().detail);
+        return Error{Refusal::path_unknown_attribute, r.error().detail};
     return false;
 }
 
@@ -148,18 +149,21 @@ Result<bool> PathParser::part(std::string_view name) {
 // `end` is the position behind the closing bracket.
 Outcome PathParser::read_brackets(size_t end) {
     const size_t open = text_.find('[');
-    if (!path_.attr) return wrong(open, "brackets cannot follow the URN of an extension");
+    if (!path_.attr)
+        return wrong(Refusal::path_brackets, open,
+                     "brackets cannot follow the URN of an extension");
     if (path_.part ||
         !(path_.attr->def->type == AttrType::complex || path_.attr->has_simple_elements()))
-        return wrong(open, "brackets cannot follow " + quoted(text_.substr(0, open)) +
-                               ", which has no parts");
+        return wrong(
+            Refusal::path_brackets, open,
+            "brackets cannot follow " + quoted(text_.substr(0, open)) + ", which has no parts");
     if (path_.attr == type_.members) return read_member_brackets(end);
     if (!path_.attr->def->multi_valued)
         if (auto r = dialect_.deviation("filter-on-singular",
                                         "the path " + quoted_path(type_, text_) +
                                             " selects an element of \"" + path_.attr->path +
                                             "\", which is not multi-valued",
-                                        ScimType::invalid_path);
+                                        Refusal::path_deviation);
             !r)
             return r;
     if (path_.attr->computed) return Done{};  // refused or ignored later, whatever the filter is
@@ -195,9 +199,8 @@ Outcome PathParser::read_member_brackets(size_t end) {
         if (node.kind == FilterNode::Kind::disjunction)
             left.insert(left.end(), {node.right, node.left});
         else if (!member_id(node))
-            return wrong(text_.find('[') + 1,
-                         "members can only be selected by value, expected members[value eq \"…\"]",
-                         ScimType::invalid_filter);
+            return wrong(Refusal::member_filter, text_.find('[') + 1,
+                         "members can only be selected by value, expected members[value eq \"…\"]");
     }
     return Done{};
 }

@@ -35,10 +35,10 @@ bool is_immutable_part(const Attr &attr) {
 }
 
 Error immutable_part(const Attr &part) {
-    return bad_request(ScimType::mutability,
-                       "\"" + part.path +
-                           "\" is immutable and cannot be changed in an existing element; remove "
-                           "the whole element instead");
+    return Error{Refusal::attribute_immutable,
+                 "\"" + part.path +
+                     "\" is immutable and cannot be changed in an existing element; remove "
+                     "the whole element instead"};
 }
 
 bool is_primary(const Slot &slot, const Element &element) {
@@ -237,8 +237,9 @@ Outcome PatchApplication::add_to(Slot &slot, std::vector<Element> sent) {
 Outcome PatchApplication::check_size(const PatchStep &step, const Slot &slot) const {
     const std::string what = "\"" + step.attr->path + "\"";
     if (slot.elements.size() > max_elements)
-        return invalid_value(what + " would have " + std::to_string(slot.elements.size()) +
-                             " elements; " + std::to_string(max_elements) + " are allowed");
+        return Error{Refusal::too_many_elements,
+                     what + " would have " + std::to_string(slot.elements.size()) + " elements; " +
+                         std::to_string(max_elements) + " are allowed"};
     size_t bytes = 0;
     for (const Element &element : slot.elements) bytes += bytes_of(element.leaves);
     return check_bytes(what, bytes);
@@ -297,8 +298,8 @@ Outcome PatchApplication::create(const PatchStep &step, Slot &slot) {
     const PatchFilter *filter = step.filter.get();
     const bool taken = !step.attr->def->multi_valued && !slot.elements.empty();
     if (filter && (patch_.strict_ || !filter->describes || taken))
-        return bad_request(ScimType::no_target,
-                           "nothing matches the path " + quoted_path(type_, filter->path));
+        return Error{Refusal::patch_no_target,
+                     "nothing matches the path " + quoted_path(type_, filter->path)};
     if (step.values.empty()) return Done{};
     if (filter) report_.rewrote("created-element");
     Element &element = slot.elements.emplace_back();
@@ -416,14 +417,14 @@ Error Patch::without_required(const Attr *missing, Error error) const {
     };
     if (!missing) {
         if (std::any_of(steps_.begin(), steps_.end(), removes_extension))
-            error.type = ScimType::mutability;
+            error.refusal = Refusal::required_removed;
         return error;
     }
     const Attr *top = &missing->top();
     auto last = std::find_if(steps_.rbegin(), steps_.rend(),
                              [&](const PatchStep &step) { return step.attr == top; });
     if (last == steps_.rend()) return error;
-    if (last->sent == PatchOp::remove) error.type = ScimType::mutability;
+    if (last->sent == PatchOp::remove) error.refusal = Refusal::required_removed;
     return in_operation(last->operation, "", std::move(error));
 }
 

@@ -31,10 +31,9 @@ void Element::remove(const Attr &attr) {
 
 Outcome PatchWork::check() const {
     if (!too_much()) return Done{};
-    return Error{413, ScimType::none,
+    return Error{Refusal::patch_too_costly,
                  "the PATCH takes too much work to compare values; send its operations in several "
-                 "requests",
-                 0};
+                 "requests"};
 }
 
 // Identity

@@ -44,10 +44,10 @@ Error no_operations(const json_t *body) {
     std::string hint = looks_like_scim_1(body)
                            ? "this is the form of SCIM 1.1, and this server speaks SCIM 2.0"
                            : "a whole resource is sent with PUT";
-    return bad_request(ScimType::invalid_syntax,
-                       "a PATCH must have \"Operations\", an array of objects such as {\"op\": "
-                       "\"replace\", \"path\": \"active\", \"value\": false}; " +
-                           hint);
+    return Error{Refusal::patch_form,
+                 "a PATCH must have \"Operations\", an array of objects such as {\"op\": "
+                 "\"replace\", \"path\": \"active\", \"value\": false}; " +
+                     hint};
 }
 
 }  // namespace
@@ -123,8 +123,8 @@ Result<Patch> Patch::parse(const TypeView &type, const json_t *body, const Patch
 
 Result<Patch> PatchParser::parse(const json_t *body) {
     if (!json_is_object(body))
-        return bad_request(ScimType::invalid_syntax,
-                           "a PATCH must be an object, not " + std::string(kind_of(body)));
+        return Error{Refusal::json_syntax,
+                     "a PATCH must be an object, not " + std::string(kind_of(body))};
     auto schemas = get(body, "schemas");
     RETURN_IF_ERROR(schemas);
     RETURN_IF_ERROR(dialect_.message_schemas(patch_op_urn, *schemas));
@@ -154,14 +154,13 @@ Result<const json_t *> PatchParser::operations(const json_t *body) {
     auto elements =
         json_is_array(*list) || json_is_object(*list) ? dialect_.elements(*list) : std::nullopt;
     if (!elements)
-        return bad_request(ScimType::invalid_syntax,
-                           "\"Operations\" must be an array, not " + std::string(kind_of(*list)));
+        return Error{Refusal::patch_form,
+                     "\"Operations\" must be an array, not " + std::string(kind_of(*list))};
     if (elements->size() > limits_.operations)
-        return Error{413, ScimType::none,
+        return Error{Refusal::patch_too_many_operations,
                      "the request has " + std::to_string(elements->size()) +
                          " operations; at most scim_max_operations (" +
-                         std::to_string(limits_.operations) + ") are allowed",
-                     0};
+                         std::to_string(limits_.operations) + ") are allowed"};
     if (elements->size() == 0)
         RETURN_IF_ERROR(dialect_.deviation("operations-empty",
                                            "\"Operations\" must have at least one element"));
@@ -170,10 +169,9 @@ Result<const json_t *> PatchParser::operations(const json_t *body) {
 
 Outcome PatchParser::read_operation(size_t i, const json_t *object) {
     if (!json_is_object(object))
-        return in_operation(
-            i, "",
-            bad_request(ScimType::invalid_syntax,
-                        "an operation must be an object, not " + std::string(kind_of(object))));
+        return in_operation(i, "",
+                            Error{Refusal::patch_form, "an operation must be an object, not " +
+                                                           std::string(kind_of(object))});
     auto op = op_of(object);
     if (!op) return in_operation(i, ".op", op.error());
     auto text = path_of(object);
@@ -183,13 +181,13 @@ Outcome PatchParser::read_operation(size_t i, const json_t *object) {
     const Source from{i, *op, !text->empty()};
 
     if (*op == PatchOp::remove && text->empty())
-        return in_operation(
-            i, "",
-            bad_request(ScimType::no_target,
-                        "a remove must have a \"path\" that selects what is removed"));
+        return in_operation(i, "",
+                            Error{Refusal::patch_remove_without_path,
+                                  "a remove must have a \"path\" that selects what is removed"});
     if (*op != PatchOp::remove && !*value) {
         const std::string of = text->empty() ? "" : " for " + quoted_path(type_, *text);
-        return in_operation(i, "", invalid_value("\"value\" is missing" + of));
+        return in_operation(i, "",
+                            Error{Refusal::patch_value_missing, "\"value\" is missing" + of});
     }
     if (text->empty()) {
         auto r = without_path(from, *value);
@@ -199,7 +197,7 @@ Outcome PatchParser::read_operation(size_t i, const json_t *object) {
     if (!path) return in_operation(i, ".path", path.error());
     if (!*path) return Done{};
     auto r = change_attribute(from, std::move(**path), *text, *value);
-    const bool about_path = !r && r.error().type == ScimType::mutability;
+    const bool about_path = !r && r.error().type() == ScimType::mutability;
     return r ? r : in_operation(i, about_path ? ".path" : ".value", r.error());
 }
 
@@ -216,8 +214,7 @@ Result<PatchOp> PatchParser::op_of(const json_t *object) {
         return value;
     }
     const std::string got = json_is_string(*op) ? quoted(text_of(*op)) : std::string(kind_of(*op));
-    return bad_request(ScimType::invalid_syntax,
-                       "must be \"add\", \"replace\" or \"remove\", not " + got);
+    return Error{Refusal::patch_op, "must be \"add\", \"replace\" or \"remove\", not " + got};
 }
 
 // The URN of the base schema is accepted as a path of the resource itself.
@@ -226,7 +223,7 @@ Outcome PatchParser::core_urn() {
                               "\"" + type_.type.schema +
                                   "\" is the URN of the base schema, not the path of an attribute; "
                                   "to change more than one attribute, leave out \"path\"",
-                              ScimType::invalid_path);
+                              Refusal::path_deviation);
 }
 
 // The path of an operation, empty if there is none.
@@ -235,15 +232,14 @@ Result<std::string_view> PatchParser::path_of(const json_t *object) {
     RETURN_IF_ERROR(path);
     if (!*path) return std::string_view();
     if (!json_is_null(*path) && !json_is_string(*path))
-        return bad_request(ScimType::invalid_path,
-                           "must be a string, not " + std::string(kind_of(*path)));
+        return Error{Refusal::path_syntax, "must be a string, not " + std::string(kind_of(*path))};
     if (json_is_string(*path) && is_core_urn(text_of(*path))) {
         RETURN_IF_ERROR(core_urn());
         return std::string_view();
     }
     if (json_string_length(*path) > 0) return text_of(*path);
     RETURN_IF_ERROR(dialect_.deviation(
-        "empty-path", "must be the path of an attribute, or be left out", ScimType::invalid_path));
+        "empty-path", "must be the path of an attribute, or be left out", Refusal::path_deviation));
     return std::string_view();
 }
 
@@ -252,8 +248,9 @@ Result<std::string_view> PatchParser::path_of(const json_t *object) {
 Outcome PatchParser::without_path(const Source &from, const json_t *value) {
     value = dialect_.only_object(value);
     if (!json_is_object(value))
-        return invalid_value("without a \"path\" this must be an object of attributes, not " +
-                             std::string(kind_of(value)));
+        return Error{Refusal::value_type,
+                     "without a \"path\" this must be an object of attributes, not " +
+                         std::string(kind_of(value))};
     const char *name;
     size_t size;
     json_t *one;
@@ -284,7 +281,7 @@ Outcome PatchParser::change_by_path(const Source &from, std::string_view name,
                                     const json_t *value) {
     auto unknown = [&]() -> Outcome {
         auto r = dialect_.unknown_attribute(type_, name);
-        return r ? r : bad_request(ScimType::invalid_path, r.error().detail);
+        return r ? r : Error{Refusal::path_unknown_attribute, r.error().detail};
     };
     // An extension's attribute without its URN is unknown here, as in the body of POST and PUT.
     if (name.find('[') == name.npos && !type_.find(name)) return unknown();
@@ -293,7 +290,7 @@ Outcome PatchParser::change_by_path(const Source &from, std::string_view name,
     if (!*path) return Done{};
     if (auto r = dialect_.deviation(
             "path-in-value", quoted_path(type_, name) + " is a path and must be sent as \"path\"",
-            ScimType::invalid_path);
+            Refusal::path_deviation);
         !r)
         return r;
     return change_attribute(from, std::move(**path), name, value);
@@ -305,14 +302,15 @@ Outcome PatchParser::change_extension(const Source &from, int bit, const json_t 
     const std::string &urn = type_.extension_bits[size_t(bit)];
     if (from.op == PatchOp::remove) {
         if (value && !json_is_null(value))
-            return invalid_value("an extension is removed as a whole, without a \"value\"");
+            return Error{Refusal::patch_extension_value,
+                         "an extension is removed as a whole, without a \"value\""};
         return remove_extension(from, bit);
     }
     if (!is_assigned(value)) return from.op == PatchOp::add ? Done{} : remove_extension(from, bit);
     value = dialect_.only_object(value);
     if (!json_is_object(value))
-        return invalid_value("\"" + urn + "\" must be an object, not " +
-                             std::string(kind_of(value)));
+        return Error{Refusal::value_type,
+                     "\"" + urn + "\" must be an object, not " + std::string(kind_of(value))};
     return change_extension_attributes({from.operation, from.op, false}, bit, value);
 }
 
@@ -364,18 +362,17 @@ Outcome PatchParser::change_attribute(const Source &from, Path path, std::string
     const Attr &target = path.part ? *path.part : *path.attr;
     if (is_read_only(type_, target)) {
         const std::string refusal = "\"" + target.path + "\" is readOnly and cannot be changed";
-        if (from.named) return bad_request(ScimType::mutability, refusal);
-        return dialect_.deviation("read-only-value", refusal, ScimType::mutability);
+        if (from.named) return Error{Refusal::attribute_read_only, refusal};
+        return dialect_.deviation("read-only-value", refusal, Refusal::attribute_read_only);
     }
     // A computed attribute here is a manager.$ref that contains no id or is removed: it is ignored
     // and reported. A password is accepted and not stored.
     if (target.computed) dialect_.report().ignored(target.path);
     if (target.computed || target.discarded) return Done{};
     if (path.filter && ++filters_ > limits_.operations)
-        return Error{413, ScimType::none,
+        return Error{Refusal::patch_too_many_operations,
                      "the request has more than " + std::to_string(limits_.operations) +
-                         " paths with a filter; at most scim_max_operations are allowed",
-                     0};
+                         " paths with a filter; at most scim_max_operations are allowed"};
     auto step = reader_.read(from.op, std::move(path), text, value);
     RETURN_IF_ERROR(step);
     if (!*step) return Done{};
@@ -385,7 +382,7 @@ Outcome PatchParser::change_attribute(const Source &from, Path path, std::string
         return dialect_.deviation("active-kept",
                                   "\"active\" cannot be removed: a user is active or not; replace "
                                   "it with true or false",
-                                  ScimType::mutability);
+                                  Refusal::patch_active_removed);
     add(from, std::move(**step));
     return Done{};
 }
@@ -397,9 +394,9 @@ Outcome PatchParser::change_schemas(const Source &from, const json_t *value) {
         if (from.op == PatchOp::add) return Done{};
         if (is_assigned(value) && !dialect_.some_schema(type_, value))
             return dialect_.added_schemas(type_, value);
-        return bad_request(ScimType::mutability,
-                           "\"schemas\" is required and computed from the attributes of the "
-                           "resource; to remove an extension, use its URN as the path of a remove");
+        return Error{Refusal::schemas_computed,
+                     "\"schemas\" is required and computed from the attributes of the "
+                     "resource; to remove an extension, use its URN as the path of a remove"};
     }
     if (from.op == PatchOp::add) return dialect_.added_schemas(type_, value);
     auto r = dialect_.schemas(type_, value);
@@ -412,9 +409,9 @@ Outcome PatchParser::change_schemas(const Source &from, const json_t *value) {
 Outcome PatchParser::change_members(const Source &from, const Path &path, const json_t *value) {
     if (from.op != PatchOp::remove && is_same_member(path, value)) return Done{};
     if (path.part || (path.member_ids && from.op != PatchOp::remove))
-        return bad_request(ScimType::mutability,
-                           "a member of a group can be added and removed, not changed: use the "
-                           "path \"members\"");
+        return Error{Refusal::member_immutable,
+                     "a member of a group can be added and removed, not changed: use the "
+                     "path \"members\""};
     if (from.op == PatchOp::remove && !path.member_ids && !value) {
         edits_.clear();
         return Done{};

@@ -124,7 +124,8 @@ PatchStepReader::Step PatchStepReader::assignment(PatchStep step, const json_t *
     step.values.last = leaves_.size();
     if (unassigns) {
         if (is_on_required(step))
-            return invalid_value("\"" + step.attr->path + "\" is required and must have a value");
+            return Error{Refusal::required_missing,
+                         "\"" + step.attr->path + "\" is required and must have a value"};
         step.op = PatchOp::remove;
     } else if (step.values.empty() && step.op == PatchOp::add) {
         return Step(std::nullopt);
@@ -158,8 +159,8 @@ Outcome PatchStepReader::new_values(PatchStep &step, const json_t *value, bool &
 
 PatchStepReader::Step PatchStepReader::removal(PatchStep step, const json_t *value) {
     if (is_on_required(step))
-        return bad_request(ScimType::mutability,
-                           "\"" + step.attr->path + "\" is required and cannot be removed");
+        return Error{Refusal::required_removed,
+                     "\"" + step.attr->path + "\" is required and cannot be removed"};
     // On a multi-valued attribute, only the listed values are removed; for a whole attribute, null
     // and [] are lists without values. On a single-valued one, the value does not matter (patch.h).
     const bool many = step.attr->def->multi_valued || (step.part && step.part->def->multi_valued);

@@ -16,7 +16,8 @@ Outcome read_fail_on_errors(const json_t *value, uint64_t &out, Dialect &dialect
     const Json number = dialect.number(AttrType::integer, value);
     if (number) value = number.get();
     if (!json_is_integer(value) || json_integer_value(value) < 0)
-        return invalid_value("\"failOnErrors\" must be a natural number, or 0 for no limit");
+        return Error{Refusal::bulk_fail_on_errors,
+                     "\"failOnErrors\" must be a natural number, or 0 for no limit"};
     out = uint64_t(json_integer_value(value));
     return Done{};
 }
@@ -25,9 +26,9 @@ Outcome read_text(const json_t *operation, std::string_view name, std::string &o
     const json_t *value = member_of(operation, name);
     if (value == nullptr || json_is_null(value)) return Done{};
     if (!json_is_string(value))
-        return bad_request(ScimType::invalid_syntax,
-                           "\"" + std::string(name) + "\" of the operation must be a string, not " +
-                               std::string(kind_of(value)));
+        return Error{Refusal::bulk_form, "\"" + std::string(name) +
+                                             "\" of the operation must be a string, not " +
+                                             std::string(kind_of(value))};
     out = text_of(value);
     return Done{};
 }
@@ -37,9 +38,7 @@ bool is_method(std::string_view text) {
 }
 
 Outcome check_operation(const BulkOperation &operation) {
-    auto refuse = [](std::string detail) {
-        return bad_request(ScimType::invalid_syntax, std::move(detail));
-    };
+    auto refuse = [](std::string detail) { return Error{Refusal::bulk_form, std::move(detail)}; };
     if (operation.method.empty()) return refuse("\"method\" of the operation is missing");
     if (!is_method(operation.method))
         return refuse("\"method\" of the operation is " + quoted(operation.method) +
@@ -77,9 +76,9 @@ Result<Creates> creates_of(const BulkRequest &bulk) {
         if (!operation.creates() || operation.bulk_id.empty()) continue;
         const auto [at, is_new] = creates.emplace(operation.bulk_id, uint32_t(i));
         if (!is_new)
-            return invalid_value(place_of(i) + " has the bulkId " + quoted(operation.bulk_id) +
-                                 " of " + place_of(at->second) +
-                                 ", each POST operation must have another one");
+            return Error{Refusal::bulk_id_twice,
+                         place_of(i) + " has the bulkId " + quoted(operation.bulk_id) + " of " +
+                             place_of(at->second) + ", each POST operation must have another one"};
     }
     return creates;
 }
@@ -111,8 +110,9 @@ class Resolver {
     void refuse(std::string_view where, std::string_view bulk_id) {
         if (operation_.valid)
             operation_.valid =
-                invalid_value(std::string(where) + " refers to the bulkId " + quoted(bulk_id) +
-                              ", but no POST operation of the request has it");
+                Error{Refusal::bulk_id_unknown,
+                      std::string(where) + " refers to the bulkId " + quoted(bulk_id) +
+                          ", but no POST operation of the request has it"};
     }
 
     void resolve_path() {
@@ -281,21 +281,20 @@ Result<BulkRequest> read_bulk(json_t *body, size_t max_operations, Dialect &dial
     const bool has_some = json_is_array(operations) || json_is_object(operations);
     const auto elements = has_some ? dialect.elements(operations) : std::nullopt;
     if (!elements)
-        return bad_request(ScimType::invalid_syntax,
-                           "\"Operations\" of a BulkRequest must be an array of operations");
+        return Error{Refusal::bulk_form,
+                     "\"Operations\" of a BulkRequest must be an array of operations"};
     if (elements->size() > max_operations)
-        return Error{413, ScimType::none,
+        return Error{Refusal::bulk_too_many_operations,
                      "the request has " + std::to_string(elements->size()) +
                          " operations, at most " + std::to_string(max_operations) +
-                         " are possible (bulk.maxOperations, scim_bulk_max_operations)",
-                     0};
+                         " are possible (bulk.maxOperations, scim_bulk_max_operations)"};
     bulk.operations.reserve(elements->size());
     for (size_t i = 0; i < elements->size(); i++) {
         // The tree is the caller's, who may change it.
         auto *one = const_cast<json_t *>((*elements)[i]);
         if (!json_is_object(one))
-            return bad_request(ScimType::invalid_syntax, place_of(i) + " must be an object, not " +
-                                                             std::string(kind_of(one)));
+            return Error{Refusal::bulk_form,
+                         place_of(i) + " must be an object, not " + std::string(kind_of(one))};
         bulk.operations.push_back(read_operation(one));
     }
     RETURN_IF_ERROR(creates_of(bulk));

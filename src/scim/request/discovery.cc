@@ -82,7 +82,7 @@ Error not_found(std::string_view what, std::string_view name, std::string_view l
     std::string detail = "there is no " + std::string(what) + ' ' + quoted(name) + "; ";
     detail += list;
     detail += " lists all of them";
-    return Error{404, ScimType::none, std::move(detail), 0};
+    return Error{Refusal::discovery_unknown, std::move(detail)};
 }
 
 void separate(std::string &list) {

@@ -27,8 +27,9 @@ Page page_of(const Query &query, uint64_t max_results) {
 
 Outcome check_paging(const Query &query) {
     if (!query.cursor || !query.start_index) return Done{};
-    return invalid_value(
-        "\"startIndex\" and \"cursor\" exclude each other: a list is paged by one of them");
+    return Error{
+        Refusal::paging_conflict,
+        "\"startIndex\" and \"cursor\" exclude each other: a list is paged by one of them"};
 }
 
 // All five members are always written, although RFC 7644 3.4.2 makes some optional: clients fail if

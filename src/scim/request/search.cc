@@ -7,9 +7,9 @@ namespace scim {
 namespace {
 
 Error wrong(std::string_view name, std::string_view expected, const json_t *got) {
-    ScimType type = name == "filter" ? ScimType::invalid_filter : ScimType::invalid_value;
-    return bad_request(type, "\"" + std::string(name) + "\" of a SearchRequest must be " +
-                                 std::string(expected) + ", not " + std::string(kind_of(got)));
+    return Error(name == "filter" ? Refusal::filter_empty : Refusal::parameter_type,
+                 "\"" + std::string(name) + "\" of a SearchRequest must be " +
+                     std::string(expected) + ", not " + std::string(kind_of(got)));
 }
 
 Outcome read_text(const json_t *body, std::string_view name, std::optional<std::string> &out) {
@@ -59,8 +59,8 @@ Outcome check_schemas(const json_t *body) {
         const json_t *one = json_array_get(schemas, i);
         if (json_is_string(one) && ascii_iequals(text_of(one), search_request_urn)) return Done{};
     }
-    return bad_request(ScimType::invalid_syntax, "\"schemas\" of the body must be [\"" +
-                                                     std::string(search_request_urn) + "\"]");
+    return Error{Refusal::search_schemas,
+                 "\"schemas\" of the body must be [\"" + std::string(search_request_urn) + "\"]"};
 }
 
 }  // namespace
@@ -77,9 +77,9 @@ Result<Query> read_search(const json_t *body, Dialect &dialect) {
     RETURN_IF_ERROR(read_names(body, "attributes", query.attributes, dialect));
     RETURN_IF_ERROR(read_names(body, "excludedAttributes", query.excluded_attributes, dialect));
     if (query.filter && query.filter->find_first_not_of(' ') == query.filter->npos)
-        return bad_request(ScimType::invalid_filter,
-                           "\"filter\" of a SearchRequest is empty, expected a filter such as "
-                           "userName eq \"bjensen\"");
+        return Error{Refusal::filter_empty,
+                     "\"filter\" of a SearchRequest is empty, expected a filter such as "
+                     "userName eq \"bjensen\""};
     return query;
 }
 

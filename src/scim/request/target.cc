@@ -81,8 +81,6 @@ std::string with_slash(const Segments &known, std::string_view segment) {
     return {};
 }
 
-Error not_found(std::string detail) { return Error{404, ScimType::none, std::move(detail), 0}; }
-
 std::string slash(std::string_view segment) { return "/" + std::string(segment); }
 
 // The error for `segments[at]`, which should be an endpoint and is not.
@@ -91,16 +89,20 @@ Error unknown_endpoint(const Catalog &catalog, const Segments &segments, size_t 
     const std::string asked = slash(segments[at]);
 
     if (std::string meant = with_slash(known, segments[at]); !meant.empty())
-        return not_found("a slash is missing in " + quoted(asked) + ": " + did_you_mean(meant));
+        return Error{Refusal::slash_missing,
+                     "a slash is missing in " + quoted(asked) + ": " + did_you_mean(meant)};
     if (std::string meant = similar_endpoint(catalog, known, segments[at]); !meant.empty())
-        return not_found("there is no endpoint " + quoted(asked) + ": " + did_you_mean(meant));
+        return Error{Refusal::endpoint_unknown,
+                     "there is no endpoint " + quoted(asked) + ": " + did_you_mean(meant)};
     for (size_t i = at + 1; i < segments.size(); i++)
         if (contains(known, segments[i]))
-            return not_found("there is no endpoint " + quoted(asked) +
+            return Error{Refusal::base_url_twice,
+                         "there is no endpoint " + quoted(asked) +
                              "; a part of the base URL seems to be in the path twice: " +
-                             did_you_mean(slash(segments[i])));
-    return not_found("there is no endpoint " + quoted(asked) +
-                     "; /ResourceTypes lists the endpoints of resources");
+                             did_you_mean(slash(segments[i]))};
+    return Error{Refusal::endpoint_unknown,
+                 "there is no endpoint " + quoted(asked) +
+                     "; /ResourceTypes lists the endpoints of resources"};
 }
 
 // Endpoints
@@ -113,15 +115,16 @@ struct Rest {
 };
 
 Error nothing_below(std::string_view path) {
-    return not_found("there is nothing below " + quoted(path));
+    return Error{Refusal::path_too_deep, "there is nothing below " + quoted(path)};
 }
 
 // The error for an endpoint in place of an id: the base URL that the client has ends in an endpoint
 // such as "/Users".
 Error endpoint_as_id(const TypeView &type, std::string_view name) {
-    return not_found("there is no " + type.type.name + " with the id " + quoted(name) +
+    return Error{Refusal::base_url_has_endpoint,
+                 "there is no " + type.type.name + " with the id " + quoted(name) +
                      "; the base URL seems to end in " + quoted(type.type.endpoint) + ": " +
-                     did_you_mean(slash(name)));
+                     did_you_mean(slash(name))};
 }
 
 Result<Target> below_type(const Catalog &catalog, const TypeView *type, const Rest &rest) {
@@ -138,8 +141,9 @@ Result<Target> below_type(const Catalog &catalog, const TypeView *type, const Re
     target.endpoint = name == ".search" ? Endpoint::search : Endpoint::resource;
     if (target.endpoint == Endpoint::search) return target;
     if (ascii_iequals(name, ".search"))
-        return not_found("there is no " + quoted(type->type.endpoint + slash(name)) + ": " +
-                         did_you_mean(type->type.endpoint + "/.search"));
+        return Error{Refusal::endpoint_unknown,
+                     "there is no " + quoted(type->type.endpoint + slash(name)) + ": " +
+                         did_you_mean(type->type.endpoint + "/.search")};
     target.name = name;
     return target;
 }
@@ -180,15 +184,15 @@ Result<Target> parse_target(const Catalog &catalog, std::string_view path) {
     if (segments.empty()) return Target();
     // The nginx location /scim/v2 also matches /scim/v2Users.
     if (path[0] != '/')
-        return not_found("a slash is missing between the base URL and " + quoted(path) + ": " +
-                         did_you_mean(slash(path)));
+        return Error{Refusal::slash_missing, "a slash is missing between the base URL and " +
+                                                 quoted(path) + ": " + did_you_mean(slash(path))};
 
     size_t at = 0;
     if (is_version(segments[0])) {
         if (segments[0] != "v2")
-            return bad_request(ScimType::invalid_vers,
-                               "version " + quoted(segments[0]) +
-                                   " of the protocol is not supported, expected \"v2\" or none");
+            return Error{Refusal::version_unsupported,
+                         "version " + quoted(segments[0]) +
+                             " of the protocol is not supported, expected \"v2\" or none"};
         if (segments.size() == 1) return Target();
         at = 1;
     }
@@ -257,20 +261,23 @@ const Parameter *find_parameter(std::string_view name) {
 
 bool is_filter(const Parameter &parameter) { return parameter.text == &Query::filter; }
 
-Error bad_value(const Parameter &parameter, std::string_view what) {
-    ScimType type = is_filter(parameter) ? ScimType::invalid_filter : ScimType::invalid_value;
+Error bad_value(Refusal refusal, const Parameter &parameter, std::string_view what) {
     std::string detail = "query parameter \"" + std::string(parameter.name) + "\" ";
-    return bad_request(type, detail.append(what));
+    return Error{refusal, detail.append(what)};
 }
 
 Result<std::string> decode_value(const Parameter &parameter, std::string_view raw) {
+    const Refusal refusal =
+        is_filter(parameter) ? Refusal::filter_encoding : Refusal::parameter_encoding;
     std::string value;
     if (auto escape = decode(raw, value))
-        return bad_value(parameter, "has the invalid escape " + quoted(*escape) +
-                                        ", expected \"%\" and two hexadecimal digits");
+        return bad_value(refusal, parameter,
+                         "has the invalid escape " + quoted(*escape) +
+                             ", expected \"%\" and two hexadecimal digits");
     if (value.find('\0') != value.npos)
-        return bad_value(parameter, "contains the character U+0000, expected text without it");
-    if (!is_utf8(value)) return bad_value(parameter, "is not valid UTF-8, expected UTF-8");
+        return bad_value(refusal, parameter,
+                         "contains the character U+0000, expected text without it");
+    if (!is_utf8(value)) return bad_value(refusal, parameter, "is not valid UTF-8, expected UTF-8");
     return value;
 }
 
@@ -296,11 +303,13 @@ Outcome assign(Query &query, const Parameter &parameter, std::string_view raw, D
     if (parameter.number) {
         query.*parameter.number = parse_integer(*value);
         if (!(query.*parameter.number))
-            return bad_value(parameter, "is " + quoted(*value) + ", expected an integer");
+            return bad_value(Refusal::parameter_type, parameter,
+                             "is " + quoted(*value) + ", expected an integer");
         return Done{};
     }
     if (is_filter(parameter) && value->find_first_not_of(' ') == value->npos)
-        return bad_value(parameter, "is empty, expected a filter such as userName eq \"bjensen\"");
+        return bad_value(Refusal::filter_empty, parameter,
+                         "is empty, expected a filter such as userName eq \"bjensen\"");
     query.*parameter.text = std::move(*value);
     return Done{};
 }

@@ -8,10 +8,6 @@ namespace {
 
 constexpr std::string_view scim_1_prefix = "urn:scim:schemas:";
 
-Error syntax(std::string detail) {
-    return bad_request(ScimType::invalid_syntax, std::move(detail));
-}
-
 bool has_prefix(std::string_view s, std::string_view prefix) {
     return ascii_iequals(s.substr(0, prefix.size()), prefix);
 }
@@ -31,12 +27,14 @@ bool is_array_text(std::string_view text) {
 // refused; the error says to send `wanted`.
 Result<std::string_view> read_urn(const json_t *urn, std::string_view wanted) {
     if (!json_is_string(urn))
-        return syntax("\"schemas\" must contain strings, not " + std::string(kind_of(urn)));
+        return Error{Refusal::schemas_form,
+                     "\"schemas\" must contain strings, not " + std::string(kind_of(urn))};
     const std::string_view text = text_of(urn);
     if (has_prefix(text, scim_1_prefix))
-        return syntax(quoted(text) +
-                      " in \"schemas\" is SCIM 1.1; this server speaks SCIM 2.0: send \"" +
-                      std::string(wanted) + "\"");
+        return Error{Refusal::scim_1,
+                     quoted(text) +
+                         " in \"schemas\" is SCIM 1.1; this server speaks SCIM 2.0: send \"" +
+                         std::string(wanted) + "\""};
     return text;
 }
 
@@ -44,8 +42,8 @@ const Attr *value_part(const Attr &complex) { return TypeView::find_sub(complex,
 
 }  // namespace
 
-Outcome Dialect::deviation(std::string_view name, std::string refusal, ScimType type) {
-    if (!accepts(name)) return bad_request(type, std::move(refusal));
+Outcome Dialect::deviation(std::string_view name, std::string detail, Refusal refusal) {
+    if (!accepts(name)) return Error{refusal, std::move(detail)};
     return Done{};
 }
 
@@ -68,7 +66,8 @@ Result<uint32_t> Dialect::schemas(const TypeView &type, const json_t *schemas) {
         return extensions;
     }
     std::optional<Elements> urns = elements(schemas);
-    if (!urns) return syntax(refusal(", not " + std::string(kind_of(schemas))));
+    if (!urns)
+        return Error{Refusal::schemas_form, refusal(", not " + std::string(kind_of(schemas)))};
     for (size_t i = 0; i < urns->size(); i++)
         RETURN_IF_ERROR(one_schema(type, (*urns)[i], extensions, base));
     if (!base) RETURN_IF_ERROR(deviation("schemas-incomplete", refusal("")));
@@ -77,7 +76,9 @@ Result<uint32_t> Dialect::schemas(const TypeView &type, const json_t *schemas) {
 
 Outcome Dialect::added_schemas(const TypeView &type, const json_t *schemas) {
     std::optional<Elements> urns = elements(schemas);
-    if (!urns) return syntax("\"schemas\" must be an array, not " + std::string(kind_of(schemas)));
+    if (!urns)
+        return Error{Refusal::schemas_form,
+                     "\"schemas\" must be an array, not " + std::string(kind_of(schemas))};
     uint32_t extensions = 0;
     bool base = false;
     for (size_t i = 0; i < urns->size(); i++)
@@ -118,7 +119,8 @@ Outcome Dialect::message_schemas(std::string_view urn, const json_t *schemas) {
         "\"schemas\" must be an array that contains \"" + std::string(urn) + "\"";
     if (!is_assigned(schemas)) return deviation("schemas-missing", wanted + ", and it is missing");
     std::optional<Elements> urns = elements(schemas);
-    if (!urns) return syntax(wanted + ", not " + std::string(kind_of(schemas)));
+    if (!urns)
+        return Error{Refusal::schemas_form, wanted + ", not " + std::string(kind_of(schemas))};
     bool found = false;
     for (size_t i = 0; i < urns->size(); i++) {
         const auto read = read_urn((*urns)[i], urn);
@@ -142,7 +144,9 @@ Outcome Dialect::unannounced_extension(std::string_view urn) {
 }
 
 Outcome Dialect::unknown_attribute(const TypeView &type, std::string_view path) {
-    if (strict_) return syntax(type.type.name + " has no attribute " + quoted(path));
+    if (strict_)
+        return Error{Refusal::attribute_unknown,
+                     type.type.name + " has no attribute " + quoted(path)};
     report_.ignored(path);
     return Done{};
 }
@@ -213,7 +217,7 @@ Outcome Dialect::remove_with_value() {
         "remove-with-value",
         "a remove must not have a \"value\": its path selects what is removed, with a filter if "
         "necessary",
-        ScimType::invalid_value);
+        Refusal::value_deviation);
 }
 
 bool Dialect::unassigns(const Attr &part, const json_t *value) {

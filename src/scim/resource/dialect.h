@@ -96,9 +96,9 @@ class Dialect {
     // A PATCH remove with a value, which RFC 7644 does not define: remove-with-value.
     Outcome remove_with_value();
 
-    // Any other deviation: reported as `name`, or refused with 400 `type` and the detail `refusal`.
-    Outcome deviation(std::string_view name, std::string refusal,
-                      ScimType type = ScimType::invalid_syntax);
+    // Any other deviation: reported as `name`, or refused.
+    Outcome deviation(std::string_view name, std::string detail,
+                      Refusal refusal = Refusal::syntax_deviation);
 
     // Any other deviation, for callers that make their own error: true if it is accepted, and then
     // reported as `name`.

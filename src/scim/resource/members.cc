@@ -54,18 +54,16 @@ void take(std::string_view text, MemberReader::Unknown unknown, std::vector<Id> 
 }  // namespace
 
 Error no_such_members(const std::string &place, const TypeView &type, const std::string &ids) {
-    return invalid_value(place + ": there is no " + names_of(type.member_types()) +
-                         " with the id " + ids);
+    return Error{Refusal::member_unknown,
+                 place + ": there is no " + names_of(type.member_types()) + " with the id " + ids};
 }
 
 Outcome MemberReader::count(size_t more) {
     read_ += more;
     if (read_ <= max_members_) return Done{};
-    return Error{413, ScimType::none,
-                 "the request has at least " + std::to_string(read_) +
-                     " members; at most scim_max_members (" + std::to_string(max_members_) +
-                     ") are allowed",
-                 0};
+    return Error{Refusal::too_many_members, "the request has at least " + std::to_string(read_) +
+                                                " members; at most scim_max_members (" +
+                                                std::to_string(max_members_) + ") are allowed"};
 }
 
 Result<std::vector<Id>> MemberReader::read(const json_t *value, Unknown unknown) {
@@ -73,7 +71,8 @@ Result<std::vector<Id>> MemberReader::read(const json_t *value, Unknown unknown)
     if (!value || json_is_null(value)) return ids;
     const auto elements = dialect_.elements(value);
     if (!elements)
-        return invalid_value("\"members\" must be an array, not " + std::string(kind_of(value)));
+        return Error{Refusal::member_form,
+                     "\"members\" must be an array, not " + std::string(kind_of(value))};
     RETURN_IF_ERROR(count(elements->size()));
     ids.reserve(elements->size());
     UnknownIds unknown_ids(type_);
@@ -99,12 +98,13 @@ Result<std::vector<Id>> MemberReader::read(const std::vector<std::string> &texts
 Result<std::string_view> MemberReader::text(const json_t *element, size_t i) {
     if (json_is_object(element)) return value_of(element, i);
     if (!json_is_string(element) || !dialect_.accepts("bare-value"))
-        return invalid_value(place(i) + "\" must be an object with the id of a " +
-                             names_of(type_.member_types()) + " as \"value\", not " +
-                             std::string(kind_of(element)));
+        return Error{Refusal::member_form, place(i) + "\" must be an object with the id of a " +
+                                               names_of(type_.member_types()) +
+                                               " as \"value\", not " +
+                                               std::string(kind_of(element))};
     if (json_string_length(element) == 0)
-        return invalid_value(place(i) + "\" must be the id of a " + names_of(type_.member_types()) +
-                             "; it is empty");
+        return Error{Refusal::member_form, place(i) + "\" must be the id of a " +
+                                               names_of(type_.member_types()) + "; it is empty"};
     return text_of(element);
 }
 
@@ -122,7 +122,7 @@ Outcome MemberReader::check_type(const json_t *type, size_t i) {
             return ascii_iequals(text_of(type), name);
         });
     if (known || (json_is_string(type) && dialect_.accepts("member-type"))) return Done{};
-    return invalid_value(place(i) + ".type\" must be " + names_of(types));
+    return Error{Refusal::member_form, place(i) + ".type\" must be " + names_of(types)};
 }
 
 Result<std::string_view> MemberReader::value_of(const json_t *object, size_t i) {
@@ -141,14 +141,14 @@ Result<std::string_view> MemberReader::value_of(const json_t *object, size_t i) 
     }
     RETURN_IF_ERROR(check_type(type, i));
     if (!value || json_is_null(value))
-        return invalid_value(place(i) + ".value\" must be the id of a " +
-                             names_of(type_.member_types()) + "; it is missing");
+        return Error{Refusal::member_form, place(i) + ".value\" must be the id of a " +
+                                               names_of(type_.member_types()) + "; it is missing"};
     if (!json_is_string(value))
-        return invalid_value(place(i) + ".value\" must be a string, not " +
-                             std::string(kind_of(value)));
+        return Error{Refusal::member_form,
+                     place(i) + ".value\" must be a string, not " + std::string(kind_of(value))};
     if (json_string_length(value) == 0)
-        return invalid_value(place(i) + ".value\" must be the id of a " +
-                             names_of(type_.member_types()) + "; it is empty");
+        return Error{Refusal::member_form, place(i) + ".value\" must be the id of a " +
+                                               names_of(type_.member_types()) + "; it is empty"};
     return text_of(value);
 }
 

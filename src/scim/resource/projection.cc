@@ -97,8 +97,9 @@ Result<Named> find(const TypeView &type, std::string_view name, Dialect &dialect
     if (named.attr || named.extension >= 0 || dialect.strict()) return named;
     const auto [found, ambiguous] = type.find_unprefixed(name);
     if (ambiguous)
-        return invalid_value("several extensions have an attribute " + quoted(name) +
-                             ", expected one with its URN such as \"" + found->path + "\"");
+        return Error{Refusal::projection_ambiguous,
+                     "several extensions have an attribute " + quoted(name) +
+                         ", expected one with its URN such as \"" + found->path + "\""};
     if (found && dialect.accepts("unprefixed-extension")) named.attr = found;
     return named;
 }
@@ -125,7 +126,7 @@ Outcome each_name(const TypeView &type, std::string_view names, bool excluded, D
                                        quoted(name) +
                                            " selects elements; \"attributes\" and "
                                            "\"excludedAttributes\" take names of attributes",
-                                       ScimType::invalid_value);
+                                       Refusal::value_deviation);
             if (!r) return r;
             if (excluded) continue;
         }
@@ -158,8 +159,8 @@ Result<Projection> Projection::parse(const TypeView &type,
                                      const std::vector<Leaf> &sent) {
     const bool some = names_something(attributes), all_but = names_something(excluded);
     if (some && all_but)
-        return invalid_value(
-            "\"attributes\" and \"excludedAttributes\" exclude each other: send one");
+        return Error{Refusal::projection_conflict,
+                     "\"attributes\" and \"excludedAttributes\" exclude each other: send one"};
     Projection p(type);
     if (some) {
         p.asked_ = true;

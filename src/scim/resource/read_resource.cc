@@ -38,8 +38,8 @@ class Reader {
 
 Result<Resource> Reader::read(const json_t *body) {
     if (!json_is_object(body))
-        return bad_request(ScimType::invalid_syntax,
-                           "a resource must be an object, not " + std::string(kind_of(body)));
+        return Error{Refusal::json_syntax,
+                     "a resource must be an object, not " + std::string(kind_of(body))};
     RETURN_IF_ERROR(collect(body));
     for (const Attr &attr : type_.attrs) {
         if (attr.parent || !is_assigned(members_[attr.rank])) continue;
@@ -80,8 +80,8 @@ Outcome Reader::collect_extension(int bit, const json_t *object, uint32_t announ
     if (!is_assigned(object)) return Done{};
     const std::string &urn = type_.extension_bits[size_t(bit)];
     if (!json_is_object(object))
-        return invalid_value("\"" + urn + "\" must be an object, not " +
-                             std::string(kind_of(object)));
+        return Error{Refusal::value_type,
+                     "\"" + urn + "\" must be an object, not " + std::string(kind_of(object))};
     if (json_object_size(object) == 0) return Done{};
     if (!(announced >> bit & 1))
         if (auto r = dialect_.unannounced_extension(urn); !r) return r;

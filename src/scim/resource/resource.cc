@@ -35,8 +35,8 @@ const Leaf *Resource::find(AttrNumber attr) const {
 
 Outcome check_bytes(const std::string &what, size_t bytes) {
     if (bytes <= max_resource_bytes) return Done{};
-    return Error{413, ScimType::none,
-                 what + " would have " + std::to_string(bytes) + " bytes; 16 MiB are allowed", 0};
+    return Error{Refusal::resource_too_large,
+                 what + " would have " + std::to_string(bytes) + " bytes; 16 MiB are allowed"};
 }
 
 // DeviationReport
@@ -292,7 +292,8 @@ bool in_each_element(const Attr &part, const std::vector<Leaf> &leaves) {
 }
 
 Error has_no_value(std::string_view path) {
-    return invalid_value("\"" + std::string(path) + "\" is required and has no value");
+    return Error{Refusal::required_missing,
+                 "\"" + std::string(path) + "\" is required and has no value"};
 }
 
 }  // namespace

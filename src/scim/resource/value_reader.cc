@@ -34,8 +34,8 @@ struct ValueReader::Place {
     }
 
     Error wrong(std::string_view expected, std::string_view got) const {
-        return invalid_value(text() + " must be " + std::string(expected) + ", not " +
-                             std::string(got));
+        return Error{Refusal::value_type,
+                     text() + " must be " + std::string(expected) + ", not " + std::string(got)};
     }
     Error wrong(std::string_view expected, const json_t *got) const {
         return wrong(expected, kind_of(got));
@@ -150,8 +150,9 @@ Outcome ValueReader::read_simple(const Attr &attr, const json_t *value) {
 
 Outcome ValueReader::check_size(const Attr &attr, const Elements &elements) const {
     if (elements.size() <= max_elements) return Done{};
-    return invalid_value(Place{attr, {}}.text() + " has " + std::to_string(elements.size()) +
-                         " elements; " + std::to_string(max_elements) + " are allowed");
+    return Error{Refusal::too_many_elements, Place{attr, {}}.text() + " has " +
+                                                 std::to_string(elements.size()) + " elements; " +
+                                                 std::to_string(max_elements) + " are allowed"};
 }
 
 template <class Then>
@@ -182,9 +183,10 @@ Outcome ValueReader::read_list(const Attr &attr, const json_t *value) {
         const auto leaves = out_.leaves.begin() + std::ptrdiff_t(first);
         if (std::none_of(leaves, out_.leaves.end(), is_primary)) return Done{};
         if (primary && *primary != number)
-            return invalid_value(Place{attr, i}.text() +
-                                 " is the second element with \"primary\": true; at most one is "
-                                 "allowed");
+            return Error{Refusal::primary_twice,
+                         Place{attr, i}.text() +
+                             " is the second element with \"primary\": true; at most one is "
+                             "allowed"};
         primary = number;
         return Done{};
     });
@@ -339,12 +341,14 @@ Outcome ValueReader::check_string(const Place &place, std::string_view value) co
     const size_t limit =
         photo || attr.def->type == AttrType::binary ? max_large_string : max_string;
     if (value.size() > limit)
-        return invalid_value(place.text() + " has " + std::to_string(value.size()) + " bytes; " +
-                             std::to_string(limit) + " are allowed");
+        return Error{Refusal::value_too_long, place.text() + " has " +
+                                                  std::to_string(value.size()) + " bytes; " +
+                                                  std::to_string(limit) + " are allowed"};
     const bool must_not_be_blank =
         attr.def->required && attr.parent == nullptr && attr.def->type == AttrType::string;
     if (must_not_be_blank && is_blank(value))
-        return invalid_value(place.text() + " is required and must not be blank");
+        return Error{Refusal::required_missing,
+                     place.text() + " is required and must not be blank"};
     const bool good = attr.def->type == AttrType::date_time ? parse_datetime(value).has_value()
                       : attr.def->type == AttrType::binary  ? is_base64(value)
                                                             : true;
@@ -353,13 +357,13 @@ Outcome ValueReader::check_string(const Place &place, std::string_view value) co
                                   place.text() + " must be a URI; " +
                                       (attr.never_returned() ? "it" : quoted(value)) +
                                       " has characters that must be percent-encoded",
-                                  ScimType::invalid_value);
+                                  Refusal::value_deviation);
     if (good) return Done{};
     // Values that are never returned are not quoted in errors; binary values would not be readable.
     const bool silent = attr.def->type == AttrType::binary || attr.never_returned();
     const std::string got = silent ? "" : ", not " + quoted(value);
-    return invalid_value(place.text() + " must be " + std::string(expected_form(attr.def->type)) +
-                         got);
+    return Error{Refusal::value_format,
+                 place.text() + " must be " + std::string(expected_form(attr.def->type)) + got};
 }
 
 }  // namespace scim

@@ -43,7 +43,7 @@ class CatalogBuilder {
 namespace {
 
 Error broken(std::string detail) {
-    return Error{500, ScimType::none, "the catalog is damaged: " + std::move(detail), 0};
+    return Error{Refusal::catalog_damaged, "the catalog is damaged: " + std::move(detail)};
 }
 
 template <class Rows>

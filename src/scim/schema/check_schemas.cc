@@ -107,8 +107,9 @@ Outcome check_uniqueness(const Schema &schema) {
         if (def.uniqueness == Uniqueness::none) return Done{};
         const std::string why = why_not_unique(parent, def);
         if (why.empty()) return Done{};
-        return invalid_value(named(schema, parent, def) + " has \"uniqueness\": \"" +
-                             std::string(to_string(def.uniqueness)) + "\", " + why);
+        return Error{Refusal::configuration_invalid,
+                     named(schema, parent, def) + " has \"uniqueness\": \"" +
+                         std::string(to_string(def.uniqueness)) + "\", " + why};
     });
 }
 
@@ -118,10 +119,11 @@ Outcome check_references(const Schema &schema, const std::vector<ResourceType> &
     return for_each(schema, [&](const Attribute *parent, const Attribute &def) -> Outcome {
         for (const std::string &name : def.reference_types) {
             if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-            return invalid_value(named(schema, parent, def) + " has " + quoted(name) +
-                                 " in \"referenceTypes\", which is neither a resource type nor "
-                                 "\"external\" or \"uri\"" +
-                                 did_you_mean(name, known));
+            return Error{Refusal::configuration_invalid,
+                         named(schema, parent, def) + " has " + quoted(name) +
+                             " in \"referenceTypes\", which is neither a resource type nor "
+                             "\"external\" or \"uri\"" +
+                             did_you_mean(name, known)};
         }
         return Done{};
     });
@@ -138,10 +140,11 @@ Outcome check_urns(const ResourceType &type, const std::vector<Schema> &schemas)
             if (!has_path(other->attributes, path) &&
                 (other != used[0] || !has_path(common_attributes(), path)))
                 continue;
-            return invalid_value("the resource type " + quoted(type.name) +
-                                 " cannot use the schema " + quoted(one->id) +
-                                 ", because this is also the path of an attribute of " +
-                                 quoted(other->id));
+            return Error{Refusal::configuration_invalid,
+                         "the resource type " + quoted(type.name) + " cannot use the schema " +
+                             quoted(one->id) +
+                             ", because this is also the path of an attribute of " +
+                             quoted(other->id)};
         }
     }
     return Done{};
@@ -149,17 +152,19 @@ Outcome check_urns(const ResourceType &type, const std::vector<Schema> &schemas)
 
 Outcome check_limits(const Declaration &declaration) {
     if (declaration.types.size() > max_types)
-        return invalid_value("there are " + std::to_string(declaration.types.size()) +
-                             " resource types, the built-in ones included; at most " +
-                             std::to_string(max_types) + " are allowed");
+        return Error{Refusal::configuration_invalid,
+                     "there are " + std::to_string(declaration.types.size()) +
+                         " resource types, the built-in ones included; at most " +
+                         std::to_string(max_types) + " are allowed"};
     for (const ResourceType &type : declaration.types) {
         size_t count = unique_attributes(find(declaration.schemas, type.schema));
         for (const SchemaExtension &e : type.extensions)
             count += unique_attributes(find(declaration.schemas, e.schema));
         if (count > max_unique)
-            return invalid_value("the resource type " + quoted(type.name) + " has " +
-                                 std::to_string(count) + " unique attributes; at most " +
-                                 std::to_string(max_unique) + " are allowed");
+            return Error{Refusal::configuration_invalid,
+                         "the resource type " + quoted(type.name) + " has " +
+                             std::to_string(count) + " unique attributes; at most " +
+                             std::to_string(max_unique) + " are allowed"};
     }
     return Done{};
 }

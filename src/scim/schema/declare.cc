@@ -50,9 +50,10 @@ Outcome add_type(std::vector<ResourceType> &types, const ResourceType &added) {
         return Done{};
     }
     if (known->endpoint != added.endpoint || !ascii_iequals(known->schema, added.schema))
-        return invalid_value("the resource type " + quoted(added.name) + " has the endpoint " +
-                             quoted(known->endpoint) + " and the schema " + quoted(known->schema) +
-                             " already; a second definition can only add extensions");
+        return Error{Refusal::configuration_invalid,
+                     "the resource type " + quoted(added.name) + " has the endpoint " +
+                         quoted(known->endpoint) + " and the schema " + quoted(known->schema) +
+                         " already; a second definition can only add extensions"};
     for (const SchemaExtension &e : added.extensions) {
         auto same = std::find_if(known->extensions.begin(), known->extensions.end(),
                                  [&](const auto &k) { return ascii_iequals(k.schema, e.schema); });
@@ -73,10 +74,11 @@ Outcome attach(std::vector<ResourceType> &types, const Schema &schema) {
         t.extensions.push_back({schema.id, false});
         return Done{};
     }
-    return invalid_value(
+    return Error{
+        Refusal::configuration_invalid,
         "the schema " + quoted(schema.id) +
-        " extends no resource type: end its URN in \":User\" or another type's name, or "
-        "name it in a ResourceType");
+            " extends no resource type: end its URN in \":User\" or another type's name, or "
+            "name it in a ResourceType"};
 }
 
 // Sub-attributes of a resource are never complex (RFC 7643 2.3.8); only the schemas of the
@@ -85,10 +87,10 @@ Outcome check_flat(const Schema &schema, const ResourceType &type) {
     for (const Attribute &a : schema.attributes)
         for (const Attribute &sub : a.sub_attributes)
             if (sub.type == AttrType::complex)
-                return invalid_value("the resource type " + quoted(type.name) +
-                                     " cannot use the schema " + quoted(schema.id) +
-                                     ", whose attribute " + quoted(a.name + "." + sub.name) +
-                                     " is complex");
+                return Error{Refusal::configuration_invalid,
+                             "the resource type " + quoted(type.name) + " cannot use the schema " +
+                                 quoted(schema.id) + ", whose attribute " +
+                                 quoted(a.name + "." + sub.name) + " is complex"};
     return Done{};
 }
 
@@ -99,11 +101,13 @@ Outcome check_schemas_of(const ResourceType &type, const std::vector<Schema> &sc
     for (std::string_view urn : urns) {
         const Schema *schema = find_schema(schemas, urn);
         if (!schema)
-            return invalid_value("the resource type " + quoted(type.name) + " uses the schema " +
-                                 quoted(urn) + ", which is not defined");
+            return Error{Refusal::configuration_invalid, "the resource type " + quoted(type.name) +
+                                                             " uses the schema " + quoted(urn) +
+                                                             ", which is not defined"};
         if (!seen.insert(ascii_lower(urn)).second)
-            return invalid_value("the resource type " + quoted(type.name) + " uses the schema " +
-                                 quoted(urn) + " twice");
+            return Error{Refusal::configuration_invalid, "the resource type " + quoted(type.name) +
+                                                             " uses the schema " + quoted(urn) +
+                                                             " twice"};
         if (auto r = check_flat(*schema, type); !r) return r;
     }
     return Done{};
@@ -114,8 +118,9 @@ Outcome check_endpoints(const std::vector<ResourceType> &types) {
     for (const ResourceType &t : types) {
         // Endpoints must differ by more than case, because clients may confuse the cases.
         if (!taken.insert(ascii_lower(t.endpoint)).second)
-            return invalid_value("the resource type " + quoted(t.name) + " has the endpoint " +
-                                 quoted(t.endpoint) + ", which another resource type has already");
+            return Error{Refusal::configuration_invalid,
+                         "the resource type " + quoted(t.name) + " has the endpoint " +
+                             quoted(t.endpoint) + ", which another resource type has already"};
     }
     return Done{};
 }
@@ -132,7 +137,8 @@ Result<Declaration> make_declaration(uint64_t generation,
             continue;
         }
         if (find_schema(d.schemas, def.schema.id))
-            return invalid_value("the schema " + quoted(def.schema.id) + " is defined already");
+            return Error{Refusal::configuration_invalid,
+                         "the schema " + quoted(def.schema.id) + " is defined already"};
         RETURN_IF_ERROR(check_uniqueness(def.schema));
         d.schemas.push_back(def.schema);
     }
@@ -241,10 +247,11 @@ Outcome declare_types(CatalogRows &rows, const std::vector<ResourceType> &wanted
                              [&](const auto &urn) { return ascii_iequals(urn, e.schema); }))
                 bits.push_back(e.schema);
         if (bits.size() > max_extensions)
-            return invalid_value("the resource type " + quoted(type.name) + " would have " +
-                                 std::to_string(bits.size()) + " extensions, those of earlier " +
-                                 "configurations included; at most " +
-                                 std::to_string(max_extensions) + " are allowed");
+            return Error{Refusal::configuration_invalid,
+                         "the resource type " + quoted(type.name) + " would have " +
+                             std::to_string(bits.size()) + " extensions, those of earlier " +
+                             "configurations included; at most " + std::to_string(max_extensions) +
+                             " are allowed"};
     }
     return Done{};
 }
@@ -268,8 +275,9 @@ class Numbering {
         std::string path = local_path(parent, def);
         if (known_.find(schema, path, def) != no_attr) return Done{};
         if (last_ == std::numeric_limits<AttrNumber>::max())
-            return invalid_value("there is no number left for the attribute " + quoted(path) +
-                                 " of " + quoted(schema));
+            return Error{Refusal::configuration_invalid,
+                         "there is no number left for the attribute " + quoted(path) + " of " +
+                             quoted(schema)};
         rows_.attrs.push_back({++last_, std::string(schema), std::move(path), def.type,
                                def.multi_valued, def.case_exact});
         known_.add(rows_.attrs.back());

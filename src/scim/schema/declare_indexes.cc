@@ -10,7 +10,7 @@ Error no_attribute(const TypeView &type, const std::string &path) {
     std::string text = type.type.name + " has no attribute " + quoted(path);
     if (const Attr *meant = type.find_unprefixed(path).attr)
         text += "; expected \"" + meant->path + "\"";
-    return invalid_value(text);
+    return Error{Refusal::configuration_invalid, text};
 }
 
 std::string sub_attribute_example(const Attr &complex) {
@@ -93,20 +93,26 @@ void IndexDeclaration::declare_hidden(const TypeView &type) {
 
 Result<const Attr *> attribute_of(const Catalog &catalog, const WantedIndex &wanted) {
     const TypeView *type = catalog.type_by_name(wanted.type);
-    if (type == nullptr) return invalid_value("there is no resource type " + quoted(wanted.type));
+    if (type == nullptr)
+        return Error{Refusal::configuration_invalid,
+                     "there is no resource type " + quoted(wanted.type)};
     const Attr *attr = type->find(wanted.attribute);
     if (attr == nullptr) return no_attribute(*type, wanted.attribute);
     const std::string name = quoted(wanted.attribute) + " of " + type->type.name;
     if (attr->hidden())
-        return invalid_value(name + " is never returned, so it cannot have an index");
+        return Error{Refusal::configuration_invalid,
+                     name + " is never returned, so it cannot have an index"};
     if (attr->computed)
-        return invalid_value(name + " is computed by the server, so it cannot have an index");
+        return Error{Refusal::configuration_invalid,
+                     name + " is computed by the server, so it cannot have an index"};
     if (attr->def->type == AttrType::complex)
-        return invalid_value(name + " is complex; expected one of its sub-attributes" +
-                             sub_attribute_example(*attr));
+        return Error{Refusal::configuration_invalid,
+                     name + " is complex; expected one of its sub-attributes" +
+                         sub_attribute_example(*attr)};
     // Such a leaf is an array (resource.h), which has no index rows.
     if (attr->parent != nullptr && attr->def->multi_valued)
-        return invalid_value(name + " is a multi-valued sub-attribute, which cannot have an index");
+        return Error{Refusal::configuration_invalid,
+                     name + " is a multi-valued sub-attribute, which cannot have an index"};
     return attr;
 }
 

@@ -106,7 +106,7 @@ struct Loading {
         std::string detail(where);
         detail += ": ";
         detail += what;
-        problem = invalid_value(std::move(detail));
+        problem = Error{Refusal::configuration_invalid, std::move(detail)};
     }
 };
 
@@ -420,7 +420,8 @@ std::optional<Definition::Kind> kind_of_definition(const json_t *root) {
 
 Result<Definition> load_definition(std::string_view bytes) {
     if (bytes.find_first_not_of(" \t\r\n") == bytes.npos)
-        return invalid_value("the file is empty, expected a Schema or a ResourceType in JSON");
+        return Error{Refusal::configuration_invalid,
+                     "the file is empty, expected a Schema or a ResourceType in JSON"};
     Result<Json> root = parse_json(bytes, JsonLimits());
     if (!root) {
         // The errors of parse_json() say "the body".
@@ -432,9 +433,9 @@ Result<Definition> load_definition(std::string_view bytes) {
 
     std::optional<Definition::Kind> kind = kind_of_definition(root->get());
     if (!kind)
-        return invalid_value(
-            "this is neither a Schema nor a ResourceType, expected an object with "
-            "\"attributes\" or with \"endpoint\"");
+        return Error{Refusal::configuration_invalid,
+                     "this is neither a Schema nor a ResourceType, expected an object with "
+                     "\"attributes\" or with \"endpoint\""};
     Definition definition;
     definition.kind = *kind;
     if (*kind == Definition::Kind::schema) {

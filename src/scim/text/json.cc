@@ -23,10 +23,6 @@ std::string place(std::string_view bytes, size_t position) {
            std::to_string(count_characters(line) + 1);
 }
 
-Error syntax_error(std::string detail) {
-    return bad_request(ScimType::invalid_syntax, std::move(detail));
-}
-
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 // An error message quotes only one character of a body that is not JSON: the rest may be a secret.
@@ -40,24 +36,26 @@ std::string_view first_character(std::string_view text) {
 
 std::optional<Error> check_encoding(std::string_view bytes) {
     if (bytes.substr(0, 3) == "\xef\xbb\xbf")
-        return syntax_error(
-            "the body begins with a byte order mark; JSON in UTF-8 has none (RFC 8259 8.1)");
+        return Error{
+            Refusal::json_encoding,
+            "the body begins with a byte order mark; JSON in UTF-8 has none (RFC 8259 8.1)"};
     size_t valid = utf8_prefix(bytes);
     if (valid < bytes.size())
-        return syntax_error("the body is not UTF-8 at " + place(bytes, valid) + " (byte " +
-                            std::to_string(valid + 1) + "); JSON is sent in UTF-8");
+        return Error{Refusal::json_encoding, "the body is not UTF-8 at " + place(bytes, valid) +
+                                                 " (byte " + std::to_string(valid + 1) +
+                                                 "); JSON is sent in UTF-8"};
     return std::nullopt;
 }
 
 std::optional<Error> check_top_level(std::string_view bytes) {
     auto first = std::find_if_not(bytes.begin(), bytes.end(), is_blank);
     if (first == bytes.end())
-        return syntax_error("the request has no body; a JSON object was expected");
+        return Error{Refusal::body_missing, "the request has no body; a JSON object was expected"};
     if (*first == '{') return std::nullopt;
     size_t begin = size_t(first - bytes.begin());
-    return syntax_error(
-        "the body must be a JSON object, which begins with {; this one begins with " +
-        quoted(first_character(bytes.substr(begin))) + " at " + place(bytes, begin));
+    return Error{Refusal::json_syntax,
+                 "the body must be a JSON object, which begins with {; this one begins with " +
+                     quoted(first_character(bytes.substr(begin))) + " at " + place(bytes, begin)};
 }
 
 // Counts depth, values and names in a body that need not be valid JSON. The counts are exact for
@@ -127,30 +125,31 @@ class Scan {
     std::optional<Error> count_value() { return count_value(at_); }
     std::optional<Error> count_value(size_t position) {
         if (++values_ <= int64_t(limits_.values)) return std::nullopt;
-        return syntax_error("the body holds more than " + std::to_string(limits_.values) +
-                            " JSON values, counted up to " + place(bytes_, position) +
-                            "; send it in several requests");
+        return Error{Refusal::json_too_many_values,
+                     "the body holds more than " + std::to_string(limits_.values) +
+                         " JSON values, counted up to " + place(bytes_, position) +
+                         "; send it in several requests"};
     }
     std::optional<Error> check_work() const {
         const auto values = size_t(std::max<int64_t>(values_, 0));
         const size_t work = body_work(values, names_, bytes_.size());
         if (work <= limits_.work) return std::nullopt;
-        return Error{413, ScimType::none,
+        return Error{Refusal::body_too_costly,
                      "the body takes too much work: 30 units for each of its " +
                          std::to_string(values) + " values, 20 for each of its " +
                          std::to_string(names_) + " names and 0.4 for each of its " +
                          std::to_string(bytes_.size()) + " bytes make " + std::to_string(work) +
                          " units; the body work of a request is at most " +
-                         std::to_string(limits_.work) + "; send it in several requests",
-                     0};
+                         std::to_string(limits_.work) + "; send it in several requests"};
     }
     Error too_deep() const {
-        return syntax_error("objects and arrays are nested deeper than scim_max_json_depth (" +
-                            std::to_string(limits_.depth) + ") allows at " + place(bytes_, at_));
+        return Error{Refusal::json_too_deep,
+                     "objects and arrays are nested deeper than scim_max_json_depth (" +
+                         std::to_string(limits_.depth) + ") allows at " + place(bytes_, at_)};
     }
     Error nul() const {
-        return syntax_error("the body contains the character U+0000 at " + place(bytes_, at_) +
-                            ", which is not allowed");
+        return Error{Refusal::json_encoding, "the body contains the character U+0000 at " +
+                                                 place(bytes_, at_) + ", which is not allowed"};
     }
 
     std::string_view bytes_;
@@ -174,30 +173,33 @@ Error parse_error(std::string_view bytes, const JsonFault &fault) {
                                  : std::string();
     switch (fault.kind) {
         case Kind::duplicate_name:
-            return syntax_error("an object of the body names " + quoted(fault.name) +
-                                " twice, the second time at " + place(bytes, fault.begin) +
-                                "; names must differ");
+            return Error{Refusal::json_duplicate_name,
+                         "an object of the body names " + quoted(fault.name) +
+                             " twice, the second time at " + place(bytes, fault.begin) +
+                             "; names must differ"};
         case Kind::number_too_large:
-            return invalid_value("the number at " + at +
-                                 " is too large: an integer has 64 bits, a decimal is at most "
-                                 "1.8e308");
+            return Error{Refusal::json_number,
+                         "the number at " + at +
+                             " is too large: an integer has 64 bits, a decimal is at most "
+                             "1.8e308"};
         case Kind::ends_early:
-            return syntax_error("the body ends too early, at " + at +
-                                ": the JSON object is not complete");
+            return Error{Refusal::json_truncated,
+                         "the body ends too early, at " + at + ": the JSON object is not complete"};
         case Kind::goes_on:
-            return syntax_error("the body goes on after the JSON object at " + at + near +
-                                "; one object was expected");
+            return Error{Refusal::json_syntax, "the body goes on after the JSON object at " + at +
+                                                   near + "; one object was expected"};
         default:
-            return syntax_error("the body is not JSON at " + at + ": " + std::string(fault.what) +
-                                near);
+            return Error{Refusal::json_syntax,
+                         "the body is not JSON at " + at + ": " + std::string(fault.what) + near};
     }
 }
 
 // ---- After parsing: names that differ by case alone ----
 
 Error names_in_two_cases(std::string_view a, std::string_view b) {
-    return syntax_error("an object of the body holds both " + quoted(a) + " and " + quoted(b) +
-                        "; names that differ by case are one attribute (RFC 7643 2.1)");
+    return Error{Refusal::json_duplicate_name,
+                 "an object of the body holds both " + quoted(a) + " and " + quoted(b) +
+                     "; names that differ by case are one attribute (RFC 7643 2.1)"};
 }
 
 std::optional<Error> check_few_names(const std::vector<std::string_view> &names) {

@@ -25,26 +25,6 @@ std::string_view beginning(std::string_view text) {
 
 }  // namespace
 
-std::string_view to_string(ScimType type) {
-    switch (type) {
-        case ScimType::none: return "";
-        case ScimType::invalid_filter: return "invalidFilter";
-        case ScimType::too_many: return "tooMany";
-        case ScimType::uniqueness: return "uniqueness";
-        case ScimType::mutability: return "mutability";
-        case ScimType::invalid_syntax: return "invalidSyntax";
-        case ScimType::invalid_path: return "invalidPath";
-        case ScimType::no_target: return "noTarget";
-        case ScimType::invalid_value: return "invalidValue";
-        case ScimType::invalid_vers: return "invalidVers";
-        case ScimType::sensitive: return "sensitive";
-        case ScimType::invalid_cursor: return "invalidCursor";
-        case ScimType::expired_cursor: return "expiredCursor";
-        case ScimType::invalid_count: return "invalidCount";
-    }
-    return "";
-}
-
 std::string quoted(std::string_view text) {
     const std::string safe = without_tokens(text);
     std::string_view rest = beginning(safe);

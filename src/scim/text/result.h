@@ -1,8 +1,9 @@
 #pragma once
 // Errors on the request path.
 //
-// An Error becomes the HTTP error response: HTTP status, scimType (RFC 7644 3.12) and a detail, one
-// sentence for an administrator. A Result holds a value or an Error, and must not be discarded.
+// An Error becomes the HTTP error response (RFC 7644 3.12): it names a row of the catalogue of
+// refusals and has a detail, the sentence about this request. A Result holds a value or an Error,
+// and must not be discarded.
 
 #include <cstdint>
 #include <string>
@@ -10,42 +11,26 @@
 #include <utility>
 #include <variant>
 
+#include "scim/text/refusals.h"
+
 namespace scim {
 
-// RFC 7644 table 9 and, of cursors, RFC 9865 2.1; `none` if no keyword applies.
-enum class ScimType : uint8_t {
-    none,
-    invalid_filter,
-    too_many,
-    uniqueness,
-    mutability,
-    invalid_syntax,
-    invalid_path,
-    no_target,
-    invalid_value,
-    invalid_vers,
-    sensitive,
-    invalid_cursor,
-    expired_cursor,
-    invalid_count,
-};
-
-// The keyword in the response ("invalidFilter"), empty for `none`.
-std::string_view to_string(ScimType type);
-
+// A refusal of the catalogue (refusals.h), which decides the status and the scimType.
 struct Error {
-    uint16_t status = 500;
-    ScimType type = ScimType::none;
-    std::string detail;
-    uint16_t retry_after = 0;  // seconds; 0 if the response has no Retry-After
+    Error(Refusal why, std::string text, uint16_t seconds = 0)
+        : refusal(why), retry_after(seconds), detail(std::move(text)) {}
+
+    Refusal refusal;
+    uint16_t retry_after;  // seconds; 0 if the response has no Retry-After
+    std::string detail;    // one sentence for an administrator
+
+    uint16_t status() const { return row_of(refusal).status; }
+    ScimType type() const { return row_of(refusal).type; }
+    std::string_view id() const { return row_of(refusal).id; }
 };
 
-inline Error bad_request(ScimType type, std::string detail) {
-    return Error{400, type, std::move(detail), 0};
-}
-inline Error invalid_value(std::string detail) {
-    return bad_request(ScimType::invalid_value, std::move(detail));
-}
+// The initial value of a Result that is decided later.
+inline Error undecided() { return {Refusal::internal_error, {}}; }
 
 template <class T>
 class [[nodiscard]] Result {

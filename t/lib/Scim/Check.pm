@@ -31,7 +31,9 @@ sub is_error {
         if ($r->{headers}{'content-type'} // '') ne 'application/scim+json';
     push @wrong, "$_ in an error" for grep exists $r->{headers}{$_}, qw(etag location last-modified accept-ranges);
     return _judge($r, $name, @wrong, 'no JSON object') if ref $json ne 'HASH';
-    my $members = join ' ', sort keys %$json;
+    # The id of the refusal is absent under scim_profile rfc; t/013-errors.t checks where it is.
+    push @wrong, "errorId is $json->{errorId}" if ($json->{errorId} // 'none') !~ /^[a-z0-9]+(?:-[a-z0-9]+)*\z/;
+    my $members = join ' ', grep $_ ne 'errorId', sort keys %$json;
     my $expected = $type eq '' ? 'detail schemas status' : 'detail schemas scimType status';
     push @wrong, "its members are: $members" if $members ne $expected;
     push @wrong, 'schemas' if ref $json->{schemas} ne 'ARRAY' || "@{ $json->{schemas} }" ne $error_urn;
