@@ -33,7 +33,7 @@ inline ngx_str_t copy_to_pool(ngx_pool_t *pool, std::string_view s) {
     ngx_str_t out = ngx_null_string;
     out.data = static_cast<u_char *>(ngx_pnalloc(pool, s.empty() ? 1 : s.size()));
     if (out.data == NULL) return out;
-    ngx_memcpy(out.data, s.data(), s.size());
+    if (!s.empty()) ngx_memcpy(out.data, s.data(), s.size());
     out.len = s.size();
     return out;
 }
