@@ -20,6 +20,7 @@ my $t = Scim->new(workers => 2, main => 'env TEST_FAULT;', http => <<'EOC', serv
     scim_header X-User $scim_user_name;
 EOC
     location /scim/v2/ { scim main; }
+    location = /pid { return 200 $pid; }
     location = /application { return 200 "user=$http_x_user"; }
     location /deny { scim_require active; proxy_pass http://127.0.0.1:%%PORT%%/application; }
     location /allow { scim_require active; scim_on_error allow; proxy_pass http://127.0.0.1:%%PORT%%/application; }
@@ -63,11 +64,19 @@ sub under_load {
     return \%count;
 }
 sub answers { my ($path, $user) = @_; return answer($t->client, $path, $user) }
+# Each worker opens the store again for itself.
 sub heals {
     my ($name) = @_;
-    ok $t->wait_for(sub { answers('/deny', 'ada') eq '200 user=ada' && answers('/deny', 'ada') eq '200 user=ada' }),
+    my (%worker, @clients);
+    ok $t->wait_for(sub {
+        my $client = $t->client;
+        $worker{ $client->request(GET => '/pid')->{body} } //= $client;
+        @clients = map $worker{$_} // (), $t->workers;
+        return @clients == 2;
+    }), "$name: both workers answer";
+    ok $t->wait_for(sub { !grep answer($_, '/deny', 'ada') ne '200 user=ada', @clients }),
         "$name: the gate answers again without a restart";
-    is answers('/deny', 'eve'), '403', "$name: who is inactive is refused";
+    is join(' ', map answer($_, '/deny', 'eve'), @clients), '403 403', "$name: who is inactive is refused";
 }
 
 my $count = under_load('the store is moved away', sub {

@@ -117,7 +117,8 @@ Outcome Importer::pass_on() {
             const size_t end = std::min(first + part, reading_.records.size());
             for (size_t i = first; i < end; i++) reading_.reader->read(reading_.records[i]);
         }));
-    return take(ready);
+    const bool is_first = ready.reader == nullptr;
+    return is_first ? Done{} : take(ready);
 }
 
 Outcome Importer::take(Batch &batch) {
