@@ -16,6 +16,7 @@ my $pass = "proxy_pass http://127.0.0.1:$app->{port}; proxy_http_version 1.1; pr
     . 'proxy_set_header Connection $http_connection;';
 my $t = Scim->new(workers => 2, main => 'thread_pool default threads=4;', events => 'worker_connections 1024;', http => <<'EOH', server => <<"EOS");
     scim_store main %%DIR%%/store size=64m;
+    scim_status_zone scim 256k;
     proxy_cache_path %%DIR%%/cache keys_zone=cache:1m;
     log_format gate '$http_x_remote_user $uri $status $scim_decision $scim_denied_reason';
 EOH
@@ -24,6 +25,7 @@ EOH
     scim_recheck 1s;
     access_log %%DIR%%/gate.log gate;
     location /scim/v2/ { scim main; }
+    location = /status { scim_status; }
     location / {
         scim_require active;
         location /app/ { $pass }
@@ -141,6 +143,16 @@ my $count = 0;
 $count += $1 while $errors =~ /scim: (\d+) open requests ended because their users lost access: inactive \1$/mg;
 cmp_ok $count, '>', keys(%bob) - 4, 'the error log counts the ended requests by reason';
 
+# How many requests scim_status says that the gate has ended, by reason.
+sub ended {
+    return { map { /^nginx_scim_gate_decisions_total\{decision="ended",reason="(\w+)"\} (\d+)$/ && $2 ? ($1 => $2) : () } split /\n/,
+        $scim->request(GET => '/status')->{body} };
+}
+my $counted = ended();
+is join(' ', sort keys %$counted), 'inactive', 'scim_status counts ended requests by reason';
+cmp_ok $counted->{inactive}, '>', keys(%bob) - 4, 'and counts those that the error log counts';
+cmp_ok $counted->{inactive}, '<=', keys(%bob), 'each request once';
+
 # --- other ways to lose access, each for a user of its own
 
 my $now = time;
@@ -167,6 +179,7 @@ ok $t->wait_for(sub { !grep $_->is_open, values %open }), 'all of their WebSocke
 my %what = (group => 'removed from the required group', block => 'blocked', delete => 'deleted', revoke => 'whose sessions are revoked',
     flip => 'deactivated and activated again', rename => 'whose name is another one\'s by now');
 ok !$open{$_}->is_open, "a user $what{$_}: the WebSocket ends" for sort keys %open;
+is_deeply ended(), { %$counted, not_allowed => 1, blocked => 1, unknown => 1, session_revoked => 3 }, 'scim_status counts them by reason';
 ok $kept{$_}->echoes($t, 'still'), "$_: the WebSocket stays open" for sort keys %kept;
 
 # --- a pause of the gate

@@ -60,19 +60,21 @@ std::string_view subject_of(ngx_http_request_t *r, const SubjectConf &subject) {
     return is_of_certificate && !is_certificate_verified(r) ? std::string_view() : value;
 }
 
-// True if a header field that the subject or session is taken from arrives more than once, or in a
+// Notes which header fields that a subject or session is taken from arrive more than once, or in a
 // spelling such as X_User, which the server that vouches for the field may have overlooked.
-bool is_doubtful(ngx_http_request_t *r, const std::vector<std::string> &headers) {
-    return std::any_of(headers.begin(), headers.end(), [&](const std::string &form) {
+void note_doubtful(ngx_http_request_t *r, const std::vector<std::string> &headers,
+                   GateState &state) {
+    for (const std::string &form : headers) {
         const HeaderCount count = count_headers(r, form);
-        return count.all > 1 || count.other_spellings > 0;
-    });
+        if ((count.all > 1 || count.other_spellings > 0) && !state.is_doubtful({form}))
+            state.doubtful.push_back(form);
+    }
 }
 
 // Empty if the location has no scim_session.
 std::string_view session_of(ngx_http_request_t *r, const GateConf &conf, GateState &state) {
     if (conf.session == NULL || conf.session->is_off) return {};
-    if (is_doubtful(r, conf.session->headers)) state.doubtful_session = conf.session;
+    note_doubtful(r, conf.session->headers, state);
     return view(value_of(r, conf.session->value));
 }
 
@@ -83,7 +85,7 @@ void check_session(const GateConf &conf, GateState &state) {
     state.session_fault = SessionFault::none;
     if (conf.session == NULL || conf.session->is_off || user.reason != Reason::none) return;
     state.session_fault =
-        state.doubtful_session == conf.session
+        state.is_doubtful(conf.session->headers)
             ? SessionFault::malformed
             : service::check_session(state.session, conf.session->optional, user.not_before, now());
 }
@@ -93,10 +95,10 @@ std::shared_ptr<service::KnownUser> find_user(ngx_http_request_t *r, GateState &
                                               const service::Subject &subject,
                                               service::Snapshot *snapshot) {
     service::GateUser nobody;
-    // Remembered, because scim_header may remove the fields.
-    if (is_doubtful(r, conf.headers)) state.doubtful = &conf;
-    if (state.doubtful == &conf || subject.value.empty())
-        nobody.reason = state.doubtful == &conf ? Reason::ambiguous : Reason::no_subject;
+    note_doubtful(r, conf.headers, state);
+    const bool is_doubtful = state.is_doubtful(conf.headers);
+    if (is_doubtful || subject.value.empty())
+        nobody.reason = is_doubtful ? Reason::ambiguous : Reason::no_subject;
     std::optional<service::Snapshot> own;
     if (snapshot == nullptr && nobody.reason == Reason::unavailable)
         snapshot = take_snapshot(*conf.store, own);

@@ -5,6 +5,7 @@
 // `return`, `rewrite` and handlers that answer in an earlier phase are not judged: nginx does not
 // reach the PRECONTENT phase. The header filter logs such an answer as an error.
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,15 +42,21 @@ struct GateState {
     // phase was reached. `in_access`: the access phase has begun and not ended. `refused_by_access`:
     // it began again without having ended, in the location of an error page.
     bool passed_access = false, in_access = false, refused_by_access = false;
-    // The subject one of whose header fields arrived twice, or in another spelling.
-    const SubjectConf *doubtful = NULL;
-    const SessionConf *doubtful_session = NULL;  // likewise
-    Watched *watched = NULL;                     // the place in the list of open requests
+    // The header fields of subjects and sessions that arrived twice, or in another spelling, in the
+    // form of header_form(). Remembered, because scim_header may remove the fields. The texts are in
+    // the configuration.
+    std::vector<std::string_view> doubtful;
+    Watched *watched = NULL;  // the place in the list of open requests
     // Since when the request waits for the map, as ngx_current_msec.
     std::optional<ngx_msec_t> waits_since;
     bool truncated = false;                 // a value of the user was too long
     std::vector<const HeaderConf *> added;  // the header fields that were added
 
+    // True if one of these header fields is doubtful.
+    bool is_doubtful(const std::vector<std::string> &headers) const {
+        return std::find_first_of(doubtful.begin(), doubtful.end(), headers.begin(),
+                                  headers.end()) != doubtful.end();
+    }
     // Why the user is refused, whatever the requirements are. REQUIRES: user is not nullptr.
     service::Reason reason_of_user() const {
         if (user->user.reason != service::Reason::none) return user->user.reason;

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "nginx/gate.h"
@@ -42,6 +43,8 @@ struct Line {
     ngx_queue_t requests;
     ngx_queue_t refused;   // those that end when their thread has ended
     size_t undecided = 0;  // number of `requests` whose txn is 0
+    // WorkerStore::openings() at the last look: the numbers of transactions are those of one opening.
+    uint64_t openings = 0;
 };
 
 namespace {
@@ -70,6 +73,7 @@ class Rechecks {
     bool decide_due(Line &line, Clock::time_point until);
     bool end_refused(Line &line, Clock::time_point until);
     void forget_decisions();
+    static void forget_decisions(Line &line);
     void log_count();
 
     std::vector<std::unique_ptr<Line>> lines_;
@@ -119,17 +123,20 @@ void Rechecks::remove(Watched &watched) {
     ngx_queue_remove(&watched.link);
 }
 
-// Makes each decision count as outdated, because the clock has passed due_.
+// Makes each decision of a line count as outdated.
+void Rechecks::forget_decisions(Line &line) {
+    line.undecided = 0;
+    for (ngx_queue_t *link = ngx_queue_head(&line.requests); link != &line.requests;
+         link = ngx_queue_next(link)) {
+        at(link).txn = 0;
+        line.undecided++;
+    }
+}
+
+// The clock has passed due_.
 void Rechecks::forget_decisions() {
     due_ = 0;
-    for (auto &line : lines_) {
-        line->undecided = 0;
-        for (ngx_queue_t *link = ngx_queue_head(&line->requests); link != &line->requests;
-             link = ngx_queue_next(link)) {
-            at(link).txn = 0;
-            line->undecided++;
-        }
-    }
+    for (auto &line : lines_) forget_decisions(*line);
 }
 
 // Of a request that passed without a user, because the store did not answer.
@@ -241,6 +248,9 @@ bool Rechecks::decide_due(Line &line, Clock::time_point until) {
                ngx_msec_int_t(at(ngx_queue_head(&line.requests)).due - ngx_current_msec) <= 0;
     };
     if (store == NULL || !is_due() || store->session() == NULL) return true;
+    // A store that was restored from a backup may have any number of its last transaction.
+    if (std::exchange(line.openings, store->openings()) != store->openings())
+        forget_decisions(line);
     const uint64_t txn = store->last_txn();
     if (at(ngx_queue_head(&line.requests)).txn == txn && line.undecided == 0) return true;
     service::Snapshot snapshot(*store->session());
@@ -325,7 +335,7 @@ void watch(ngx_http_request_t *r, const GateConf &conf, GateState &state,
     watched.tenant = state.tenant;
     watched.subject = state.subject;
     watched.session = state.session;
-    watched.is_session_doubtful = conf.session != NULL && state.doubtful_session == conf.session;
+    watched.is_session_doubtful = conf.session != NULL && state.is_doubtful(conf.session->headers);
     const service::GateUser &user = state.user->user;
     watched.has_user = user.found();
     watched.user = user.id;

@@ -100,8 +100,10 @@ void WorkerStore::log_problem(std::string problem) {
                   logged_.c_str());
 }
 
+// Also in a worker process that is exiting: gate_recheck.cc decides about its open requests. The timer
+// is cancelable, so it does not keep the process alive.
 void WorkerStore::retry_later() {
-    if (!ngx_exiting && !retry_.timer_set) ngx_add_timer(&retry_, retry_time);
+    if (!retry_.timer_set) ngx_add_timer(&retry_, retry_time);
 }
 
 void WorkerStore::open() noexcept {
@@ -120,6 +122,7 @@ void WorkerStore::open_store() {
     options.retention = main_.retention;
     std::string why;
     store_ = service::Store::open(std::move(options), why);
+    openings_++;
     if (store_ == nullptr) {
         retry_later();
         log_problem(std::move(why));
@@ -228,7 +231,7 @@ void WorkerStore::proceed() noexcept {
         if (thread.busy()) return;
     closing_ = false;
     close();
-    if (!reopens_at_once_ || ngx_exiting) return retry_later();
+    if (!reopens_at_once_) return retry_later();
     reopens_at_once_ = false;
     open();
 }

@@ -49,6 +49,9 @@ class WorkerStore {
     // The number of the last transaction that any process has committed. REQUIRES: session() is not
     // NULL.
     uint64_t last_txn() const { return store_->env().info().last_txn; }
+    // How often the store has been opened. A store that is opened again may be another one, restored
+    // from a backup, so that numbers of transactions of two openings cannot be compared.
+    uint64_t openings() const { return openings_; }
     // Decides by snapshots of session().
     service::CachingGate &gate() { return *gate_; }
     // NULL while the store is not open.
@@ -127,7 +130,8 @@ class WorkerStore {
     std::optional<service::CachingGate> gate_{std::in_place};
     service::RefusedTokens refused_tokens_;
     std::unique_ptr<service::Writer> writer_;
-    std::string logged_;            // the problem that was logged last, so that it is not repeated
+    std::string logged_;  // the problem that was logged last, so that it is not repeated
+    uint64_t openings_ = 0;
     time_t looked_ = 0;             // the second in which the files were last checked
     bool reopens_at_once_ = false;  // false after an immediate reopen, until the store is served
     bool lock_logged_ = false;      // the held write lock was logged
