@@ -39,7 +39,7 @@ sub exported {
 }
 sub records { return map $json->decode($_), split /\n/, $_[0] }
 # The records of a tenant by userName or displayName.
-sub named { return map { ($_->{userName} // $_->{displayName} // $_->{id}) => $_ } records(exported($_[0])) }
+sub named { return map { ($_->{userName} // $_->{displayName} // $_->{id}) => $_ } grep $_->{meta}, records(exported($_[0])) }
 sub file_of { return $t->write_file('input.ndjson', join '', map { (ref $_ ? $json->encode($_) : $_) . "\n" } @_) }
 # Imports a file with --json: (exit code, counts, stderr).
 sub import {
@@ -94,8 +94,8 @@ my $input = $t->write_file('acme.ndjson', $first);
 counts_are([0, { created => 7 }], import('copy', '--keep-ids', $input), 'import --keep-ids creates every record');
 is exported('copy'), $first, 'the export of the import has the same bytes';
 is_sound('after an import');
-is $json->decode(($t->scimctl(qw(--json user show --tenant copy ada)))[1])->{blocked}, JSON::PP::false,
-    'a block is not part of an export';
+sub show { return $json->decode(($t->scimctl(qw(--json user show --tenant), @_))[1]) }
+ok show(qw(copy ada))->{blocked}, 'a block is part of an export';
 counts_are([1, { refused => 7 }], import('copy', '--keep-ids', $input), 'the same import again refuses every record');
 counts_are([0, { skipped => 7 }], import('copy', qw(--keep-ids --on-conflict skip), $input), '--on-conflict skip skips them');
 counts_are([0, { unchanged => 7 }], import('copy', qw(--keep-ids --on-conflict update), $input),
@@ -160,7 +160,7 @@ my %dry = %$counts;
 is exported('bad'), '', '--dry-run writes nothing';
 ($exit, $counts, $err) = import('bad', @in);
 is_deeply $counts, \%dry, '--dry-run has found what the import finds';
-is_deeply $counts, { created => 4, updated => 0, unchanged => 0, skipped => 0, refused => 7, missingReferences => 1,
+is_deeply $counts, { created => 4, updated => 0, unchanged => 0, skipped => 0, refused => 7, deletedUsers => 0, missingReferences => 1,
     ignoredAttributes => { costCentre => 1 } }, 'each record is imported or refused for itself';
 is $exit, 1, 'an import with refused records exits with 1';
 my @errors = map $json->decode($_), split /\n/, Scim::_slurp($errors);
@@ -177,6 +177,108 @@ counts_are([1, { refused => 1 }], import('bad', '--keep-ids', file_of(Scim::user
     'with --keep-ids an id must be a UUID');
 counts_are([1, { refused => 1 }], import('bad', '--keep-ids', file_of({ %{ Scim::user('k') }, meta => { created => 'now' } })),
     'with --keep-ids a time must be a dateTime');
+
+# --- who is kept out
+
+my ($access, $deleted) = ('urn:nginx-scim:access', 'urn:nginx-scim:deleted');
+my $kc = $t->client(token => $t->token($t->tenant('kept')));
+$t->served('/scim/v2/Users', token => $kc->{token});
+my %kept = map { $_->{userName} => $kc->request(POST => '/scim/v2/Users', json => $_)->{json}{id} } map Scim::user(@$_),
+    ['plain'], ['revoked'], ['blocked'], ['Gone', externalId => 'X-1'], ['y' x 450, externalId => "\x{e4}" x 300];
+$kc->request(DELETE => "/scim/v2/Users/$kept{$_}")->{status} == 204 or die 'DELETE' for 'Gone', 'y' x 450;
+is +($t->scimctl(qw(user revoke --tenant kept revoked)))[0], 0, 'sessions are revoked';
+is +($t->scimctl(qw(user block --tenant kept blocked)))[0], 0, 'a user is blocked';
+my $kept = exported('kept');
+%by = named('kept');
+is_deeply $by{revoked}{$access}, { notBefore => show(qw(kept revoked))->{notBefore} }, 'a not-before is written with its user';
+is_deeply [keys %{ $by{blocked}{$access} }], ['blocked'], 'so is a block';
+ok !exists $by{plain}{$access}, 'a user who is not kept out has nothing of it';
+my @gone = map $_->{$deleted}, grep $_->{$deleted}, records($kept);
+is_deeply [map { my $d = $_; map "$_ " . ($d->{$_} =~ s/(?<=\A.{20}).{700,}//r), grep $_ ne 'notBefore', keys %$d } @gone],
+    ['userName gone', 'userNameKey ' . '79' x 10, 'externalId X-1', 'externalIdKey ' . 'c3a4' x 5, map "id $_", sort @kept{'Gone', 'y' x 450}],
+    'what keeps deleted users out follows, by userName, externalId and id';
+is scalar(grep { ($_->{notBefore} // '') =~ /\A\d{4}-.*Z\z/ } @gone), 6, 'with the time of the deletion';
+($exit, undef, $err) = $t->scimctl(qw(export --tenant kept));
+like $err, qr/^scimctl: 3 resources and 6 names and ids of deleted users exported$/m, 'export says how many there are';
+my $kept_file = $t->write_file('kept.ndjson', $kept);
+$t->tenant('kept2');
+counts_are([0, { created => 3, deletedUsers => 6 }], import('kept2', '--keep-ids', $kept_file), 'import reads them');
+is exported('kept2'), $kept, 'the export of the import has the same bytes';
+counts_are([0, { unchanged => 3, deletedUsers => 6 }], import('kept2', qw(--keep-ids --on-conflict update), $kept_file), 'a second import changes nothing');
+is exported('kept2'), $kept, 'and no byte';
+is_sound('after an import of who is kept out');
+
+$t->tenant('kept3');
+counts_are([0, { created => 3, deletedUsers => 4, skipped => 2 }], import('kept3', $kept_file), 'without --keep-ids the ids of deleted users are left out');
+my %kept3 = named('kept3');
+is_deeply $kept3{$_}{$access}, $by{$_}{$access}, "$_ is kept out as before" for qw(revoked blocked plain);
+counts_are([0, { created => 3 }], import('kept3', file_of(Scim::user('GONE'), Scim::user('y' x 450), Scim::user('ext', externalId => "\x{e4}" x 300))),
+    'the names of deleted users are used again');
+%kept3 = named('kept3');
+is_deeply $kept3{$_->[0]}{$access}, { notBefore => $gone[$_->[1]]{notBefore} }, "$_->[2] of a deleted user is inherited"
+    for ['GONE', 0, 'the userName'], ['y' x 450, 1, 'a long userName'], ['ext', 3, 'a long externalId'];
+is_sound('after they were inherited');
+
+# An update, and a line of a deleted user whose name a user has.
+sub access_of { return { named($_[0]) }->{$_[1]}{$access} }
+sub kept_line { my ($id, $name, %state) = @_; return { %{ Scim::user($name) }, id => $id, $access => \%state } }
+my @update = qw(kept2 --keep-ids --on-conflict update);
+my $revoked = $by{revoked}{$access}{notBefore};
+counts_are([0, { unchanged => 1 }], import(@update, file_of(kept_line($kept{revoked}, 'revoked', notBefore => '2001-01-01T00:00:00Z'))),
+    'an earlier not-before changes nothing');
+is access_of('kept2', 'revoked')->{notBefore}, $revoked, 'it does not lower the one that is there';
+counts_are([0, { updated => 1 }], import(@update, file_of(kept_line($kept{plain}, 'plain', notBefore => '2001-01-01T00:00:00.5+01:00'))),
+    'a not-before alone is an update');
+is access_of('kept2', 'plain')->{notBefore}, '2000-12-31T23:00:00.500Z', 'it is there';
+like +(split /\n/, ($t->scimctl(qw(log --tenant kept2)))[1])[-1], qr/  revoke   User  $kept{plain}/, 'the log has it';
+counts_are([0, { updated => 1 }], import(@update, file_of({ %{ kept_line($kept{plain}, 'plain', notBefore => '2002-01-01T00:00:00Z') }, title => 'x' })),
+    'an update of the user has its not-before, too');
+is access_of('kept2', 'plain')->{notBefore}, '2002-01-01T00:00:00.000Z', 'which is there';
+counts_are([0, { updated => 1 }], import(@update, file_of({ %{ Scim::user('plain', title => 'y') }, id => $kept{plain} })), 'an update without it');
+is access_of('kept2', 'plain')->{notBefore}, '2002-01-01T00:00:00.000Z', 'leaves it';
+counts_are([0, { deletedUsers => 1 }], import('kept2', file_of({ $deleted => { userName => 'PLAIN', blocked => '2003-01-01T00:00:00Z' } })),
+    'the userName of a deleted user that another user has');
+ok show(qw(kept2 plain))->{blocked}, 'that user is blocked at once';
+counts_are([0, { deletedUsers => 1 }], import('kept2', '--keep-ids', file_of({ $deleted => { id => $kept{revoked}, blocked => '2003-01-01T00:00:00Z' } })),
+    'the id of a deleted user that a user has');
+ok show(qw(kept2 revoked))->{blocked}, 'blocks that user';
+my $line = { $deleted => { userName => 'soon', notBefore => '9999-01-01T00:00:00Z' } };
+counts_are([0, { deletedUsers => 1 }], import('kept2', '--dry-run', file_of($line)), 'a dry run counts a deleted user');
+is exported('kept2') =~ /"soon"/, '', 'and writes nothing';
+my $latest = time + 300;
+import('kept2', file_of($line));
+my ($soon) = exported('kept2') =~ /"userName":"soon","notBefore":"([^"]+)"/;
+require Time::Local;
+my $soon_time = $soon =~ /\A(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)/ ? Time::Local::timegm($6, $5, $4, $3, $2 - 1, $1) : 0;
+cmp_ok $soon_time, '>=', $latest, 'a time that is far in the future becomes 300 seconds after now';
+cmp_ok $soon_time, '<=', time + 300, 'not later';
+is_sound('after updates of who is kept out');
+
+my $now = '2020-01-01T00:00:00Z';
+my @hex = ('00' x 400, '00' x 401);
+for (
+    [{ %{ Scim::user('z') }, $access => 1 }, qr/"$access": the value must be an object, not a number/],
+    [{ %{ Scim::user('z') }, $access => {} }, qr/"$access": it must have blocked or notBefore/],
+    [{ %{ Scim::user('z') }, $access => { notBefore => 'now' } }, qr/"$access": notBefore must be a dateTime after 1970, not "now"/],
+    [{ %{ Scim::user('z') }, $access => { blocked => JSON::PP::true } }, qr/"$access": blocked must be a dateTime after 1970, not true/],
+    [{ %{ Scim::user('z') }, $access => { notBefore => '1969-12-31T23:59:59Z' } }, qr/must be a dateTime after 1970/],
+    [{ %{ Scim::user('z') }, $access => { until => $now } }, qr/"$access": there is no member "until"/],
+    [{ %{ group('Z') }, $access => { blocked => $now } }, qr/only users can be kept out, by "$access"; this is a Group/],
+    [{ $deleted => { notBefore => $now } }, qr/"$deleted": it must have one of userName, externalId and id/],
+    [{ $deleted => { userName => 'z' } }, qr/"$deleted": it must have blocked or notBefore/],
+    [{ $deleted => { userName => 'z', id => $kept{plain}, notBefore => $now } }, qr/"$deleted": it must have one of userName, externalId and id only/],
+    [{ $deleted => { userName => '', notBefore => $now } }, qr/userName must be a string that is not empty, not ""/],
+    [{ $deleted => { id => 'Z', notBefore => $now } }, qr/id must be a UUID in lower case, not "Z"/],
+    [{ $deleted => { userNameKey => 'FF', notBefore => $now } }, qr/userNameKey must be 2 to 800 hexadecimal digits in lower case, not "FF"/],
+    [{ $deleted => { externalIdKey => $hex[1], notBefore => $now } }, qr/externalIdKey must be 2 to 800 hexadecimal digits/],
+    [{ $deleted => { externalIdKey => $hex[0], notBefore => $now } }, undef],
+    [{ $deleted => { userName => 'z', notBefore => $now }, userName => 'z' }, qr/"$deleted": the line must have no other member/],
+) {
+    my ($record, $why) = @$_;
+    ($exit, undef, $err) = $t->scimctl(qw(import --tenant kept3), file_of($record));
+    $why ? like($err, qr/^scimctl: line 1: .*$why/m, 'refused: ' . substr $json->encode($record), 0, 100) : is($exit, 0, 'a key of 800 digits is accepted') || diag $err;
+}
+is +(grep /"z"/, exported('kept3')) + 0, 0, 'nothing of a refused line is imported';
 
 # --- a group of many members, times
 

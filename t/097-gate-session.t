@@ -28,6 +28,10 @@ EOH
     location /error-allow { scim_require active; scim_on_error allow; try_files /none =204; }
     location /echo { scim_header X-User \$scim_user_name; scim_header X-Auth-Time ''; proxy_pass http://127.0.0.1:$app->{port}/echo; }
     location /moved { scim_header X-Auth-Time ''; scim_subject nobody tenant=acme trusted; try_files /none /optional; }
+    location /twice { scim_header X-Auth-Time ''; try_files /none /optional; }
+    location /renamed { scim_subject \$http_x_remote_user by=externalId tenant=acme trusted; scim_header X-Remote-User ''; try_files /none /off; }
+    location /external { scim_require active; scim_subject \$http_x_remote_user by=externalId tenant=acme trusted; try_files /none =204; }
+    location /id { scim_require active; scim_subject \$http_x_remote_user by=id tenant=acme trusted; try_files /none =204; }
     location /page { scim_require active; error_page 401 /login; try_files /none =204; }
     location = /login { scim_require off; return 200 "reason=\$scim_denied_reason decision=\$scim_decision"; }
 EOS
@@ -90,6 +94,9 @@ my $echo = $gate->ask('/echo', 'ada', 'X-Auth-Time' => $created + 1)->{body};
 like $echo, qr/^X-User=ada$/m, 'a valid session has';
 unlike $echo, qr/Auth.Time/i, 'scim_header can remove the header of the session';
 is ask('/moved', 'ada', $created), 401, 'a session is judged by its first value after scim_header has removed its header';
+is ask('/twice', 'ada', $created + 1), 204, 'a location that the request is led to judges by the first value, too';
+is ask('/twice', 'ada', $created + 1, X_Auth_Time => 1), 401, 'a header that arrived in another spelling counts there, too, although scim_header has removed it';
+is ask('/renamed', 'ada', $created + 1, X_Remote_User => 'bob'), 403, 'so does the header of the subject for another scim_subject';
 for (
     [undef, 'the value of "scim_session" is empty'], ['x', 'the value of "scim_session" is not a number of seconds since 1970'],
     [9_999_999_999, 'the value of "scim_session" is more than 300 seconds in the future'],
@@ -159,7 +166,36 @@ is ask('/', 'ada', $deactivated), 401, 'after a new creation, a session from bef
 is ask('/', 'ada', not_before('ada') + 1), 204, 'a new session of the new user passes';
 is +($t->scimctl('verify'))[0], 0, 'verify finds no problem';
 
+# --- DELETE of an active user. The users exist since 2020, so that their creation refuses nothing.
+
+my ($kim, $old1, $old2, $session) = ((map "0$_-0000-7000-8000-000000000000", qw(0000001 0000002 0000003)), 1_600_000_000);
+sub import_old {
+    my @users = map +{ %{ Scim::user($_->[1], active => JSON::PP::true, externalId => "$_->[1]-x") }, id => $_->[0],
+        meta => { resourceType => 'User', created => '2020-01-01T00:00:00Z' } }, @_;
+    my ($exit, $out, $err) = $t->scimctl(qw(import --tenant acme --keep-ids), $t->write_file('old.ndjson', join '', map $Scim::json->encode($_) . "\n", @users));
+    $exit == 0 or die "import: $out$err";
+    return;
+}
+import_old([$kim, 'kim'], [$old1, 'old1'], [$old2, 'old2']);
+is ask('/', 'kim', $session), 204, 'a session of an active user passes';
+is ask(@$_, $session), 204, 'so does one of a user who gets the same subject later' for ['/', 'old1'], ['/external', 'old2-x'];
+$gate->{scim}->request(DELETE => "/scim/v2/Users/$kim")->{status} == 204 or die 'DELETE';
+is +($t->scimctl('verify'))[0], 0, 'verify finds no problem with the tombstones of an active user';
+is ask('/', 'kim', $session), 403, 'a deleted user is unknown';
+change($old1, userName => 'KIM');
+change($old2, externalId => 'kim-x');
+import_old([$kim, 'kim2']);
+my %subject = (userName => ['/', 'KIM'], externalId => ['/external', 'kim-x'], id => ['/id', $kim]);
+for my $by (sort keys %subject) {
+    my $deleted = not_before({ userName => 'kim', externalId => $old2, id => $kim }->{$by});
+    is ask(@{ $subject{$by} }, $session), 401, "by=$by: a session from before the DELETE of an active user stays refused";
+    is ask(@{ $subject{$by} }, $deleted), 401, "by=$by: so does one of the second of the DELETE";
+    is ask(@{ $subject{$by} }, $deleted + 1), 204, "by=$by: a later one passes";
+}
+is +($t->scimctl('verify'))[0], 0, 'verify finds no problem after they are inherited';
+
 $t->quit;
+like Scim::_slurp("$t->{dir}/gate.log"), qr{^/renamed 403 deny ambiguous -$}m, 'the access log has the reason of a subject whose header arrived twice';
 like Scim::_slurp("$t->{dir}/gate.log"), qr{^/ 401 deny session_revoked -$}m, 'the access log names nobody for a refused session';
 is join('', $t->complaints), '', 'no alert, no crash, no sanitizer report';
 done_testing;

@@ -36,15 +36,19 @@ int export_resources(const Globals &globals, const std::string &tenant) {
         total += store::Directory(snapshot.txn, found->number).count(type->number);
     Output output;
     Progress progress(globals, "resources");
-    auto count = service::export_tenant(snapshot, found->number, output, [&](uint64_t done) {
+    auto counts = service::export_tenant(snapshot, found->number, output, [&](uint64_t done) {
         progress.show(done, double(done) / double(total));
     });
     progress.clear();
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
         return fail(globals, exit_store,
                     std::string("cannot write the output: ") + std::strerror(errno));
-    if (!count) return fail(globals, count.error());
-    note(globals, with_commas(*count) + " resources exported");
+    if (!counts) return fail(globals, counts.error());
+    note(globals, with_commas(counts->resources) + " resources" +
+                      (counts->deleted_values > 0 ? " and " + with_commas(counts->deleted_values) +
+                                                        " names and ids of deleted users"
+                                                  : "") +
+                      " exported");
     return exit_ok;
 }
 

@@ -138,13 +138,15 @@ int print_counts(const Globals &globals, const service::Importer &importer, bool
     for (auto [name, count] :
          {std::pair("created", counts.created), std::pair("updated", counts.updated),
           std::pair("unchanged", counts.unchanged), std::pair("skipped", counts.skipped),
-          std::pair("refused", counts.refused), std::pair("missingReferences", counts.missing)})
+          std::pair("refused", counts.refused), std::pair("deletedUsers", counts.deleted_values),
+          std::pair("missingReferences", counts.missing)})
         row.number(name, int64_t(count));
     std::string text = with_commas(counts.created) + " created";
     append_count(text, counts.updated, "updated");
     append_count(text, counts.unchanged, "unchanged");
     append_count(text, counts.skipped, "skipped");
     append_count(text, counts.refused, "refused");
+    append_count(text, counts.deleted_values, "names and ids of deleted users");
     append_count(text, counts.missing, "references left out");
     text += dry_run ? "; nothing was written (--dry-run)." : ".";
     for (const auto &[name, count] : importer.ignored()) {

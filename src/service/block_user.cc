@@ -26,20 +26,14 @@ std::string text_at(const store::RecordView &record, const Attr *attr) {
     return text;
 }
 
-std::string index_value_of(const Attr &attr, std::string_view text) {
-    std::string json;
-    write_string(json, text);
-    return store::index_value(attr, json).value_or(std::string());
-}
-
 // Adds the users of a type whose userName is `name`.
 void add_named(const TenantView &view, const TypeView &type, std::string_view name,
                std::vector<FoundUser> &found) {
     constexpr size_t looked_at = 10;
     const Attr &attr = *type.user_name;
     store::Directory directory(view.txn, view.tenant.number);
-    for (const Id &id :
-         directory.find(type.number, attr.number, index_value_of(attr, name), looked_at)) {
+    for (const Id &id : directory.find(type.number, attr.number,
+                                       store::index_value_of_text(attr, name), looked_at)) {
         auto record = directory.record(type.number, id);
         // Two long names may have the same index value.
         if (record && key_of(attr.matching, text_at(*record, &attr)) == key_of(attr.matching, name))
@@ -59,21 +53,24 @@ std::vector<FoundUser> users_called(const TenantView &view, std::string_view use
     return found;
 }
 
-// The keys of the tombstones whose userName or externalId is `name`.
+// The keys of the tombstones whose userName, externalId or id is `name`.
 std::vector<std::string> tombstones_called(const TenantView &view, std::string_view name) {
     std::vector<std::string> keys;
-    auto add = [&](AccessKind kind, const Attr *attr) {
-        if (attr == nullptr) return;
-        std::string key =
-            store::tombstone_key(view.tenant.number, kind, index_value_of(*attr, name));
+    auto add = [&](std::string key) {
         store::Bytes row;
         if (view.txn.get(store::Db::access, key, row)) keys.push_back(std::move(key));
     };
+    auto add_value = [&](AccessKind kind, const Attr *attr) {
+        if (attr != nullptr)
+            add(store::tombstone_key(view.tenant.number, kind,
+                                     store::index_value_of_text(*attr, name)));
+    };
     for (const auto &type : view.catalog.types()) {
         if (!store::has_users(*type)) continue;
-        add(AccessKind::user_name, type->user_name);
-        add(AccessKind::external_id, type->external_id);
+        add_value(AccessKind::user_name, type->user_name);
+        add_value(AccessKind::external_id, type->external_id);
     }
+    if (const auto id = parse_id(name)) add(store::tombstone_key(view.tenant.number, *id));
     std::sort(keys.begin(), keys.end());
     keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
     return keys;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "service/access_text.h"
 #include "service/render.h"
 
 namespace scim::service {
@@ -55,21 +56,43 @@ class Exporter {
                 if (!budget_.stopped()) snapshot_.txn.fail(store::Errc::damaged);
                 return false;
             }
+            if (store::has_users(type)) add_access(id);
             body_.text() += '\n';
-            if (++count_ % progress_interval == 0) progress_(count_);
+            if (++counts_.resources % progress_interval == 0) progress_(counts_.resources);
             return true;
         });
     }
 
-    Result<uint64_t> finish() {
+    void add_deleted_users() {
+        store::Cursor cursor(snapshot_.txn, store::Db::access);
+        const store::Key prefix = store::tenant_prefix(directory_.tenant());
+        bool more =
+            cursor.seek(store::access_prefix(directory_.tenant(), store::AccessKind::user_name));
+        for (; more && store::starts_with(cursor.key(), prefix); more = cursor.next()) {
+            const auto state = store::decode_access(cursor.value());
+            if (!state) return snapshot_.txn.fail(store::Errc::damaged);
+            if (!body_.next_resource(cursor.key().size())) return;
+            append_deleted_user(body_.text(), *snapshot_.catalog(), cursor.key(), *state);
+            body_.text() += '\n';
+            counts_.deleted_values++;
+        }
+    }
+
+    Result<ExportCounts> finish() {
         RETURN_IF_ERROR(body_.finish());
         if (!snapshot_.txn.good()) return unreadable(snapshot_.txn.error());
         if (response_.in_sink == 0 && !out_.write(response_.body))
             return Error{Refusal::output_failed, "the output cannot be written"};
-        return count_;
+        return counts_;
     }
 
   private:
+    // To the resource at the end of the text.
+    void add_access(const Id &id) {
+        const auto state = store::access_of(snapshot_.txn, directory_.tenant(), id);
+        if (!state.empty()) append_access(body_.text(), state);
+    }
+
     const Request &with_sink(BodySink &out) {
         request_.sink = &out;
         return request_;
@@ -83,7 +106,7 @@ class Exporter {
     Request request_;
     Response response_;
     SpillingBody body_;
-    uint64_t count_ = 0;
+    ExportCounts counts_;
 };
 
 }  // namespace
@@ -98,10 +121,11 @@ std::vector<const TypeView *> export_order(const Catalog &catalog) {
     return types;
 }
 
-Result<uint64_t> export_tenant(Snapshot &snapshot, store::TenantNumber tenant, BodySink &out,
-                               const ExportProgress &progress) {
+Result<ExportCounts> export_tenant(Snapshot &snapshot, store::TenantNumber tenant, BodySink &out,
+                                   const ExportProgress &progress) {
     Exporter exporter(snapshot, tenant, out, progress);
     for (const TypeView *type : export_order(*snapshot.catalog())) exporter.add(*type);
+    exporter.add_deleted_users();
     return exporter.finish();
 }
 

@@ -131,17 +131,31 @@ Outcome ImportReader::parse(ImportRecord &record) const {
     auto json = parse_json(record.text, settings_.json);
     RETURN_IF_ERROR(json);
     record.json = std::move(*json);
-    return read_identity(record);
+    auto deleted = read_deleted_user(*context_.catalog, record.json.get(), context_.now);
+    RETURN_IF_ERROR(deleted);
+    record.deleted = std::move(*deleted);
+    if (record.deleted) return Done{};
+    auto access = take_access(record.json.get(), context_.now);
+    RETURN_IF_ERROR(access);
+    record.access = *access;
+    RETURN_IF_ERROR(read_identity(record));
+    if (!record.access.empty() && !store::has_users(*record.type))
+        return invalid_value(
+            "only users can be kept out, by \"urn:nginx-scim:access\"; this is a " +
+            record.type->type.name);
+    return Done{};
 }
 
 void ImportReader::read(ImportRecord &record) const {
     record.type = nullptr;
     record.step = undecided();
+    record.deleted.reset();
     if (auto parsed = parse(record); !parsed) {
         record.json.reset();
         record.step = std::move(parsed.error());
         return;
     }
+    if (record.deleted) return record.json.reset();
     const TypeView &type = *record.type;
     json_t *json = record.json.get();
     const bool has_members = type.members != nullptr && member_of(json, "members") != nullptr;
@@ -161,6 +175,7 @@ Result<Step> ImportReader::prepare(ImportRecord &record, const json_t *json,
     record.report = DeviationReport();
     StepInput input{operation, target, query, json, {}, {}};
     auto step = prepare_step(context_, input, id, record.report);
+    if (step) step->command.access = record.access;
     if (step && operation == store::Operation::create) {
         step->command.created = record.created;
         step->command.modified = record.modified;

@@ -7,11 +7,14 @@
 // replaced by the ids in the store. A reference to a record that is not known yet is left out and
 // listed in `missing`, so that it can be added later. With `keep_ids` the ids of the input are those
 // of the store, and a manager is left as it is.
+//
+// A line may also say what keeps a deleted user out (access_text.h).
 
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "service/access_text.h"
 #include "service/command.h"
 #include "service/store.h"
 #include "store/import_position.h"
@@ -59,10 +62,12 @@ struct ImportRecord {
     // Set by ImportReader::read().
     Json json;  // null if the record has no references
     const TypeView *type = nullptr;
-    std::string source;                 // its id in the input; may be empty
-    Id id{};                            // in the store, if the record is created
-    bool keeps_id = false;              // `id` is from the input
-    int64_t created = 0, modified = 0;  // milliseconds; 0: the time of the import
+    std::string source;                  // its id in the input; may be empty
+    Id id{};                             // in the store, if the record is created
+    bool keeps_id = false;               // `id` is from the input
+    int64_t created = 0, modified = 0;   // milliseconds; 0: the time of the import
+    store::AccessState access;           // of the record
+    std::optional<DeletedUser> deleted;  // the line is that of a deleted user: nothing else is set
     DeviationReport report;
     Result<Step> step = undecided();        // a create, or why the record is refused
     std::vector<MissingReference> missing;  // set by resolve()
@@ -79,6 +84,7 @@ class ImportReader {
                  const store::ImportPosition &position, int64_t now);
 
     const std::shared_ptr<const Catalog> &catalog() const { return context_.catalog; }
+    int64_t now() const { return context_.now; }
 
     // Parses the record and, unless it has references, prepares it. May run on several threads.
     void read(ImportRecord &record) const;

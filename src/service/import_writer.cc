@@ -49,6 +49,15 @@ Outcome not_recorded() {
     return Error{Refusal::import_errors_file, "the file of --errors cannot be written"};
 }
 
+// Writes the rows of `access` that differ. False if there are none.
+bool put_kept_out(const ImportTarget &target, store::AccessKind kind, const std::string &value,
+                  const store::AccessState &state) {
+    auto edit = plan_deleted_user(*target.reader.catalog(), target.directory, kind, value, state);
+    edit.change.time = target.reader.now();
+    if (target.writer != nullptr) target.writer->apply_access(edit);
+    return !edit.access.empty();
+}
+
 }  // namespace
 
 // A later record with the same id is refused: references to it would be ambiguous. Kept ids are
@@ -84,6 +93,7 @@ void ImportWriter::read_again(const ImportReader &reader, store::Directory &dire
 Outcome ImportWriter::put(const ImportTarget &target, ImportRecord &record) {
     if (ids_changed_ && record.refers() && !record.is_read_again)
         read_again(target.reader, target.directory, record);
+    if (record.deleted) return put_deleted_user(target, record);
     if (!record.step) return refuse(record, record.step.error());
     note_ignored(record.report);
     if (record.keeps_id) {
@@ -161,8 +171,28 @@ Outcome ImportWriter::update(const ImportTarget &target, ImportRecord &record, c
     if (!plan && plan.error().status() == 503) return plan.error();
     if (!plan) return refuse(record, plan.error());
     if (target.writer != nullptr) apply(*plan, *target.writer);
-    (plan->changes ? counts_.updated : counts_.unchanged)++;
+    const bool changes = plan->changes || put_access(target, record, id);
+    (changes ? counts_.updated : counts_.unchanged)++;
     note_later(record, id, 0);
+    return Done{};
+}
+
+// Of a record that is the same as the resource `id`.
+bool ImportWriter::put_access(const ImportTarget &target, const ImportRecord &record,
+                              const Id &id) {
+    return !record.access.empty() && put_kept_out(target, store::AccessKind::id,
+                                                  std::string(store::Key().id(id)), record.access);
+}
+
+// An id of another store is not that of a user here, unless ids are kept.
+Outcome ImportWriter::put_deleted_user(const ImportTarget &target, const ImportRecord &record) {
+    const DeletedUser &user = *record.deleted;
+    if (user.kind == store::AccessKind::id && !options_.keep_ids) {
+        counts_.skipped++;
+        return Done{};
+    }
+    for (const std::string &value : user.values) put_kept_out(target, user.kind, value, user.state);
+    counts_.deleted_values++;
     return Done{};
 }
 

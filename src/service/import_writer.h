@@ -23,9 +23,12 @@ struct ImportOptions {
 
 struct ImportCounts {
     uint64_t created = 0, updated = 0, unchanged = 0, skipped = 0, refused = 0;
-    uint64_t missing = 0;  // references to records that do not exist
+    uint64_t deleted_values = 0;  // lines of deleted users
+    uint64_t missing = 0;         // references to records that do not exist
     // Not counted are the records of an import that this one continues.
-    uint64_t records() const { return created + updated + unchanged + skipped + refused; }
+    uint64_t records() const {
+        return created + updated + unchanged + skipped + refused + deleted_values;
+    }
 };
 
 class ImportListener {
@@ -108,6 +111,8 @@ class ImportWriter {
 
     Outcome put_new(const ImportTarget &target, ImportRecord &record);
     Outcome put_existing(const ImportTarget &target, ImportRecord &record, const Id &id);
+    Outcome put_deleted_user(const ImportTarget &target, const ImportRecord &record);
+    bool put_access(const ImportTarget &target, const ImportRecord &record, const Id &id);
     Outcome update(const ImportTarget &target, ImportRecord &record, const Id &id);
     Result<Plan> plan_new(const ImportTarget &target, ImportRecord &record);
     Outcome add_members(const ImportTarget &target, const Later &to, const std::vector<Id> &ids);

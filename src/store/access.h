@@ -4,11 +4,14 @@
 //     access := tenant:u32 0x01 id:16            of a resource
 //             | tenant:u32 0x02 value            tombstone of a deleted resource: its userName
 //             | tenant:u32 0x03 value            tombstone: its externalId
+//             | tenant:u32 0x04 id:16            tombstone: its id
 //     row    := blocked:i64 not_before:i64       little-endian milliseconds since 1970, 0: none
 //
 // `value` is the index value of the attribute (keys.h), so it is bounded. A resource without a row
-// is not kept out. No living user has the value of a tombstone: when a user gets the value, the user
-// inherits the state and the tombstone is deleted (service/plan_access.cc).
+// is not kept out. Each deleted user leaves tombstones, with the time of its deletion as not_before.
+// No living user has the value of a tombstone: when a user gets the value, the user inherits the
+// state and the tombstone is deleted (service/plan_access.cc). An id is used again only by an import
+// that keeps ids.
 
 #include <cstdint>
 #include <optional>
@@ -27,10 +30,14 @@ inline bool has_users(const TypeView &type) {
 
 struct AccessState {
     // When the user was blocked, in milliseconds; 0: not blocked. No two `scimctl user block` of a
-    // tenant have the same time, so that it also tells which tombstones a block has left.
+    // tenant have the same time, so that it also tells which tombstones a block has left. An import
+    // keeps the times of its input.
     int64_t blocked = 0;
     int64_t not_before = 0;  // milliseconds: earlier sessions are refused; 0: none are
     bool empty() const { return blocked == 0 && not_before == 0; }
+    bool operator==(const AccessState &o) const {
+        return blocked == o.blocked && not_before == o.not_before;
+    }
 };
 std::string encode_access(const AccessState &state);
 std::optional<AccessState> decode_access(Bytes row);

@@ -112,6 +112,12 @@ void each_indexed(const Catalog &catalog, const TypeView &type, const std::vecto
     }
 }
 
+void set_heir(Change &change, const Heir &heir) {
+    change.operation = heir.is_blocked ? Operation::block : Operation::revoke;
+    change.type = heir.type;
+    change.id = heir.id;
+}
+
 }  // namespace
 
 IndexValues index_values(const Catalog &catalog, const TypeView &type,
@@ -236,9 +242,7 @@ void DirectoryWriter::put_changes(const ResourceEdit &edit) {
         put();
     }
     for (const Heir &heir : edit.heirs) {
-        change.operation = heir.is_blocked ? Operation::block : Operation::revoke;
-        change.type = heir.type;
-        change.id = heir.id;
+        set_heir(change, heir);
         put();
     }
 }
@@ -263,6 +267,15 @@ void DirectoryWriter::apply(const ResourceEdit &edit) {
     put_changes(edit);
     for (const auto &[key, state] : edit.access) put_access(write_, key, state);
     put_position({edit.position, edit.change.time});
+}
+
+void DirectoryWriter::apply_access(const ResourceEdit &edit) {
+    for (const auto &[key, state] : edit.access) put_access(write_, key, state);
+    for (const Heir &heir : edit.heirs) {
+        Change change = edit.change;
+        set_heir(change, heir);
+        append(std::move(change));
+    }
 }
 
 void DirectoryWriter::put_position(const Position &position) {

@@ -218,6 +218,8 @@ class DirectoryWriter : public Directory {
     // Writes the record, the index rows that differ, members, counter, change rows and position.
     // Index rows that stay the same are not rewritten.
     void apply(const ResourceEdit &edit);
+    // Writes only the rows of `access` of the edit, and a change for each heir.
+    void apply_access(const ResourceEdit &edit);
     // Writes a change that changes no record, at the next position. Its time is moved forward to
     // that of the tenant's last change if it is earlier.
     void append(Change change);

@@ -82,6 +82,12 @@ std::optional<std::string> index_value(const Attr &attr, Bytes json) {
     return shortened(scim::key_of(attr.matching, text));
 }
 
+std::string index_value_of_text(const Attr &attr, std::string_view text) {
+    std::string json;
+    write_string(json, text);
+    return index_value(attr, json).value_or(std::string());
+}
+
 Key tenant_prefix(TenantNumber tenant) { return Key().number(tenant, 4); }
 
 Key kind_prefix(uint8_t kind, TenantNumber tenant) {
@@ -154,6 +160,10 @@ Key access_key(TenantNumber tenant, const Id &id) {
 
 std::string tombstone_key(TenantNumber tenant, AccessKind kind, Bytes value) {
     return std::string(access_prefix(tenant, kind)).append(value);
+}
+
+std::string tombstone_key(TenantNumber tenant, const Id &id) {
+    return tombstone_key(tenant, AccessKind::id, Key().id(id));
 }
 
 Key token_use_key(TenantNumber tenant, uint32_t token) {

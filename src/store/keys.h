@@ -80,6 +80,8 @@ Key resource_key(TenantNumber tenant, TypeNumber type, const Id &id);
 // The value part of an index key for a leaf's canonical JSON text; nothing if the text is not a
 // value of the attribute's type, which happens only in a damaged record.
 std::optional<std::string> index_value(const Attr &attr, Bytes json);
+// The same of a string; empty if it is not a value of the attribute's type.
+std::string index_value_of_text(const Attr &attr, std::string_view text);
 // True if two different strings may have this index value.
 inline bool is_digest(Bytes value) { return value.size() == index_value_max; }
 
@@ -108,10 +110,11 @@ std::string tenant_name_key(Bytes name);
 Key tenant_token_key(TenantNumber tenant, uint32_t token);
 Key actor_key(TenantNumber tenant, uint32_t actor);
 // access: the row of a resource, and the first bytes of the tombstones of one kind.
-enum class AccessKind : uint8_t { resource = 1, user_name = 2, external_id = 3 };
+enum class AccessKind : uint8_t { resource = 1, user_name = 2, external_id = 3, id = 4 };
 Key access_prefix(TenantNumber tenant, AccessKind kind);
 Key access_key(TenantNumber tenant, const Id &id);
 std::string tombstone_key(TenantNumber tenant, AccessKind kind, Bytes value);
+std::string tombstone_key(TenantNumber tenant, const Id &id);
 constexpr size_t access_prefix_size = 4 + 1;
 Key token_use_key(TenantNumber tenant, uint32_t token);  // local
 Key index_build_key(uint16_t index);                     // local

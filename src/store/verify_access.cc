@@ -1,4 +1,7 @@
 #include "store/access.h"
+
+#include <algorithm>
+
 #include "store/directory.h"
 #include "store/verification.h"
 
@@ -12,7 +15,7 @@ class AccessVerifier {
     void check(Bytes key, Bytes value);
 
   private:
-    void check_resource(TenantNumber tenant, const Id &id);
+    bool user_exists(TenantNumber tenant, const Id &id);
     void check_tombstone(TenantNumber tenant, AccessKind kind, Bytes value);
     void wrong(std::string text) { v_.problem(Db::access, name_, std::move(text)); }
 
@@ -35,6 +38,10 @@ void AccessVerifier::check(Bytes key, Bytes value) {
         case AccessKind::external_id:
             name_ = of_tenant + "deleted externalId " + quoted(rest);
             break;
+        case AccessKind::id:
+            name_ = of_tenant + "deleted id " +
+                    (rest.size() == id_size ? scim::to_string(id_at(rest, 0)) : hex_text(rest));
+            break;
         default:
             name_ = hex_text(key);
             return wrong("there is no row of kind " + std::to_string(uint8_t(key[4])));
@@ -43,17 +50,22 @@ void AccessVerifier::check(Bytes key, Bytes value) {
         wrong("the value has " + std::to_string(value.size()) + " bytes");
     else if (!decode_access(value))
         wrong("its times are both 0, or before 1970");
-    if (kind != AccessKind::resource) return check_tombstone(tenant, kind, rest);
+    if (kind == AccessKind::user_name || kind == AccessKind::external_id)
+        return check_tombstone(tenant, kind, rest);
     if (rest.size() != id_size)
         return wrong("the id has " + std::to_string(rest.size()) + " bytes");
-    check_resource(tenant, id_at(rest, 0));
+    const bool exists = user_exists(tenant, id_at(rest, 0));
+    if (kind == AccessKind::resource && !exists) wrong("there is no such user");
+    if (kind == AccessKind::id && exists)
+        wrong("a user has this id, but has not inherited the state");
 }
 
-void AccessVerifier::check_resource(TenantNumber tenant, const Id &id) {
+bool AccessVerifier::user_exists(TenantNumber tenant, const Id &id) {
     Directory directory(v_.txn(), tenant);
-    for (const auto &type : v_.catalog->types())
-        if (has_users(*type) && directory.exists(type->number, id)) return;
-    wrong("there is no such user");
+    const auto &types = v_.catalog->types();
+    return std::any_of(types.begin(), types.end(), [&](const auto &type) {
+        return has_users(*type) && directory.exists(type->number, id);
+    });
 }
 
 void AccessVerifier::check_tombstone(TenantNumber tenant, AccessKind kind, Bytes value) {

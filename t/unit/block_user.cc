@@ -81,8 +81,22 @@ class Directory {
             return store::access_of(txn, tenant_.number, *parse_id(id)).blocked != 0;
         });
     }
+    // The rows of `access` that have a block: every deleted user leaves rows with a not_before.
+    uint64_t blocks() {
+        return count([](const store::AccessState &state) { return state.blocked != 0; });
+    }
     uint64_t rows() {
-        return write([](auto &txn, auto &) { return txn.entries(store::Db::access); });
+        return count([](const store::AccessState &) { return true; });
+    }
+    template <class Counts>
+    uint64_t count(Counts &&counts) {
+        return write([&](auto &txn, auto &) {
+            uint64_t number = 0;
+            store::Cursor cursor(txn, store::Db::access);
+            for (bool more = cursor.seek(store::Bytes()); more; more = cursor.next())
+                number += counts(*store::decode_access(cursor.value()));
+            return number;
+        });
     }
     uint64_t position() {
         return write([&](auto &txn, auto &) {
@@ -202,7 +216,8 @@ void test_tombstones() {
     std::string ada = d.create("ada", "e1");
     must(d.block("ada"));
     d.remove(ada);
-    is(d.rows(), 2u, "a blocked user that is deleted leaves a tombstone for each of its names");
+    is(d.blocks(), 3u,
+       "a blocked user that is deleted leaves a tombstone for each name and its id");
     d.is_sound("verify finds no problem with tombstones");
     ok(error_text(d.block("ada"))
                .find("a deleted user with this userName or externalId is blocked "
@@ -211,13 +226,13 @@ void test_tombstones() {
 
     ada = d.create("Ada", "e1");
     ok(d.is_blocked(ada), "a user created again with the same names is blocked");
-    is(d.rows(), 1u, "the tombstones are deleted when a user inherits them");
+    is(d.blocks(), 2u, "the tombstones of the names are deleted when a user inherits them");
     d.remove(ada);
     ok(d.is_blocked(d.create("ada.lovelace", "e1")),
        "a user created with only the same externalId is blocked");
-    is(d.rows(), 2u, "the tombstone of a userName stays until a user gets it");
+    is(d.blocks(), 4u, "the tombstone of a userName stays until a user gets it");
     ok(d.is_blocked(d.create("ada")), "a user created with only the same userName is blocked");
-    is(d.rows(), 2u, "the last tombstone is deleted when a user inherits it");
+    is(d.blocks(), 4u, "the last tombstone of a name is deleted when a user inherits it");
     ok(!d.is_blocked(d.create("bob", "e2")), "a user with other names is not blocked");
     d.is_sound("verify finds no problem after tombstones are inherited");
 }
@@ -231,7 +246,7 @@ void test_changed_names() {
     ok(d.is_blocked(eve), "a user that gets a blocked userName by PATCH is blocked");
     d.client.send(Method::put, "/Users/" + bob, user("bob", "e1"));
     ok(d.is_blocked(bob), "a user that gets a blocked externalId by PUT is blocked");
-    is(d.rows(), 2u, "tombstones are deleted when a changed user inherits them");
+    is(d.blocks(), 3u, "tombstones are deleted when a changed user inherits them");
     d.is_sound("verify finds no problem after changed users inherit a block");
 }
 
@@ -248,7 +263,7 @@ void test_batch() {
         "/Groups",
         R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"g","externalId":"e1"})");
     ok(!group.empty() && !d.is_blocked(group), "a group does not inherit the block of a user");
-    is(d.rows(), 2u, "a group leaves the tombstone of its externalId as it is");
+    is(d.blocks(), 3u, "a group leaves the tombstone of its externalId as it is");
     d.is_sound("verify finds no problem with a group of the externalId of a tombstone");
 }
 
@@ -260,7 +275,7 @@ void test_shared_external_id() {
     d.remove(first);
     ok(d.is_blocked(second),
        "a user that has the externalId of a blocked user when that is deleted inherits the block");
-    is(d.rows(), 2u, "an externalId that a user has gets no tombstone");
+    is(d.blocks(), 3u, "an externalId that a user has gets no tombstone");
     d.is_sound("verify finds no problem after a block is inherited by a living user");
 }
 
@@ -272,14 +287,14 @@ void test_unblock_deleted() {
     d.remove(ada);
     d.remove(bob);
     auto lifted = d.unblock("ADA");
-    ok(lifted && !lifted->user && lifted->tombstones == 2,
-       "unblock of a deleted user removes the tombstones of both its names");
+    ok(lifted && !lifted->user && lifted->tombstones == 3,
+       "unblock of a deleted user ends the block of both its names and its id");
     const store::Change change = d.last_change();
     ok(change.operation == Operation::unblock && change.type == 0,
        "the change log has the unblock of a deleted user, without a resource");
-    is(d.rows(), 2u, "the tombstones of another user are kept");
+    is(d.blocks(), 3u, "the tombstones of another user are kept");
     ok(!d.is_blocked(d.create("ada", "e1")), "a user whose tombstones were removed is not blocked");
-    ok(d.unblock("e2").operator bool() && d.rows() == 0,
+    ok(d.unblock("e2").operator bool() && d.blocks() == 0,
        "unblock finds the tombstones by externalId, too");
     d.is_sound("verify finds no problem after tombstones are removed");
 
@@ -288,8 +303,8 @@ void test_unblock_deleted() {
     d.remove(ada);
     const std::string again = d.create("carl");
     auto both = d.unblock("carl");
-    ok(both && both->user && both->tombstones == 1,
-       "unblock of a user that was created again removes the tombstone of its other name");
+    ok(both && both->user && both->tombstones == 2,
+       "unblock of a user that was created again ends the block of its other name and old id");
     d.client.send(Method::patch, "/Users/" + again, patch("externalId", "e3"));
     ok(!d.is_blocked(again), "an unblocked user is not blocked again by its old externalId");
 }
@@ -304,17 +319,45 @@ void test_not_before() {
     });
     d.remove(ada);
     d.remove(bob);
+    const int64_t removed = d.last_change().time;
     const std::string id = d.create("ada", "e2");
     const auto state = d.write(
         [&](auto &txn, auto &) { return store::access_of(txn, d.tenant().number, *parse_id(id)); });
-    ok(state.blocked == 5000 && state.not_before == 9000,
+    ok(state.blocked == 5000 && state.not_before == removed,
        "who inherits two states is blocked if one of them is, with the later not_before");
     must(d.unblock("ada"));
     const auto after = d.write(
         [&](auto &txn, auto &) { return store::access_of(txn, d.tenant().number, *parse_id(id)); });
-    ok(after.blocked == 0 && after.not_before == 9000, "unblock keeps not_before");
-    is(d.rows(), 3u, "unblock keeps the not_before of tombstones");
+    ok(after.blocked == 0 && after.not_before == removed, "unblock keeps not_before");
+    is(d.rows(), 5u, "unblock keeps the not_before of tombstones");
     d.is_sound("verify finds no problem with not_before");
+}
+
+// What a user who gets a value of a deleted user inherits: the time of the deletion, whatever the
+// clock says.
+void test_deletion() {
+    Directory d;
+    const auto state_of = [&](const std::string &id) {
+        return d.write([&](auto &txn, auto &) {
+            return store::access_of(txn, d.tenant().number, *parse_id(id));
+        });
+    };
+    const std::string bob = d.create("bob"), eve = d.create("eve"), ada = d.create("ada", "e1"),
+                      carl = d.create("carl", "e2"), dan = d.create("dan", "e2");
+    is(d.rows(), 0u, "an active user has no row");
+    const int64_t before = d.last_change().time;
+    d.client.now = before - 1000;
+    d.remove(ada);
+    is(d.last_change().time, before, "the time of a deletion is not before the last change");
+    is(d.rows(), 3u, "a deleted user leaves a tombstone for each name and its id");
+    d.is_sound("verify finds no problem with the tombstones of an active user");
+    d.client.send(Method::patch, "/Users/" + bob, patch("userName", "ADA"));
+    is(state_of(bob).not_before, before, "who gets the userName inherits the time of the deletion");
+    d.client.send(Method::patch, "/Users/" + eve, patch("externalId", "e1"));
+    is(state_of(eve).not_before, before, "so does who gets the externalId");
+    d.remove(carl);
+    is(state_of(dan).not_before, before, "so does at once who has the externalId, too");
+    d.is_sound("verify finds no problem after they are inherited");
 }
 
 void test_status() {
@@ -386,6 +429,7 @@ int main() {
     test_shared_external_id();
     test_unblock_deleted();
     test_not_before();
+    test_deletion();
     test_status();
     test_pause();
     test_damage();

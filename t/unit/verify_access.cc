@@ -36,17 +36,18 @@ int main() {
         put_access(txn, key, {5, 0});
         put_access(txn, tombstone_key(acme, AccessKind::user_name, "eve"), {5, 6});
         put_access(txn, tombstone_key(acme, AccessKind::external_id, "e9"), {0, 6});
+        put_access(txn, tombstone_key(acme, id_of(8)), {0, 6});
         put_gate_pause(txn, acme, 100);
         Lockouts lockouts;
         lockouts.add(1000, true);
         put_lockouts(txn, acme, lockouts);
-        ok(txn.commit() == Errc::ok, "a block, two tombstones, a pause and a count are written");
+        ok(txn.commit() == Errc::ok, "a block, three tombstones, a pause and a count are written");
     }
     sound(env, "verify finds no problem with a block, tombstones, a pause and a count");
     {
         Reader reader(env);
         ReadTxn txn(reader);
-        is(verify(txn).access_rows, 3u, "verify counts the rows of blocked users");
+        is(verify(txn).access_rows, 4u, "verify counts the rows of blocked users");
     }
     const std::string id = scim::to_string(ada);
     damage(env, "a block of a user that does not exist",
@@ -79,6 +80,13 @@ int main() {
     damage(env, "a tombstone of an externalId that a user has",
            {"access: tenant 1 deleted externalId \"e\": User " + id},
            put(tombstone_key(acme, AccessKind::external_id, "e"), state()));
+    damage(env, "a tombstone of an id that a user has",
+           {"access: tenant 1 deleted id " + id +
+            ": a user has this id, but has not inherited the state"},
+           put(tombstone_key(acme, ada), state()));
+    damage(env, "a tombstone of an id of 2 bytes",
+           {"access: tenant 1 deleted id 7878: the id has 2 bytes"},
+           put(tombstone_key(acme, AccessKind::id, "xx"), state()));
     damage(env, "a tombstone without a value", {"the index value has 0 bytes"},
            put(tombstone_key(acme, AccessKind::user_name, ""), state()));
     damage(env, "a tombstone of a damaged state",
