@@ -2,6 +2,8 @@
 // Adapters between C++ and nginx: exceptions become log messages and return codes, and C++ objects
 // live in nginx pools.
 
+#include <cxxabi.h>
+
 #include <exception>
 #include <new>
 #include <type_traits>
@@ -56,10 +58,9 @@ void guarded_void(ngx_log_t *log, F &&f) noexcept {
 // a thread allocates it, and the process ends if that allocation fails. REQUIRES: called on each
 // thread before other work, when memory is most likely available.
 inline void allocate_exception_memory() noexcept {
-    try {
-        throw 0;  // the compiler removes a mere call of __cxa_get_globals()
-    } catch (int) {
-    }
+    // volatile, because the compiler removes a call whose result is not used.
+    void *volatile globals = abi::__cxa_get_globals();
+    (void)globals;
 }
 
 // Creates an object in the pool. The pool's cleanup handler runs its destructor. Returns NULL if

@@ -142,7 +142,8 @@ void explain(Response &response, const Search &search, const ReadBudget &budget,
 Result<ReadResult> read_list(Snapshot &snapshot, const Actor &actor, const Request &request,
                              const Target &target, const Query &query, Dialect &dialect,
                              Response &response, RunOn run_on) {
-    const auto begun = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::time_point begun;
+    if (request.settings->explains) begun = std::chrono::steady_clock::now();
     RETURN_IF_ERROR(check_paging(query));
     ReadBudget budget(request.read_end, run_on, &snapshot.txn);
     store::Directory directory(snapshot.txn, actor.tenant, &budget);

@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "scim/text/plain_prefix.h"
 #include "scim/text/precis.h"
 #include "scim/text/unicode.h"
 #include "tap.h"
@@ -44,6 +45,22 @@ static void ascii() {
     ok(ascii_iequals("userName", "USERNAME") && !ascii_iequals("userName", "userNam") &&
            !ascii_iequals("@", "`") && !ascii_iequals("[", "{"),
        "ascii_iequals() ignores the case of ASCII letters only");
+}
+
+// Compares with a loop over bytes: every byte, at every place of texts of up to three words.
+static void plain() {
+    bool good = true;
+    for (int c = 0; c < 256; c++) {
+        const bool is_special = c < 0x20 || c == '"' || c == '\\';
+        for (size_t size = 1; size <= 24; size++)
+            for (size_t at = 0; at < size; at++) {
+                std::string text(size, at % 2 ? '\xff' : '!');  // next to the special bytes
+                text[at] = char(c);
+                good &= plain_prefix(text) == (is_special ? at : size);
+            }
+    }
+    ok(good, "plain_prefix() ends before double quotes, backslashes and control characters only");
+    is(plain_prefix(""), size_t(0), "plain_prefix() of an empty text is 0");
 }
 
 // Tests both keys of a name that PRECIS accepts.
@@ -411,6 +428,7 @@ int main() {
     blank();
     is(unicode_version(), utf8proc_unicode_version(), "unicode_version() is that of utf8proc");
     ascii();
+    plain();
     languages();
     differences();
     combining_marks();

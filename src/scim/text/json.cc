@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "scim/text/json_parser.h"
+#include "scim/text/plain_prefix.h"
 #include "scim/text/text.h"
 #include "scim/text/unicode.h"
 
@@ -113,13 +114,14 @@ class Scan {
 
     // From the opening quote to the closing quote, or to the end of the body if there is none.
     std::optional<Error> skip_string() {
-        while (++at_ < bytes_.size() && bytes_[at_] != '"') {
+        for (at_++;; at_++) {
+            if (at_ < bytes_.size()) at_ += plain_prefix(bytes_.substr(at_));
+            if (at_ >= bytes_.size() || bytes_[at_] == '"') return std::nullopt;
             if (bytes_[at_] == 0) return nul();
             if (bytes_[at_] != '\\') continue;
             if (bytes_.substr(at_ + 1, 5) == "u0000") return nul();
             at_++;
         }
-        return std::nullopt;
     }
 
     std::optional<Error> count_value() { return count_value(at_); }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "scim/text/plain_prefix.h"
 #include "scim/text/text.h"
 
 namespace scim {
@@ -123,15 +124,17 @@ size_t JsonParser::skip_escape(size_t at) {
 
 void JsonParser::read_string() {
     bool has_escapes = false;
-    while (end_ < text_.size() && text_[end_] != '"') {
-        if (uint8_t(text_[end_]) < 0x20)
+    for (;;) {
+        end_ += plain_prefix(text_.substr(end_));
+        if (end_ == text_.size()) return fail("", JsonFault::Kind::ends_early);
+        if (text_[end_] == '"') break;
+        if (text_[end_] != '\\')
             return fail(text_[end_] == '\n' ? "unexpected newline" : "control character");
-        const size_t next = text_[end_] == '\\' ? skip_escape(end_) : end_ + 1;
+        const size_t next = skip_escape(end_);
         if (next == 0) return fail("invalid escape");
-        has_escapes |= text_[end_] == '\\';
+        has_escapes = true;
         end_ = next;
     }
-    if (end_ >= text_.size()) return fail("", JsonFault::Kind::ends_early);
     end_++;
     string_ = text_.substr(begin_ + 1, end_ - begin_ - 2);
     if (has_escapes) {

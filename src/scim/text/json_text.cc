@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "scim/text/json.h"
+#include "scim/text/plain_prefix.h"
 #include "scim/text/text.h"
 #include "scim/text/unicode.h"
 
@@ -78,14 +79,11 @@ bool take_escape(std::string_view &rest, std::string &out) {
 
 bool take_string(std::string_view inner, std::string &out) {
     while (!inner.empty()) {
-        size_t plain = 0;
-        while (plain < inner.size() && inner[plain] != '\\') {
-            if (inner[plain] == '"' || uint8_t(inner[plain]) < 0x20) return false;
-            plain++;
-        }
+        const size_t plain = plain_prefix(inner);
         out += inner.substr(0, plain);
         inner.remove_prefix(plain);
         if (inner.empty()) break;
+        if (inner[0] != '\\') return false;
         inner.remove_prefix(1);
         if (!take_escape(inner, out)) return false;
     }
@@ -96,12 +94,12 @@ bool take_string(std::string_view inner, std::string &out) {
 
 void write_string(std::string &out, std::string_view utf8) {
     out += '"';
-    size_t written = 0;
-    for (size_t i = 0; i < utf8.size(); i++) {
-        char c = utf8[i];
-        if (uint8_t(c) >= 0x20 && c != '"' && c != '\\') continue;
-        out += utf8.substr(written, i - written);
-        written = i + 1;
+    for (;;) {
+        const size_t plain = plain_prefix(utf8);
+        out += utf8.substr(0, plain);
+        if (plain == utf8.size()) break;
+        const char c = utf8[plain];
+        utf8.remove_prefix(plain + 1);
         out += '\\';
         if (char letter = short_escape(c)) {
             out += letter;
@@ -111,7 +109,6 @@ void write_string(std::string &out, std::string_view utf8) {
             out += hex_digits[c & 15];
         }
     }
-    out += utf8.substr(written);
     out += '"';
 }
 

@@ -1,0 +1,28 @@
+#pragma once
+// Finds the end of the plain part of a JSON string, eight bytes at a time.
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace scim {
+
+// The number of bytes before the first one that a JSON string escapes: a double quote, a backslash
+// or a control character; all bytes if there is none.
+inline size_t plain_prefix(std::string_view text) {
+    constexpr uint64_t ones = 0x0101010101010101, tops = 0x80 * ones;
+    // Not 0 if a byte of the word is less than `n`.
+    auto any_less = [](uint64_t word, uint64_t n) { return (word - ones * n) & ~word & tops; };
+    size_t at = 0;
+    for (uint64_t word; text.size() - at >= sizeof word; at += sizeof word) {
+        std::memcpy(&word, text.data() + at, sizeof word);
+        const uint64_t found =
+            any_less(word, ' ') | any_less(word ^ ones * '"', 1) | any_less(word ^ ones * '\\', 1);
+        if (found != 0) break;
+    }
+    auto is_plain = [](char c) { return uint8_t(c) >= ' ' && c != '"' && c != '\\'; };
+    while (at < text.size() && is_plain(text[at])) at++;
+    return at;
+}
+
+}  // namespace scim
