@@ -35,7 +35,7 @@ my @attributes = ((map attributes_of(@$_), @form),
     { name => 'part', type => 'complex', subAttributes => [map attributes_of(@$_), @simple] },
     { name => 'element', type => 'complex', multiValued => $true, subAttributes => [{ name => 'key' }, map attributes_of(@$_), @simple] });
 
-my $t = Scim->new(http => 'scim_store main %%DIR%%/store;' . join('', map " scim_schema %%DIR%%/$_.json;", qw(core extension type needs needsMore needsType typed typedMore typedType)),
+my $t = Scim->new(http => 'scim_store main %%DIR%%/store;' . join('', map " scim_schema %%DIR%%/$_.json;", qw(core extension type needs needsMore needsType typed typedMore typedType links linksType)),
     server => 'location /scim/v2/ { scim main; } location /rfc/ { scim main; scim_profile rfc; }');
 sub file { my ($name, %content) = @_; return $t->write_file("$name.json", $Scim::json->encode(\%content)) }
 file('core', id => $core, attributes => \@attributes);
@@ -60,6 +60,11 @@ my ($typed, $typed_more) = ('urn:acme:core:Typed', 'urn:acme:extension:Typed');
 file($_->[0], id => $_->[1], attributes => [@typed, map { { name => $_->[0], type => 'complex', %{ $_->[1] }, subAttributes => \@typed } } ['part', {}], ['element', { multiValued => $true }]])
     for ['typed', $typed], ['typedMore', $typed_more];
 file('typedType', name => 'Typed', endpoint => '/Typed', schema => $typed, schemaExtensions => [{ schema => $typed_more, required => $false }]);
+
+# References to users: of other servers, too, and to other servers only.
+file('links', id => 'urn:acme:core:Link', attributes => [map { { name => $_->[0], type => 'complex', multiValued => $true, subAttributes => [{ name => 'value' },
+    { name => '$ref', type => 'reference', referenceTypes => $_->[1] }] } } ['any', [qw(external User)]], ['own', ['User']], ['other', ['external']]]);
+file('linksType', name => 'Link', endpoint => '/Links', schema => 'urn:acme:core:Link');
 
 my $token = $t->seed('acme');
 $t->start;
@@ -316,6 +321,24 @@ for my $urn ('', "$typed_more:") {
         }
     }
 }
+# --- $ref
+
+my $user = $c->request(POST => '/scim/v2/Users', json => { userName => 'linked' })->{json};
+my ($url, $sent) = ($user->{meta}{location}, 'https://old.example.com/Users/1');
+my @sent = ({ value => $user->{id}, '$ref' => $sent }, { value => 'x', '$ref' => $sent }, { value => $user->{id} }, { value => 'y' });
+my $link = $c->request(POST => '/scim/v2/Links', json => { map { $_ => [map { { %$_, value => "$_->{value}" } } @sent[0, 1, 3]] } qw(any own other) })->{json};
+my $refs = sub { return { map { my $name = $_; $name => [map $_->{'$ref'}, @{ $_[0]{$name} }] } qw(any own other) } };
+is_deeply $refs->($link), { any => [$url, $sent, undef], own => [$url, undef, undef], other => [$sent, $sent, undef] },
+    'a $ref that was sent is returned as the URL of the resource; if there is none, only if it may be of another server';
+is_deeply $refs->($c->request(GET => "/scim/v2/Links/$link->{id}")->{json}), $refs->($link), 'GET returns the same $ref as POST';
+is_deeply [map $_->{'$ref'}, @{ $c->request(GET => "/scim/v2/Links/$link->{id}?attributes=own.\$ref")->{json}{own} }], [$url],
+    'attributes with own.$ref returns the URL, and no element without one';
+is $c->request(PUT => "/scim/v2/Links/$link->{id}", json => { any => [$sent[2]] })->{json}{any}[0]{'$ref'}, $url, 'a reference without $ref is returned with the URL';
+$c->request(PUT => "/scim/v2/Links/$link->{id}", json => { map { $_ => [$sent[0]] } qw(any own other) });
+$c->request(DELETE => "/scim/v2/Users/$user->{id}");
+is_deeply $refs->($c->request(GET => "/scim/v2/Links/$link->{id}")->{json}), { any => [$sent], own => [undef], other => [$sent] },
+    'after DELETE of the user only a $ref that may be of another server is returned';
+
 my ($schema) = grep $_->{id} eq $typed, @{ $c->request(GET => '/scim/v2/Schemas')->{json}{Resources} };
 is_deeply [map [$_->{type}, $_->{canonicalValues}], map { $_->{subAttributes} ? @{ $_->{subAttributes} } : $_ } @{ $schema->{attributes} }],
     [(map [$_->{type}, $_->{canonicalValues}], @typed) x 3], '[S-22] types and canonicalValues are published at every level, in their order';

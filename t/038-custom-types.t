@@ -71,13 +71,14 @@ my $kept = uses('Device', $device, qq($mab:deviceMacAddress eq "2c:54:91:88:c9:e
 unlike $Scim::json->encode($kept), qr/secret/, '[S-199] a Device is returned without the keys that are never returned';
 is_deeply [@$kept{qw(displayName active mudUrl)}], [@$device{qw(displayName active mudUrl)}],
     '[S-197] a Device is returned with displayName, active and mudUrl';
-is_deeply $kept->{$apps}, $device->{$apps}, '[S-199] a Device refers to an EndpointApp';
-# `$ref` is computed for a reference that was sent without it.
-my $linked = $c->request(POST => "$base/Devices", json => { schemas => ["${core}Device", $apps], active => JSON::PP::true,
-    $apps => { applications => [map { { value => $_ } } $app->{id}, '01930000-0000-7000-8000-000000000000', 'x'] } })->{json};
 my $url = $c->request(GET => "$base/EndpointApps/$app->{id}")->{json}{meta}{location};
+is_deeply $kept->{$apps}, { %{ $device->{$apps} }, applications => [{ value => $app->{id}, '$ref' => $url }] },
+    '[S-199] a Device refers to an EndpointApp; a $ref that was sent is returned as the URL of the resource';
+my $linked = $c->request(POST => "$base/Devices", json => { schemas => ["${core}Device", $apps], active => JSON::PP::true,
+    $apps => { applications => [{ value => $app->{id} }, { value => '01930000-0000-7000-8000-000000000000', '$ref' => 'https://old.example.com/EndpointApps/1' },
+        { value => 'x' }] } })->{json};
 my $links = [{ value => $app->{id}, '$ref' => $url }, { value => '01930000-0000-7000-8000-000000000000' }, { value => 'x' }];
-is_deeply $linked->{$apps}{applications}, $links, '[S-199] a reference to an EndpointApp without $ref is returned with the URL, one to nothing without it';
+is_deeply $linked->{$apps}{applications}, $links, '[S-199] a reference to an EndpointApp without $ref is returned with the URL, one to nothing without the $ref that was sent';
 is_deeply $c->request(GET => "$base/Devices/$linked->{id}")->{json}, $linked, '[S-199] GET returns $ref, too';
 is_deeply $c->request(GET => "$base/Devices/$linked->{id}?attributes=$apps:applications.value")->{json}{$apps}{applications}, [map { { value => $_->{value} } } @$links],
     'attributes with applications.value returns no $ref';

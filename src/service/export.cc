@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "scim/resource/reference.h"
 #include "service/access_text.h"
 #include "service/render.h"
 
@@ -30,6 +31,9 @@ AttrSet exported(const TypeView &type) {
     if (type.manager != nullptr)
         for (const Attr *part : type.manager->subs)
             if (part->computed) shown.remove(part->rank);
+    for (const Attr &attr : type.attrs)
+        if (const Attr *ref = stored_ref(attr); ref != nullptr && !refers_elsewhere(*ref))
+            shown.remove(ref->rank);
     return shown;
 }
 

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <deque>
-#include <set>
+#include <map>
 
+#include "scim/resource/reference.h"
 #include "scim/text/datetime.h"
 #include "scim/text/json.h"
 #include "service/nested_groups.h"
@@ -230,14 +231,6 @@ void copy_body(std::string &out, const Rendering &r, const store::RecordView &re
     out += record.body().substr(end);
 }
 
-// The `$ref` of an attribute whose part `value` refers to a resource; nullptr if there is none, or if
-// it is computed elsewhere.
-const Attr *ref_of(const Attr *value) {
-    if (value == nullptr || value->parent == nullptr || value->def->name != "value") return nullptr;
-    const Attr *ref = TypeView::find_sub(*value->parent, "$ref");
-    return ref != nullptr && ref->stored() ? ref : nullptr;
-}
-
 // Appends the URL of the resource with this id, which is of one of the types that `ref` may refer
 // to, as JSON; nothing if there is none.
 void append_reference(std::string &out, const Rendering &r, const Attr &ref, const Leaf &value) {
@@ -253,20 +246,27 @@ void append_reference(std::string &out, const Rendering &r, const Attr &ref, con
     }
 }
 
-// Adds `$ref` to the references that were sent without it (RFC 7643 2.4). `texts` owns the values.
-void add_references(const Rendering &r, std::vector<Leaf> &leaves, std::deque<std::string> &texts) {
-    std::set<std::pair<AttrNumber, uint32_t>> sent;
-    std::vector<Leaf> added;
-    for (const Leaf &leaf : leaves) sent.emplace(leaf.attr, leaf.element);
-    for (const Leaf &leaf : leaves) {
-        const Attr *ref = ref_of(r.type.by_number(leaf.attr));
-        if (ref == nullptr || !r.projection.shows(*ref) ||
-            sent.count({ref->number, leaf.element}) != 0)
-            continue;
-        append_reference(texts.emplace_back(), r, *ref, leaf);
-        if (!texts.back().empty()) added.push_back({ref->number, leaf.element, texts.back()});
+// Sets the `$ref` of references. If no resource has the id, a `$ref` that was sent is left out, unless
+// it may be of another server. `texts` owns the values.
+void set_references(const Rendering &r, std::vector<Leaf> &leaves, std::deque<std::string> &texts) {
+    std::map<std::pair<AttrNumber, uint32_t>, size_t> places;
+    const size_t stored = leaves.size();
+    for (size_t i = 0; i < stored; i++)
+        places.emplace(std::pair(leaves[i].attr, leaves[i].element), i);
+    for (size_t i = 0; i < stored; i++) {
+        const Attr *value = r.type.by_number(leaves[i].attr);
+        const Attr *ref = value != nullptr ? stored_ref(*value) : nullptr;
+        if (ref == nullptr || !r.projection.shows(*ref)) continue;
+        std::string &url = texts.emplace_back();
+        append_reference(url, r, *ref, leaves[i]);
+        const auto sent = places.find({ref->number, leaves[i].element});
+        if (sent == places.end())
+            leaves.push_back({ref->number, leaves[i].element, url});
+        else if (!url.empty() || !refers_elsewhere(*ref))
+            leaves[sent->second].json = url;
     }
-    leaves.insert(leaves.end(), added.begin(), added.end());
+    auto is_empty = [](const Leaf &leaf) { return leaf.json.empty(); };
+    leaves.erase(std::remove_if(leaves.begin(), leaves.end(), is_empty), leaves.end());
 }
 
 // Writes the leaves that the projection shows. Returns false if there are none.
@@ -276,11 +276,12 @@ bool write_body(std::string &out, const Rendering &r, std::vector<Leaf> &leaves)
     bool is_reference = false;
     for (const Leaf &leaf : leaves) {
         if (value != nullptr && leaf.attr == value->number) parts = manager_parts(r, leaf.json);
-        is_reference |= ref_of(r.type.by_number(leaf.attr)) != nullptr;
+        const Attr *attr = r.type.by_number(leaf.attr);
+        is_reference |= attr != nullptr && stored_ref(*attr) != nullptr;
     }
     for (const auto &[part, json] : parts) leaves.push_back({part->number, 0, json});
     std::deque<std::string> texts;
-    if (is_reference) add_references(r, leaves, texts);
+    if (is_reference) set_references(r, leaves, texts);
     canonical_order(r.type, leaves);
     size_t start = out.size();
     write_members(out, r.type, leaves, &r.projection.shown(), nullptr);

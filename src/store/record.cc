@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "scim/resource/reference.h"
 #include "store/bytes.h"
 
 namespace scim::store {
@@ -105,13 +106,6 @@ class TableReader {
     bool good_ = true;
 };
 
-// True if the attribute refers to a resource whose `$ref` is computed if it was not sent.
-bool has_reference(const Attr &value) {
-    if (value.def->name != "value") return false;
-    const Attr *ref = TypeView::find_sub(*value.parent, "$ref");
-    return ref != nullptr && ref->stored();
-}
-
 uint8_t flags_of(const TypeView &type, const std::vector<Leaf> &leaves) {
     uint8_t flags = 0;
     for (const Leaf &leaf : leaves) {
@@ -121,7 +115,7 @@ uint8_t flags_of(const TypeView &type, const std::vector<Leaf> &leaves) {
             if (a->def->returned == Returned::never || a->def->returned == Returned::on_request)
                 flags |= record_needs_projection;
         if (attr->parent == nullptr) continue;
-        if (has_reference(*attr)) flags |= record_needs_projection;
+        if (stored_ref(*attr) != nullptr) flags |= record_needs_projection;
         for (const Attr *sibling : attr->parent->subs)
             if (sibling->computed) flags |= record_computed_sibling;
     }

@@ -42,7 +42,7 @@ constexpr uint8_t record_format = 1;
 constexpr size_t record_header_size = 48;
 
 enum RecordFlag : uint8_t {
-    // A leaf is not returned by default, or has a `$ref` that is computed if it was not sent: do not
+    // A leaf is not returned by default, or has a stored `$ref` beside it, which is computed: do not
     // send the body as it is.
     record_needs_projection = 1,
     record_computed_sibling = 2,  // a leaf has a computed sibling (manager.displayName)

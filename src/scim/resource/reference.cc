@@ -1,5 +1,7 @@
 #include "scim/resource/reference.h"
 
+#include <algorithm>
+
 namespace scim {
 
 namespace {
@@ -28,6 +30,18 @@ Json referenced_value(const TypeView &type, const Attr &part, const json_t *uri)
     if (!follows || !json_is_string(uri)) return Json();
     const auto id = id_in_uri(text_of(uri), type.type.endpoint);
     return id ? made(json_stringn(id->data(), id->size())) : Json();
+}
+
+const Attr *stored_ref(const Attr &value) {
+    if (value.parent == nullptr || value.def->name != "value") return nullptr;
+    const Attr *ref = TypeView::find_sub(*value.parent, "$ref");
+    return ref != nullptr && ref->stored() ? ref : nullptr;
+}
+
+bool refers_elsewhere(const Attr &ref) {
+    const auto &types = ref.def->reference_types;
+    return std::any_of(types.begin(), types.end(),
+                       [](const std::string &type) { return type == "external" || type == "uri"; });
 }
 
 }  // namespace scim

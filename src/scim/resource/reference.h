@@ -1,5 +1,5 @@
 #pragma once
-// Extracts the id of a resource from the URI in a `$ref` (RFC 7643 2.3.7).
+// `$ref`, the URI of a resource (RFC 7643 2.3.7, 2.4): the id in it, and which are computed.
 
 #include <optional>
 #include <string_view>
@@ -19,5 +19,14 @@ std::optional<std::string_view> id_in_uri(std::string_view uri, std::string_view
 // it (the server stores `value` and computes `$ref`). Null if `part` is not such a `$ref`, or the
 // URI contains no id.
 Json referenced_value(const TypeView &type, const Attr &part, const json_t *uri);
+
+// The stored `$ref` beside the part `value` of a complex attribute, of which `value` is the id of a
+// resource; nullptr if there is none. The server computes it from `value` when it sends the
+// resource.
+const Attr *stored_ref(const Attr &value);
+
+// True if this `$ref` may also be a URI that is not of this server, which is sent as it was
+// received: "external" or "uri" is among its referenceTypes.
+bool refers_elsewhere(const Attr &ref);
 
 }  // namespace scim
