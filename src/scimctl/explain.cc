@@ -18,20 +18,6 @@ std::string query_of(const QueryArguments &arguments) {
     return args;
 }
 
-Result<service::Explanation> explanation_of(service::Store &store,
-                                            const QueryArguments &arguments) {
-    service::Session session(store);
-    service::Snapshot snapshot(session);
-    auto actor = reader_of(snapshot, arguments.tenant);
-    RETURN_IF_ERROR(actor);
-    auto type = type_named(*snapshot.catalog(), arguments.type);
-    RETURN_IF_ERROR(type);
-    auto answer =
-        answer_as_server(snapshot, **actor, (*type)->type.endpoint, query_of(arguments), {}, true);
-    RETURN_IF_ERROR(answer);
-    return *answer->explanation;
-}
-
 std::string milliseconds(int64_t microseconds) {
     char text[32];
     std::snprintf(text, sizeof text, "%.3f", double(microseconds) / 1000);
@@ -43,8 +29,10 @@ std::string milliseconds(int64_t microseconds) {
 int explain(const Globals &globals, const QueryArguments &arguments) {
     auto store = open_store(globals, Access::read);
     if (store == nullptr) return exit_store;
-    auto explanation = explanation_of(*store, arguments);
-    if (!explanation) return fail(globals, with_argument_names(explanation.error()));
+    auto answer =
+        list_as_server(*store, {arguments.tenant, arguments.type, query_of(arguments), {}, true});
+    if (!answer) return fail(globals, with_argument_names(answer.error()));
+    const auto &explanation = answer->explanation;
     store::RowWriter row;
     row.text("plan", explanation->plan)
         .number("examined", explanation->resources)

@@ -54,28 +54,18 @@ int print_resources(const Globals &globals, const json_t *resources) {
     return text.empty() || print(globals, text) ? exit_ok : exit_store;
 }
 
-// The ListResponse. Its snapshot is closed before it is printed.
-Result<std::string> list_of(service::Store &store, const FindArguments &arguments) {
-    service::Session session(store);
-    service::Snapshot snapshot(session);
-    auto actor = reader_of(snapshot, arguments.tenant);
-    RETURN_IF_ERROR(actor);
-    auto type = type_named(*snapshot.catalog(), arguments.type);
-    RETURN_IF_ERROR(type);
-    return read_as_server(snapshot, **actor, (*type)->type.endpoint, query_of(arguments),
-                          arguments.base_url);
-}
-
 }  // namespace
 
 int find(const Globals &globals, const FindArguments &arguments) {
     auto store = open_store(globals, Access::read);
     if (store == nullptr) return exit_store;
-    auto body = list_of(*store, arguments);
-    if (!body) return fail(globals, with_argument_names(body.error()));
-    if (globals.json) return print(globals, *body) ? exit_ok : exit_store;
+    auto answer = list_as_server(
+        *store, {arguments.tenant, arguments.type, query_of(arguments), arguments.base_url});
+    if (!answer) return fail(globals, with_argument_names(answer.error()));
+    const std::string &body = answer->body;
+    if (globals.json) return print(globals, body) ? exit_ok : exit_store;
     // The body was written by this process: the limits must not refuse it.
-    auto list = parse_json(*body, JsonLimits{64, body->size(), SIZE_MAX});
+    auto list = parse_json(body, JsonLimits{64, body.size(), SIZE_MAX});
     if (!list)
         return fail(globals, exit_store, "cannot parse the ListResponse: " + list.error().detail);
     const json_t *resources = json_object_get(list->get(), "Resources");

@@ -39,6 +39,8 @@ Result<const TypeView *> type_named(const Catalog &catalog, const std::string &n
                                             (meant.empty() ? "; the types are " + all : meant)};
 }
 
+namespace {
+
 Result<service::Response> answer_as_server(service::Snapshot &snapshot, const service::Actor &actor,
                                            std::string_view path, std::string_view args,
                                            std::string_view base_url, bool explains) {
@@ -60,12 +62,25 @@ Result<service::Response> answer_as_server(service::Snapshot &snapshot, const se
     return response;
 }
 
+}  // namespace
+
 Result<std::string> read_as_server(service::Snapshot &snapshot, const service::Actor &actor,
                                    std::string_view path, std::string_view args,
                                    std::string_view base_url) {
-    auto answer = answer_as_server(snapshot, actor, path, args, base_url);
+    auto answer = answer_as_server(snapshot, actor, path, args, base_url, false);
     RETURN_IF_ERROR(answer);
     return std::move(answer->body);
+}
+
+Result<service::Response> list_as_server(service::Store &store, const ListQuery &query) {
+    service::Session session(store);
+    service::Snapshot snapshot(session);
+    auto actor = reader_of(snapshot, query.tenant);
+    RETURN_IF_ERROR(actor);
+    auto type = type_named(*snapshot.catalog(), query.type);
+    RETURN_IF_ERROR(type);
+    return answer_as_server(snapshot, **actor, (*type)->type.endpoint, query.args, query.base_url,
+                            query.explains);
 }
 
 void append_parameter(std::string &args, std::string_view name, std::string_view value) {

@@ -15,15 +15,20 @@ Result<service::ActorPtr> reader_of(service::Snapshot &snapshot, const std::stri
 // A resource type by its name ("User") or its endpoint ("Users"), up to ASCII case.
 Result<const TypeView *> type_named(const Catalog &catalog, const std::string &name);
 
-// What the server would answer to a GET of `path` and `args` (as in a URL) with this base URL.
-// `explains`: also how a list was made.
-Result<service::Response> answer_as_server(service::Snapshot &snapshot, const service::Actor &actor,
-                                           std::string_view path, std::string_view args,
-                                           std::string_view base_url, bool explains = false);
-// The body of this answer.
+// The body of the server's answer to a GET of `path` and `args` (as in a URL) with this base URL.
 Result<std::string> read_as_server(service::Snapshot &snapshot, const service::Actor &actor,
                                    std::string_view path, std::string_view args,
                                    std::string_view base_url);
+
+// What the server would answer to a GET of the list of a type. `explains`: also how the list was
+// made. The snapshot is closed before the function returns.
+struct ListQuery {
+    const std::string &tenant, &type;
+    std::string args;  // as in a URL
+    std::string_view base_url;
+    bool explains = false;
+};
+Result<service::Response> list_as_server(service::Store &store, const ListQuery &query);
 
 // Appends a query parameter. Percent-encodes all but unreserved characters (RFC 3986, section 2.3).
 void append_parameter(std::string &args, std::string_view name, std::string_view value);

@@ -12,7 +12,8 @@ Outcome check_subject(const Actor &actor, const Catalog &catalog, store::Txn &tx
 
 // Makes /Me the target of a request for the resource of the actor's subject, as /Users/{id} is.
 // Other targets, and /Me of an actor without a subject, are not changed: check_method() refuses
-// the latter with 501. 401 if the subject does not exist any more. `target` then refers to `actor`.
+// the latter with 501. 401 if the subject was deleted after the request was authenticated. `target`
+// then refers to `actor`.
 Outcome resolve_me(Target &target, const Actor &actor, const Catalog &catalog, store::Txn &txn);
 
 // Sets the location of a response to a request for /Me. Does nothing for other targets.

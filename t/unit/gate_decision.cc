@@ -7,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "client.h"
+#include "gate_fixture.h"
 #include "service/block_user.h"
 #include "service/nested_groups.h"
 
@@ -17,19 +17,7 @@ using fixture::Client;
 
 namespace {
 
-// A store with users and groups of one tenant.
-class World {
-  public:
-    std::string user(const std::string &name, const std::string &more = "") {
-        return client.create("/Users", R"({"userName":")" + name + "\"" + more + "}");
-    }
-    std::string group(const std::string &name, const std::vector<std::string> &members) {
-        std::string list;
-        for (const std::string &id : members)
-            list += (list.empty() ? "" : ",") + (R"({"value":")" + id + "\"}");
-        return client.create("/Groups",
-                             R"({"displayName":")" + name + R"(","members":[)" + list + "]}");
-    }
+struct World : fixture::GateStore {
     GateUser find(std::string_view value, std::string_view by = "userName",
                   std::string_view tenant = "one") {
         Snapshot snapshot(session);
@@ -62,11 +50,6 @@ class World {
                (decision.failed != nullptr ? ": " + decision.failed->text() : "");
     }
 
-    fixture::TempDir dir;
-    std::unique_ptr<Store> store = fixture::open_store(dir.path);
-    Client client{*store};
-    Session session{*store};
-    Gate gate;
     std::string missing;
 };
 

@@ -3,7 +3,7 @@
 
 #include "service/nested_groups.h"
 
-#include "client.h"
+#include "gate_fixture.h"
 #include "gate_texts.h"
 
 using namespace scim;
@@ -12,17 +12,9 @@ using fixture::Client;
 
 namespace {
 
-class World {
-  public:
+struct World : fixture::GateStore {
     World() { client.settings.nested_groups = true; }
 
-    std::string user(const std::string &name) {
-        return client.create("/Users", R"({"userName":")" + name + R"(","active":true})");
-    }
-    std::string group(const std::string &name, const std::vector<std::string> &members) {
-        return client.create(
-            "/Groups", R"({"displayName":")" + name + R"(","members":)" + list(members) + "}");
-    }
     void add_members(const std::string &group, const std::vector<std::string> &members) {
         client.send(
             Method::patch, "/Groups/" + group,
@@ -54,12 +46,6 @@ class World {
         return out;
     }
 
-    static std::string list(const std::vector<std::string> &ids) {
-        std::string out;
-        for (const std::string &id : ids)
-            out += (out.empty() ? R"([{"value":")" : R"(,{"value":")") + id + "\"}";
-        return out.empty() ? "[]" : out + ']';
-    }
     // The texts behind each `mark`, up to a quotation mark.
     static std::vector<std::string> parts(const std::string &text, const std::string &mark) {
         std::vector<std::string> out;
@@ -76,12 +62,6 @@ class World {
             out += (out.empty() ? "" : " ") + names[i] + ':' + (i < types.size() ? types[i] : "");
         return out;
     }
-
-    fixture::TempDir dir;
-    std::unique_ptr<Store> store = fixture::open_store(dir.path);
-    Client client{*store};
-    Session session{*store};
-    Gate gate;
 };
 
 void test_groups_of_user() {

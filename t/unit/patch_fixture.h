@@ -47,6 +47,11 @@ inline std::string message(const std::string &operations) {
            "]}";
 }
 
+// Users with an address for work, and with another one.
+inline const std::string work = R"("emails":[{"value":"w","type":"work","primary":true}])";
+inline const std::string both =
+    R"("emails":[{"value":"w","type":"work","primary":true},{"value":"h","type":"home"}])";
+
 // The deviations of the last PATCH.
 inline std::string summary;
 
