@@ -91,8 +91,9 @@ coverage: | need-all ## measure line coverage of src/scim, src/store, src/servic
 
 fuzz: $(FUZZ:%=build/fuzz/%) ## run the fuzz targets for TIME=60 seconds each; FUZZ=patch for one
 	@for f in $(FUZZ); do mkdir -p build/fuzz/corpus/$$f; \
+	    seeds=t/fuzz/corpus/$$f; if [ $$f = schema ]; then seeds+=' conf-examples/schemas'; fi; \
 	    build/fuzz/$$f -max_total_time=$(TIME) -max_len=16384 -timeout=10 -rss_limit_mb=2048 -dict=t/fuzz/scim.dict \
-	        -print_final_stats=1 -artifact_prefix=build/fuzz/$$f- build/fuzz/corpus/$$f t/fuzz/corpus/$$f \
+	        -print_final_stats=1 -artifact_prefix=build/fuzz/$$f- build/fuzz/corpus/$$f $$seeds \
 	        >build/fuzz/$$f.log 2>&1 || { tail -n 60 build/fuzz/$$f.log; exit 1; }; \
 	    echo "fuzz $$f: $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$$f.log) inputs"; done
 
