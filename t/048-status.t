@@ -89,6 +89,25 @@ cmp_ok abs($m->{'nginx_scim_last_write_timestamp_seconds{store="main",tenant="ac
 cmp_ok abs($m->{'nginx_scim_token_expiry_timestamp_seconds{store="main",tenant="globex",token="1",label="test"}'} - time - 90 * 86400), '<', 600,
     'when a token expires';
 
+# --- readers
+
+{
+    my $before = metrics();
+    my $reading = $t->hold_snapshot;
+    my $held = metrics();
+    is $held->{'nginx_scim_store_readers{store="main"}'}, $before->{'nginx_scim_store_readers{store="main"}'} + 1, 'the slot of another process that reads is counted';
+    is $held->{'nginx_scim_store_oldest_reader_commits{store="main"}'}, 0, 'a snapshot of the last commit has the age 0';
+    $c->request(POST => $users, json => Scim::user("later$_")) for 1 .. 3;
+    my $later = metrics();
+    is $later->{'nginx_scim_store_oldest_reader_commits{store="main"}'},
+        $later->{'nginx_scim_store_commits_total{store="main"}'} - $held->{'nginx_scim_store_commits_total{store="main"}'},
+        'the age of the oldest snapshot is the number of commits since';
+    cmp_ok $later->{'nginx_scim_store_oldest_reader_commits{store="main"}'}, '>=', 3, 'it grows with each commit';
+    $t->release($reading);
+    is metrics()->{'nginx_scim_store_oldest_reader_commits{store="main"}'}, 0, 'the age is 0 when the snapshot is closed';
+    cmp_ok $later->{'nginx_scim_store_reader_slots{store="main"}'}, '>=', 100, 'the slots of the reader table';
+}
+
 # --- the gate
 
 $t->request(GET => '/app', headers => { 'X-Remote-User' => $_ }) for qw(user2 user3 user3 user1 nobody);
@@ -123,10 +142,55 @@ for (
 }
 my $r = $t->request(GET => '/status', headers => { Accept => 'application/json' });
 my ($resources) = grep $_->{name} eq 'nginx_scim_resources', @{ $r->{json}{metrics} };
-is_deeply [map $_->{value}, grep { $_->{labels}{tenant} eq 'acme' && $_->{labels}{type} eq 'User' } @{ $resources->{samples} }], [19],
+is_deeply [map $_->{value}, grep { $_->{labels}{tenant} eq 'acme' && $_->{labels}{type} eq 'User' } @{ $resources->{samples} }], [22],
     'the JSON has the same numbers';
 is $t->request(HEAD => '/status')->{status}, 200, 'HEAD is answered';
 is $t->request(POST => '/status', body => 'x')->{status}, 405, 'POST is refused';
+
+# --- the rules of Prometheus' text format and of its names, which `promtool check metrics` checks, too
+
+# What is wrong with a page.
+sub against_conventions {
+    my ($page) = @_;
+    my ($current, @wrong, %help, %type, %seen) = ('none');
+    for my $line (split /\n/, $page) {
+        if ($line =~ /^# HELP (\S+) (\S.*)/) { $help{$1}++ and push @wrong, "two HELP of $1" }
+        elsif ($line =~ /^# TYPE (\S+) (counter|gauge|histogram)\z/) {
+            $type{$1} and push @wrong, "two TYPE of $1";
+            ($current, $type{$1}) = ($1, $2);
+        } elsif ($line =~ /^([^\s{]+)(?:\{(.*)\})? (?:\d+(?:\.\d+)?(?:e[+-]\d+)?|\+Inf)\z/) {
+            my ($name, $labels) = ($1, $2 // '');
+            my $suffix = ($type{$current} // '') eq 'histogram' ? '_(?:bucket|sum|count)' : '';
+            $name =~ /\A$current$suffix\z/ or push @wrong, "$name follows the TYPE of $current";
+            $seen{$line =~ s/ \S+\z//r}++ and push @wrong, "two samples $line";
+            $labels =~ /\A(?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"(?:,|\z))*\z/ or push @wrong, "labels $labels";
+            ($labels =~ /\ble="/) == ($name =~ /_bucket\z/) or push @wrong, "le in $line";
+        } else { push @wrong, "line $line" }
+    }
+    for (sort keys %type) {
+        push @wrong, "$_ has no help" if !$help{$_};
+        push @wrong, "the name $_" if !/\Anginx_scim_[a-z]+(?:_[a-z]+)*\z/;
+        push @wrong, "$_ is a $type{$_}" if ($type{$_} eq 'counter') != /_total\z/;
+        push @wrong, "the type is in $_" if /_(?:counter|gauge|histogram|summary)(?:_|\z)/;
+        push @wrong, "the end of $_ is reserved" if /_(?:bucket|count|sum|info)\z/;
+        push @wrong, "the unit of $_ is not a base unit" if /_(?:ms|us|ns|s|sec|secs|milli\w*|micro\w*|nano\w*|minutes|hours|days|kb|mb|gb|kib|mib|kilo\w*|mega\w*|giga\w*|bits|percent)(?:_|\z)/;
+    }
+    return @wrong;
+}
+{
+    my $page = $t->request(GET => '/status')->{body};
+    is join("\n", against_conventions($page)), '', 'the page follows the conventions of Prometheus';
+    for (
+        ["# HELP a_b x\n# TYPE a_b gauge\na_b 1\n", 'the name a_b'], ["# TYPE nginx_scim_a gauge\nnginx_scim_a 1\n", 'nginx_scim_a has no help'],
+        ["# HELP nginx_scim_a x\n# TYPE nginx_scim_a counter\nnginx_scim_a 1\n", 'nginx_scim_a is a counter'],
+        ["# HELP nginx_scim_ms x\n# TYPE nginx_scim_ms gauge\nnginx_scim_ms{le=\"1\"} 1\nnginx_scim_ms{le=\"1\"} 1\n", qr/^le in .*two samples .*base unit/s],
+        ["nginx_scim_a 1\n", qr/follows the TYPE of none/],
+    ) { like join("\n", against_conventions($_->[0])), ref $_->[1] ? $_->[1] : qr/^\Q$_->[1]\E$/, 'a page that breaks them is found' }
+    my %bucket;
+    push @{ $bucket{$1 . ($2 // '')} }, $3 while $page =~ /^(\w+)_bucket\{(.*?,)?le="[^"]*"\} (\d+)$/mg;
+    is join(' ', grep { my @n = @{ $bucket{$_} }; grep $n[$_] < $n[$_ - 1], 1 .. $#n } sort keys %bucket), '', 'the buckets of a histogram are cumulative';
+    cmp_ok scalar(keys %bucket), '>=', 4, 'there are histograms';
+}
 
 SKIP: {
     system('which promtool >/dev/null 2>&1') == 0 or skip 'no promtool', 1;

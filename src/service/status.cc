@@ -4,6 +4,7 @@
 
 #include "service/admin.h"
 #include "service/gate_decision.h"
+#include "service/store_status.h"
 #include "store/directory.h"
 #include "store/tenants.h"
 
@@ -134,6 +135,10 @@ struct StoreMetrics {
     Metric transactions = counter("nginx_scim_store_commits_total",
                                   "Commits of all processes since the store exists.");
     Metric readers = gauge("nginx_scim_store_readers", "Slots of LMDB's reader table in use.");
+    Metric slots = gauge("nginx_scim_store_reader_slots", "Slots of LMDB's reader table.");
+    Metric oldest = gauge("nginx_scim_store_oldest_reader_commits",
+                          "Commits since the oldest snapshot that is read; their pages are not "
+                          "used again.");
     Metric jobs = gauge("nginx_scim_store_jobs",
                         "Removed members of groups whose rows wait for the maintenance.");
     Metric resources = gauge("nginx_scim_resources", "Resources by store, tenant and type.");
@@ -176,7 +181,14 @@ void StoreMetrics::add(const StoreView &store) {
     map_size.add(labels, double(info.map_size));
     used.add(labels, double(info.used));
     transactions.add(labels, double(info.last_txn));
-    readers.add(labels, double(info.readers));
+    const auto in_use = store.env->readers();
+    readers.add(labels, double(in_use.size()));
+    slots.add(labels, double(info.max_readers));
+    // This request reads a snapshot, too. A commit may have come since `info`.
+    const store::ReaderSlot *slot = oldest_of(in_use);
+    oldest.add(labels, slot != nullptr && slot->txn < info.last_txn
+                           ? double(info.last_txn - slot->txn)
+                           : 0);
     jobs.add(labels, double(txn.entries(store::Db::jobs)));
 }
 
@@ -193,8 +205,9 @@ std::vector<Metric> status_of(const Counters *counters, const std::vector<StoreV
         for (const store::Tenant &tenant : store::list_tenants(store.snapshot->txn, tenants_shown))
             if (tenant.state == store::TenantState::active) all.add_tenant(store, tenant, now);
     }
-    for (Metric *metric : {&all.up, &all.map_size, &all.used, &all.transactions, &all.readers,
-                           &all.jobs, &all.resources, &all.last_write, &all.expiry})
+    for (Metric *metric :
+         {&all.up, &all.map_size, &all.used, &all.transactions, &all.readers, &all.slots,
+          &all.oldest, &all.jobs, &all.resources, &all.last_write, &all.expiry})
         metrics.push_back(std::move(*metric));
     return metrics;
 }

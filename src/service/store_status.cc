@@ -17,13 +17,6 @@ namespace {
 constexpr uint64_t lag_most = 10000;
 constexpr unsigned readers_percent_most = 90;
 
-const store::ReaderSlot *oldest(const StoreStatus &status) {
-    const store::ReaderSlot *found = nullptr;
-    for (const store::ReaderSlot &slot : status.readers)
-        if (slot.txn != 0 && (found == nullptr || slot.txn < found->txn)) found = &slot;
-    return found;
-}
-
 void read_tenants(Snapshot &snapshot, StoreStatus &status) {
     for (const store::Tenant &tenant : store::list_tenants(snapshot.txn)) {
         store::Directory directory(snapshot.txn, tenant.number);
@@ -37,13 +30,20 @@ void read_tenants(Snapshot &snapshot, StoreStatus &status) {
 
 }  // namespace
 
+const store::ReaderSlot *oldest_of(const std::vector<store::ReaderSlot> &slots) {
+    const store::ReaderSlot *found = nullptr;
+    for (const store::ReaderSlot &slot : slots)
+        if (slot.txn != 0 && (found == nullptr || slot.txn < found->txn)) found = &slot;
+    return found;
+}
+
 uint64_t StoreStatus::oldest_lag() const {
-    const store::ReaderSlot *slot = oldest(*this);
+    const store::ReaderSlot *slot = oldest_of(readers);
     return slot != nullptr ? env.last_txn - std::min(env.last_txn, slot->txn) : 0;
 }
 
 int64_t StoreStatus::oldest_reader() const {
-    const store::ReaderSlot *slot = oldest(*this);
+    const store::ReaderSlot *slot = oldest_of(readers);
     return slot != nullptr ? slot->process : 0;
 }
 

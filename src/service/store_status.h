@@ -14,6 +14,9 @@
 
 namespace scim::service {
 
+// The slot that reads the oldest snapshot; nullptr if none reads one.
+const store::ReaderSlot *oldest_of(const std::vector<store::ReaderSlot> &slots);
+
 struct TenantStatus {
     store::Tenant tenant;
     std::vector<std::pair<std::string, uint64_t>> resources;  // by the name of their type

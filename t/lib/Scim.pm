@@ -219,10 +219,15 @@ sub poke {
 }
 
 # Takes the write lock of the store in another process: no write commits until release() is called with the returned value.
-sub hold_lock {
-    my ($self) = @_;
-    my $pid = IPC::Open2::open2(my $out, my $in, $ENV{TEST_POKE} // croak('TEST_POKE is not set'), $self->{store}, 'hold');
-    (<$out> // '') eq "held\n" or croak 'poke hold did not take the write lock';
+sub hold_lock { return $_[0]->_hold('hold', 'held') }
+
+# Reads a snapshot of the store in another process until release().
+sub hold_snapshot { return $_[0]->_hold('read', 'reading') }
+
+sub _hold {
+    my ($self, $command, $said) = @_;
+    my $pid = IPC::Open2::open2(my $out, my $in, $ENV{TEST_POKE} // croak('TEST_POKE is not set'), $self->{store}, $command);
+    (<$out> // '') eq "$said\n" or croak "poke $command failed";
     return { pid => $pid, in => $in, out => $out };
 }
 
