@@ -112,10 +112,12 @@ is $c->request(DELETE => "$users/$ada")->{status}, 204, 'DELETE of a member is a
 is_deeply [map of($_, qw(position operation resourceType id membersRemoved)), @log],
     ["13 delete User $ada -", "13 patch Group $staff 1"],
         'the log has the deletion of a user and, with the same position, the change of its group';
-is_deeply $log[1]{removed}, [{ id => $ada }], 'a deleted member has an id and no name in the log';
-ok !exists $log[0]{name}, 'a deleted user has no name in the log';
-like +(said(qw(log --tenant acme --limit 1)))[0], qr/members: -$ada$by/,
-    'the line of a group names a deleted member by its id';
+is_deeply $log[1]{removed}, [{ id => $ada, name => 'ada2' }], 'a deleted member has its last name in the log';
+is $log[0]{name}, 'ada2', 'a deleted user has its last name in the log';
+is_deeply [map of($_, qw(operation name)), grep +($_->{id} // '') eq $ada, acme()], ['create ada2', 'replace ada2', 'delete ada2'],
+    'so has each change of a user that was deleted later';
+like +(said(qw(log --tenant acme --limit 1)))[0], qr/members: -"ada2"$by/,
+    'the line of a group names a deleted member';
 
 is $c->request(PATCH => "$groups/$staff", json => { schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations => [
     { op => 'add', path => 'members', value => [{ value => $bob }] }, { op => 'replace', path => 'displayName', value => 'Crew' },
@@ -123,6 +125,27 @@ is $c->request(PATCH => "$groups/$staff", json => { schemas => ['urn:ietf:params
         'PATCH of members and displayName is answered with 204';
 like +(said(qw(log --tenant acme --limit 1)))[0], qr/  patch    Group  $staff  "Crew"  displayName  members: \+"b[^+]*" -"many1"$by/,
     'the line of a PATCH has its attributes, its members and the new name';
+
+# --- the values of active, and names of deleted resources
+
+my $eve = create($users, Scim::user('eve'));
+my $patch = sub { $c->request(PATCH => "$users/$eve", json => { schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations => [@_] })->{status} };
+is $patch->({ op => 'replace', path => 'active', value => JSON::PP::false }, { op => 'add', path => 'title', value => 't' }), 200, 'a user is deactivated';
+my ($last) = acme(qw(--limit 1));
+is of($last, qw(activeBefore activeAfter)), '1 0', 'log --json has both values of active';
+like +(said(qw(log --tenant acme --limit 1)))[0], qr/  "eve"  (?:title, )?active: true -> false(?:, title)?$by/, 'the line of a change of active has both values';
+is $patch->({ op => 'replace', path => 'title', value => 'u' }), 200, 'another attribute is changed';
+($last) = acme(qw(--limit 1));
+is of($last, qw(activeBefore activeAfter)), '- -', 'a change of another attribute has no values of active';
+is $c->request(PUT => "$users/$eve", json => Scim::user('eve', active => JSON::PP::true))->{status}, 200, 'a PUT activates the user';
+like +(said(qw(log --tenant acme --limit 1)))[0], qr/  active: false -> true, title$by|  title, active: false -> true$by/, 'the line of a PUT has them, too';
+is $patch->({ op => 'replace', path => 'userName', value => "e\x{e9}" . 'v' x 1200 }), 200, 'a user gets a long name';
+is $c->request(DELETE => "$users/$eve")->{status}, 204, 'it is deleted';
+($last) = acme(qw(--limit 1));
+is $last->{name}, "e\x{e9}" . 'v' x 997, 'a name of more than 1000 bytes is cut';
+my $gone = create($groups, group('Gone'));
+is $c->request(DELETE => "$groups/$gone")->{status}, 204, 'a group is deleted';
+like +(said(qw(log --tenant acme --limit 1)))[0], qr/  delete   Group  $gone  "Gone"$by/, 'the log has the name of a deleted group';
 
 my @crowd = map $_->{json}{id}, $t->concurrently(4, 1100, sub {
     my ($i, $client) = @_;
@@ -180,7 +203,7 @@ is scalar @log, 100, 'log prints 100 entries by default';
 is scalar(acme(qw(--limit 3))), 3, '--limit 3 prints three entries';
 is_deeply [acme(qw(--limit 3))], [@log[-3 .. -1]], '--limit 3 prints the last three entries';
 is_deeply [acme(qw(--failed --limit 1))], [$failed[-1]], '--failed --limit 1 prints the last refused write';
-is scalar(my @all = acme(qw(--limit 100000))), 3 + 7 + 2 + 2 + 1 + 1100 + 2 + 1 + 3 + 1, '--limit 100000 prints all entries';
+is scalar(my @all = acme(qw(--limit 100000))), 3 + 7 + 2 + 2 + 1 + 8 + 1100 + 2 + 1 + 3 + 1, '--limit 100000 prints all entries';
 is_deeply [acme(qw(--limit 100000 --since), $_)], \@all, "--since $_ prints all entries of the test"
     for '1d', '90m', POSIX::strftime('%Y-%m-%d', gmtime $start);
 is_deeply [acme(qw(--limit 100000 --since), $log[-5]{time})], [grep $_->{time} ge $log[-5]{time}, @all],

@@ -89,17 +89,22 @@ ok $exit == 1 && $err =~ /exists: delete it first/, 'forget refuses a user that 
 is $c->request(DELETE => "$users/$ada")->{status}, 204, 'the user is deleted';
 my $log = sub { ($t->scimctl(qw(log --tenant acme --json)))[1] };
 like $log->(), qr/lovelace/i, 'the log contains its name';
-is_deeply object(qw(forget --tenant acme lovelace)), { blockedNames => 0, refusals => 0, exit => 0 }, 'forget of a part of a name deletes nothing';
-is_deeply object(qw(forget --tenant acme Ada.Lovelace)), { blockedNames => 1, refusals => 1, exit => 0 },
-    'forget deletes the blocked name and the refusal that contains it, whatever its case';
-is_deeply object(qw(forget --tenant acme), $ada), { blockedNames => 0, refusals => 1, exit => 0 },
+is_deeply object(qw(forget --tenant acme lovelace)), { blockedNames => 0, loggedNames => 0, refusals => 0, exit => 0 }, 'forget of a part of a name deletes nothing';
+is_deeply object(qw(forget --tenant acme Ada.Lovelace)), { blockedNames => 1, loggedNames => 1, refusals => 1, exit => 0 },
+    'forget deletes the blocked name, the name in the log and the refusal that contains it, whatever its case';
+is_deeply object(qw(forget --tenant acme), $ada), { blockedNames => 0, loggedNames => 0, refusals => 1, exit => 0 },
     'forget deletes a refusal by the id';
-is_deeply object(qw(forget --tenant acme e-1)), { blockedNames => 1, refusals => 0, exit => 0 }, 'forget deletes the externalId';
-is_deeply object(qw(forget --tenant acme nobody)), { blockedNames => 0, refusals => 0, exit => 0 }, 'forget of an unknown name succeeds';
+is_deeply object(qw(forget --tenant acme e-1)), { blockedNames => 1, loggedNames => 0, refusals => 0, exit => 0 }, 'forget deletes the externalId';
+is_deeply object(qw(forget --tenant acme nobody)), { blockedNames => 0, loggedNames => 0, refusals => 0, exit => 0 }, 'forget of an unknown name succeeds';
 unlike $log->(), qr/lovelace/i, 'the log no longer contains the name';
 like $log->(), qr/user1\\" is taken/, 'refusals of others stay';
+my $gone = create(Scim::user('grace'));
+is $c->request(DELETE => "$users/$gone")->{status}, 204, 'another user is deleted';
+like $log->(), qr/"grace"/, 'the log has its name';
+is object(qw(forget --tenant acme), $gone)->{loggedNames}, 1, 'forget deletes a name in the log by the id';
+unlike $log->(), qr/"grace"/, 'the log no longer has it';
 my @forgotten = grep $_->{operation} eq 'forget', map $json->decode($_), split /\n/, $log->();
-is_deeply [map $_->{id} // $_->{name} // '', @forgotten], ['', '', ''], 'the log says that something was forgotten, and not what';
+is_deeply [map $_->{id} // $_->{name} // '', @forgotten], ['', '', '', ''], 'the log says that something was forgotten, and not what';
 is +($t->scimctl('verify'))[0], 0, 'verify finds no problem afterwards';
 my $again = create(Scim::user('ada.lovelace'));
 ok !object(qw(user show --tenant acme), $again)->{blocked}, 'a new user of the name is not blocked';

@@ -6,22 +6,41 @@
 
 namespace scim::scimctl {
 
-int forget(const Globals &globals, const UserArguments &arguments) {
-    auto store = open_store(globals, Access::write);
-    if (store == nullptr) return exit_store;
-    WriteTxn txn(globals, *store);
+namespace {
+
+// Forgets in one transaction and adds what it has deleted to `sum`. Returns an exit code.
+int forget_some(const Globals &globals, service::Store &store, const UserArguments &arguments,
+                service::ForgetResult &sum) {
+    WriteTxn txn(globals, store);
     auto place = place_of(txn, arguments.tenant);
     if (!place) return fail(globals, place.error());
     auto result = service::forget_user(txn, *place->catalog, place->tenant, arguments.user, now());
     if (!result) return fail(globals, result.error());
-    if (result->tombstones + result->refusals > 0)
+    if (result->any())
         if (int code = commit(globals, txn); code != exit_ok) return code;
+    sum.tombstones += result->tombstones;
+    sum.names += result->names;
+    sum.refusals += result->refusals;
+    sum.is_complete = result->is_complete;
+    return exit_ok;
+}
+
+}  // namespace
+
+int forget(const Globals &globals, const UserArguments &arguments) {
+    auto store = open_store(globals, Access::write);
+    if (store == nullptr) return exit_store;
+    service::ForgetResult sum;
+    do {
+        if (int code = forget_some(globals, *store, arguments, sum); code != exit_ok) return code;
+    } while (!sum.is_complete);
     store::RowWriter row;
-    row.number("blockedNames", int64_t(result->tombstones))
-        .number("refusals", int64_t(result->refusals));
-    const std::string text = "Deleted " + std::to_string(result->tombstones) +
-                             " blocked names and " + std::to_string(result->refusals) +
-                             " refused requests.";
+    row.number("blockedNames", int64_t(sum.tombstones))
+        .number("loggedNames", int64_t(sum.names))
+        .number("refusals", int64_t(sum.refusals));
+    const std::string text = "Deleted " + std::to_string(sum.tombstones) + " blocked names, " +
+                             std::to_string(sum.names) + " names in the log and " +
+                             std::to_string(sum.refusals) + " refused requests.";
     return print(globals, text, row) ? exit_ok : exit_store;
 }
 

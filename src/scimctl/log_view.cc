@@ -2,6 +2,7 @@
 
 #include "scim/text/id.h"
 #include "scimctl/context.h"
+#include "store/names.h"
 
 namespace scim::scimctl {
 
@@ -30,6 +31,20 @@ void append_word(std::string &line, std::string_view word) {
 bool is_ignored(const store::Refusal &refusal) { return refusal.status < 400; }
 
 bool concerns_resource(const store::Change &change) { return change.type != 0; }
+
+using store::ActiveValue;
+
+bool has_active_values(const store::Change &change) {
+    return change.was_active != ActiveValue::none || change.is_active != ActiveValue::none;
+}
+
+std::string text_of(ActiveValue value) {
+    return value == ActiveValue::yes ? "true" : value == ActiveValue::no ? "false" : "none";
+}
+
+void add_active(store::RowWriter &row, std::string_view key, ActiveValue value) {
+    if (value != ActiveValue::none) row.boolean(key, value == ActiveValue::yes);
+}
 
 void add_text(store::RowWriter &row, std::string_view key, std::string_view value) {
     if (!value.empty()) row.text(key, value);
@@ -72,7 +87,7 @@ std::string LogView::attribute_name(TypeNumber type, AttrNumber attr) const {
     return '#' + std::to_string(attr);
 }
 
-std::string LogView::name(const TypeView &type, const Id &id) {
+std::string LogView::current_name(const TypeView &type, const Id &id) {
     auto record = directory_.record(type.number, id);
     if (!record) return {};
     for (std::string_view path : {"userName", "displayName"}) {
@@ -85,8 +100,18 @@ std::string LogView::name(const TypeView &type, const Id &id) {
 
 std::string LogView::name(const Id &id) {
     for (const auto &type : catalog_.types())
-        if (std::string found = name(*type, id); !found.empty()) return found;
-    return {};
+        if (std::string found = current_name(*type, id); !found.empty()) return found;
+    return deleted_name(id);
+}
+
+std::string LogView::name(const TypeView &type, const Id &id) {
+    std::string found = current_name(type, id);
+    return found.empty() ? deleted_name(id) : found;
+}
+
+std::string LogView::deleted_name(const Id &id) {
+    const auto found = store::deleted_name(directory_.txn(), directory_.tenant(), id);
+    return found ? found->name : std::string();
 }
 
 std::string LogView::name(const store::Refusal &refusal) {
@@ -119,6 +144,22 @@ std::string LogView::members_line(const store::LoggedChange &change) {
     return out;
 }
 
+// The changed attributes, such as `title, active: true -> false`. `with_members`: the line shows the
+// members themselves.
+std::string LogView::attributes_line(const store::Change &change, bool with_members) const {
+    const TypeView *type = catalog_.type_by_number(change.type);
+    const Attr *members = type != nullptr ? type->members : nullptr;
+    const Attr *active = type != nullptr ? type->find_core("active") : nullptr;
+    std::string line;
+    for (AttrNumber attr : change.attrs) {
+        if (with_members && members != nullptr && attr == members->number) continue;
+        line += (line.empty() ? "" : ", ") + attribute_name(change.type, attr);
+        if (active != nullptr && attr == active->number && has_active_values(change))
+            line += ": " + text_of(change.was_active) + " -> " + text_of(change.is_active);
+    }
+    return line;
+}
+
 std::string LogView::change_line(const store::LoggedChange &logged) {
     const store::Change &change = logged.change;
     const TypeView *type = catalog_.type_by_number(change.type);
@@ -134,13 +175,8 @@ std::string LogView::change_line(const store::LoggedChange &logged) {
     if (type != nullptr)
         if (std::string text = name(*type, change.id); !text.empty())
             append_word(line, quoted(text));
-    // "members" is not listed among the attributes if the members themselves are shown.
-    std::string attributes, members = members_line(logged);
-    for (AttrNumber attr : change.attrs)
-        if (members.empty() || type == nullptr || type->members == nullptr ||
-            attr != type->members->number)
-            attributes += (attributes.empty() ? "" : ", ") + attribute_name(change.type, attr);
-    append_word(line, attributes);
+    const std::string members = members_line(logged);
+    append_word(line, attributes_line(change, !members.empty()));
     append_word(line, members);
     if (std::string by = label(change.actor); !by.empty()) append_word(line, "by " + quoted(by));
     if (!store::is_administrative(change.operation))
@@ -187,6 +223,8 @@ std::string LogView::change_json(const store::LoggedChange &logged) {
     std::vector<std::string> attributes;
     for (AttrNumber attr : change.attrs) attributes.push_back(attribute_name(change.type, attr));
     row.texts("attributes", attributes);
+    add_active(row, "activeBefore", change.was_active);
+    add_active(row, "activeAfter", change.is_active);
     if (is_group(catalog_, change.type)) {
         row.boolean("emptied", change.emptied);
         row.number("membersAdded", int64_t(logged.added));

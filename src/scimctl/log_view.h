@@ -31,10 +31,14 @@ class LogView {
     // The label of the token that is the actor; empty if the actor is 0 or unknown.
     std::string label(uint32_t actor) const;
     void add_actor(store::RowWriter &row, uint32_t actor) const;
-    // The current userName or displayName of a resource; empty if it does not exist.
+    // The current userName or displayName of a resource; of a deleted one, the last that it had;
+    // empty if that is not known any more.
     std::string name(const TypeView &type, const Id &id);
     std::string name(const Id &id);  // of a resource of any type
     std::string name(const store::Refusal &refusal);
+    std::string current_name(const TypeView &type, const Id &id);
+    std::string deleted_name(const Id &id);
+    std::string attributes_line(const store::Change &change, bool with_members) const;
     std::string members_line(const store::LoggedChange &change);
     void append_members(std::string &out, char sign, const std::vector<Id> &ids, uint64_t count);
     std::vector<store::RowWriter> member_rows(const std::vector<Id> &ids);

@@ -274,8 +274,9 @@ void declare_operations(CLI::App &app, const Globals &globals, Run &chosen) {
         ->required();
     auto typed = std::make_shared<UserArguments>();
     CLI::App *c = command(app, "forget",
-                          "delete what is left of a deleted user: names that keep its block, and "
-                          "refused requests that contain USER; the log keeps its id, and no values",
+                          "delete what is left of a deleted user: names that keep its block, its "
+                          "name in the log, and refused requests that contain USER; the log keeps "
+                          "its id",
                           chosen, [=, &globals] { return forget(globals, *typed); });
     c->add_option("--tenant", typed->tenant, tenant_text)->required();
     c->add_option("USER", typed->user,

@@ -40,6 +40,7 @@ std::vector<Count> counts_of(const Result &result) {
             {"changes", "changes", report.changes},
             {"refusals", "refusals", report.refusals},
             {"accessRows", "rows of blocked users", report.access_rows},
+            {"names", "names of deleted resources", report.names},
             {"unsweptRows", "rows still to be removed", report.unswept_rows},
             {"uncompared", "counters not compared, because they changed during the check",
              report.uncompared},

@@ -6,6 +6,7 @@
 #include "scim/text/json.h"
 #include "service/map_space.h"
 #include "store/members.h"
+#include "store/names.h"
 
 namespace scim::service {
 
@@ -214,13 +215,17 @@ Result<ForgetResult> forget_user(store::WriteTxn &txn, const Catalog &catalog,
     ForgetResult result;
     for (const std::string &key : tombstones_called(view, user))
         result.tombstones += txn.del(store::Db::access, key);
+    result.names = store::drop_deleted_names(txn, tenant.number, user, forgotten_names_max);
+    if (const auto id = parse_id(user))
+        result.names += store::drop_deleted_name(txn, tenant.number, *id) > 0;
+    result.is_complete = result.names < forgotten_names_max;
     const std::string name = key_of(Matching::folded, quoted(user));  // as details contain it
     result.refusals =
         store::delete_refusals(txn, tenant.number, [&](const store::Refusal &refusal) {
             return refusal.resource_id == user ||
                    key_of(Matching::folded, refusal.detail).find(name) != std::string::npos;
         });
-    if (result.tombstones + result.refusals > 0)
+    if (result.any())
         append_change(txn, tenant.number, store::Operation::forget, std::nullopt, now);
     return result;
 }

@@ -35,13 +35,17 @@ struct FoundUser {
 Result<FoundUser> find_user(const TenantView &view, std::string_view user);
 
 // Deletes what is left of a deleted user: the tombstones that keep its block (store/access.h), and
-// the refused requests that contain `user` or concern the resource with this id. Changes contain
-// ids and names of attributes, but no values: they stay. `user` is the id, userName, externalId or
-// another value of the deleted user. Appends a change without names if something was deleted. 409 if
-// there is such a user.
+// its name in the log (store/names.h), and the refused requests that contain `user` or concern the
+// resource with this id. Changes contain ids and names of attributes, but no values other than those
+// of `active`: they stay. `user` is the id, userName, externalId or another value of the deleted
+// user; the log knows its name by the id and the userName only. Appends a change without names if
+// something was deleted. 409 if there is such a user.
 struct ForgetResult {
-    size_t tombstones = 0, refusals = 0;  // that were deleted
+    size_t tombstones = 0, names = 0, refusals = 0;  // that were deleted
+    bool is_complete = true;  // false: there may be more names; call again in another transaction
+    bool any() const { return tombstones + names + refusals > 0; }
 };
+constexpr size_t forgotten_names_max = 1000;  // in one call
 Result<ForgetResult> forget_user(store::WriteTxn &txn, const Catalog &catalog,
                                  const store::Tenant &tenant, std::string_view user, int64_t now);
 

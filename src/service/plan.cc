@@ -250,11 +250,12 @@ void note_request(const Command &command, Work &work) {
 }
 
 size_t edit_work(const store::ResourceEdit &edit) {
-    constexpr size_t rows_each_member = 2, rows_each_change = 4;
+    constexpr size_t rows_each_member = 2, rows_each_change = 4, rows_each_name = 2;
     const size_t members = edit.members.joined.size() + edit.members.left.size();
     size_t work = record_work(edit.record.size());
     work += row_work * (rows_each_change + edit.before.size() + edit.after.size() +
-                        rows_each_member * members + edit.groups.size() + edit.access.size());
+                        rows_each_member * members + edit.groups.size() + edit.access.size() +
+                        (edit.name.empty() ? 0 : rows_each_name));
     for (const store::LeftGroup &group : edit.groups) work += record_work(group.record.size());
     return work;
 }
@@ -287,20 +288,26 @@ Result<Plan> plan_create(const Command &command, store::Directory &directory, Wo
 // change from true to false, and varints may become longer.
 constexpr size_t record_slack = 64;
 
-bool has_active(const TypeView &type, const std::vector<Leaf> &leaves, std::string_view json) {
+store::ActiveValue active_of(const TypeView &type, const std::vector<Leaf> &leaves) {
+    using store::ActiveValue;
     const Attr *active = type.find_core("active");
-    return active != nullptr && std::any_of(leaves.begin(), leaves.end(), [&](const Leaf &leaf) {
-               return leaf.attr == active->number && leaf.json == json;
-           });
+    if (active == nullptr) return ActiveValue::none;
+    for (const Leaf &leaf : leaves)
+        if (leaf.attr == active->number)
+            return leaf.json == "true"    ? ActiveValue::yes
+                   : leaf.json == "false" ? ActiveValue::no
+                                          : ActiveValue::none;
+    return ActiveValue::none;
 }
 
-bool is_active(const TypeView &type, const std::vector<Leaf> &leaves) {
-    return has_active(type, leaves, "true");
-}
-
-// False also for a user without a value of `active`.
-bool is_inactive(const TypeView &type, const std::vector<Leaf> &leaves) {
-    return has_active(type, leaves, "false");
+// The name of a resource that is deleted, for the log: userName, or displayName.
+std::string name_of(const TypeView &type, const std::vector<Leaf> &leaves) {
+    std::string name;
+    for (const Attr *attr : {type.user_name, type.display_name})
+        for (const Leaf &leaf : leaves)
+            if (attr != nullptr && leaf.attr == attr->number && name.empty())
+                read_string(leaf.json, name);
+    return name;
 }
 
 // The stored resource and what the request changes.
@@ -348,7 +355,9 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
     auto unique = check_unique(command, is, plan.edit.after, directory, work);
     RETURN_IF_ERROR(unique);
     stamp(command, directory, plan.edit);
-    plan.locks_out = is_active(type, was) && !is_active(type, is);
+    plan.edit.change.was_active = active_of(type, was);
+    plan.edit.change.is_active = active_of(type, is);
+    plan.locks_out = plan.edit.change.was_active == store::ActiveValue::yes;
     plan.ends_access = plan.locks_out && store::has_users(type);
     plan.edit.change.attrs = std::move(changed);
     note_members(type, plan.edit);
@@ -385,11 +394,14 @@ Plan plan_remove(const Command &command, store::Directory &directory,
     Plan plan;
     plan.status = 204;
     plan.changes = plan.locks_out = true;
-    plan.ends_access = store::has_users(*command.type) && !is_inactive(*command.type, before);
+    // A user without a value of `active` has access, too.
+    plan.ends_access = store::has_users(*command.type) &&
+                       active_of(*command.type, before) != store::ActiveValue::no;
     note_index(command, before, work);
     if (work.too_much()) return plan;
     plan.edit.before = store::index_values(*command.catalog, *command.type, before);
     stamp(command, directory, plan.edit);
+    plan.edit.name = name_of(*command.type, before);
     leave_groups(command, directory, plan.edit);
     if (command.type->members != nullptr)
         plan.edit.members = empty_group(directory, command.id, record.header().member_epoch);

@@ -8,6 +8,7 @@
 #include "store/bytes.h"
 #include "store/index_rows.h"
 #include "store/members.h"
+#include "store/names.h"
 
 namespace scim::store {
 
@@ -65,7 +66,10 @@ std::string encode_change(const Change &change) {
     append_le(out, uint64_t(change.operation), 1);
     append_le(out, change.type, 2);
     out.append(bytes_of(change.id));
-    append_le(out, change.emptied, 1);
+    append_le(
+        out,
+        uint64_t(change.emptied) + 2 * uint64_t(change.was_active) + 8 * uint64_t(change.is_active),
+        1);
     append_varint(out, change.attrs.size());
     for (AttrNumber attr : change.attrs) append_varint(out, attr);
     append_ids(out, change.added);
@@ -88,12 +92,24 @@ std::optional<Change> decode_change(Bytes bytes) {
     Bytes id = in.bytes(id_size);
     if (in.failed()) return std::nullopt;
     change.id = id_at(id, 0);
-    change.emptied = in.le(1) != 0;
+    const uint64_t flags = in.le(1);
+    change.emptied = (flags & 1) != 0;
+    change.was_active = ActiveValue(flags >> 1 & 3);
+    change.is_active = ActiveValue(flags >> 3);
+    if (change.was_active > ActiveValue::yes || flags >> 3 > uint64_t(ActiveValue::yes))
+        return std::nullopt;
     for (uint64_t n = in.varint(); n > 0 && !in.failed(); n--)
         change.attrs.push_back(AttrNumber(in.varint()));
     if (in.failed() || !read_ids(in, change.added) || !read_ids(in, change.removed))
         return std::nullopt;
     return change;
+}
+
+std::optional<Id> deleted_resource(Bytes row) {
+    constexpr size_t operation_at = 8 + 4 + 16, id_at_byte = operation_at + 1 + 2;
+    if (row.size() < id_at_byte + id_size || row[operation_at] != char(Operation::remove))
+        return std::nullopt;
+    return id_at(row, id_at_byte);
 }
 
 namespace {
@@ -221,6 +237,7 @@ void DirectoryWriter::put_changes(const ResourceEdit &edit) {
     auto put = [&] {
         write_.put(Db::changes, change_key(tenant_, edit.position, part++), encode_change(change));
         change.attrs.clear();
+        change.was_active = change.is_active = ActiveValue::none;
         change.emptied = false;
         change.added.clear();
         change.removed.clear();
@@ -256,6 +273,8 @@ void DirectoryWriter::apply(const ResourceEdit &edit) {
         write_.del(Db::resources, key);
         add_count(edit.type, -1);
         remove_from_blocks(write_, tenant_, edit.type, edit.id);
+        if (!edit.name.empty())
+            put_deleted_name(write_, tenant_, edit.id, edit.position, edit.name);
     } else {
         write_.put(Db::resources, key, edit.record);
         if (edit.is_new) {

@@ -44,13 +44,16 @@ inline bool is_administrative(Operation operation) { return operation >= Operati
 using RequestId = std::array<uint8_t, 16>;
 
 // A row of `changes`:
-//     change := time:i64 actor:u32 request:16 operation:u8 type:u16 id:16 emptied:u8
+//     change := time:i64 actor:u32 request:16 operation:u8 type:u16 id:16 flags:u8
 //               names added removed
+//     flags  := emptied + 2 * was_active + 8 * is_active
+//     was_active, is_active := 0 (no value, or `active` did not change) | 1 (false) | 2 (true)
 //     names  := count:varint attr:varint*
 //     added, removed := count:varint member:16*
 // Numbers are little-endian; `time` is in milliseconds since 1970; `actor` is the number of a row
 // in `actors`, 0 if there was no token. A change that concerns no resource (pause, resume, forget,
 // unblock of a deleted user) has type 0 and an id of zeros.
+enum class ActiveValue : uint8_t { none = 0, no = 1, yes = 2 };
 struct Change {
     int64_t time = 0;
     uint32_t actor = 0;
@@ -58,7 +61,9 @@ struct Change {
     Operation operation = Operation::create;
     TypeNumber type = 0;
     Id id{};
-    std::vector<AttrNumber> attrs;   // top-level attributes that changed
+    std::vector<AttrNumber> attrs;  // top-level attributes that changed
+    // Values of `active` before and after a change of it. Both are `none` if it did not change.
+    ActiveValue was_active = ActiveValue::none, is_active = ActiveValue::none;
     bool emptied = false;            // all members were removed before those of `added` were added
     std::vector<Id> added, removed;  // members
 };
@@ -66,6 +71,8 @@ struct Change {
 constexpr size_t members_per_part = 1000;
 std::string encode_change(const Change &change);
 std::optional<Change> decode_change(Bytes bytes);
+// The resource that a change row deletes; nothing if it is another change, or damaged.
+std::optional<Id> deleted_resource(Bytes row);
 
 struct Position {
     uint64_t position = 0;  // of the tenant's last change
@@ -209,6 +216,7 @@ struct ResourceEdit {
     // Rows of `access` by their key; an empty state deletes the row.
     std::vector<std::pair<std::string, AccessState>> access;
     std::vector<Heir> heirs;
+    std::string name;  // of a deleted resource, for the log (names.h); empty: it has none
 };
 
 class DirectoryWriter : public Directory {

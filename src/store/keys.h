@@ -25,6 +25,7 @@
 //     access        := tenant:u32 0x01 id:16 | tenant:u32 0x02 value | tenant:u32 0x03 value
 //                      (0x01: of a resource; 0x02 and 0x03: of a deleted resource, by its userName
 //                      and its externalId)
+//     names         := tenant:u32 0x01 id:16 | tenant:u32 0x02 digest:u64 id:16  (store/names.h)
 //     tenants       := 0x00 number:u32 | 0x01 name
 //     catalog       := kind:u8 number:u16
 //     meta          := a name | 0x01 tenant:u32 | 0x02 tenant:u32 type:u16 | 0x03 tenant:u32

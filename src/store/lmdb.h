@@ -75,8 +75,9 @@ enum class Db : uint8_t {
     actors,
     access,
     blocks,
+    names,
 };
-constexpr size_t db_count = 16;
+constexpr size_t db_count = 17;
 
 struct EnvOptions {
     std::string directory;

@@ -22,10 +22,10 @@ namespace scim::store {
 
 namespace {
 
-const char *const db_names[db_count] = {"meta",          "catalog",   "tenants",  "tokens",
-                                        "tenant_tokens", "resources", "index",    "members",
-                                        "memberships",   "changes",   "refusals", "local",
-                                        "jobs",          "actors",    "access",   "blocks"};
+const char *const db_names[db_count] = {
+    "meta",  "catalog", "tenants",     "tokens",  "tenant_tokens", "resources",
+    "index", "members", "memberships", "changes", "refusals",      "local",
+    "jobs",  "actors",  "access",      "blocks",  "names"};
 
 // Counts this process as inside the store: a worker death during its lifetime counts for the
 // FaultGuard.

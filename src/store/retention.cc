@@ -3,6 +3,8 @@
 #include <optional>
 
 #include "store/bytes.h"
+#include "store/directory.h"
+#include "store/names.h"
 
 namespace scim::store {
 
@@ -25,6 +27,19 @@ uint64_t position_at(const Cursor &cursor) { return read_be(cursor.key().data() 
 std::optional<int64_t> time_at(const Cursor &cursor) {
     if (cursor.key().size() != change_key_size || cursor.value().size() < 8) return std::nullopt;
     return int64_t(read_le(cursor.value().data(), 8));
+}
+
+// Deletes the change row at the cursor and, if it is the deletion of a resource, the name that is
+// kept of it. Returns the number of rows deleted.
+size_t delete_change(WriteTxn &txn, Cursor &cursor) {
+    const TenantNumber tenant = tenant_at(cursor);
+    const uint64_t position = position_at(cursor);
+    const auto deleted = deleted_resource(cursor.value());
+    cursor.del();
+    if (!deleted) return 1;
+    const auto name = deleted_name(txn, tenant, *deleted);
+    // The resource may have been created and deleted again.
+    return 1 + (name && name->position == position ? drop_deleted_name(txn, tenant, *deleted) : 0);
 }
 
 }  // namespace
@@ -86,8 +101,7 @@ size_t LogTrimmer::trim_tenant(WriteTxn &txn, TenantNumber tenant, size_t rows) 
     while (more && (time = time_at(cursor)) && deleted < rows && must_go(txn, *time)) {
         uint64_t position = position_at(cursor);
         do {
-            cursor.del();
-            deleted++;
+            deleted += delete_change(txn, cursor);
             more = cursor.next() && starts_with(cursor.key(), prefix);
         } while (more && time_at(cursor) && position_at(cursor) == position);
     }

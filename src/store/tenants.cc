@@ -151,7 +151,7 @@ bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows) {
     // steps.
     const Key prefix = tenant_prefix(tenant.number);
     for (Db db : {Db::tenant_tokens, Db::index, Db::members, Db::memberships, Db::blocks,
-                  Db::resources, Db::changes, Db::refusals, Db::actors, Db::access}) {
+                  Db::resources, Db::changes, Db::refusals, Db::actors, Db::access, Db::names}) {
         rows -= std::min(rows, delete_range(txn, db, prefix, rows));
         if (rows == 0) return false;
     }

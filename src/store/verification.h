@@ -155,5 +155,8 @@ void verify_members(Verification &v);
 // Checks that each row of `access` is of a user, or a tombstone whose value no user has. REQUIRES:
 // v.catalog is set.
 void verify_access(Verification &v);
+// Checks that each name of a deleted resource belongs to a change that deletes it, and has its
+// digest.
+void verify_names(Verification &v);
 
 }  // namespace scim::store

@@ -67,6 +67,7 @@ VerifyReport Verifier::run() {
         verify_access(v_);
     }
     check_changes();
+    verify_names(v_);
     check_refusals();
     if (!v_.txn().good())
         problem(Db::meta, "",
@@ -389,7 +390,7 @@ std::string_view database_name(Db db) {
     constexpr std::string_view names[db_count] = {
         "meta",  "catalog", "tenants",     "tokens",  "tenant_tokens", "resources",
         "index", "members", "memberships", "changes", "refusals",      "local",
-        "jobs",  "actors",  "access",      "blocks"};
+        "jobs",  "actors",  "access",      "blocks",  "names"};
     return names[size_t(db)];
 }
 

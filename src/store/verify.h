@@ -34,9 +34,9 @@ struct VerifyReport {
 
     uint64_t tenants = 0, removing = 0;  // active tenants, tenants that are being removed
     uint64_t tokens = 0, resources = 0, index_rows = 0, memberships = 0, changes = 0, refusals = 0,
-             access_rows = 0;   // of active tenants
-    uint64_t unswept_rows = 0;  // of tenants that are being removed
-    uint64_t uncompared = 0;    // counters that could not be compared
+             access_rows = 0, names = 0;  // of active tenants
+    uint64_t unswept_rows = 0;            // of tenants that are being removed
+    uint64_t uncompared = 0;              // counters that could not be compared
 };
 
 // The sequence of transactions that a check reads.
