@@ -33,11 +33,11 @@ DEPS_BUILD := nginx nginx-dev g++ make pkg-config liblmdb-dev libjansson-dev lib
 DEPS_RUN   := $(DEPS_BUILD) curl perl
 DEPS_TEST  := $(DEPS_RUN) libio-socket-ssl-perl nghttp2-client openssl lmdb-utils \
               libnginx-mod-http-lua libnginx-mod-http-js
-DEPS_ALL   := $(DEPS_TEST) clang clang-format clang-tidy cppcheck libclang-rt-dev gcovr wrk mandoc ccache libpcre2-dev
+DEPS_ALL   := $(DEPS_TEST) clang clang-format clang-tidy cppcheck libclang-rt-dev gcovr wrk mandoc ccache libpcre2-dev valgrind
 
 # $(call need,PACKAGES): a recipe line that does nothing if all packages are installed. The targets in `installs` install
 # missing packages. All others, such as `make build`, fail and name them.
-installs := deps run test check conformance sanitize tsan coverage fuzz bench matrix deb test-deb
+installs := deps run test check conformance sanitize tsan coverage fuzz bench status-cost freeze-store matrix deb test-deb
 need = @$(if $(NO_DEPS),:,tools/deps.sh $(if $(filter $(installs),$(MAKECMDGOALS)),install,check) $(1))
 
 ## Everyday
@@ -109,7 +109,13 @@ stalls: build build/turns.so | need-test ## measure how long expensive requests 
 recheck: build build/turns.so | need-test ## measure scim_recheck with 10,000 open WebSockets (bench/recheck)
 	@$(test_env) bench/recheck
 
+status-cost: build | need-all ## count the instructions that scim_status costs a GET (bench/status)
+	@$(test_env) bench/status
+
 ## Delivery
+
+freeze-store: build poke | need-test ## make t/data/store-VERSION, which all later versions must read (HACKING.md)
+	@$(test_env) t/tools/freeze-store
 
 install: build ## install module, tools, manuals and examples below DESTDIR; does not enable the module
 	install -D -m 644 $(B)/objs/$(MODULE).so '$(DESTDIR)/usr/lib/nginx/modules/$(MODULE).so'
@@ -135,7 +141,8 @@ test-deb: | need-all ## build, install, upgrade and remove the packages in bare 
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: help deps build run stop test check conformance conformance-page errors-page sanitize tsan coverage fuzz matrix bench stalls recheck install deb test-deb clean
+.PHONY: help deps build run stop test check conformance conformance-page errors-page sanitize tsan coverage fuzz matrix bench stalls recheck status-cost \\
+        freeze-store install deb test-deb clean
 
 # ---------------------------------------------------------------------------------------------------------------------
 

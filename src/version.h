@@ -3,6 +3,6 @@
 
 namespace scim {
 
-constexpr char version[] = "0.1.0-dev";
+constexpr char version[] = "0.1.0";
 
 }  // namespace scim

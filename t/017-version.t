@@ -19,6 +19,7 @@ sub first_match {
 
 my $version = first_match('src/version.h', qr/ version\[\] = "([^"]+)";/);
 like $version, qr/^\d+\.\d+\.\d+(?:-dev)?$/, 'src/version.h has the version';
+is first_match('CHANGELOG.md', qr/^## (\S+)/), $version =~ /-dev/ ? 'Unreleased' : $version, 'the first heading of CHANGELOG.md is the version';
 is first_match('debian/changelog', qr/^nginx-scim \((.*?)\) /), $version =~ s/-/~/r, 'debian/changelog has the same version';
 
 my $t = Scim->new(http => 'scim_store main %%DIR%%/store size=64m;', server => 'location /scim/v2 { scim main; }');
