@@ -167,7 +167,7 @@ unit_src  := $(wildcard t/unit/*.cc)
 lib_obj := $(lib_src:src/%.cc=$(B)/obj/%.o)
 ctl_obj := $(ctl_src:src/%.cc=$(B)/obj/%.o)
 units   := $(unit_src:t/unit/%.cc=$(B)/unit/%.t)
-benches := $(addprefix $(B)/bench/,load bare_lmdb search leaf_tables)
+benches := $(addprefix $(B)/bench/,load bare_lmdb search leaf_tables substrings)
 
 # Missing packages are installed before anything is compiled, one set after the other, because apt-get has one lock.
 need-build:

@@ -58,6 +58,7 @@ store::ResourceEdit create_user(const Catalog &catalog, uint64_t number, uint64_
     edit.is_new = true;
     edit.position = position;
     edit.after = store::index_values(catalog, type, resource->leaves);
+    edit.trigrams_after = store::trigram_sets(catalog, type, resource->leaves);
     edit.change.time = first_time + int64_t(number);
     edit.change.actor = 1;
     edit.change.type = type.number;

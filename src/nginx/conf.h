@@ -31,9 +31,10 @@ struct SchemaConf {
     std::string where;        // "conf/nginx.conf:12"
 };
 
-// scim_index TYPE ATTRIBUTE … [store=NAME];
+// scim_index TYPE ATTRIBUTE … [type=substring] [store=NAME];
 struct IndexConf {
     std::string type, store;  // an empty `store` means all stores
+    IndexKind kind = IndexKind::value;
     std::vector<std::string> attributes;
     std::string where;  // "conf/nginx.conf:12"
 };

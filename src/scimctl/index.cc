@@ -8,7 +8,7 @@ namespace scim::scimctl {
 namespace {
 
 std::string line_of(const service::IndexStatus &status) {
-    std::string line = status.type + " " + status.attribute;
+    std::string line = status.name();
     if (status.index->unique) line += " unique";
     line += " " + std::string(to_string(status.index->state));
     if (status.index->state == IndexState::building)
@@ -23,6 +23,7 @@ std::string line_of(const service::IndexStatus &status) {
 store::RowWriter row_of(const service::IndexStatus &status) {
     store::RowWriter row;
     row.text("type", status.type).text("attribute", status.attribute);
+    row.text("kind", to_string(status.index->kind));
     row.boolean("unique", status.index->unique).text("state", to_string(status.index->state));
     const bool is_building = status.index->state == IndexState::building;
     if (is_building || status.index->state == IndexState::dropping) row.number("done", status.done);

@@ -56,11 +56,10 @@ std::string jobs_text(const StoreStatus &status) {
         add("dead members of " + with_commas(status.jobs) + " groups are being deleted");
     for (const auto &index : status.indexes)
         if (index.index->state == IndexState::building)
-            add("the index of " + index.type + " " + index.attribute + " is being built: " +
-                with_commas(index.done) + " of " + with_commas(index.total) + " resources");
+            add("the index of " + index.name() + " is being built: " + with_commas(index.done) +
+                " of " + with_commas(index.total) + " resources");
         else if (index.index->state == IndexState::dropping)
-            add("the rows of the index of " + index.type + " " + index.attribute +
-                " are being deleted");
+            add("the rows of the index of " + index.name() + " are being deleted");
     for (const auto &one : status.tenants)
         if (one.has_import) add("an import into tenant " + one.tenant.name + " is not finished");
     return text.empty() ? "none" : text;
@@ -87,8 +86,7 @@ std::string tenant_lines(const StoreStatus &status) {
 std::string index_lines(const StoreStatus &status) {
     std::string text;
     for (const auto &index : status.indexes)
-        text += "\nIndex " + index.type + " " + index.attribute + ": " +
-                std::string(to_string(index.index->state)) +
+        text += "\nIndex " + index.name() + ": " + std::string(to_string(index.index->state)) +
                 (index.index->unique ? ", unique" : "");
     return text;
 }
@@ -123,6 +121,7 @@ store::RowWriter stats_row(const StoreStatus &status) {
     for (const auto &index : status.indexes) {
         store::RowWriter row;
         row.text("type", index.type).text("attribute", index.attribute);
+        row.text("kind", to_string(index.index->kind));
         row.text("state", to_string(index.index->state)).boolean("unique", index.index->unique);
         indexes.push_back(std::move(row));
     }

@@ -441,7 +441,9 @@ void Writer::note_waiting_index(const IndexDef *index, const Catalog &catalog, s
     if (attr == nullptr || is_known) return;
     alarms_.push_back("the attribute " + quoted(attr->path) + " of " + type->type.name +
                       (index->unique ? " is not enforced as unique yet: its index is not built"
-                                     : " has no index yet: it is not built") +
+                       : index->kind == IndexKind::substring
+                           ? " has no substring index yet: it is not built"
+                           : " has no index yet: it is not built") +
                       ", because almost all of the map's " + std::to_string(map_size) +
                       " bytes are in use; raise size= of scim_store and reload");
 }

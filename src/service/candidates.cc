@@ -50,6 +50,8 @@ class Candidates::Source {
     void fill();
     void fill_by_index();
     void fill_by_range();
+    void fill_by_substring();
+    bool take_number(uint64_t number);
     const Id *after() const { return has_last_ ? &last_ : nullptr; }
     bool is_behind(const Id &id) const { return !has_last_ || id > last_; }
     bool take(const Id &id);
@@ -82,6 +84,7 @@ void Candidates::Source::fill() {
             for (const Id &id : access_.ids) take(id);
             return;
         case Access::Kind::index: return access_.one_value ? fill_by_index() : fill_by_range();
+        case Access::Kind::substring: return fill_by_substring();
         case Access::Kind::groups_of:
             store::Members(directory_)
                 .each_group(type_.number, access_.ids[0], after(),
@@ -103,6 +106,31 @@ void Candidates::Source::fill_by_index() {
     if (has_last_) from.append(store::bytes_of(last_));
     directory_.each_row(*access_.attr->index, from, access_.to,
                         [&](const Id &id) { return take(id); });
+}
+
+void Candidates::Source::fill_by_substring() {
+    const uint64_t from = has_last_ ? store::number_of(last_) : 0;
+    if (access_.numbers) {
+        const store::Numbers &all = *access_.numbers;
+        auto at = std::lower_bound(all.begin(), all.end(), from);
+        while (at != all.end() && take_number(*at)) ++at;
+        return;
+    }
+    store::TrigramSearch search(directory_, type_.number, access_.trigrams);
+    for (bool more = search.seek(from); more && take_number(search.number());) more = search.next();
+}
+
+// Takes the ids of the resources with this number, mostly one. False if the chunk is full.
+bool Candidates::Source::take_number(uint64_t number) {
+    const store::Key prefix =
+        store::resource_prefix(directory_.tenant(), type_.number).number(number, 8);
+    store::Cursor cursor(directory_.txn(), store::Db::resources);
+    for (bool more = cursor.seek(prefix); more && store::starts_with(cursor.key(), prefix);
+         more = cursor.next()) {
+        if (!directory_.may_walk()) return false;
+        if (!take(store::id_at(cursor.key(), prefix.size() - 8))) return false;
+    }
+    return true;
 }
 
 void Candidates::Source::fill_by_range() {

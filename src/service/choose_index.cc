@@ -18,6 +18,13 @@ using NodeKind = FilterNode::Kind;
 // time.
 constexpr size_t counted_max = 8;
 
+// Conditions on substring indexes are not counted if another one has at most this many rows.
+constexpr uint64_t few_rows = 100;
+// Of a conjunction; more would not make the candidates fewer.
+constexpr size_t trigrams_max = 64;
+// Candidates of a substring index that are kept when they are counted.
+constexpr size_t kept_numbers = 1024;
+
 Access nothing() {
     Access access;
     access.kind = Kind::nothing;
@@ -42,12 +49,15 @@ class Planner {
 
   private:
     Access of_term(const FilterNode &term);
+    static Access of_substring(const FilterNode &term);
     static Access of_id(const FilterNode &term, Kind kind);
     Access of_group(const FilterNode &term);
     Access of_conjunction(uint32_t at);
     Access of_disjunction(uint32_t at);
     Access of_element(const FilterNode &element);
     static bool merge(Access &into, const Access &other);
+    void count_ways(std::vector<Access> &ways);
+    uint64_t count_substring(Access &access, uint64_t limit);
     static bool is_better(const Access &a, const Access &b);
 
     const Filter &filter_;
@@ -85,9 +95,9 @@ Access Planner::of_term(const FilterNode &term) {
         bool is_type = attr.parent == type_.meta && attr.def->name == "resourceType";
         if (is_type && term.value.key != type_.type.name) return nothing();
     }
-    if (attr.computed || ready_index(attr) == nullptr) return {};
-    auto range = index_range(term);
-    if (!range) return {};
+    if (attr.computed) return {};
+    auto range = ready_index(attr) != nullptr ? index_range(term) : std::nullopt;
+    if (!range) return of_substring(term);
     Access access;
     access.kind = Kind::index;
     access.exact = range->exact;
@@ -96,6 +106,18 @@ Access Planner::of_term(const FilterNode &term) {
     access.from = std::move(range->from);
     access.to = std::move(range->to);
     access.one_value = range->one_value;
+    return access;
+}
+
+Access Planner::of_substring(const FilterNode &term) {
+    const IndexDef *index = term.attr->substring;
+    if (index == nullptr || index->state != IndexState::ready) return {};
+    Access access;
+    for (store::Trigram trigram : term_trigrams(term))
+        access.trigrams.push_back({term.attr->number, trigram});
+    if (access.trigrams.empty()) return {};
+    access.kind = Kind::substring;
+    access.conditions = term.attr->path + " " + std::string(to_string(term.op));
     return access;
 }
 
@@ -131,9 +153,15 @@ Access Planner::of_element(const FilterNode &element) {
     return element.attr == nullptr ? nothing() : choose(element.left);
 }
 
-// Intersects two ranges of one attribute. False if they are not that, or if the attribute is
-// multi-valued, because different values may satisfy them.
+// Intersects two ranges of one attribute, or the lists of substring indexes. False if they are not
+// that, or if the attribute of the ranges is multi-valued, because different values may satisfy them.
 bool Planner::merge(Access &into, const Access &other) {
+    if (into.kind == Kind::substring && other.kind == Kind::substring) {
+        if (into.trigrams.size() >= trigrams_max) return true;
+        into.trigrams.insert(into.trigrams.end(), other.trigrams.begin(), other.trigrams.end());
+        into.conditions += " and " + other.conditions;
+        return true;
+    }
     if (into.kind != Kind::index || other.kind != Kind::index || into.attr != other.attr ||
         !is_single_valued(*into.attr))
         return false;
@@ -167,15 +195,37 @@ Access Planner::of_conjunction(uint32_t at) {
     };
     auto best = std::find_if(ways.begin(), ways.end(), is_one);
     if (best == ways.end()) {
-        uint64_t limit = bound_;
-        for (Access &way : ways) {
-            count(way, limit);
-            limit = std::min(limit, *way.rows);
-        }
+        count_ways(ways);
         best = std::min_element(ways.begin(), ways.end(), is_better);
     }
     best->exact = false;
     return std::move(*best);
+}
+
+// Counts each of the ways up to the smallest number so far. Substring indexes are last, because
+// counting their candidates takes the most time.
+void Planner::count_ways(std::vector<Access> &ways) {
+    uint64_t limit = bound_;
+    for (const bool is_substring : {false, true})
+        for (Access &way : ways) {
+            if ((way.kind == Kind::substring) != is_substring) continue;
+            if (is_substring && limit <= few_rows)
+                way.rows = limit + 1;
+            else
+                count(way, limit);
+            limit = std::min(limit, *way.rows);
+        }
+}
+
+uint64_t Planner::count_substring(Access &access, uint64_t limit) {
+    uint64_t rows = 0;
+    store::TrigramSearch search(directory_, type_.number, access.trigrams);
+    access.numbers.emplace();
+    bool more = search.seek(0);
+    for (; more && rows < limit; more = search.next())
+        if (++rows <= kept_numbers) access.numbers->push_back(search.number());
+    if (more || rows > kept_numbers) access.numbers.reset();
+    return rows;
 }
 
 Access Planner::of_disjunction(uint32_t at) {
@@ -213,6 +263,7 @@ void Planner::count(Access &access, uint64_t limit) {
                 directory_.each_row(*access.attr->index, access.from, access.to,
                                     [&](const Id &) { return next(); });
             break;
+        case Kind::substring: rows = count_substring(access, limit); break;
         // Dead rows are counted, because the walk reads them, too.
         case Kind::groups_of:
             members.each_membership(access.ids[0], nullptr,
@@ -276,6 +327,7 @@ void describe(const Access &access, std::string &out) {
             out += "index " + access.attr->path + " ";
             out += access.operation;
             return;
+        case Kind::substring: out += "substring index " + access.conditions; return;
         case Kind::any_of: break;
     }
     out += "any of (";
@@ -284,6 +336,20 @@ void describe(const Access &access, std::string &out) {
         describe(part, out);
     }
     out += ')';
+}
+
+// The index with which the term would have rows, as in scim_index; empty if there is none, or if it
+// exists in any state.
+std::string missing_for(const FilterNode &term) {
+    const Attr &attr = *term.attr;
+    const bool may_have_rows = attr.stored() &&
+                               !(attr.parent != nullptr && attr.def->multi_valued) &&
+                               term.value.kind != FilterValue::Kind::null;
+    if (!may_have_rows || term.op == FilterOp::ne) return {};
+    if (term.op != FilterOp::co && term.op != FilterOp::ew)
+        return attr.index == nullptr ? attr.path : std::string();
+    const bool is_missing = attr.substring == nullptr && !term_trigrams(term).empty();
+    return is_missing ? attr.path + " type=substring" : std::string();
 }
 
 void find_missing(const Filter &filter, uint32_t at, std::string &missing) {
@@ -297,12 +363,7 @@ void find_missing(const Filter &filter, uint32_t at, std::string &missing) {
             return find_missing(filter, node.right, missing);
         case NodeKind::term: break;
     }
-    bool may_have_rows = node.attr != nullptr && node.attr->stored() &&
-                         !(node.attr->parent != nullptr && node.attr->def->multi_valued) &&
-                         node.attr->index == nullptr && node.value.kind != FilterValue::Kind::null;
-    bool is_range = node.op != FilterOp::ne && node.op != FilterOp::co && node.op != FilterOp::ew &&
-                    node.op != FilterOp::pr;
-    if (missing.empty() && may_have_rows && is_range) missing = node.attr->path;
+    if (missing.empty() && node.attr != nullptr) missing = missing_for(node);
 }
 
 }  // namespace

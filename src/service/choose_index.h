@@ -6,11 +6,14 @@
 //
 //     id eq "…"                        the resource with this id
 //     eq, sw, gt, ge, lt, le, pr       a range of an index that is ready
+//     co, ew, sw, eq                   the lists of a substring index that is ready, unless the
+//                                      condition has a range; candidates are tested
 //     members eq "…"                   the groups of this member
 //     groups eq "…"                    the members of this group, and of the groups in it if
 //                                      indirect groups count
 //     a or b                           the candidates of both
-//     a and b                          the candidates of the condition that has fewer rows
+//     a and b                          the candidates of the condition that has fewer rows; those
+//                                      of substring indexes are intersected
 //
 // A condition that no resource of the type can satisfy (an attribute that the type lacks, another
 // meta.resourceType) has no candidates.
@@ -21,6 +24,7 @@
 
 #include "scim/filter/filter.h"
 #include "store/directory.h"
+#include "store/trigram_search.h"
 
 namespace scim::service {
 
@@ -31,6 +35,7 @@ struct Access {
         nothing,
         ids,
         index,
+        substring,
         groups_of,   // the groups of the member `ids[0]`
         members_of,  // the members of the group `ids[0]`
         any_of,
@@ -43,6 +48,12 @@ struct Access {
     std::string from, to;        // index: see Directory::each_row()
     bool one_value = false;      // index: all rows have one value, so they are in the order of ids
     std::vector<Access> parts;
+
+    // substring: what the resources must have; the conditions, for messages; and all numbers of the
+    // candidates, if counting has found them all.
+    std::vector<store::TrigramTerm> trigrams;
+    std::string conditions;
+    std::optional<store::Numbers> numbers;
 
     std::optional<uint64_t> rows;  // counted up to a bound; nothing: not counted yet
 
@@ -106,8 +117,8 @@ class AccessPath {
     // The candidates after `*after`, or all if it is nullptr. The AccessPath must outlive them.
     Candidates candidates(const Id *after = nullptr, const Chunks &chunks = {}) const;
 
-    // The first attribute in the filter that lacks an index and could use one, such as "title";
-    // empty if there is none.
+    // The first attribute in the filter that lacks an index and could use one, as in scim_index, such
+    // as "title" or "title type=substring"; empty if there is none.
     static std::string missing_index(const Filter &filter);
 
   private:

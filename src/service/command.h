@@ -29,9 +29,10 @@ struct Command {
     const TypeView *type = nullptr;          // of that catalog
     Id id{};
     std::string if_match, if_none_match;
-    Resource resource;         // create, replace
-    store::IndexValues index;  // of `resource`
-    Patch patch;               // patch
+    Resource resource;            // create, replace
+    store::IndexValues index;     // of `resource`
+    store::TrigramSets trigrams;  // of `resource`
+    Patch patch;                  // patch
     // Of a record that scimctl imports with its id and times: milliseconds since 1970, 0: the time
     // of the change. The id may be that of a deleted resource.
     int64_t created = 0, modified = 0;

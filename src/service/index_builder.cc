@@ -1,6 +1,7 @@
 #include "service/index_builder.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "store/index_build.h"
 
@@ -73,7 +74,8 @@ std::vector<IndexStatus> index_states(store::Txn &txn, const Catalog &catalog) {
         all.push_back(std::move(status));
     }
     std::sort(all.begin(), all.end(), [](const IndexStatus &a, const IndexStatus &b) {
-        return std::pair(a.index->type, a.attribute) < std::pair(b.index->type, b.attribute);
+        return std::tie(a.index->type, a.attribute, a.index->kind) <
+               std::tie(b.index->type, b.attribute, b.index->kind);
     });
     return all;
 }

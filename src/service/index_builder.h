@@ -19,6 +19,11 @@ uint16_t advance_index(store::WriteTxn &txn, const Catalog &catalog);
 struct IndexStatus {
     std::string type, attribute;  // the name of the type and the path of the attribute
     const IndexDef *index = nullptr;
+    // As in scim_index: "User title", "User title type=substring".
+    std::string name() const {
+        const bool is_value = index->kind == IndexKind::value;
+        return type + " " + attribute + (is_value ? "" : " type=substring");
+    }
     // Building: resources that have been indexed, of all tenants, and those of the type. Dropping:
     // rows that have been deleted; `total` is 0.
     uint64_t done = 0, total = 0;

@@ -255,7 +255,8 @@ size_t edit_work(const store::ResourceEdit &edit) {
     size_t work = record_work(edit.record.size());
     work += row_work * (rows_each_change + edit.before.size() + edit.after.size() +
                         rows_each_member * members + edit.groups.size() + edit.access.size() +
-                        (edit.name.empty() ? 0 : rows_each_name));
+                        (edit.name.empty() ? 0 : rows_each_name) +
+                        store::differing_trigrams(edit.trigrams_before, edit.trigrams_after));
     for (const store::LeftGroup &group : edit.groups) work += record_work(group.record.size());
     return work;
 }
@@ -278,6 +279,7 @@ Result<Plan> plan_create(const Command &command, store::Directory &directory, Wo
     }
     plan.edit.is_new = plan.grows = true;
     plan.edit.after = command.index;
+    plan.edit.trigrams_after = command.trigrams;
     plan.edit.change.attrs = changed_attrs(type, {}, command.resource.leaves);
     note_members(type, plan.edit);
     put_record(command, command.resource.leaves, 0, plan);
@@ -352,6 +354,8 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
     if (work.too_much()) return plan;
     plan.edit.before = store::index_values(*command.catalog, type, was);
     plan.edit.after = store::index_values(*command.catalog, type, is);
+    plan.edit.trigrams_before = store::trigram_sets(*command.catalog, type, was);
+    plan.edit.trigrams_after = store::trigram_sets(*command.catalog, type, is);
     auto unique = check_unique(command, is, plan.edit.after, directory, work);
     RETURN_IF_ERROR(unique);
     stamp(command, directory, plan.edit);
@@ -400,6 +404,7 @@ Plan plan_remove(const Command &command, store::Directory &directory,
     note_index(command, before, work);
     if (work.too_much()) return plan;
     plan.edit.before = store::index_values(*command.catalog, *command.type, before);
+    plan.edit.trigrams_before = store::trigram_sets(*command.catalog, *command.type, before);
     stamp(command, directory, plan.edit);
     plan.edit.name = name_of(*command.type, before);
     leave_groups(command, directory, plan.edit);

@@ -39,6 +39,8 @@ Outcome read_data(Command &command, const StepContext &context, const StepInput 
         store::index_work(*command.catalog, *command.type, command.resource.leaves));
     if (!indexable) return indexable;
     command.index = store::index_values(*command.catalog, *command.type, command.resource.leaves);
+    command.trigrams =
+        store::trigram_sets(*command.catalog, *command.type, command.resource.leaves);
     return Done{};
 }
 

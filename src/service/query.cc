@@ -117,7 +117,8 @@ Error Search::too_many(const TypeQuery &type_query) const {
     if (!advice.empty()) help = "ask for \"" + advice + "\" in nginx's configuration, or ";
     for (const IndexDef *index : snapshot_.catalog()->indexes(type_query.type().number)) {
         const Attr *attr = type_query.type().by_number(index->attr);
-        if (attr == nullptr || index->state != IndexState::ready) continue;
+        if (attr == nullptr || index->state != IndexState::ready || index->kind != IndexKind::value)
+            continue;
         indexed += indexed.empty() ? "" : ", ";
         indexed += attr->path;
     }

@@ -83,4 +83,20 @@ std::optional<IndexRange> index_range(const FilterNode &term) {
     }
 }
 
+std::vector<store::Trigram> term_trigrams(const FilterNode &term) {
+    const AttrType type = term.attr->def->type;
+    const bool is_text = (type == AttrType::string || type == AttrType::reference) &&
+                         term.value.kind == FilterValue::Kind::key;
+    if (!is_text) return {};
+    std::string text;
+    switch (term.op) {
+        case FilterOp::co: text = term.value.key; break;
+        case FilterOp::sw: text = store::trigram_mark + term.value.key; break;
+        case FilterOp::ew: text = term.value.key + store::trigram_mark; break;
+        case FilterOp::eq: text = store::trigram_mark + term.value.key + store::trigram_mark; break;
+        default: return {};
+    }
+    return store::trigrams_of(text, term_trigrams_most);
+}
+
 }  // namespace scim::service

@@ -18,4 +18,11 @@ struct IndexRange {
 // that is ready.
 std::optional<IndexRange> index_range(const FilterNode &term);
 
+// The trigrams that a value has if `value op literal` holds, at most term_trigrams_most; none if the
+// term has no string, or a literal that is too short: less than three bytes, or two at the beginning
+// or end of a value. Of a longer literal, the first trigrams are enough, because candidates are
+// tested.
+constexpr size_t term_trigrams_most = 32;
+std::vector<store::Trigram> term_trigrams(const FilterNode &term);
+
 }  // namespace scim::service

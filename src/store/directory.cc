@@ -120,7 +120,7 @@ template <class Each>
 void each_indexed(const Catalog &catalog, const TypeView &type, const std::vector<Leaf> &leaves,
                   Each &&each) {
     for (const IndexDef *index : catalog.indexes(type.number)) {
-        if (index->state == IndexState::dropping) continue;
+        if (index->state == IndexState::dropping || index->kind != IndexKind::value) continue;
         const Attr *attr = type.indexed(index->attr);
         if (attr == nullptr) continue;
         for (const Leaf &leaf : leaves)
@@ -153,7 +153,7 @@ size_t index_work(const Catalog &catalog, const TypeView &type, const std::vecto
     each_indexed(catalog, type, leaves, [&](const Attr &attr, const Leaf &leaf) {
         work += key_work(attr.matching, leaf.json);
     });
-    return work;
+    return work + trigram_work(catalog, type, leaves);
 }
 
 std::optional<RecordView> Directory::record(TypeNumber type, const Id &id) {
@@ -283,6 +283,7 @@ void DirectoryWriter::apply(const ResourceEdit &edit) {
         }
     }
     put_index(edit);
+    put_trigrams(write_, tenant_, edit.type, edit.id, edit.trigrams_before, edit.trigrams_after);
     put_changes(edit);
     for (const auto &[key, state] : edit.access) put_access(write_, key, state);
     put_position({edit.position, edit.change.time});

@@ -21,6 +21,7 @@
 #include "store/lmdb.h"
 #include "store/read_budget.h"
 #include "store/record.h"
+#include "store/trigrams.h"
 
 namespace scim::store {
 
@@ -98,6 +99,8 @@ class Directory {
     Txn &txn() { return txn_; }
     // Call before each row of a walk: false if the walk must end.
     bool may_walk() { return budget_ == nullptr || budget_->may_walk(); }
+    // Call before `bytes` of a row are decoded: false if the walk must end.
+    bool may_read(size_t bytes) { return budget_ == nullptr || budget_->has_time(bytes); }
 
     // Nothing if there is no such resource or the budget refuses the read; a damaged record
     // fails the transaction.
@@ -209,6 +212,7 @@ struct ResourceEdit {
     std::string record;  // empty: the resource is deleted
     bool is_new = false;
     IndexValues before, after;
+    TrigramSets trigrams_before, trigrams_after;
     uint64_t position = 0;
     Change change;  // without members
     MemberChange members;

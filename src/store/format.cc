@@ -90,6 +90,11 @@ Outcome read_index_row(CatalogRows &rows, uint16_t number, const RowReader &row)
     index.attr = AttrNumber(row.number("attribute"));
     index.unique = row.boolean("unique");
     index.declared = row.boolean("declared");
+    const std::string kind = row.text("kind");
+    if (kind == to_string(IndexKind::substring))
+        index.kind = IndexKind::substring;
+    else if (kind != to_string(IndexKind::value))
+        return Error{500, ScimType::none, "unknown index kind " + quoted(kind), 0};
     std::string state = row.text("state");
     for (int s = 0; s <= int(IndexState::dropping); s++) {
         if (to_string(IndexState(s)) != state) continue;
@@ -223,7 +228,8 @@ void write_catalog(WriteTxn &txn, const CatalogRows &rows) {
         out.number("resourceType", row.type)
             .number("attribute", row.attr)
             .boolean("unique", row.unique)
-            .boolean("declared", row.declared);
+            .boolean("declared", row.declared)
+            .text("kind", to_string(row.kind));
         put(kind_index, row.number, out.text("state", to_string(row.state)));
     }
     put_meta_number(txn, "catalog_epoch", rows.epoch);

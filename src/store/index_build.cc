@@ -1,9 +1,11 @@
 #include "store/index_build.h"
 
 #include <algorithm>
+#include <map>
 
 #include "store/bytes.h"
 #include "store/index_rows.h"
+#include "store/postings.h"
 #include "store/tenants.h"
 
 namespace scim::store {
@@ -18,12 +20,26 @@ struct Progress {
     uint64_t done = 0;  // resources that were indexed, or rows that were deleted
 };
 
+bool builds_substrings(const IndexDef &index) {
+    return index.kind == IndexKind::substring && index.state == IndexState::building;
+}
+
 // The progress counts only under the declaration that it was made under: under another one the
-// attribute may not have been unique, and then duplicates were not refused.
-Progress read_progress(Txn &txn, const IndexDef &index, uint64_t generation) {
+// attribute may not have been unique, and then duplicates were not refused. This does not concern
+// the build of a substring index, which must not add a resource twice.
+uint64_t generation_of(const Catalog &catalog, const IndexDef &index) {
+    return builds_substrings(index) ? 0 : catalog.rows().generation;
+}
+
+Key progress_key(const IndexDef &index) {
+    return builds_substrings(index) ? substring_build_key(index.number)
+                                    : index_build_key(index.number);
+}
+
+Progress read_progress(Txn &txn, const Key &key, uint64_t generation) {
     Progress progress;
     Bytes bytes;
-    if (!txn.get(Db::local, index_build_key(index.number), bytes)) return progress;
+    if (!txn.get(Db::local, key, bytes)) return progress;
     ByteReader in(bytes);
     const bool is_current = in.le(8) == generation;
     const auto tenant = TenantNumber(in.le(4));
@@ -42,11 +58,11 @@ void put_progress(WriteTxn &txn, const IndexDef &index, uint64_t generation,
     bytes.append(bytes_of(progress.id));
     append_le(bytes, progress.has_conflict, 1);
     append_le(bytes, progress.done, 8);
-    txn.put(Db::local, index_build_key(index.number), bytes);
+    txn.put(Db::local, progress_key(index), bytes);
 }
 
-// Adds the rows of one resource, and their number to `rows`. Returns true if another resource has one of the values and the
-// index is unique. A damaged record gets no rows: scimctl verify reports it.
+// Adds the rows of one resource, and their number to `rows`. Returns true if another resource has one
+// of the values and the index is unique. A damaged record gets no rows: scimctl verify reports it.
 bool add_rows(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, TenantNumber tenant,
               const Id &id, Bytes bytes, int64_t &rows) {
     auto record = RecordView::parse(bytes);
@@ -61,6 +77,43 @@ bool add_rows(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, Tena
         has_conflict |= index.unique && directory.find(index.type, attr, value, 2).size() > 1;
     }
     return has_conflict;
+}
+
+// The postings that a step of building a substring index adds, so that it changes each list once.
+class PostingBatch {
+  public:
+    PostingBatch(const Catalog &catalog, const IndexDef &index)
+        : catalog_(catalog), index_(index) {}
+
+    // REQUIRES: the ids ascend. A damaged record gets no postings: scimctl verify reports it.
+    void add(const Id &id, Bytes bytes);
+    bool is_full() const { return count_ >= postings_a_step; }
+    void put(WriteTxn &txn, TenantNumber tenant) const;
+
+  private:
+    static constexpr size_t postings_a_step = 3000;  // about 10 ms
+
+    const Catalog &catalog_;
+    const IndexDef &index_;
+    std::map<Trigram, Numbers> lists_;
+    size_t count_ = 0;
+};
+
+void PostingBatch::add(const Id &id, Bytes bytes) {
+    auto record = RecordView::parse(bytes);
+    std::vector<Leaf> leaves;
+    if (!record || !record->leaves(leaves)) return;
+    const TypeView &type = *catalog_.type_by_number(index_.type);
+    for (const TrigramSet &set : trigram_sets(catalog_, type, leaves)) {
+        if (set.attr != index_.attr) continue;
+        for (Trigram trigram : set.trigrams) lists_[trigram].push_back(number_of(id));
+        count_ += set.trigrams.size();
+    }
+}
+
+void PostingBatch::put(WriteTxn &txn, TenantNumber tenant) const {
+    for (const auto &[trigram, numbers] : lists_)
+        PostingWriter(txn, trigram_prefix(tenant, index_.type, index_.attr, trigram)).add(numbers);
 }
 
 // The first tenant with a number of at least `first`, one that is being removed left out; 0 if there
@@ -104,10 +157,15 @@ std::vector<std::pair<Id, std::string>> resources_after(Txn &txn, TenantNumber t
 
 }  // namespace
 
+bool is_built_at(Txn &txn, uint16_t number, TenantNumber tenant, const Id &id) {
+    const Progress progress = read_progress(txn, substring_build_key(number), 0);
+    return std::pair(tenant, id) <= std::pair(progress.tenant, progress.id);
+}
+
 IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index,
                        size_t effort) {
-    const uint64_t generation = catalog.rows().generation;
-    Progress progress = read_progress(txn, index, generation);
+    const uint64_t generation = generation_of(catalog, index);
+    Progress progress = read_progress(txn, progress_key(index), generation);
     IndexBuild build;
     size_t left = effort;
     TenantNumber tenant = next_tenant(txn, progress.tenant);
@@ -115,19 +173,28 @@ IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &in
         if (tenant != progress.tenant)
             progress = {tenant, Id{}, progress.has_conflict, progress.done};
         int64_t rows = 0;
+        PostingBatch postings(catalog, index);
         for (const auto &[id, bytes] :
              resources_after(txn, tenant, index.type, progress.id, left)) {
-            progress.has_conflict |= add_rows(txn, catalog, index, tenant, id, bytes, rows);
+            if (index.kind == IndexKind::value)
+                progress.has_conflict |= add_rows(txn, catalog, index, tenant, id, bytes, rows);
+            else
+                postings.add(id, bytes);
             progress.id = id;
             progress.done++;
+            if (postings.is_full()) {
+                left = 0;
+                break;
+            }
         }
         add_index_rows(txn, tenant, index.type, index.attr, rows);
+        postings.put(txn, tenant);
         left -= std::min<size_t>(left, 1);
     }
     build.is_complete = left > 0;
     build.has_conflict = progress.has_conflict;
     if (build.is_complete)
-        txn.del(Db::local, index_build_key(index.number));
+        txn.del(Db::local, progress_key(index));
     else
         put_progress(txn, index, generation, progress);
     return build;
@@ -136,16 +203,19 @@ IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &in
 // The rows of an index are in one range for each tenant. A seek skips the tenants without rows.
 bool drop_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, size_t effort) {
     const uint64_t generation = catalog.rows().generation;
-    Progress progress = read_progress(txn, index, generation);
+    Progress progress = read_progress(txn, progress_key(index), generation);
+    // Of a build that has not ended: the next one begins with the first resource.
+    txn.del(Db::local, substring_build_key(index.number));
     uint64_t tenant = progress.tenant;
     bool more = true;
-    Cursor cursor(txn, Db::index);
+    const bool is_value = index.kind == IndexKind::value;
+    Cursor cursor(txn, is_value ? Db::index : Db::trigrams);
     while (more && effort > 0 && tenant <= UINT32_MAX) {
         effort--;
         progress.tenant = TenantNumber(tenant);
         const std::string prefix = index_prefix(progress.tenant, index.type, index.attr);
         more = cursor.seek(prefix);
-        if (more && starts_with(cursor.key(), prefix))
+        if (more && is_value && starts_with(cursor.key(), prefix))
             txn.del(Db::meta, index_rows_key(progress.tenant, index.type, index.attr));
         for (; more && effort > 0 && starts_with(cursor.key(), prefix); effort--) {
             cursor.del();
@@ -159,14 +229,14 @@ bool drop_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, si
     }
     const bool is_complete = !more || tenant > UINT32_MAX;
     if (is_complete)
-        txn.del(Db::local, index_build_key(index.number));
+        txn.del(Db::local, progress_key(index));
     else
         put_progress(txn, index, generation, progress);
     return is_complete;
 }
 
 uint64_t index_progress(Txn &txn, const Catalog &catalog, const IndexDef &index) {
-    return read_progress(txn, index, catalog.rows().generation).done;
+    return read_progress(txn, progress_key(index), generation_of(catalog, index)).done;
 }
 
 }  // namespace scim::store

@@ -2,6 +2,10 @@
 // Builds an index over resources that are stored already, and drops an index, in steps. Between the
 // steps of a build every write keeps the rows of the index; a step adds those of the resources that
 // no write has touched. While an index is dropped, no write adds rows.
+//
+// The lists of a substring index cannot tell whether a resource is in them already, because
+// resources share numbers (store/postings.h). While such an index is built, a write keeps the lists
+// only of a resource that the build has passed; a step adds the others as they are then.
 
 #include "store/directory.h"
 
@@ -14,10 +18,14 @@ struct IndexBuild {
 };
 
 // Adds the rows of the next resources of all active tenants, as many as `effort` allows: a resource
-// takes 1 and 1 more for each KiB of its record, a tenant takes 1. Begins again if the catalog was
-// declared anew since the last step. REQUIRES: `index` is of `catalog`, which is the catalog of the
+// takes 1 and 1 more for each KiB of its record, a tenant takes 1. An index of values is begun again
+// if the catalog was declared anew since the last step. REQUIRES: `index` is of `catalog`, which is the catalog of the
 // transaction, and its type is declared.
 IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, size_t effort);
+
+// True if the build of the substring index `number` has passed the resource. REQUIRES: the index is
+// in the state `building`.
+bool is_built_at(Txn &txn, uint16_t number, TenantNumber tenant, const Id &id);
 
 // Deletes the next rows of an index in the state `dropping`, as many as `effort` allows: a row and a
 // tenant take 1. Returns true if no tenant has a row of it any more.

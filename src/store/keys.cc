@@ -172,6 +172,8 @@ Key token_use_key(TenantNumber tenant, uint32_t token) {
 
 Key index_build_key(uint16_t index) { return Key().number(2, 1).number(index, 2); }
 
+Key substring_build_key(uint16_t index) { return Key().number(4, 1).number(index, 2); }
+
 Key import_position_key(TenantNumber tenant) { return kind_prefix(3, tenant); }
 
 Key position_key(TenantNumber tenant) { return kind_prefix(1, tenant); }

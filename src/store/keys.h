@@ -5,6 +5,7 @@
 //     resources     := tenant:u32 type:u16 id:16
 //     blocks        := tenant:u32 type:u16 first:16
 //     index         := tenant:u32 type:u16 attr:u16 value 0x00 id:16
+//     trigrams      := tenant:u32 type:u16 attr:u16 trigram:3 first:u64      (store/postings.h)
 //     value         := string | boolean | number | time
 //     string        := the comparison key of scim/text/text.h, if it is shorter than 400 bytes;
 //                      otherwise its first 336 bytes and its SHA-256 in 64 hexadecimal digits (a
@@ -18,7 +19,7 @@
 //     jobs          := 0x01 tenant:u32 group:16 epoch:u32
 //     changes       := tenant:u32 position:u64 part:u16
 //     refusals      := tenant:u32 time:i64 sequence:u32
-//     local         := 0x01 tenant:u32 token:u32 | 0x02 index:u16 | 0x03 tenant:u32
+//     local         := 0x01 tenant:u32 token:u32 | 0x02 index:u16 | 0x03 tenant:u32 | 0x04 index:u16
 //     tokens        := sha256:32
 //     tenant_tokens := tenant:u32 token:u32
 //     actors        := tenant:u32 actor:u32
@@ -119,6 +120,7 @@ std::string tombstone_key(TenantNumber tenant, const Id &id);
 constexpr size_t access_prefix_size = 4 + 1;
 Key token_use_key(TenantNumber tenant, uint32_t token);  // local
 Key index_build_key(uint16_t index);                     // local
+Key substring_build_key(uint16_t index);                 // local
 Key import_position_key(TenantNumber tenant);            // local
 Key position_key(TenantNumber tenant);                   // meta
 Key count_key(TenantNumber tenant, TypeNumber type);     // meta

@@ -76,8 +76,9 @@ enum class Db : uint8_t {
     access,
     blocks,
     names,
+    trigrams,
 };
-constexpr size_t db_count = 17;
+constexpr size_t db_count = 18;
 
 struct EnvOptions {
     std::string directory;

@@ -25,7 +25,7 @@ namespace {
 const char *const db_names[db_count] = {
     "meta",  "catalog", "tenants",     "tokens",  "tenant_tokens", "resources",
     "index", "members", "memberships", "changes", "refusals",      "local",
-    "jobs",  "actors",  "access",      "blocks",  "names"};
+    "jobs",  "actors",  "access",      "blocks",  "names",         "trigrams"};
 
 // Counts this process as inside the store: a worker death during its lifetime counts for the
 // FaultGuard.

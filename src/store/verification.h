@@ -146,6 +146,9 @@ class Verification {
 
 // Checks every record, its index rows, and the counters of resources. REQUIRES: v.catalog is set.
 void verify_index(Verification &v);
+// Checks the blocks of substring indexes, and every list against the records. REQUIRES: v.catalog is
+// set.
+void verify_trigrams(Verification &v);
 // Checks that each block of ids has as many resources as it counts, and that all resources are in
 // blocks. REQUIRES: v.catalog is set.
 void verify_blocks(Verification &v);

@@ -62,6 +62,7 @@ VerifyReport Verifier::run() {
     check_local();
     if (v_.catalog != nullptr) {
         verify_index(v_);
+        verify_trigrams(v_);
         verify_blocks(v_);
         verify_members(v_);
         verify_access(v_);
@@ -390,7 +391,7 @@ std::string_view database_name(Db db) {
     constexpr std::string_view names[db_count] = {
         "meta",  "catalog", "tenants",     "tokens",  "tenant_tokens", "resources",
         "index", "members", "memberships", "changes", "refusals",      "local",
-        "jobs",  "actors",  "access",      "blocks",  "names"};
+        "jobs",  "actors",  "access",      "blocks",  "names",         "trigrams"};
     return names[size_t(db)];
 }
 

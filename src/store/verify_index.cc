@@ -312,7 +312,7 @@ void IndexVerifier::end_index() {
     if (said == rows) return;
     const IndexDef *index = nullptr;
     for (const IndexDef &def : v_.catalog->rows().indexes)
-        if (def.type == type && def.attr == attr) index = &def;
+        if (def.type == type && def.attr == attr && def.kind == IndexKind::value) index = &def;
     const bool is_steady = index != nullptr && index->state != IndexState::building &&
                            index->state != IndexState::dropping;
     if (!is_steady) return;
@@ -358,7 +358,7 @@ std::optional<IndexVerifier::Row> IndexVerifier::parse_row(Bytes key, bool repor
     if (!tail) return wrong("the key has no terminator after its value");
     const IndexDef *index = nullptr;
     for (const IndexDef &def : v_.catalog->rows().indexes)
-        if (def.type == type && def.attr == attr) index = &def;
+        if (def.type == type && def.attr == attr && def.kind == IndexKind::value) index = &def;
     if (index == nullptr)
         return wrong("there is no index on attribute " + std::to_string(attr) + " of " +
                      v_.type_name(type));

@@ -36,6 +36,17 @@ inline void add_indexes(Store &store) {
             index.attr = type.find(path)->number;
             rows.indexes.push_back(index);
         }
+        for (const char *path :
+             {"userName", "displayName", "name.givenName", "emails.value",
+              "urn:example:acme:2.0:User:site", "urn:example:acme:2.0:User:code",
+              "urn:example:acme:2.0:User:words", "urn:example:acme:2.0:User:seat.value"}) {
+            IndexDef index;
+            index.number = uint16_t(rows.indexes.size() + 100);
+            index.type = type.number;
+            index.attr = type.find(path)->number;
+            index.kind = IndexKind::substring;
+            rows.indexes.push_back(index);
+        }
     }
     rows.epoch++;
     store::WriteTxn txn(store.env());
@@ -102,6 +113,7 @@ class Population {
         header.modified = 1700000000123 + int64_t(position_);
         edit.record = encode_record(header, *catalog_, type, resource);
         edit.after = store::index_values(*catalog_, type, resource.leaves);
+        edit.trigrams_after = store::trigram_sets(*catalog_, type, resource.leaves);
         edit.change.type = type.number;
         edit.change.id = id;
         edit.members = std::move(members);

@@ -88,7 +88,10 @@ void agree(Population &population, size_t cases) {
     for (const auto &[plan, count] : plans) note(plan + ": " + std::to_string(count));
     for (const char *plan :
          {"scan", "nothing", "id", "members of a", "any of", "index userName", "index active",
-          "index name.familyName", "index emails.value", "index externalId"})
+          "index name.familyName", "index emails.value", "index externalId",
+          "substring index displayName", "substring index name.givenName",
+          "substring index urn:example:acme:2.0:User:code",
+          "substring index urn:example:acme:2.0:User:words"})
         ok(plans[plan] > cases / 2000,
            std::string("some random queries have the plan '") + plan + "'");
 }

@@ -60,6 +60,7 @@ inline void put_user(WriteTxn &txn, TenantNumber tenant, uint8_t n, const std::s
     header.modified = 1000 + int64_t(edit.position);
     edit.record = encode_record(header, *catalog, type, resource);
     edit.after = index_values(*catalog, type, resource.leaves);
+    edit.trigrams_after = trigram_sets(*catalog, type, resource.leaves);
     edit.change.time = header.modified;
     edit.change.operation = is_new ? Operation::create : Operation::replace;
     edit.change.type = type.number;

@@ -134,7 +134,9 @@ void CatalogBuilder::note_unenforced(const TypeView &type, const Attr &attr) {
 // right when it is declared again.
 void CatalogBuilder::add_undeclared() {
     for (const IndexDef &index : rows_.indexes) {
-        if (index.type != view_->number || view_->by_number(index.attr) != nullptr) continue;
+        if (index.type != view_->number || view_->by_number(index.attr) != nullptr ||
+            index.kind != IndexKind::value)
+            continue;
         for (const auto &row : rows_.attrs) {
             if (row.number != index.attr) continue;
             Attribute &def = view_->undeclared_defs_.emplace_back();
@@ -283,7 +285,7 @@ void CatalogBuilder::note_sets() {
 void CatalogBuilder::note_index(Attr &attr) const {
     for (const IndexDef &i : rows_.indexes)
         if (i.type == view_->number && i.attr == attr.number && i.state != IndexState::dropping)
-            attr.index = &i;
+            (i.kind == IndexKind::value ? attr.index : attr.substring) = &i;
 }
 
 Result<std::shared_ptr<const Catalog>> Catalog::build(CatalogRows rows) {

@@ -17,6 +17,10 @@ std::string_view to_string(IndexState state) {
     return "";
 }
 
+std::string_view to_string(IndexKind kind) {
+    return kind == IndexKind::substring ? "substring" : "value";
+}
+
 // Common attributes
 
 namespace {

@@ -41,6 +41,13 @@ enum class IndexState : uint8_t {
 };
 std::string_view to_string(IndexState state);
 
+// An attribute may have one index of each kind.
+enum class IndexKind : uint8_t {
+    value,      // for eq, sw, ranges and sorting
+    substring,  // for co, sw and ew: scim_index … type=substring
+};
+std::string_view to_string(IndexKind kind);
+
 struct IndexDef {
     uint16_t number = 0;
     TypeNumber type = 0;
@@ -50,6 +57,7 @@ struct IndexDef {
     // False: no configuration wants it, and its row is removed when it has been dropped. An index
     // that is declared again while it is being dropped is built when it has been dropped.
     bool declared = true;
+    IndexKind kind = IndexKind::value;
 
     // No two resources have the same value.
     bool is_enforced() const { return unique && state == IndexState::ready; }
@@ -60,7 +68,8 @@ struct IndexDef {
     }
     bool operator==(const IndexDef &other) const {
         return number == other.number && type == other.type && attr == other.attr &&
-               unique == other.unique && state == other.state && declared == other.declared;
+               unique == other.unique && state == other.state && declared == other.declared &&
+               kind == other.kind;
     }
 };
 
@@ -109,7 +118,8 @@ struct Attr {
     bool computed = false;
     bool discarded = false;  // accepted and not stored: password
     Matching matching = Matching::folded;
-    const IndexDef *index = nullptr;
+    const IndexDef *index = nullptr;      // of the kind `value`
+    const IndexDef *substring = nullptr;  // of the kind `substring`
     std::string path;                // for clients: "name.familyName", "urn:…:User:department"
     std::vector<const Attr *> subs;  // sub-attributes of a complex attribute, in order
 
@@ -251,6 +261,7 @@ const std::vector<Attribute> &common_attributes();
 struct WantedIndex {
     std::string type;       // the name of the resource type: "User"
     std::string attribute;  // its path: "name.familyName", "urn:…:User:department"
+    IndexKind kind = IndexKind::value;
 };
 
 // The schemas and resource types of a configuration, the built-in ones included, and the indexes
@@ -263,11 +274,11 @@ struct Declaration {
 };
 
 // The attribute of the index. The detail of an error is a sentence that names the attribute: the
-// type or the attribute does not exist, or the attribute has no values that an index can hold or
-// may show.
+// type or the attribute does not exist, or the attribute has no values that an index of this kind can
+// hold or may show.
 Result<const Attr *> attribute_of(const Catalog &catalog, const WantedIndex &wanted);
-// True if the attribute has an index without being in Declaration::indexes: it is unique, or
-// clients look resources up by it.
+// True if the attribute has an index of the kind `value` without being in Declaration::indexes: it is
+// unique, or clients look resources up by it.
 bool is_indexed_always(const TypeView &type, const Attr &attr);
 
 // The built-in definitions plus `definitions`. A Schema that no ResourceType names, and whose URN

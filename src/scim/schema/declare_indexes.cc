@@ -31,11 +31,11 @@ class IndexDeclaration {
           last_attr_(largest_number(before.attrs)),
           retries_(retries) {}
 
-    void declare(const TypeView &type, const Attr &attr, bool is_wanted);
+    void declare(const TypeView &type, const Attr &attr, IndexKind kind, bool is_wanted);
     void declare_hidden(const TypeView &type);
 
   private:
-    IndexDef *find(const TypeView &type, const Attr &attr);
+    IndexDef *find(const TypeView &type, const Attr &attr, IndexKind kind);
     void change(IndexDef &index, bool unique) const;
 
     std::vector<IndexDef> &indexes_;
@@ -44,9 +44,10 @@ class IndexDeclaration {
     bool retries_;
 };
 
-IndexDef *IndexDeclaration::find(const TypeView &type, const Attr &attr) {
+IndexDef *IndexDeclaration::find(const TypeView &type, const Attr &attr, IndexKind kind) {
     for (IndexDef &index : indexes_)
-        if (index.type == type.number && index.attr == attr.number) return &index;
+        if (index.type == type.number && index.attr == attr.number && index.kind == kind)
+            return &index;
     return nullptr;
 }
 
@@ -55,10 +56,11 @@ void drop(IndexDef &index) {
     index.declared = index.unique = false;
 }
 
-void IndexDeclaration::declare(const TypeView &type, const Attr &attr, bool is_wanted) {
-    const bool unique = is_unique(attr);
-    is_wanted |= unique || is_indexed_always(type, attr);
-    IndexDef *index = find(type, attr);
+void IndexDeclaration::declare(const TypeView &type, const Attr &attr, IndexKind kind,
+                               bool is_wanted) {
+    const bool is_value = kind == IndexKind::value, unique = is_value && is_unique(attr);
+    is_wanted |= is_value && is_indexed_always(type, attr);
+    IndexDef *index = find(type, attr, kind);
     if (index != nullptr) {
         if (is_wanted)
             change(*index, unique);
@@ -67,7 +69,8 @@ void IndexDeclaration::declare(const TypeView &type, const Attr &attr, bool is_w
     } else if (is_wanted) {
         const bool may_have_values = type.number <= last_type_ && attr.number <= last_attr_;
         const auto state = may_have_values ? IndexState::building : IndexState::ready;
-        indexes_.push_back({next_number(indexes_), type.number, attr.number, unique, state});
+        indexes_.push_back(
+            {next_number(indexes_), type.number, attr.number, unique, state, true, kind});
     }
 }
 
@@ -109,6 +112,12 @@ Result<const Attr *> attribute_of(const Catalog &catalog, const WantedIndex &wan
         return Error{Refusal::configuration_invalid,
                      name + " is complex; expected one of its sub-attributes" +
                          sub_attribute_example(*attr)};
+    const bool is_text =
+        attr->def->type == AttrType::string || attr->def->type == AttrType::reference;
+    if (wanted.kind == IndexKind::substring && !is_text)
+        return Error{Refusal::configuration_invalid,
+                     name + " is a " + std::string(to_string(attr->def->type)) +
+                         ", which cannot have an index with type=substring"};
     // Such a leaf is an array (resource.h), which has no index rows.
     if (attr->parent != nullptr && attr->def->multi_valued)
         return Error{Refusal::configuration_invalid,
@@ -125,11 +134,11 @@ Result<std::vector<IndexDef>> declare_indexes(const CatalogRows &before, const C
                                               const std::vector<WantedIndex> &wanted,
                                               bool retries) {
     std::vector<IndexDef> indexes = before.indexes;
-    std::set<const Attr *> attrs;
+    std::set<std::pair<const Attr *, IndexKind>> attrs;
     for (const WantedIndex &index : wanted) {
         auto attr = attribute_of(after, index);
         RETURN_IF_ERROR(attr);
-        attrs.insert(*attr);
+        attrs.emplace(*attr, index.kind);
     }
     IndexDeclaration declaration(before, indexes, retries);
     for (const auto &type : after.types()) {
@@ -137,7 +146,11 @@ Result<std::vector<IndexDef>> declare_indexes(const CatalogRows &before, const C
         for (const bool unique : {true, false})
             for (const Attr &attr : type->attrs)
                 if (is_unique(attr) == unique)
-                    declaration.declare(*type, attr, attrs.count(&attr) > 0);
+                    declaration.declare(*type, attr, IndexKind::value,
+                                        attrs.count({&attr, IndexKind::value}) > 0);
+        for (const Attr &attr : type->attrs)
+            declaration.declare(*type, attr, IndexKind::substring,
+                                attrs.count({&attr, IndexKind::substring}) > 0);
         declaration.declare_hidden(*type);
     }
     return indexes;

@@ -1,0 +1,143 @@
+// Measures what substring indexes (scim_index … type=substring) take, without nginx.
+//
+//     substrings DIR USERS
+//
+// Writes two stores with USERS users, DIR/without and DIR/with, 128 users in a transaction; the second
+// has substring indexes on userName, displayName and emails.value. Prints the CPU time for each user,
+// the size of the stores and that of the indexes. Then builds the same indexes in the first store and
+// prints the CPU time of the whole build and that of its longest step. Search the stores with
+// bench/search.
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+
+#include "bench/rows.h"
+#include "service/index_builder.h"
+#include "service/store.h"
+#include "store/format.h"
+#include "store/tenants.h"
+
+using namespace scim;
+using bench::die;
+
+namespace {
+
+constexpr size_t users_a_transaction = 128;
+
+// CPU time of this process in milliseconds: other processes do not affect it.
+double cpu_time() { return double(std::clock()) * 1000 / CLOCKS_PER_SEC; }
+
+void commit(store::WriteTxn &txn) {
+    const store::Errc code = txn.commit();
+    if (code != store::Errc::ok) die(std::string(to_string(code)));
+}
+
+std::unique_ptr<service::Store> open_store(const std::string &path) {
+    mkdir(path.c_str(), 0700);
+    service::Store::Options options;
+    options.env.directory = path;
+    options.env.map_size = size_t(16) << 30;
+    options.declaration = *make_declaration(1, {});
+    std::string why;
+    auto store = service::Store::open(std::move(options), why);
+    if (store == nullptr || !store->declare(why)) die(why);
+    return store;
+}
+
+std::shared_ptr<const Catalog> declare_indexes(service::Store &store) {
+    store::WriteTxn txn(store.env());
+    Declaration declaration = *make_declaration(2, {});
+    for (const char *attribute : {"userName", "displayName", "emails.value"})
+        declaration.indexes.push_back({"User", attribute, IndexKind::substring});
+    auto rows = declare(*store::read_catalog(txn), declaration);
+    if (!rows) die(rows.error().detail);
+    store::write_catalog(txn, **rows);
+    commit(txn);
+    return *Catalog::build(std::move(**rows));
+}
+
+std::shared_ptr<const Catalog> catalog_of(service::Store &store) {
+    store::Reader reader(store.env());
+    store::ReadTxn txn(reader);
+    return *Catalog::build(*store::read_catalog(txn));
+}
+
+// Declares the indexes and builds them. Returns the number of steps; adds their CPU time to `all`.
+size_t build_indexes(service::Store &store, double &all, double &longest) {
+    size_t steps = 0;
+    for (auto catalog = declare_indexes(store); catalog->unfinished() != nullptr; steps++) {
+        const double start = cpu_time();
+        store::WriteTxn txn(store.env());
+        service::advance_index(txn, *catalog);
+        commit(txn);
+        const double time = cpu_time() - start;
+        all += time;
+        longest = std::max(longest, time);
+        catalog = catalog_of(store);
+    }
+    return steps;
+}
+
+void fill(service::Store &store, const Catalog &catalog, uint64_t users, const char *name) {
+    store::TenantNumber tenant = 0;
+    {
+        store::WriteTxn txn(store.env());
+        tenant = store::add_tenant(txn, "bench", bench::first_time, {}).number;
+        commit(txn);
+    }
+    double time = 0;
+    size_t trigrams = 0;
+    for (uint64_t done = 0; done < users;) {
+        std::vector<store::ResourceEdit> edits;
+        while (edits.size() < users_a_transaction && done < users) {
+            edits.push_back(bench::create_user(catalog, done + 1, done + 1));
+            done++;
+        }
+        const double start = cpu_time();
+        store::WriteTxn txn(store.env());
+        store::DirectoryWriter writer(txn, tenant);
+        for (const store::ResourceEdit &edit : edits) writer.apply(edit);
+        commit(txn);
+        time += cpu_time() - start;
+        for (const store::ResourceEdit &edit : edits)
+            trigrams += store::differing_trigrams({}, edit.trigrams_after);
+    }
+    store::Reader reader(store.env());
+    store::ReadTxn txn(reader);
+    const double each = double(users);
+    std::printf("%s: %.1f us CPU, %.0f bytes of the file and %.1f trigrams for each user\n", name,
+                time * 1000 / each, double(store.env().info().used) / each,
+                double(trigrams) / each);
+    std::printf("    indexes: %.0f bytes, %.2f blocks for each user\n",
+                double(txn.bytes(store::Db::trigrams)) / each,
+                double(txn.entries(store::Db::trigrams)) / each);
+}
+
+void build(service::Store &store) {
+    double all = 0, longest = 0;
+    const size_t steps = build_indexes(store, all, longest);
+    store::Reader reader(store.env());
+    store::ReadTxn txn(reader);
+    std::printf("build: %.1f s CPU in %zu steps, the longest %.1f ms; %.0f MB\n", all / 1000, steps,
+                longest, double(txn.bytes(store::Db::trigrams)) / 1e6);
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+    if (argc != 3) die("usage: substrings DIR USERS");
+    const std::string dir = argv[1];
+    const uint64_t users = std::strtoull(argv[2], nullptr, 10);
+    mkdir(dir.c_str(), 0700);
+    auto without = open_store(dir + "/without"), with = open_store(dir + "/with");
+    fill(*without, *catalog_of(*without), users, "without");
+    double all = 0, longest = 0;
+    build_indexes(*with, all, longest);
+    fill(*with, *catalog_of(*with), users, "with");
+    build(*without);
+}

@@ -1,0 +1,100 @@
+#pragma once
+// Posting lists: which resources have a value with certain three bytes (store/trigrams.h).
+//
+//     trigrams := tenant:u32 type:u16 attr:u16 trigram:3 first:u64 -> delta*
+//     delta    := varint of at least 0, without leading zeros
+//
+// A list is a sequence of numbers in ascending order, in blocks. A number is the first 8 bytes of
+// the id of a resource, so that the order of numbers is that of ids. Resources with the same first
+// bytes have the same number, which is then in the list once for each of them. The key of a block has
+// its first number; each delta is the difference to the number before. Equal numbers are in one block. A
+// value has at most posting_block_most bytes, apart from the deltas of equal numbers at its end.
+//
+// A change rewrites one block. A full block is split: after its numbers if a number is added behind
+// them, as it is when ids ascend, else in the middle. A block that deletions have made small is
+// merged with the one before or behind it.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/keys.h"
+#include "store/lmdb.h"
+
+namespace scim::store {
+
+class Directory;
+
+using Trigram = uint32_t;  // three bytes
+using Numbers = std::vector<uint64_t>;
+
+constexpr size_t posting_block_most = 512;  // bytes
+constexpr size_t trigram_prefix_size = index_prefix_size + 3;
+constexpr size_t posting_key_size = trigram_prefix_size + 8;
+
+inline uint64_t number_of(const Id &id) {
+    uint64_t number = 0;
+    for (size_t i = 0; i < 8; i++) number = number << 8 | id[i];
+    return number;
+}
+
+// Prefix of the keys of one list.
+Key trigram_prefix(TenantNumber tenant, TypeNumber type, AttrNumber attr, Trigram trigram);
+
+// The value of a block. REQUIRES: `numbers` ascend and are not empty.
+std::string encode_posting(const Numbers &numbers);
+// Sets `numbers` to those of a block. False if encode_posting() has not made the value.
+bool decode_posting(uint64_t first, Bytes value, Numbers &numbers);
+
+// Changes one list. A damaged block fails the transaction.
+class PostingWriter {
+  public:
+    PostingWriter(WriteTxn &txn, const Key &prefix) : txn_(txn), prefix_(prefix) {}
+
+    // REQUIRES: `numbers` ascend.
+    void add(const Numbers &numbers);
+    // Removes the number once; false if the list does not have it.
+    bool remove(uint64_t number);
+
+  private:
+    Key key_of(uint64_t first) const { return Key(prefix_).number(first, 8); }
+    bool load(uint64_t number);
+    void put(bool is_tail);
+    void merge();
+
+    WriteTxn &txn_;
+    const Key prefix_;
+    // The block that is changed.
+    Numbers numbers_;
+    std::optional<uint64_t> was_;   // the number in its key, if it is stored
+    std::optional<uint64_t> next_;  // the first number of the next block
+};
+
+// Reads one list in ascending order. Blocks are charged to the budget of the directory.
+class PostingList {
+  public:
+    PostingList(Directory &directory, const Key &prefix);
+
+    // Moves to the first number at or after `number`. False if there is none, if the budget refuses
+    // a block, or if a block is damaged, which fails the transaction. REQUIRES: `number` is not
+    // before the current one, and no call has returned false.
+    bool seek(uint64_t number);
+    uint64_t number() const { return numbers_[at_]; }
+
+  private:
+    bool read_block();
+    bool take_from(uint64_t number);
+
+    Directory &directory_;
+    const Key prefix_;
+    Cursor cursor_;
+    Numbers numbers_;  // of the current block
+    size_t at_ = 0;
+    unsigned jumps_ = 0;  // the last calls that have found nothing in the next block
+};
+
+// The number of blocks of a list; counting stops at `limit`.
+size_t count_blocks(Directory &directory, const Key &prefix, size_t limit);
+
+}  // namespace scim::store
