@@ -12,6 +12,7 @@ use Scim;
 
 my $conf = <<'EOS';
     location /scim/v2/ { scim main; }
+    location = /pid { return 200 $pid; }
     location = /application { return 200 "user=$http_x_user groups=$http_x_groups"; }
     location /deny { scim_require group=Admins; proxy_pass http://127.0.0.1:%%PORT%%/application; }
     location /allow { scim_require group=Admins; scim_on_error allow; proxy_pass http://127.0.0.1:%%PORT%%/application; }
@@ -35,19 +36,30 @@ sub create {
     my $r = $server->request(POST => "/scim/v2/$type?attributes=id", token => $token, json => $body);
     return $r->{status} == 201 ? $id{$name} = $r->{json}{id} : diag "$r->{status} $r->{body}";
 }
-# On a new connection, which any worker may accept
+# On a new connection, which any worker may accept, or on one to a worker
 sub answer {
-    my ($path, $user) = @_;
-    my $r = $t->client->request(GET => $path, headers => { 'X-Remote-User' => $user, 'X-User' => 'root' });
+    my ($path, $user, $client) = @_;
+    my $r = ($client // $t->client)->request(GET => $path, headers => { 'X-Remote-User' => $user, 'X-User' => 'root' });
     return $r->{status} == 200 ? $r->{body} : $r->{status};
 }
-sub answers { my ($user) = @_; return join ', ', map answer($_, $user), qw(/deny /allow) }
-# True if the expected answer comes from every worker: 20 times in a row
+sub answers { my ($user, $client) = @_; return join ', ', map answer($_, $user, $client), qw(/deny /allow) }
+# A connection to each of the two workers. A worker looks once a second whether its store was replaced.
+my %worker;
+sub workers {
+    $t->wait_for(sub {
+        my $client = $t->client;
+        $worker{ $client->request(GET => '/pid')->{body} } //= $client;
+        return keys %worker == 2;
+    }) or BAIL_OUT 'no connection to each of 2 workers';
+    return values %worker;
+}
+# True if the expected answer comes from every worker, and then 20 times in a row
 sub is_answered {
     my ($user, $expected, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $got;
-    ok $t->wait_for(sub { $got = answers($user); return $got eq $expected }), $name or diag $got;
+    my @workers = workers();
+    ok $t->wait_for(sub { !grep { ($got = answers($user, $_)) ne $expected } @workers }), $name or diag $got;
     my %count;
     $count{ answers($user) }++ for 1 .. 20;
     is_deeply \%count, { $expected => 20 }, "$name, and stays so";
