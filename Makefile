@@ -141,8 +141,7 @@ test-deb: | need-all ## build, install, upgrade and remove the packages in bare 
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: help deps build run stop test check conformance conformance-page errors-page sanitize tsan coverage fuzz matrix bench stalls recheck status-cost \\
-        freeze-store install deb test-deb clean
+.PHONY: help deps build run stop test check conformance conformance-page errors-page sanitize tsan coverage fuzz matrix bench stalls recheck status-cost freeze-store install deb test-deb clean
 
 # ---------------------------------------------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ sub line {
 }
 
 # Sends a request and checks that its log line has these members and no unknown ones.
-my %known = map { $_ => 1 } qw(time request_id client agent method uri status tenant token operation type id error detail
+my %known = map { $_ => 1 } qw(time request_id client agent method uri status tenant token operation type id error error_id detail
     dialect seconds);
 sub logged {
     my ($request_name, $request, %expected) = @_;
@@ -66,6 +66,7 @@ sub logged {
         push @wrong, "$_: $got, not $expected{$_}" if $got ne $expected{$_};
     }
     push @wrong, 'detail: ' . ($line->{detail} // '') if ($line->{detail} // '') !~ $detail || $line->{detail} =~ /\(request/;
+    push @wrong, 'error_id' if ($r->{status} >= 400) != (($line->{error_id} // '') ne '');
     push @wrong, 'request_id' if $r->{status} >= 400 && $r->{body} !~ /\(request $line->{request_id}\)/;
     push @wrong, 'seconds is no number' if ($line->{seconds} // '') !~ /^[0-9.]+\z/;
     ok !@wrong, "the log line of $request_name describes the request" or diag join "\n", @wrong;

@@ -92,8 +92,8 @@ like $log->(), qr/lovelace/i, 'the log contains its name';
 is_deeply object(qw(forget --tenant acme lovelace)), { blockedNames => 0, loggedNames => 0, refusals => 0, exit => 0 }, 'forget of a part of a name deletes nothing';
 is_deeply object(qw(forget --tenant acme Ada.Lovelace)), { blockedNames => 1, loggedNames => 1, refusals => 1, exit => 0 },
     'forget deletes the blocked name, the name in the log and the refusal that contains it, whatever its case';
-is_deeply object(qw(forget --tenant acme), $ada), { blockedNames => 0, loggedNames => 0, refusals => 1, exit => 0 },
-    'forget deletes a refusal by the id';
+is_deeply object(qw(forget --tenant acme), $ada), { blockedNames => 1, loggedNames => 0, refusals => 1, exit => 0 },
+    'forget by the id deletes the blocked id and a refusal';
 is_deeply object(qw(forget --tenant acme e-1)), { blockedNames => 1, loggedNames => 0, refusals => 0, exit => 0 }, 'forget deletes the externalId';
 is_deeply object(qw(forget --tenant acme nobody)), { blockedNames => 0, loggedNames => 0, refusals => 0, exit => 0 }, 'forget of an unknown name succeeds';
 unlike $log->(), qr/lovelace/i, 'the log no longer contains the name';

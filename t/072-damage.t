@@ -103,6 +103,7 @@ $t->start;
 my $damaged = $t->request(GET => "/b/Users/$id{user20}", token => $token{b});
 is $damaged->{status}, 503, 'GET of a damaged record is refused with 503';
 is $damaged->{json}{errorId}, 'store-unreadable', 'the refusal is store-unreadable';
+push @{ $t->{expect_log} }, qr/\[crit\].*is damaged where PUT of User $id{user20} looks/;
 $damaged = $t->request(PUT => "/b/Users/$id{user20}", token => $token{b}, json => Scim::user('user20'));
 is $damaged->{status}, 503, 'PUT to a damaged record is refused with 503';
 is $damaged->{json}{errorId}, 'store-unwritable', 'the refusal is store-unwritable';

@@ -16,7 +16,7 @@ BEGIN {
 use Scim;
 
 my $gate = <<'EOS';
-    location /scim/v2/ { scim main; }
+    location /scim/v2/ { scim main; scim_explain on; }
     location = /application { return 200 "user=$http_x_user"; }
     location = /open { return 200 open; }
     location /deny { scim_require active; proxy_pass http://127.0.0.1:%%PORT%%/application; }

@@ -120,10 +120,9 @@ int64_t last_use(store::Txn &txn, const store::Token &token) {
 
 // The newest refusal of the token in the log: its time and its id. Nothing if there is none.
 std::optional<store::Refusal> last_refusal(store::Txn &txn, const store::Token &token) {
-    for (store::Refusal &refusal :
+    for (const store::Refusal &refusal :
          store::list_refusals(txn, token.tenant, store::refusals_per_tenant))
-        if (refusal.operation == "authenticate" && refusal.actor == token.actor)
-            return std::move(refusal);
+        if (refusal.operation == "authenticate" && refusal.actor == token.actor) return refusal;
     return std::nullopt;
 }
 

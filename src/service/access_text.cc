@@ -31,7 +31,7 @@ constexpr ValueName value_names[] = {
 };
 
 Error wrong(std::string_view member, const std::string &what) {
-    return invalid_value("\"" + std::string(member) + "\": " + what);
+    return {Refusal::import_record, "\"" + std::string(member) + "\": " + what};
 }
 
 std::string shown(const json_t *value) {

@@ -55,10 +55,6 @@ void note_target(Job &job) {
         job.response.allow = allowed_methods(*target);
 }
 
-}  // namespace
-
-namespace {
-
 // The fields that describe the request.
 store::Refusal note_of(const Job &job) {
     store::Refusal refusal;

@@ -206,13 +206,15 @@ Access Planner::of_conjunction(uint32_t at) {
 // counting their candidates takes the most time.
 void Planner::count_ways(std::vector<Access> &ways) {
     uint64_t limit = bound_;
+    bool has_counted = false;
     for (const bool is_substring : {false, true})
         for (Access &way : ways) {
             if ((way.kind == Kind::substring) != is_substring) continue;
-            if (is_substring && limit <= few_rows)
+            if (is_substring && has_counted && limit <= few_rows)
                 way.rows = limit + 1;
             else
                 count(way, limit);
+            has_counted = true;
             limit = std::min(limit, *way.rows);
         }
 }

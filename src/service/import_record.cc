@@ -140,9 +140,9 @@ Outcome ImportReader::parse(ImportRecord &record) const {
     record.access = *access;
     RETURN_IF_ERROR(read_identity(record));
     if (!record.access.empty() && !store::has_users(*record.type))
-        return invalid_value(
-            "only users can be kept out, by \"urn:nginx-scim:access\"; this is a " +
-            record.type->type.name);
+        return Error{Refusal::import_record,
+                     "only users can be kept out, by \"urn:nginx-scim:access\"; this is a " +
+                         record.type->type.name};
     return Done{};
 }
 

@@ -8,10 +8,9 @@ namespace scim::service {
 namespace {
 
 Error refused(const Actor &actor, std::string_view why) {
-    return {401, ScimType::none,
-            "the token " + quoted(actor.label) + " is bound to the user " + quoted(actor.subject) +
-                ", which " + std::string(why),
-            0};
+    return {Refusal::token_user_refused, "the token " + quoted(actor.label) +
+                                             " is bound to the user " + quoted(actor.subject) +
+                                             ", which " + std::string(why)};
 }
 
 // The actor's subject.

@@ -81,11 +81,14 @@ void bequeath(store::Directory &directory, store::ResourceEdit &edit, const Hold
 }
 
 // Other living users may have the same value, because externalId need not be unique and two types may
-// have users of one name. They inherit the state at once; otherwise a tombstone keeps it.
+// have users of one name. They inherit the state at once; otherwise a tombstone keeps it. While
+// several have the value, it names nobody, so that not-before is inherited by the last one only.
 void leave(const Catalog &catalog, store::Directory &directory, store::ResourceEdit &edit,
            AccessKind kind, const std::string &value, const AccessState &state) {
     const std::vector<Holder> others = holders(catalog, directory, edit.id, kind, value);
-    for (const Holder &holder : others) bequeath(directory, edit, holder, state);
+    const bool names_nobody = others.size() > 1;
+    for (const Holder &holder : others)
+        if (!names_nobody || state.blocked != 0) bequeath(directory, edit, holder, state);
     if (others.empty())
         add(directory, edit, store::tombstone_key(directory.tenant(), kind, value), state);
 }

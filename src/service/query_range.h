@@ -3,8 +3,10 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "scim/filter/filter.h"
+#include "store/trigrams.h"
 
 namespace scim::service {
 

@@ -94,7 +94,7 @@ Outcome read_index_row(CatalogRows &rows, uint16_t number, const RowReader &row)
     if (kind == to_string(IndexKind::substring))
         index.kind = IndexKind::substring;
     else if (kind != to_string(IndexKind::value))
-        return Error{500, ScimType::none, "unknown index kind " + quoted(kind), 0};
+        return Error{Refusal::catalog_damaged, "unknown index kind " + quoted(kind)};
     std::string state = row.text("state");
     for (int s = 0; s <= int(IndexState::dropping); s++) {
         if (to_string(IndexState(s)) != state) continue;

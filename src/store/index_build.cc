@@ -82,8 +82,9 @@ bool add_rows(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, Tena
 // The postings that a step of building a substring index adds, so that it changes each list once.
 class PostingBatch {
   public:
-    PostingBatch(const Catalog &catalog, const IndexDef &index)
-        : catalog_(catalog), index_(index) {}
+    // Adds to `count`, the number of postings in the step, of all tenants.
+    PostingBatch(const Catalog &catalog, const IndexDef &index, size_t &count)
+        : catalog_(catalog), index_(index), count_(count) {}
 
     // REQUIRES: the ids ascend. A damaged record gets no postings: scimctl verify reports it.
     void add(const Id &id, Bytes bytes);
@@ -96,7 +97,7 @@ class PostingBatch {
     const Catalog &catalog_;
     const IndexDef &index_;
     std::map<Trigram, Numbers> lists_;
-    size_t count_ = 0;
+    size_t &count_;
 };
 
 void PostingBatch::add(const Id &id, Bytes bytes) {
@@ -167,13 +168,13 @@ IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &in
     const uint64_t generation = generation_of(catalog, index);
     Progress progress = read_progress(txn, progress_key(index), generation);
     IndexBuild build;
-    size_t left = effort;
+    size_t left = effort, postings_of_step = 0;
     TenantNumber tenant = next_tenant(txn, progress.tenant);
     for (; tenant != 0 && left > 0; tenant = next_tenant(txn, uint64_t(tenant) + 1)) {
         if (tenant != progress.tenant)
             progress = {tenant, Id{}, progress.has_conflict, progress.done};
         int64_t rows = 0;
-        PostingBatch postings(catalog, index);
+        PostingBatch postings(catalog, index, postings_of_step);
         for (const auto &[id, bytes] :
              resources_after(txn, tenant, index.type, progress.id, left)) {
             if (index.kind == IndexKind::value)

@@ -66,11 +66,12 @@ bool decode_posting(uint64_t first, Bytes value, Numbers &numbers) {
 }
 
 // Reads the block into which the number belongs: the last one that begins at or before it, or else
-// the first. False if the list is empty, or if the transaction has failed.
+// the first. False if the list is empty, if the block is damaged, or if the transaction has failed.
 bool PostingWriter::load(uint64_t number) {
     numbers_.clear();
     was_.reset();
     next_.reset();
+    is_damaged_ = false;
     std::string behind(key_of(number));
     behind += '\0';
     Cursor cursor(txn_, Db::trigrams);
@@ -79,7 +80,7 @@ bool PostingWriter::load(uint64_t number) {
         return false;
     if (!is_block_of(cursor.key(), prefix_) ||
         !decode_posting(first_of(cursor.key()), cursor.value(), numbers_)) {
-        txn_.fail(Errc::damaged);
+        is_damaged_ = true;
         return false;
     }
     was_ = numbers_.front();
@@ -110,6 +111,7 @@ void PostingWriter::put(bool is_tail) {
 void PostingWriter::add(const Numbers &numbers) {
     for (auto from = numbers.begin(); from != numbers.end();) {
         load(*from);
+        if (is_damaged_) txn_.fail(Errc::damaged);
         if (!txn_.good()) return;
         const auto to = next_ ? std::lower_bound(from + 1, numbers.end(), *next_) : numbers.end();
         const bool is_tail = numbers_.empty() || numbers_.back() <= *from;

@@ -54,7 +54,8 @@ class PostingWriter {
 
     // REQUIRES: `numbers` ascend.
     void add(const Numbers &numbers);
-    // Removes the number once; false if the list does not have it.
+    // Removes the number once; false if the list does not have it, or if its block is damaged. The
+    // number then stays, which costs searches a test of the record.
     bool remove(uint64_t number);
 
   private:
@@ -69,6 +70,7 @@ class PostingWriter {
     Numbers numbers_;
     std::optional<uint64_t> was_;   // the number in its key, if it is stored
     std::optional<uint64_t> next_;  // the first number of the next block
+    bool is_damaged_ = false;
 };
 
 // Reads one list in ascending order. Blocks are charged to the budget of the directory.

@@ -150,9 +150,9 @@ bool sweep_tenant(WriteTxn &txn, const Tenant &tenant, size_t rows) {
     // Derived rows are deleted first, so that no index row is left without its record between
     // steps.
     const Key prefix = tenant_prefix(tenant.number);
-    for (Db db : {Db::tenant_tokens, Db::index, Db::trigrams, Db::members, Db::memberships,
-                  Db::blocks, Db::resources, Db::changes, Db::refusals, Db::actors, Db::access,
-                  Db::names}) {
+    for (Db db :
+         {Db::tenant_tokens, Db::index, Db::trigrams, Db::members, Db::memberships, Db::blocks,
+          Db::resources, Db::changes, Db::refusals, Db::actors, Db::access, Db::names}) {
         rows -= std::min(rows, delete_range(txn, db, prefix, rows));
         if (rows == 0) return false;
     }

@@ -7,9 +7,20 @@ namespace scim::store {
 
 namespace {
 
-// Longer lists are not told apart.
-constexpr size_t counted_blocks = 32;
 constexpr size_t lists_most = 8;
+
+// Counts the blocks of the lists, as far as the shortest one is to be known. Lists beyond the last
+// limit are not told apart.
+void count_all(Directory &directory, std::vector<std::pair<size_t, Key>> &lists) {
+    for (const size_t limit : {size_t(32), size_t(512)}) {
+        bool is_known = false;
+        for (auto &[blocks, key] : lists) {
+            blocks = count_blocks(directory, key, limit);
+            is_known |= blocks < limit;
+        }
+        if (is_known) return;
+    }
+}
 
 }  // namespace
 
@@ -36,13 +47,12 @@ TrigramSearch::TrigramSearch(Directory &directory, TypeNumber type,
     std::vector<std::pair<size_t, Key>> lists;
     for (const TrigramTerm &term : terms) {
         const Key key = trigram_prefix(directory.tenant(), type, term.attr, term.trigram);
-        const size_t blocks =
-            terms.size() > 1 ? count_blocks(directory, key, counted_blocks) : size_t(0);
-        lists.emplace_back(blocks, key);
+        lists.emplace_back(0, key);
         const auto [found, is_new] = any.try_emplace(term.attr);
         const Key of_any = trigram_prefix(directory.tenant(), type, term.attr, any_trigram);
         if (is_new && count_blocks(directory, of_any, 1) > 0) found->second = of_any;
     }
+    if (lists.size() > 1) count_all(directory, lists);
     std::stable_sort(lists.begin(), lists.end(),
                      [](const auto &a, const auto &b) { return a.first < b.first; });
     if (lists.size() > lists_most) lists.erase(lists.begin() + lists_most, lists.end());

@@ -21,7 +21,7 @@ void require(bool holds) {
 }
 
 void check_error(const Error &error) {
-    require(error.status == 400 && !error.detail.empty() && is_utf8(error.detail));
+    require(error.status() == 400 && !error.detail.empty() && is_utf8(error.detail));
 }
 
 std::string written(const Definition &definition) {

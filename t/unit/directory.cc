@@ -155,7 +155,7 @@ void test_record_cursor(Env &env, const Catalog &catalog, TenantNumber tenant) {
 void test_refusals(Env &env, TenantNumber tenant) {
     WriteTxn txn(env);
     for (uint64_t i = 0; i < refusals_per_tenant + 5; i++) {
-        Refusal refusal;
+        store::Refusal refusal;
         refusal.tenant = tenant;
         refusal.time = 100 + int64_t(i / 2);
         refusal.status = 409;
@@ -191,13 +191,13 @@ void test_catalog(Env &env, const Catalog &catalog) {
 
 void test_format(Env &env) {
     WriteTxn txn(env);
-    txn.put(Db::meta, "min_writer", "5");
+    txn.put(Db::meta, "min_writer", "6");
     FormatCheck format = check_format(txn);
     ok(format.readable() && !format.writable(),
        "a store with a newer min_writer is readable and not writable");
     ok(format_problem(format, "/x").find("read-only") != std::string::npos,
        "the format problem of a newer min_writer says read-only");
-    txn.put(Db::meta, "min_reader", "5");
+    txn.put(Db::meta, "min_reader", "6");
     ok(!check_format(txn).readable(), "a store with a newer min_reader is not readable");
     txn.put(Db::meta, "min_reader", "two");
     ok(check_format(txn).code == Errc::damaged, "a min_reader that is not a number is damage");

@@ -13,7 +13,6 @@
 
 using namespace scim;
 using namespace scim::service;
-using fixture::Client;
 
 namespace {
 

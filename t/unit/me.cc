@@ -39,7 +39,7 @@ void test_resolve() {
     me.client.send(Method::del, "/Users/" + ada);
     me.client.actor().subject = ada;
     const Outcome outcome = me.resolve();
-    ok(!outcome && outcome.error().status == 401, "/Me of a deleted user is refused with 401");
+    ok(!outcome && outcome.error().status() == 401, "/Me of a deleted user is refused with 401");
     ok(!outcome && outcome.error().detail.find(ada + "\", which does not exist any more") !=
                        std::string::npos,
        "its message says that the user does not exist any more");

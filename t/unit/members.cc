@@ -58,7 +58,7 @@ void forms() {
        "an object instead of the array is read as one member and reported");
 }
 
-void refusals() {
+void test_refusals() {
     auto refused = [](const std::string &members, const std::string &want, bool strict = false) {
         std::string got = read(members, strict);
         if (!ok(has(got, "invalidValue: ") && has(got, want),
@@ -137,7 +137,7 @@ void others() {
 
 int main() {
     forms();
-    refusals();
+    test_refusals();
     bounds();
     others();
     return tap::done();

@@ -8,7 +8,6 @@
 
 using namespace scim;
 using namespace scim::service;
-using fixture::Client;
 
 namespace {
 

@@ -445,7 +445,7 @@ int main() {
         digest[0] = 1;
         add_token(txn, token, digest);
         put_group(txn, other, 50, {{{id_of(1), 1}}, {}, 1, 0});
-        Refusal refusal;
+        store::Refusal refusal;
         refusal.tenant = acme;
         refusal.time = 5;
         add_refusal(txn, refusal);

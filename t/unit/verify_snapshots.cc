@@ -68,8 +68,8 @@ class BusySnapshots final : public Snapshots {
         remove_user(txn, n);
         put_user(txn, tenant_, n, name);
     }
-    Refusal refusal() const {
-        Refusal refusal;
+    store::Refusal refusal() const {
+        store::Refusal refusal;
         refusal.tenant = tenant_;
         refusal.time = 1000 + commits;
         return refusal;

@@ -66,8 +66,8 @@ constexpr std::array<RefusalRow, refusal_count> rows = {{
     {Refusal::token_expired, "token-expired", 401, ScimType::none, "The token has expired.",
      "The token was created with an end (--expires), or its successor was created by scimctl token "
      "rotate, and the time has passed.",
-     "Create a token with scimctl token create and enter it in the identity provider. scimctl "
-     "token list shows when tokens expire.",
+     "Enter the successor that scimctl token rotate printed, or create a token with scimctl token "
+     "create and enter that. scimctl token list shows when tokens expire.",
      "RFC 6750 3.1"},
     {Refusal::token_revoked, "token-revoked", 401, ScimType::none, "The token was revoked.",
      "An operator revoked the token with scimctl token revoke.",
@@ -681,8 +681,10 @@ constexpr std::array<RefusalRow, refusal_count> rows = {{
      "RFC 9110 11"},
     {Refusal::http_forbidden, "http-forbidden", 403, ScimType::none,
      "nginx forbids access to the URL.",
-     "allow or deny of the location refused the address of the client.",
-     "Add the addresses of the identity provider with allow.", "RFC 9110 15.5.4"},
+     "allow or deny of the location refused the address of the client, or auth_request or return "
+     "answers with 403.",
+     "Add the addresses of the identity provider with allow, or correct the directive.",
+     "RFC 9110 15.5.4"},
     {Refusal::http_not_found, "http-not-found", 404, ScimType::none,
      "nginx finds nothing at the URL.",
      "try_files, return or another directive of the location answers with 404.",
@@ -757,7 +759,7 @@ constexpr std::array<RefusalRow, refusal_count> rows = {{
      "The digest of --sha256 belongs to a token of this store.", "Make another token.", ""},
     {Refusal::token_digest, "token-digest", 400, ScimType::invalid_value,
      "--sha256 is not a SHA-256 digest.", "The value does not have 64 hexadecimal digits.",
-     "Pass the output of sha256sum for the token without a line break.", ""},
+     "Pass the first word that sha256sum prints for the token without a line break.", ""},
     {Refusal::token_times, "token-times", 400, ScimType::invalid_value,
      "The token would never be valid.",
      "The end of the token is in the past or before its beginning.",
@@ -804,7 +806,9 @@ constexpr std::array<RefusalRow, refusal_count> rows = {{
      "Check the file, and run the command again: it continues.", ""},
     {Refusal::import_record, "import-record", 400, ScimType::invalid_value,
      "A record of the import cannot be stored as it is.",
-     "Its resource type, its id or a date of meta is missing or malformed.",
+     "Its resource type, its id, a date of meta, or what it says about blocks and sessions is "
+     "missing "
+     "or malformed.",
      "Correct the record. --errors FILE writes the refused records.", ""},
     {Refusal::import_exists, "import-exists", 409, ScimType::uniqueness,
      "A record of the import exists already.",

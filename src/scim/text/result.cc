@@ -25,6 +25,8 @@ std::string_view beginning(std::string_view text) {
 
 }  // namespace
 
+Error undecided() { return {Refusal::internal_error, {}}; }
+
 std::string quoted(std::string_view text) {
     const std::string safe = without_tokens(text);
     std::string_view rest = beginning(safe);

@@ -30,7 +30,7 @@ struct Error {
 };
 
 // The initial value of a Result that is decided later.
-inline Error undecided() { return {Refusal::internal_error, {}}; }
+Error undecided();
 
 template <class T>
 class [[nodiscard]] Result {
