@@ -329,6 +329,7 @@ ok scalar(grep($_ eq '', ids()) || grep $_ eq '-', ids()), '$scim_error_id of a 
 like $t->log, qr/scim: \w+ answered with 400 invalidFilter \[filter-syntax\]: the filter is wrong at/, 'the id is in the error log';
 like $t->log, qr/answered with 401 \[token-expired\]: the token "short" expired/, 'the error log has the id of a refusal without scimType';
 like $t->log, qr/answered with 409 uniqueness \[uniqueness-conflict\]: userName "ada" is taken/, 'the error log has the ids of bulk operations';
+is $c->request(POST => $users, json => Scim::user('flush'))->{status}, 201, 'refusals are written with the next commit';
 ($exit, $out) = $t->scimctl(qw(log --tenant acme --failed));
 like $out, qr/ 409 uniqueness \[uniqueness-conflict\]: userName "ada" is taken/, 'scimctl log has the id';
 like $out, qr/ 401 \[token-expired\]: the token "short" expired/, 'scimctl log has the id of a refused token';
