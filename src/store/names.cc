@@ -61,10 +61,19 @@ void put_deleted_name(WriteTxn &txn, TenantNumber tenant, const Id &id, uint64_t
 }
 
 size_t drop_deleted_name(WriteTxn &txn, TenantNumber tenant, const Id &id) {
-    const auto known = deleted_name(txn, tenant, id);
-    if (!known) return 0;
-    const bool had_digest = txn.del(Db::names, name_digest_key(tenant, known->name, id));
+    Bytes row;
+    if (!txn.get(Db::names, deleted_name_key(tenant, id), row)) return 0;
+    const auto known = decode_deleted_name(row);
+    const bool had_digest = known && txn.del(Db::names, name_digest_key(tenant, known->name, id));
     return size_t(txn.del(Db::names, deleted_name_key(tenant, id))) + size_t(had_digest);
+}
+
+size_t drop_name_of_change(WriteTxn &txn, TenantNumber tenant, const Id &id, uint64_t position) {
+    Bytes row;
+    if (!txn.get(Db::names, deleted_name_key(tenant, id), row)) return 0;
+    const auto known = decode_deleted_name(row);
+    // The resource may have been created and deleted again.
+    return known && known->position != position ? 0 : drop_deleted_name(txn, tenant, id);
 }
 
 size_t drop_deleted_names(WriteTxn &txn, TenantNumber tenant, std::string_view name, size_t limit) {

@@ -35,8 +35,11 @@ std::optional<DeletedName> deleted_name(Txn &txn, TenantNumber tenant, const Id 
 // Replaces the rows of an earlier deletion of the id. REQUIRES: the name is not empty.
 void put_deleted_name(WriteTxn &txn, TenantNumber tenant, const Id &id, uint64_t position,
                       std::string_view name);
-// Deletes the rows of the id. Returns the number of rows deleted.
+// Deletes the rows of the id. Returns the number of rows deleted. Of a damaged row the digest is not
+// known: scimctl verify reports the one that stays.
 size_t drop_deleted_name(WriteTxn &txn, TenantNumber tenant, const Id &id);
+// The same, if the name is of the change at `position`, or damaged.
+size_t drop_name_of_change(WriteTxn &txn, TenantNumber tenant, const Id &id, uint64_t position);
 // Deletes the rows of up to `limit` deleted resources with this name, whatever its case. Returns
 // their number.
 size_t drop_deleted_names(WriteTxn &txn, TenantNumber tenant, std::string_view name, size_t limit);

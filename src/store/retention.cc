@@ -36,10 +36,7 @@ size_t delete_change(WriteTxn &txn, Cursor &cursor) {
     const uint64_t position = position_at(cursor);
     const auto deleted = deleted_resource(cursor.value());
     cursor.del();
-    if (!deleted) return 1;
-    const auto name = deleted_name(txn, tenant, *deleted);
-    // The resource may have been created and deleted again.
-    return 1 + (name && name->position == position ? drop_deleted_name(txn, tenant, *deleted) : 0);
+    return 1 + (deleted ? drop_name_of_change(txn, tenant, *deleted, position) : 0);
 }
 
 }  // namespace
