@@ -96,13 +96,12 @@ Outcome Writer::still_authorized(store::WriteTxn &txn, const Job &job) {
     RETURN_IF_ERROR(check_subject(actor, *job.catalog, txn));
     if (actor.auth_epoch == store::auth_epoch(txn)) return Done{};
     auto tenant = store::find_tenant(txn, actor.tenant);
-    bool good = tenant && tenant->state == store::TenantState::active;
-    if (good && tenant->disabled) return tenant_disabled(tenant->name);
-    if (good && actor.token != 0) {
-        auto token = store::find_token(txn, actor.digest);
-        good = token && token->revoked == 0;
-    }
-    if (good) return Done{};
+    if (!tenant || tenant->state != store::TenantState::active)
+        return Error{Refusal::token_unknown,
+                     "the tenant was removed while the request was on its way"};
+    if (tenant->disabled) return tenant_disabled(tenant->name);
+    auto token = actor.token != 0 ? store::find_token(txn, actor.digest) : std::nullopt;
+    if (actor.token == 0 || (token && token->revoked == 0)) return Done{};
     return Error{Refusal::token_revoked, "the token was revoked while the request was on its way"};
 }
 
