@@ -198,7 +198,6 @@ struct LeftGroup {
     std::string record;
 };
 
-// What one write changes in one resource, and in the groups of a deleted resource.
 // Another user who inherits the row in `access` of a deleted one.
 struct Heir {
     TypeNumber type = 0;
@@ -206,6 +205,7 @@ struct Heir {
     bool is_blocked = false;
 };
 
+// What one write changes in one resource, and in the groups of a deleted resource.
 struct ResourceEdit {
     TypeNumber type = 0;
     Id id{};

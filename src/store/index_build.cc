@@ -92,7 +92,7 @@ class PostingBatch {
     void put(WriteTxn &txn, TenantNumber tenant) const;
 
   private:
-    static constexpr size_t postings_a_step = 3000;  // about 10 ms
+    static constexpr size_t postings_a_step = 3000;
 
     const Catalog &catalog_;
     const IndexDef &index_;
