@@ -45,12 +45,19 @@ sub logged {
     $exit == 0 or die "scimctl log: $exit $err";
     return ($err, split /\n/, $out);
 }
-sub text { return POSIX::strftime('%Y-%m-%dT%H:%M', gmtime shift) }
+# A pattern of the minutes from `from` to `to`, which are times in seconds.
+sub minutes {
+    my ($from, $to) = @_;
+    my %text = map { POSIX::strftime('%Y-%m-%dT%H:%M', gmtime $_) => 1 } $from .. $to;
+    return join '|', sort keys %text;
+}
 
 # --- 90 days by default
 
 changes('acme', 3, 95 * $day);
+my $before = time;
 changes('acme', 4, 85 * $day);
+my $begin = minutes($before - 85 * $day, time - 85 * $day);
 changes('globex', 5, 95 * $day);
 $t->start->served('/scim/v2/Users', token => $token{acme});
 trimmed_to(4, 'changes older than 90 days are removed from the logs of all tenants');
@@ -58,9 +65,8 @@ is create('globex', 'ada'), 'W/"6"', 'a write to a tenant whose log has been emp
 is create('acme', 'ada'), 'W/"8"', 'a write to a tenant whose log has been trimmed has the next position';
 
 my ($err, @lines) = logged('acme');
-my $begin = text(time - 85 * $day);
 like $err,
-    qr/\Ascimctl: the log begins at \Q$begin\E:[\d.:]+Z; earlier changes have been trimmed \(scim_log_retention\)\n\z/,
+    qr/\Ascimctl: the log begins at (?:$begin):[\d.:]+Z; earlier changes have been trimmed \(scim_log_retention\)\n\z/,
     'log says where the log begins';
 is scalar @lines, 5, 'log prints the entries that are left';
 is +(logged('acme', qw(--since 100d)))[0], $err, 'log --since with a time before the beginning says where the log begins';
@@ -73,7 +79,7 @@ is +(logged('acme', qw(--failed)))[0], '', 'log --failed does not say where the 
 is $err, '', 'log --json prints no message on stderr';
 is_deeply [@{ $lines[0] }{qw(kind position)}, scalar @lines], ['begin', 4, 6],
     'log --json begins with an entry of kind begin';
-like $lines[0]{time}, qr/^\Q$begin\E/, 'the entry of kind begin has the time';
+like $lines[0]{time}, qr/^(?:$begin)/, 'the entry of kind begin has the time';
 like +(logged('globex', qw(--since 1d)))[0], qr/the log begins at/, 'the log of another tenant has its own beginning';
 
 # --- a retention of one hour while requests are served
