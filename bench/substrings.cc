@@ -1,12 +1,12 @@
 // Measures what substring indexes (scim_index … type=substring) take, without nginx.
 //
-//     substrings DIR USERS
+//     substrings DIR USERS [CREATED]
 //
-// Writes two stores with USERS users, DIR/without and DIR/with, 128 users in a transaction; the second
-// has substring indexes on userName, displayName and emails.value. Prints the CPU time for each user,
-// the size of the stores and that of the indexes. Then builds the same indexes in the first store and
-// prints the CPU time of the whole build and that of its longest step. Search the stores with
-// bench/search.
+// Writes two stores, 128 users in a transaction: DIR/without with USERS users, and DIR/with, which has
+// substring indexes on userName, displayName and emails.value, with CREATED (as many by default).
+// Prints the CPU time for each user, the size of the stores and that of the indexes. Then builds the
+// same indexes in the first store and prints the CPU time of the whole build and that of its longest
+// step. Search the stores with bench/search.
 
 #include <sys/stat.h>
 
@@ -130,14 +130,16 @@ void build(service::Store &store) {
 }  // namespace
 
 int main(int argc, char **argv) {
-    if (argc != 3) die("usage: substrings DIR USERS");
+    if (argc != 3 && argc != 4) die("usage: substrings DIR USERS [CREATED]");
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
     const std::string dir = argv[1];
     const uint64_t users = std::strtoull(argv[2], nullptr, 10);
+    const uint64_t created = argc == 4 ? std::strtoull(argv[3], nullptr, 10) : users;
     mkdir(dir.c_str(), 0700);
     auto without = open_store(dir + "/without"), with = open_store(dir + "/with");
     fill(*without, *catalog_of(*without), users, "without");
     double all = 0, longest = 0;
     build_indexes(*with, all, longest);
-    fill(*with, *catalog_of(*with), users, "with");
+    fill(*with, *catalog_of(*with), created, "with");
     build(*without);
 }
