@@ -136,6 +136,12 @@ unlike $source, qr/\bError\s*\{\s*\d/, 'no error is made from a number';
 
 open my $f, '<', "$root/docs/errors.md" or die $!;
 is scalar `$ENV{TEST_SCIMCTL} explain-error --markdown`, join('', <$f>), 'docs/errors.md is up to date (make errors-page)';
+{
+    open my $page, '<', "$root/docs/troubleshooting.md" or die $!;
+    my %named = map { $_ => 1 } map { (split /\|/)[-2] =~ /`([a-z]+(?:-[a-z0-9]+)+)`/g } grep /^\| \S/, <$page>;
+    cmp_ok scalar keys %named, '>', 20, 'docs/troubleshooting.md names more than 20 refusals';
+    is join(' ', grep !$row{$_}, sort keys %named), '', 'each of them is in the catalogue';
+}
 
 # --- answers
 

@@ -124,7 +124,7 @@ is $gate->{'nginx_scim_gate_decisions_total{decision="dry_run_deny",reason="unkn
     my %named = map { $_ => 1 } $t->request(GET => '/status')->{body} =~ /^# TYPE (\w+)/mg;
     my $page = slurp("$FindBin::Bin/../docs/status.md");
     is join(' ', sort grep $page !~ /`$_`/, keys %named), '', 'docs/status.md has every metric';
-    for (qw(docs/status.md conf-examples/grafana-dashboard.json)) {
+    for (qw(docs/status.md docs/troubleshooting.md conf-examples/grafana-dashboard.json)) {
         my %used = map { s/_(?:bucket|sum|count)$//r => 1 } slurp("$FindBin::Bin/../$_") =~ /\b(nginx_scim_\w+)/g;
         is join(' ', sort grep !$named{$_}, keys %used), '', "every metric of $_ exists";
     }
