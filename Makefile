@@ -29,7 +29,7 @@ SHELL := /bin/bash
 .SECONDARY:
 
 DEPS_BUILD := nginx nginx-dev g++ make pkg-config liblmdb-dev libjansson-dev libutf8proc-dev libxxhash-dev \
-              libssl-dev zlib1g-dev libcli11-dev
+              libssl-dev zlib1g-dev libcli11-dev libcurl4-openssl-dev
 DEPS_RUN   := $(DEPS_BUILD) curl perl
 DEPS_TEST  := $(DEPS_RUN) libio-socket-ssl-perl nghttp2-client openssl lmdb-utils \
               libnginx-mod-http-lua libnginx-mod-http-js
@@ -204,7 +204,7 @@ $(B)/libscim.a: $(lib_obj) $(B)/sources.list
 	$(AR) rcs $@ $(lib_obj)
 
 $(B)/scimctl: $(ctl_obj) $(B)/libscim.a
-	$(CXX) $(flags_$(FLAVOUR)) $(CXXFLAGS) $(LDFLAGS) -o $@ $(ctl_obj) $(B)/libscim.a $(LIBS)
+	$(CXX) $(flags_$(FLAVOUR)) $(CXXFLAGS) $(LDFLAGS) -o $@ $(ctl_obj) $(B)/libscim.a $(LIBS) -lcurl
 
 $(B)/unit/%.o: t/unit/%.cc | need-build
 	@mkdir -p $(@D)

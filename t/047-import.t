@@ -321,7 +321,7 @@ is_sound('after an import was continued');
 
 # --- usage
 
-for ([2, qr/--tenant is required/, qw(import x)], [2, qr/FILE is required/, qw(import --tenant acme)],
+for ([2, qr/--tenant is required/, qw(import x)], [2, qr/import needs a FILE or --from URL/, qw(import --tenant acme)],
     [2, qr/--on-conflict.*never/, qw(import --tenant acme --on-conflict never x)],
     [2, qr/cannot open "nosuch": No such file/, qw(import --tenant acme nosuch)],
     [1, qr/there is no tenant "amce"; did you mean "acme"/, qw(import --tenant amce), $input],

@@ -61,6 +61,8 @@ deny 'these flags are forbidden: they lose or corrupt data, or change the format
 
 deny "only src/nginx/ngx.h may include nginx's headers" "$include(ngx_|nginx\.h)" \
     $(files scim store service nginx scimctl ! src/nginx/ngx.h)
+deny 'only src/scimctl/http_client.cc may use libcurl' "$include(curl/)" \
+    $(files scim store service nginx scimctl ! src/scimctl/http_client.cc)
 deny 'only src/nginx may use ngx_…' '\bngx_\w' $(files scim store service scimctl)
 deny 'ngx_notify has one slot, which the thread pool uses' '\bngx_notify\s*\(' $(files nginx)
 deny "ngx_alloc is suppressed in tools/lsan.supp, which would hide leaks of the module" '\bngx_(alloc|calloc)\s*\(' \

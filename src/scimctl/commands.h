@@ -94,8 +94,15 @@ int gate_explain(const Globals &globals, const ExplainArguments &arguments);
 
 int export_resources(const Globals &globals, const std::string &tenant);
 
+// Another server as the source of an import.
+struct RemoteArguments {
+    std::string from;               // its base URL; empty: there is none
+    std::string token, token_file;  // at most one; `token` may be "-" for stdin
+    std::string ca;                 // the name of a file
+};
 struct ImportArguments {
     std::string tenant, input, errors;  // names of files; `input` may be "-"
+    RemoteArguments remote;             // has no URL if there is an `input`
     std::string on_conflict = "fail";
     bool keep_ids = false, dry_run = false;
 };

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "scim/text/percent.h"
 #include "scimctl/commands.h"
 #include "scimctl/reading.h"
 

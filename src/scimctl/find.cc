@@ -1,6 +1,7 @@
 // scimctl find: lists the resources that a filter matches, as the server would.
 
 #include "scim/text/json.h"
+#include "scim/text/percent.h"
 #include "scimctl/commands.h"
 #include "scimctl/reading.h"
 #include "scimctl/table.h"

@@ -2,6 +2,7 @@
 
 #include "scim/text/id.h"
 #include "scim/text/json.h"
+#include "scim/text/percent.h"
 #include "scimctl/commands.h"
 #include "scimctl/reading.h"
 

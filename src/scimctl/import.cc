@@ -1,8 +1,7 @@
-// scimctl import: reads resources from a file or from stdin into a tenant.
+// scimctl import: reads resources from a file, stdin or another server into a tenant.
 
 #include "service/import.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,71 +11,27 @@
 #include "scim/request/error_body.h"
 #include "scim/text/text.h"
 #include "scimctl/commands.h"
+#include "scimctl/import_input.h"
 #include "scimctl/progress.h"
+#include "scimctl/remote_input.h"
 #include "service/admin.h"
 
 namespace scim::scimctl {
 
 namespace {
 
-struct CloseFile {
-    void operator()(FILE *file) const { std::fclose(file); }
-};
-using File = std::unique_ptr<FILE, CloseFile>;
-
 constexpr size_t shown_errors = 20;
-
-// The lines of a file, or of stdin.
-class Input {
-  public:
-    explicit Input(FILE *file) : file_(file) {
-        struct stat st;
-        if (fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode)) size_ = double(st.st_size);
-    }
-    ~Input() { std::free(line_); }
-    Input(const Input &) = delete;
-    Input &operator=(const Input &) = delete;
-
-    // False at the end, and if the input cannot be read: then `error()` is not empty.
-    bool next(std::string &line) {
-        const ssize_t length = getline(&line_, &allocated_, file_);
-        if (length < 0) {
-            if (std::ferror(file_) != 0)
-                error_ = std::string("cannot read the input: ") + std::strerror(errno);
-            return false;
-        }
-        number_++;
-        read_ += double(length);
-        if (size_t(length) > service::line_most) {
-            error_ = "line " + std::to_string(number_) + " is longer than 512 MiB";
-            return false;
-        }
-        line.assign(line_, size_t(length));
-        if (!line.empty() && line.back() == '\n') line.pop_back();
-        return true;
-    }
-    const std::string &error() const { return error_; }
-    // The part that has been read, 0 to 1; -1 if the size is unknown.
-    double part() const { return size_ > 0 ? read_ / size_ : -1; }
-
-  private:
-    FILE *file_;
-    char *line_ = nullptr;
-    size_t allocated_ = 0;
-    uint64_t number_ = 0;
-    double size_ = -1, read_ = 0;
-    std::string error_;
-};
 
 // Writes refused records to the file of --errors, or the first of them to stderr.
 class Listener : public service::ImportListener {
   public:
-    Listener(const Globals &globals, FILE *errors, const Input &input)
-        : globals_(globals), errors_(errors), input_(input), progress_(globals, "records") {}
+    Listener(const Globals &globals, FILE *errors, const ImportInput &input, Progress &progress)
+        : globals_(globals), errors_(errors), input_(input), progress_(progress) {}
 
     void begun(uint64_t lines) override {
         if (lines > 0)
-            note(globals_, "continues the interrupted import after line " + with_commas(lines));
+            note(globals_, std::string("continues the interrupted import after ") + input_.unit() +
+                               ' ' + with_commas(lines));
         // A file of a finished import is replaced, that of an interrupted one is continued.
         else if (errors_ != nullptr && ftruncate(fileno(errors_), 0) != 0)
             is_writable_ = false;
@@ -86,7 +41,8 @@ class Listener : public service::ImportListener {
         if (errors_ != nullptr) return is_writable_ && write(line, error, text);
         if (refused_ > shown_errors) return true;
         progress_.clear();
-        note(globals_, "line " + std::to_string(line) + ": " + error.detail);
+        note(globals_,
+             std::string(input_.unit()) + ' ' + std::to_string(line) + ": " + error.detail);
         if (refused_ == shown_errors)
             note(globals_, "further lines are not shown; --errors FILE records all of them");
         return true;
@@ -94,7 +50,6 @@ class Listener : public service::ImportListener {
     void progress(const service::ImportCounts &counts) override {
         progress_.show(counts.records(), input_.part());
     }
-    void clear() { progress_.clear(); }
 
   private:
     // The text of a record that is no JSON is written as a string.
@@ -116,8 +71,8 @@ class Listener : public service::ImportListener {
 
     const Globals &globals_;
     FILE *errors_;
-    const Input &input_;
-    Progress progress_;
+    const ImportInput &input_;
+    Progress &progress_;
     uint64_t refused_ = 0;
     bool is_writable_ = true;
 };
@@ -132,7 +87,8 @@ void append_count(std::string &text, uint64_t count, const char *what) {
 }
 
 // Prints what was done. Returns the exit code.
-int print_counts(const Globals &globals, const service::Importer &importer, bool dry_run) {
+int print_counts(const Globals &globals, const service::Importer &importer,
+                 const ImportInput &input, bool dry_run) {
     const service::ImportCounts &counts = importer.counts();
     store::RowWriter row, ignored;
     for (auto [name, count] :
@@ -141,6 +97,7 @@ int print_counts(const Globals &globals, const service::Importer &importer, bool
           std::pair("refused", counts.refused), std::pair("deletedUsers", counts.deleted_values),
           std::pair("missingReferences", counts.missing)})
         row.number(name, int64_t(count));
+    if (input.unsent() > 0) row.number("notSent", int64_t(input.unsent()));
     std::string text = with_commas(counts.created) + " created";
     append_count(text, counts.updated, "updated");
     append_count(text, counts.unchanged, "unchanged");
@@ -148,6 +105,7 @@ int print_counts(const Globals &globals, const service::Importer &importer, bool
     append_count(text, counts.refused, "refused");
     append_count(text, counts.deleted_values, "names and ids of deleted users");
     append_count(text, counts.missing, "references left out");
+    append_count(text, input.unsent(), "not sent by the server");
     text += dry_run ? "; nothing was written (--dry-run)." : ".";
     for (const auto &[name, count] : importer.ignored()) {
         ignored.number(name, int64_t(count));
@@ -156,13 +114,35 @@ int print_counts(const Globals &globals, const service::Importer &importer, bool
     }
     row.member("ignoredAttributes") += ignored.done();
     if (!print(globals, text, row)) return exit_store;
-    return counts.refused + counts.missing > 0 ? exit_refused : exit_ok;
+    return counts.refused + counts.missing + input.unsent() > 0 ? exit_refused : exit_ok;
 }
 
-Outcome read_all(Input &input, service::Importer &importer) {
-    for (std::string line; input.next(line);) RETURN_IF_ERROR(importer.add(std::move(line)));
-    if (!input.error().empty()) return Error{Refusal::import_input, input.error()};
-    return importer.finish();
+Outcome read_all(ImportInput &input, service::Importer &importer) {
+    for (std::string line;;) {
+        auto more = input.next(line);
+        RETURN_IF_ERROR(more);
+        if (!*more) return importer.finish();
+        RETURN_IF_ERROR(importer.add(std::move(line)));
+    }
+}
+
+Result<std::unique_ptr<ImportInput>> open_input(const ImportArguments &arguments,
+                                                HttpClient::Say say) {
+    std::unique_ptr<ImportInput> input;
+    if (!arguments.remote.from.empty()) {
+        auto remote = open_remote(arguments.remote, std::move(say));
+        RETURN_IF_ERROR(remote);
+        input = std::move(*remote);
+        return input;
+    }
+    if (arguments.input.empty())
+        return Error{Refusal::import_input, "import needs a FILE or --from URL"};
+    File file(arguments.input == "-" ? stdin : std::fopen(arguments.input.c_str(), "re"));
+    if (file == nullptr)
+        return Error{Refusal::import_input,
+                     "cannot open \"" + arguments.input + "\": " + std::strerror(errno)};
+    input = std::make_unique<FileInput>(std::move(file));
+    return input;
 }
 
 Result<store::TenantNumber> tenant_of(service::Store &store, const std::string &name) {
@@ -178,11 +158,12 @@ Result<store::TenantNumber> tenant_of(service::Store &store, const std::string &
 
 // The files are opened first: opening the store may change the user of the process.
 int import_resources(const Globals &globals, const ImportArguments &arguments) {
-    const bool is_stdin = arguments.input == "-";
-    const File file(is_stdin ? nullptr : std::fopen(arguments.input.c_str(), "re"));
-    if (!is_stdin && file == nullptr)
-        return fail(globals, exit_usage,
-                    "cannot open \"" + arguments.input + "\": " + std::strerror(errno));
+    Progress progress(globals, "records");
+    auto input = open_input(arguments, [&](const std::string &text) {
+        progress.clear();
+        note(globals, text);
+    });
+    if (!input) return fail(globals, exit_usage, input.error().detail);
     const File errors(arguments.errors.empty() ? nullptr
                                                : std::fopen(arguments.errors.c_str(), "ae"));
     if (!arguments.errors.empty() && errors == nullptr)
@@ -192,14 +173,13 @@ int import_resources(const Globals &globals, const ImportArguments &arguments) {
     if (store == nullptr) return exit_store;
     auto tenant = tenant_of(*store, arguments.tenant);
     if (!tenant) return fail(globals, tenant.error());
-    Input input(is_stdin ? stdin : file.get());
-    Listener listener(globals, errors.get(), input);
+    Listener listener(globals, errors.get(), **input, progress);
     service::Importer importer(
         *store, *tenant,
         {on_conflict_of(arguments.on_conflict), arguments.keep_ids, arguments.dry_run}, listener);
-    const auto done = read_all(input, importer);
-    listener.clear();
-    const int code = print_counts(globals, importer, arguments.dry_run);
+    const auto done = read_all(**input, importer);
+    progress.clear();
+    const int code = print_counts(globals, importer, **input, arguments.dry_run);
     if (done) return code;
     return fail(globals, done.error());
 }

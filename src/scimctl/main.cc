@@ -234,8 +234,9 @@ void declare_import(CLI::App &app, const Globals &globals, Run &chosen) {
                 chosen, [=, &globals] { return export_resources(globals, typed->tenant); });
     out->add_option("--tenant", typed->tenant, tenant_text)->required();
     CLI::App *in = command(app, "import",
-                           "read resources, one a line, as export writes them; an interrupted "
-                           "import continues if the same command is run again",
+                           "read resources, one a line, as export writes them, or copy them from "
+                           "another SCIM server; an interrupted import continues if the same "
+                           "command is run again",
                            chosen, [=, &globals] { return import_resources(globals, *typed); });
     in->add_option("--tenant", typed->tenant, tenant_text)->required();
     in->add_option("--on-conflict", typed->on_conflict,
@@ -250,7 +251,24 @@ void declare_import(CLI::App &app, const Globals &globals, Run &chosen) {
     in->add_flag("--dry-run", typed->dry_run, "check all records and write nothing");
     in->add_option("--errors", typed->errors,
                    "write a line of JSON for each refused record: line, error and record");
-    in->add_option("FILE", typed->input, "the file to read; - for stdin")->required();
+    CLI::Option *file = in->add_option("FILE", typed->input, "the file to read; - for stdin");
+    CLI::Option *from =
+        in->add_option("--from", typed->remote.from,
+                       "instead of FILE, copy all resources of another SCIM server: its base URL, "
+                       "such as https://host/scim/v2")
+            ->excludes(file);
+    CLI::Option *token_file =
+        in->add_option("--token-file", typed->remote.token_file,
+                       "the file with the token for --from; without it, the token is that of the "
+                       "environment variable SCIM_REMOTE_TOKEN")
+            ->needs(from);
+    in->add_option("--token", typed->remote.token,
+                   "the token itself, which other users of this machine can see; - for stdin")
+        ->needs(from)
+        ->excludes(token_file);
+    in->add_option("--ca", typed->remote.ca,
+                   "trust the certificates in this file, and not those of the system")
+        ->needs(from);
 }
 
 void declare_operations(CLI::App &app, const Globals &globals, Run &chosen) {

@@ -30,9 +30,6 @@ struct ListQuery {
 };
 Result<service::Response> list_as_server(service::Store &store, const ListQuery &query);
 
-// Appends a query parameter. Percent-encodes all but unreserved characters (RFC 3986, section 2.3).
-void append_parameter(std::string &args, std::string_view name, std::string_view value);
-
 // Replaces the names of query parameters and directives in an error message by those of the
 // command's arguments.
 Error with_argument_names(Error error);

@@ -80,6 +80,8 @@ static void quotes() {
 
     is(quoted(times("x", 64)), "\"" + times("x", 64) + "\"", "64 bytes are not cut");
     is(quoted(times("x", 65)), "\"" + times("x", 64) + "\u2026\"", "65 bytes are cut to 64");
+    is(quoted(times("x", 65), 65), "\"" + times("x", 65) + "\"",
+       "with another bound, so many bytes are not cut");
     is(quoted(times("\u00e4", 33)), "\"" + times("\u00e4", 32) + "\u2026\"",
        "characters of two bytes are cut at byte 64");
     is(quoted("x" + times("\u00e4", 33)), "\"x" + times("\u00e4", 31) + "\u2026\"",

@@ -802,8 +802,9 @@ constexpr std::array<RefusalRow, refusal_count> rows = {{
      "Free space, or write to another file.", ""},
     {Refusal::import_input, "import-input", 400, ScimType::none,
      "The input of the import cannot be read.",
-     "The file is damaged or cannot be decompressed, or the disk has an error.",
-     "Check the file, and run the command again: it continues.", ""},
+     "The file is damaged, the disk has an error, or the server of --from does not answer as RFC "
+     "7644 says.",
+     "Check the file or the server, and run the command again: it continues.", ""},
     {Refusal::import_record, "import-record", 400, ScimType::invalid_value,
      "A record of the import cannot be stored as it is.",
      "Its resource type, its id, a date of meta, or what it says about blocks and sessions is "
@@ -829,8 +830,9 @@ constexpr std::array<RefusalRow, refusal_count> rows = {{
      "Wait until the other one has ended.", ""},
     {Refusal::import_other_input, "import-other-input", 409, ScimType::none,
      "The input is not that of the interrupted import.",
-     "The file was changed or exchanged since the import was interrupted.",
-     "Run the command again to import the new file from its beginning.", ""},
+     "The file was changed or exchanged since the import was interrupted, or the server of --from "
+     "has answered otherwise.",
+     "Run the command again to import the new input from its beginning.", ""},
     // Configuration
     {Refusal::configuration_invalid, "configuration-invalid", 400, ScimType::none,
      "A directive or a schema file is invalid.",

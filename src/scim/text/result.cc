@@ -6,8 +6,6 @@
 namespace scim {
 namespace {
 
-constexpr size_t quoted_size = 64;  // bytes
-
 // Control characters can end a log line; directional marks can change the order in which its
 // characters are displayed.
 bool is_unprintable(int32_t c) {
@@ -15,11 +13,11 @@ bool is_unprintable(int32_t c) {
            (c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f || c == 0xfeff;
 }
 
-// The longest prefix of at most `quoted_size` bytes that ends at a character boundary.
-std::string_view beginning(std::string_view text) {
-    if (text.size() <= quoted_size) return text;
-    size_t cut = quoted_size;
-    while (cut > quoted_size - 3 && (text[cut] & 0xc0) == 0x80) cut--;
+// The longest prefix of at most `most` bytes that ends at a character boundary.
+std::string_view beginning(std::string_view text, size_t most) {
+    if (text.size() <= most) return text;
+    size_t cut = most;
+    while (cut > most - 3 && (text[cut] & 0xc0) == 0x80) cut--;
     return text.substr(0, cut);
 }
 
@@ -27,9 +25,9 @@ std::string_view beginning(std::string_view text) {
 
 Error undecided() { return {Refusal::internal_error, {}}; }
 
-std::string quoted(std::string_view text) {
+std::string quoted(std::string_view text, size_t most) {
     const std::string safe = without_tokens(text);
-    std::string_view rest = beginning(safe);
+    std::string_view rest = beginning(safe, most);
     std::string out = "\"";
     size_t shown = rest.size();
     while (!rest.empty()) {

@@ -62,10 +62,10 @@ using Outcome = Result<Done>;
             return scim::Error(std::move(result_.error())); \
     } while (false)
 
-// `text` in double quotes, cut to 64 bytes at a character boundary. Control characters and invalid
-// UTF-8 become "?", tokens are shortened (secret.h). A client's text must be passed through
+// `text` in double quotes, cut to `most` bytes at a character boundary. Control characters and
+// invalid UTF-8 become "?", tokens are shortened (secret.h). A client's text must be passed through
 // quoted() before it is put into an error detail or a log line.
-std::string quoted(std::string_view text);
+std::string quoted(std::string_view text, size_t most = 64);
 
 // "`what` is wrong at character 5: `sentence`", where the character begins at the byte `at` of
 // `text`. Characters are counted from 1.
