@@ -116,7 +116,7 @@ void WorkerStore::open_store() {
     options.env.directory = conf_.path;
     options.env.map_size = size_t(conf_.size);
     options.env.is_worker = true;
-    options.env.may_create = conf_.share != NULL && !conf_.share->is_there;
+    options.env.may_create = !ngx_exiting && conf_.share != NULL && !conf_.share->is_there;
     options.declaration = conf_.declaration;
     if (conf_.share != NULL) options.generation = &conf_.share->generation;
     options.retention = main_.retention;
@@ -135,9 +135,11 @@ void WorkerStore::open_store() {
 
 // Declares the schemas of the configuration. Runs on a pool thread, because it waits for the write
 // lock and init_process must not wait for another process. Meanwhile an existing store serves reads
-// with its old schemas, and writes wait.
+// with its old schemas, and writes wait. A worker process that is exiting only serves the reads,
+// because the wait would keep it alive: the workers of the new configuration declare their schemas.
 void WorkerStore::declare() {
     if (store_->readable()) session_ = std::make_unique<service::Session>(*store_);
+    if (ngx_exiting) return session_ != nullptr ? proceed() : drain();
     declared_ = false;
     why_not_declared_.clear();
     if (!writer_task_.post(main_.write_pool, step<&WorkerStore::run_declare>,
@@ -217,6 +219,8 @@ void WorkerStore::look_at_files() noexcept {
 
 // Starts all work that can be started. To be called whenever work is added or ends.
 void WorkerStore::proceed() noexcept {
+    const bool only_reads = work_ == Work::none && session_ != nullptr && writer_ == nullptr;
+    if (only_reads) refuse(queue_.take_all(), Refusal::store_unavailable, "nginx is exiting", 1);
     const bool can_write = work_ == Work::none && session_ != nullptr && writer_ != nullptr;
     if (can_write && maintenance_due_) start_maintenance();
     while (work_ == Work::none && session_ != nullptr && writer_ != nullptr && !queue_.empty())
