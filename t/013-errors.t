@@ -383,11 +383,14 @@ like $out, qr/"lastRefused":"\d{4}-[^"]+","lastRefusal":"token-expired"/, 'scimc
 # --- scimctl
 
 my @scimctl;
+my $errors_page = Scim::_slurp("$FindBin::Bin/../docs/errors.md");
 sub refuses {
     my ($id, $code, @arguments) = @_;
     my ($exit, $out, $err) = $t->scimctl('--json', @arguments);
     my $got = eval { $Scim::json->decode($err)->{errorId} } // 'no id';
     push @scimctl, "$id: $exit $got: $out$err" if "$exit $got" ne "$code $id";
+    push @scimctl, "$id: docs/errors.md says that scimctl exits with $1, not $code"
+        if $errors_page =~ /^### `$id`\n\nscimctl exits with (\d):/m && $1 ne $code;
     $seen{$id} = 1 if $got eq $id;
     return;
 }

@@ -30,6 +30,8 @@ for my $name ('first', 'second') {
     is $r->{json}{errorId}, 'queue-timeout', "the refusal of the $name write is queue-timeout";
     like $r->{json}{detail}, qr/write lock/, "the 503 of the $name write names the write lock";
 }
+my @refused = $t->log =~ /\[error\].* scim: create answered with 503 \[queue-timeout\]: the directory cannot be written now: [^(]+\(request [0-9a-f]{32}\), client:/g;
+is scalar @refused, 2, 'the error log has each refused write, with the id of the request at the end of the message';
 is found('before'), 1, 'a read is answered while a stopped process holds the write lock';
 like $t->log, qr/\[crit\].*process $lock->{pid} has held the write lock \(lock\.mdb\)/,
     'the error log names the process that holds the write lock';
@@ -45,6 +47,7 @@ like scalar <$tool>, qr/Tenant other added/, 'scimctl completes when the write l
 close $tool;
 is create('after')->{status}, 201, 'nginx accepts writes when the write lock is free';
 is found('first') + found('second'), 0, 'refused writes have not been committed';
+unlike +($t->scimctl(qw(log --tenant acme --failed)))[1], qr/503/, 'scimctl log has none of them';
 is found('after'), 1, 'the acknowledged write is committed';
 
 $t->finish;

@@ -17,13 +17,18 @@ std::string_view to_string(RefusedBy by) {
     return {};
 }
 
+// Wrong use of an option is refused before a store is opened.
+ExitCode exit_code_of(const RefusalRow &refusal) {
+    if (refusal.refusal == Refusal::token_digest) return exit_usage;
+    return refusal.status == 503 ? exit_store : exit_refused;
+}
+
 // What is seen of the refusal: "400 invalidFilter" or "scimctl exits with 1".
 std::string effect_of(const RefusalRow &refusal) {
     switch (section_of(refusal.refusal).by) {
         case RefusedBy::server: break;
         case RefusedBy::scimctl:
-            return "scimctl exits with " +
-                   std::to_string(refusal.status == 503 ? exit_store : exit_refused);
+            return "scimctl exits with " + std::to_string(exit_code_of(refusal));
         case RefusedBy::configuration: return "nginx does not start, or does not serve the store";
     }
     std::string text = std::to_string(refusal.status);
