@@ -207,6 +207,7 @@ is metrics()->{'nginx_scim_errors_total{type="invalidFilter"}'}, 3, 'the counter
 
 for (
     ['scim_status_zone scim 1k;', qr/invalid size "1k" in "scim_status_zone" directive, it must be a size such as 256k, at least 64k/],
+    ['scim_status_zone scim 65535;', qr/invalid size "65535" in "scim_status_zone" directive, it must be a size such as 256k, at least 64k/],
     ['scim_status_zone scim many;', qr/invalid size "many" in "scim_status_zone" directive/],
     ['scim_status_zone a 64k; scim_status_zone b 64k;', qr/duplicate "scim_status_zone" directive/],
     ['scim_status_zone scim;', qr/invalid number of arguments in "scim_status_zone" directive/],

@@ -137,6 +137,21 @@ void test_revoked_while_waiting(Client &client, Store &store) {
     client.actor().token = 0;
 }
 
+// The last test: nothing can be written afterwards.
+void test_removed_while_waiting(Client &client, Store &store) {
+    Job *job = client.job(Method::post, "/Users", user("removed"));
+    {
+        store::WriteTxn txn(store.env());
+        store::mark_tenant_removed(txn, *store::find_tenant(txn, client.actor().tenant));
+        if (txn.commit() != store::Errc::ok) diag("the commit failed");
+    }
+    client.run({job});
+    is(job->response.status, 401,
+       "POST for a tenant that was removed after authentication is refused with 401");
+    is(job->response.log_fields.error_id, row_of(Refusal::token_unknown).id,
+       "its refusal is that of a later request, token-unknown");
+}
+
 void test_refusals_are_kept(Client &client, Store &store) {
     client.send(Method::post, "/Users", user("kept"));
     client.send(Method::post, "/Users", user("kept"));
@@ -449,5 +464,6 @@ int main() {
     test_index_work(client);
     test_damaged_record();
     test_full_map();
+    test_removed_while_waiting(client, *store);
     return tap::done();
 }
