@@ -92,7 +92,7 @@ is $c->request(DELETE => "$users/$ada")->{status}, 204, 'a blocked user is delet
 is_sound('with the tombstones of a deleted user');
 is_said(
     [qw(user show --tenant acme ada)], 1, qr/\A\z/,
-    qr/\Ascimctl: tenant "acme" has no user "ada"; a deleted user with this userName or externalId is blocked since $time, and so is a new one\n\z/,
+    qr/\Ascimctl: tenant "acme" has no user "ada"; a deleted user with this userName, externalId or id is blocked since $time, and so is a new one\n\z/,
     'show of a deleted user',
 );
 $ada = create($users, Scim::user('Ada', externalId => 'e-1'));
@@ -112,7 +112,7 @@ object(qw(user block --tenant acme bob));
 $c->request(DELETE => "$users/$bob");
 is_said(
     [qw(user unblock --tenant acme bob)], 0,
-    qr/\ANo user is called "bob"; the block of a deleted user with this userName or externalId is removed\.\n\z/, qr/\A\z/,
+    qr/\ANo user is called "bob"; the block of a deleted user with this userName, externalId or id is removed\.\n\z/, qr/\A\z/,
     'unblock of a deleted user',
 );
 like +(log_lines())[-1], qr/\A$time  unblock  a deleted user\z/, 'log shows the unblock of a deleted user';

@@ -160,7 +160,7 @@ my %dry = %$counts;
 is exported('bad'), '', '--dry-run writes nothing';
 ($exit, $counts, $err) = import('bad', @in);
 is_deeply $counts, \%dry, '--dry-run has found what the import finds';
-is_deeply $counts, { created => 4, updated => 0, unchanged => 0, skipped => 0, refused => 7, deletedUsers => 0, missingReferences => 1,
+is_deeply $counts, { created => 4, updated => 0, unchanged => 0, skipped => 0, refused => 7, tombstones => 0, missingReferences => 1,
     ignoredAttributes => { costCentre => 1 } }, 'each record is imported or refused for itself';
 is $exit, 1, 'an import with refused records exits with 1';
 my @errors = map $json->decode($_), split /\n/, Scim::_slurp($errors);
@@ -180,6 +180,7 @@ counts_are([1, { refused => 1 }], import('bad', '--keep-ids', file_of({ %{ Scim:
 
 # --- who is kept out
 
+my $id_of = sub { sprintf '0%07x-0000-7000-8000-000000000000', $_[0] };
 my ($access, $deleted) = ('urn:nginx-scim:access', 'urn:nginx-scim:deleted');
 my $kc = $t->client(token => $t->token($t->tenant('kept')));
 $t->served('/scim/v2/Users', token => $kc->{token});
@@ -191,7 +192,7 @@ is +($t->scimctl(qw(user block --tenant kept blocked)))[0], 0, 'a user is blocke
 my $kept = exported('kept');
 %by = named('kept');
 is_deeply $by{revoked}{$access}, { notBefore => show(qw(kept revoked))->{notBefore} }, 'a not-before is written with its user';
-is_deeply [keys %{ $by{blocked}{$access} }], ['blocked'], 'so is a block';
+is_deeply $by{blocked}{$access}, { blocked => show(qw(kept blocked))->{blockedSince}, blockedUser => $kept{blocked} }, 'so is a block, with its user';
 ok !exists $by{plain}{$access}, 'a user who is not kept out has nothing of it';
 my @gone = map $_->{$deleted}, grep $_->{$deleted}, records($kept);
 is_deeply [map { my $d = $_; map "$_ " . ($d->{$_} =~ s/(?<=\A.{20}).{700,}//r), grep $_ ne 'notBefore', keys %$d } @gone],
@@ -202,14 +203,14 @@ is scalar(grep { ($_->{notBefore} // '') =~ /\A\d{4}-.*Z\z/ } @gone), 6, 'with t
 like $err, qr/^scimctl: 3 resources and 6 names and ids of deleted users exported$/m, 'export says how many there are';
 my $kept_file = $t->write_file('kept.ndjson', $kept);
 $t->tenant('kept2');
-counts_are([0, { created => 3, deletedUsers => 6 }], import('kept2', '--keep-ids', $kept_file), 'import reads them');
+counts_are([0, { created => 3, tombstones => 6 }], import('kept2', '--keep-ids', $kept_file), 'import reads them');
 is exported('kept2'), $kept, 'the export of the import has the same bytes';
-counts_are([0, { unchanged => 3, deletedUsers => 6 }], import('kept2', qw(--keep-ids --on-conflict update), $kept_file), 'a second import changes nothing');
+counts_are([0, { unchanged => 3, tombstones => 6 }], import('kept2', qw(--keep-ids --on-conflict update), $kept_file), 'a second import changes nothing');
 is exported('kept2'), $kept, 'and no byte';
 is_sound('after an import of who is kept out');
 
 $t->tenant('kept3');
-counts_are([0, { created => 3, deletedUsers => 4, skipped => 2 }], import('kept3', $kept_file), 'without --keep-ids the ids of deleted users are left out');
+counts_are([0, { created => 3, tombstones => 4, skipped => 2 }], import('kept3', $kept_file), 'without --keep-ids the ids of deleted users are left out');
 my %kept3 = named('kept3');
 is_deeply $kept3{$_}{$access}, $by{$_}{$access}, "$_ is kept out as before" for qw(revoked blocked plain);
 counts_are([0, { created => 3 }], import('kept3', file_of(Scim::user('GONE'), Scim::user('y' x 450), Scim::user('ext', externalId => "\x{e4}" x 300))),
@@ -234,16 +235,23 @@ like +(split /\n/, ($t->scimctl(qw(log --tenant kept2)))[1])[-1], qr/  revoke   
 counts_are([0, { updated => 1 }], import(@update, file_of({ %{ kept_line($kept{plain}, 'plain', notBefore => '2002-01-01T00:00:00Z') }, title => 'x' })),
     'an update of the user has its not-before, too');
 is access_of('kept2', 'plain')->{notBefore}, '2002-01-01T00:00:00.000Z', 'which is there';
+sub last_lines { my ($tenant, $n) = @_; return join "\n", (split /\n/, ($t->scimctl(qw(log --tenant), $tenant))[1])[-$n .. -1] }
+like last_lines('kept2', 2), qr/  replace  User  $kept{plain}.*\n.*  revoke   User  $kept{plain}/, 'the log has both';
+counts_are([0, { updated => 1 }], import(@update, file_of({ %{ kept_line($kept{revoked}, 'revoked', blocked => '2002-01-01T00:00:00Z') }, title => 'x' })),
+    'an update of a user has its block, too');
+like last_lines('kept2', 2), qr/  replace  User  $kept{revoked}.*\n.*  block    User  $kept{revoked}/, 'which the log has';
+counts_are([0, { created => 1 }], import(@update, file_of(kept_line($id_of->(9), 'new', blocked => '2002-01-01T00:00:00Z'))), 'a user is created blocked');
+like last_lines('kept2', 2), qr/  create   User  @{[$id_of->(9)]}.*\n.*  block    User  @{[$id_of->(9)]}/, 'the log has the block';
 counts_are([0, { updated => 1 }], import(@update, file_of({ %{ Scim::user('plain', title => 'y') }, id => $kept{plain} })), 'an update without it');
 is access_of('kept2', 'plain')->{notBefore}, '2002-01-01T00:00:00.000Z', 'leaves it';
-counts_are([0, { deletedUsers => 1 }], import('kept2', file_of({ $deleted => { userName => 'PLAIN', blocked => '2003-01-01T00:00:00Z' } })),
+counts_are([0, { tombstones => 1 }], import('kept2', file_of({ $deleted => { userName => 'PLAIN', blocked => '2003-01-01T00:00:00Z' } })),
     'the userName of a deleted user that another user has');
 ok show(qw(kept2 plain))->{blocked}, 'that user is blocked at once';
-counts_are([0, { deletedUsers => 1 }], import('kept2', '--keep-ids', file_of({ $deleted => { id => $kept{revoked}, blocked => '2003-01-01T00:00:00Z' } })),
+counts_are([0, { tombstones => 1 }], import('kept2', '--keep-ids', file_of({ $deleted => { id => $kept{revoked}, blocked => '2003-01-01T00:00:00Z' } })),
     'the id of a deleted user that a user has');
 ok show(qw(kept2 revoked))->{blocked}, 'blocks that user';
 my $line = { $deleted => { userName => 'soon', notBefore => '9999-01-01T00:00:00Z' } };
-counts_are([0, { deletedUsers => 1 }], import('kept2', '--dry-run', file_of($line)), 'a dry run counts a deleted user');
+counts_are([0, { tombstones => 1 }], import('kept2', '--dry-run', file_of($line)), 'a dry run counts a deleted user');
 is exported('kept2') =~ /"soon"/, '', 'and writes nothing';
 my $latest = time + 300;
 import('kept2', file_of($line));
@@ -254,6 +262,15 @@ cmp_ok $soon_time, '>=', $latest, 'a time that is far in the future becomes 300 
 cmp_ok $soon_time, '<=', time + 300, 'not later';
 is_sound('after updates of who is kept out');
 
+# Blocks of two users of another directory may have the same time.
+$t->tenant('equal');
+my $same = '2003-01-01T00:00:00Z';
+import('equal', file_of(map +{ $deleted => { $_->[0] => $_->[1], blocked => $same, blockedUser => $_->[2] } },
+    ['userName', 'a', $id_of->(1)], ['externalId', 'a-x', $id_of->(1)], ['userName', 'b', $id_of->(2)], ['externalId', 'b-x', $id_of->(2)]));
+my ($unblocked) = ($t->scimctl(qw(--json user unblock --tenant equal a)))[1];
+is $json->decode($unblocked)->{tombstones}, 2, 'unblock ends the block of one imported user';
+is_deeply [map $_->{$deleted}{userName} // $_->{$deleted}{externalId}, records(exported('equal'))], ['b', 'b-x'], 'and not that of another';
+
 my $now = '2020-01-01T00:00:00Z';
 my @hex = ('00' x 400, '00' x 401);
 for (
@@ -262,6 +279,9 @@ for (
     [{ %{ Scim::user('z') }, $access => { notBefore => 'now' } }, qr/"$access": notBefore must be a dateTime after 1970, not "now"/],
     [{ %{ Scim::user('z') }, $access => { blocked => JSON::PP::true } }, qr/"$access": blocked must be a dateTime after 1970, not true/],
     [{ %{ Scim::user('z') }, $access => { notBefore => '1969-12-31T23:59:59Z' } }, qr/must be a dateTime after 1970/],
+    [{ %{ Scim::user('z') }, $access => { blocked => $now, blockedUser => 'Z' } }, qr/"$access": blockedUser must be a UUID in lower case, not "Z"/],
+    [{ %{ Scim::user('z') }, $access => { blocked => $now, blockedUser => 1 } }, qr/"$access": blockedUser must be a UUID in lower case, not a number/],
+    [{ $deleted => { userName => 'z', notBefore => $now, blockedUser => $kept{plain} } }, qr/"$deleted": it has blockedUser, but not blocked/],
     [{ %{ Scim::user('z') }, $access => { until => $now } }, qr/"$access": there is no member "until"/],
     [{ %{ group('Z') }, $access => { blocked => $now } }, qr/only users can be kept out, by "$access"; this is a Group/],
     [{ $deleted => { notBefore => $now } }, qr/"$deleted": it must have one of userName, externalId and id/],
@@ -283,7 +303,7 @@ is +(grep /"z"/, exported('kept3')) + 0, 0, 'nothing of a refused line is import
 # --- a group of many members, times
 
 $t->tenant('large');
-my $id = sub { sprintf '0%07x-0000-7000-8000-000000000000', $_[0] };
+my $id = $id_of;
 my %meta = (created => '2020-01-01T00:00:00.000Z', lastModified => '2021-01-01T00:00:00.000Z');
 my @large = ((map +{ %{ Scim::user("user$_") }, id => $id->($_), meta => { resourceType => 'User', %meta } }, 1 .. 2500),
     map { +{ %{ group("All$_", map $id->($_), 1 .. 2500) }, id => $id->(3000 + $_), meta => { resourceType => 'Group', %meta } } }
@@ -295,6 +315,27 @@ is_deeply [map scalar @{ $large{$_}{members} }, 'All1', 'All2'], [2501, 2500], '
 is_deeply $large{All1}{meta}, { resourceType => 'Group', %meta },
     'and their times, although their members were added in several steps';
 is_sound('after the import of large groups');
+
+# A computed $ref is not written.
+my $apps = 'urn:ietf:params:scim:schemas:extension:endpointAppsExt:2.0:Device';
+$t->tenant($_) for qw(refs refs2);
+my %ref = map { my $tenant = $_; $tenant => $t->client(token => $t->token($tenant)) } qw(refs refs2);
+my $app = $ref{refs}->request(POST => '/scim/v2/EndpointApps', json => { schemas => ["${core}EndpointApp"], applicationType => 'deviceControl',
+    applicationName => 'App', certificateInfo => { rootCA => 'MIIB' } });
+is $app->{status}, 201, 'an application' or diag $app->{body};
+my $refers = $ref{refs}->request(POST => '/scim/v2/Devices', json => { schemas => ["${core}Device", $apps], displayName => 'Refers', active => JSON::PP::true,
+    $apps => { applications => [{ value => $app->{json}{id}, '$ref' => "../EndpointApps/$app->{json}{id}" }], telemetryEnterpriseEndpoint => 'https://example.com/t' } });
+is $refers->{status}, 201, 'a device that refers to it' or diag $refers->{body};
+is_deeply {named('refs')}->{Refers}{$apps}{applications}, [{ value => $app->{json}{id} }], 'export leaves out a computed $ref';
+counts_are([0, { created => 2 }], import('refs2', '--keep-ids', $t->write_file('refs.ndjson', exported('refs'))), 'they are imported');
+like $ref{refs2}->request(GET => "/scim/v2/Devices/$refers->{json}{id}")->{json}{$apps}{applications}[0]{'$ref'}, qr{^http.*/EndpointApps/\Q$app->{json}{id}\E$},
+    'the server computes it again';
+
+$t->tenant('times');
+counts_are([0, { created => 1 }], import('times', '--keep-ids', file_of({ %{ Scim::user('late') }, meta => { lastModified => $meta{lastModified} } })),
+    'a record may have lastModified only');
+is_deeply {named('times')}->{late}{meta}, { resourceType => 'User', created => $meta{lastModified}, lastModified => $meta{lastModified} },
+    'it was created then';
 
 # --- an import that is killed
 

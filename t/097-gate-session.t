@@ -194,6 +194,22 @@ for my $by (sort keys %subject) {
 }
 is +($t->scimctl('verify'))[0], 0, 'verify finds no problem after they are inherited';
 
+# --- A name that another user gets while the first one lives.
+
+my ($lee, $old3, $old4) = map "0$_-0000-7000-8000-000000000000", qw(0000004 0000005 0000006);
+import_old([$lee, 'lee'], [$old3, 'old3'], [$old4, 'old4']);
+change($lee, userName => 'lee2');
+change($lee, externalId => 'lee2-x');
+is ask(@$_, $session), 204, 'a user who gets other names stays logged in' for ['/', 'lee2'], ['/external', 'lee2-x'], ['/id', $lee];
+change($old3, userName => 'LEE');
+change($old4, externalId => 'lee-x');
+for (['userName', '/', 'lee', 'lee'], ['externalId', '/external', 'lee-x', $old4]) {
+    my ($by, $path, $subject, $user) = @$_;
+    is ask($path, $subject, $session), 401, "by=$by: a session of the user who had the name before is refused";
+    is ask($path, $subject, not_before($user) + 1), 204, "by=$by: a later one passes";
+}
+is +($t->scimctl('verify'))[0], 0, 'verify finds no problem after names have changed hands';
+
 $t->quit;
 like Scim::_slurp("$t->{dir}/gate.log"), qr{^/renamed 403 deny ambiguous -$}m, 'the access log has the reason of a subject whose header arrived twice';
 like Scim::_slurp("$t->{dir}/gate.log"), qr{^/ 401 deny session_revoked -$}m, 'the access log names nobody for a refused session';

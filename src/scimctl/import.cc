@@ -94,7 +94,7 @@ int print_counts(const Globals &globals, const service::Importer &importer,
     for (auto [name, count] :
          {std::pair("created", counts.created), std::pair("updated", counts.updated),
           std::pair("unchanged", counts.unchanged), std::pair("skipped", counts.skipped),
-          std::pair("refused", counts.refused), std::pair("deletedUsers", counts.deleted_values),
+          std::pair("refused", counts.refused), std::pair("tombstones", counts.deleted_values),
           std::pair("missingReferences", counts.missing)})
         row.number(name, int64_t(count));
     if (input.unsent() > 0) row.number("notSent", int64_t(input.unsent()));

@@ -104,21 +104,29 @@ int user_block(const Globals &globals, const UserArguments &arguments) {
 int user_unblock(const Globals &globals, const UserArguments &arguments) {
     auto store = open_store(globals, Access::write);
     if (store == nullptr) return exit_store;
-    WriteTxn txn(globals, *store);
-    auto place = place_of(txn, arguments.tenant);
-    if (!place) return fail(globals, place.error());
-    auto result = service::unblock_user(txn, *place->catalog, place->tenant, arguments.user, now());
-    if (!result) return fail(globals, result.error());
-    if (result->since != 0)
-        if (int code = commit(globals, txn); code != exit_ok) return code;
+    service::UnblockResult result;
+    size_t tombstones = 0;
     store::RowWriter row;
-    if (result->user) add_user(row, *result->user);
-    row.boolean("existed", result->since == 0).number("tombstones", int64_t(result->tombstones));
+    do {
+        WriteTxn txn(globals, *store);
+        auto place = place_of(txn, arguments.tenant);
+        if (!place) return fail(globals, place.error());
+        auto some =
+            service::unblock_user(txn, *place->catalog, place->tenant, arguments.user, now());
+        if (!some) return fail(globals, some.error());
+        if (some->since != 0)
+            if (int code = commit(globals, txn); code != exit_ok) return code;
+        result = *some;
+        tombstones += result.tombstones;
+        // The catalog has the user's type.
+        if (result.is_complete && result.user) add_user(row, *result.user);
+    } while (!result.is_complete);
+    row.boolean("existed", result.since == 0).number("tombstones", int64_t(tombstones));
     std::string text = called(arguments) + " is not blocked.";
-    if (result->since != 0 && result->user) text = called(arguments) + " is unblocked.";
-    if (!result->user)
+    if (result.since != 0 && result.user) text = called(arguments) + " is unblocked.";
+    if (!result.user)
         text = "No user is called " + quoted(arguments.user) +
-               "; the block of a deleted user with this userName or externalId is removed.";
+               "; the block of a deleted user with this userName, externalId or id is removed.";
     return print(globals, text, row) ? exit_ok : exit_store;
 }
 

@@ -40,12 +40,20 @@ std::string shown(const json_t *value) {
 
 void append_state(store::RowWriter &row, const AccessState &state) {
     if (state.blocked != 0) row.text("blocked", time_text(state.blocked));
+    if (state.blocked_user != Id{}) row.text("blockedUser", scim::to_string(state.blocked_user));
     if (state.not_before != 0) row.text("notBefore", time_text(state.not_before));
 }
 
-// Takes a time; false if `name` is not that of a time.
-Result<bool> read_time(std::string_view member, std::string_view name, const json_t *value,
-                       int64_t now, AccessState &state) {
+// Takes a member of a state; false if `name` is not that of one.
+Result<bool> read_state(std::string_view member, std::string_view name, const json_t *value,
+                        int64_t now, AccessState &state) {
+    if (name == "blockedUser") {
+        const auto id = parse_id(json_is_string(value) ? text_of(value) : std::string_view());
+        if (!id || *id == Id{})
+            return wrong(member, "blockedUser must be a UUID in lower case, not " + shown(value));
+        state.blocked_user = *id;
+        return true;
+    }
     if (name != "blocked" && name != "notBefore") return false;
     const auto time =
         json_is_string(value) ? parse_datetime(text_of(value)) : std::optional<int64_t>();
@@ -55,6 +63,13 @@ Result<bool> read_time(std::string_view member, std::string_view name, const jso
     (name == "blocked" ? state.blocked : state.not_before) =
         std::min(*time / 1000, now + session_skew_max * 1000);
     return true;
+}
+
+Outcome check_state(std::string_view member, const AccessState &state) {
+    if (state.empty()) return wrong(member, "it must have blocked or notBefore");
+    if (state.blocked == 0 && state.blocked_user != Id{})
+        return wrong(member, "it has blockedUser, but not blocked");
+    return Done{};
 }
 
 // Calls `each(name, value)` for the members, until it returns an error.
@@ -137,12 +152,12 @@ Result<AccessState> take_access(json_t *record, int64_t now) {
     if (object == nullptr) return state;
     RETURN_IF_ERROR(each_member(
         access_member, object, [&](std::string_view name, const json_t *value) -> Outcome {
-            const auto is_time = read_time(access_member, name, value, now, state);
-            RETURN_IF_ERROR(is_time);
-            if (!*is_time) return wrong(access_member, "there is no member " + quoted(name));
+            const auto is_known = read_state(access_member, name, value, now, state);
+            RETURN_IF_ERROR(is_known);
+            if (!*is_known) return wrong(access_member, "there is no member " + quoted(name));
             return Done{};
         }));
-    if (state.empty()) return wrong(access_member, "it must have blocked or notBefore");
+    RETURN_IF_ERROR(check_state(access_member, state));
     json_object_del(record, std::string(written).c_str());
     return state;
 }
@@ -182,9 +197,9 @@ Result<std::optional<DeletedUser>> read_deleted_user(const Catalog &catalog, con
     DeletedUser user;
     RETURN_IF_ERROR(each_member(
         deleted_member, object, [&](std::string_view name, const json_t *value) -> Outcome {
-            const auto is_time = read_time(deleted_member, name, value, now, user.state);
-            RETURN_IF_ERROR(is_time);
-            if (*is_time) return Done{};
+            const auto is_state = read_state(deleted_member, name, value, now, user.state);
+            RETURN_IF_ERROR(is_state);
+            if (*is_state) return Done{};
             const auto *known =
                 std::find_if(std::begin(value_names), std::end(value_names),
                              [&](const ValueName &candidate) { return candidate.name == name; });
@@ -194,7 +209,7 @@ Result<std::optional<DeletedUser>> read_deleted_user(const Catalog &catalog, con
         }));
     if (user.values.empty())
         return wrong(deleted_member, "it must have one of userName, externalId and id");
-    if (user.state.empty()) return wrong(deleted_member, "it must have blocked or notBefore");
+    RETURN_IF_ERROR(check_state(deleted_member, user.state));
     return std::optional<DeletedUser>(std::move(user));
 }
 

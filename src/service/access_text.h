@@ -3,14 +3,16 @@
 //
 //     resource := { … "urn:nginx-scim:access": { state } }         a living user, if it has a state
 //     line     := { "urn:nginx-scim:deleted": { value, state } }   a tombstone, in a line of its own
-//     state    := "blocked": time | "notBefore": time | both
+//     state    := block | "notBefore": time | both
+//     block    := "blocked": time ["blockedUser": uuid]
 //     value    := "userName": text | "externalId": text | "id": uuid
 //               | "userNameKey": hex | "externalIdKey": hex
 //     time     := xsd:dateTime after 1970
 //
 // A tombstone has the index value of its attribute. `text` is written if it has this index value
 // itself; otherwise the index value is written in hexadecimal digits, for example that of a long
-// name, which contains a digest. A time of the input that is more than 300 seconds in the future
+// name, which contains a digest. "blockedUser" is the id of the user in the exported store whom
+// `scimctl user block` has blocked: the tombstones that have the same are unblocked together. A time of the input that is more than 300 seconds in the future
 // becomes 300 seconds after now.
 
 #include <optional>

@@ -77,6 +77,15 @@ std::vector<std::string> tombstones_called(const TenantView &view, std::string_v
     return keys;
 }
 
+std::vector<std::string> blocked_tombstones_called(const TenantView &view, std::string_view name) {
+    std::vector<std::string> keys = tombstones_called(view, name);
+    auto is_free = [&](const std::string &key) {
+        return store::access_at(view.txn, key).blocked == 0;
+    };
+    keys.erase(std::remove_if(keys.begin(), keys.end(), is_free), keys.end());
+    return keys;
+}
+
 // The state that a user who gets the name would inherit.
 AccessState state_of_tombstones(const TenantView &view, std::string_view name) {
     AccessState state;
@@ -88,25 +97,30 @@ AccessState state_of_tombstones(const TenantView &view, std::string_view name) {
 Error no_such_user(const TenantView &view, std::string_view user) {
     std::string said = "tenant " + quoted(view.tenant.name) + " has no user " + quoted(user);
     if (const AccessState state = state_of_tombstones(view, user); state.blocked != 0)
-        said += "; a deleted user with this userName or externalId is blocked since " +
+        said += "; a deleted user with this userName, externalId or id is blocked since " +
                 time_text(state.blocked) + ", and so is a new one";
     return Error{Refusal::user_unknown, std::move(said)};
 }
 
-// Removes the block from every tombstone that it has left. Returns their number.
-size_t lift_from_tombstones(store::WriteTxn &txn, store::TenantNumber tenant, int64_t blocked) {
-    std::vector<std::pair<std::string, AccessState>> rows;
-    {
-        store::Cursor cursor(txn, store::Db::access);
-        const store::Key prefix = store::tenant_prefix(tenant);
-        bool more = cursor.seek(store::access_prefix(tenant, AccessKind::user_name));
-        for (; more && store::starts_with(cursor.key(), prefix); more = cursor.next())
-            if (auto state = store::decode_access(cursor.value());
-                state && state->blocked == blocked)
-                rows.emplace_back(cursor.key(), AccessState{0, state->not_before});
+void lift(store::WriteTxn &txn, const std::string &key) {
+    store::put_access(txn, key, store::access_at(txn, key).unblocked());
+}
+
+// Lifts the block of `user` from at most `limit` tombstones that are not among `kept`. Returns their
+// number.
+size_t lift_block(store::WriteTxn &txn, store::TenantNumber tenant, const Id &user,
+                  const std::vector<std::string> &kept, size_t limit) {
+    size_t lifted = 0;
+    for (const std::string &key :
+         store::tombstones_of_block(txn, tenant, user, limit + kept.size())) {
+        if (lifted == limit) break;
+        if (std::find(kept.begin(), kept.end(), key) != kept.end()) continue;
+        lift(txn, key);
+        // Also if the tombstone was of another block, which verify() reports.
+        txn.del(store::Db::access, store::block_key(user, key));
+        lifted++;
     }
-    for (const auto &[key, state] : rows) store::put_access(txn, key, state);
-    return rows.size();
+    return lifted;
 }
 
 void append_change(store::WriteTxn &txn, store::TenantNumber tenant, store::Operation operation,
@@ -165,7 +179,7 @@ Result<BlockResult> block_user(store::WriteTxn &txn, const Catalog &catalog,
     AccessState state = store::access_of(txn, tenant.number, found->id);
     RETURN_IF_ERROR(readable(txn));
     if (state.blocked != 0) return BlockResult{*found, state.blocked, true};
-    // No two blocks have the same time (store/access.h).
+    // No two blocks have the same time, so that one of them is the earlier (store::merged()).
     const store::Position last = store::Directory(txn, tenant.number).position();
     state.blocked = std::max(now, last.time + 1);
     store::put_access(txn, store::access_key(tenant.number, found->id), state);
@@ -179,26 +193,37 @@ Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
     const TenantView view{txn, catalog, tenant};
     UnblockResult result;
     auto found = find_user(view, user);
+    AccessState state;
     if (found) {
         result.user = *found;
-        const AccessState state = store::access_of(txn, tenant.number, found->id);
-        RETURN_IF_ERROR(readable(txn));
-        result.since = state.blocked;
-        if (result.since == 0) return result;
-        store::put_access(txn, store::access_key(tenant.number, found->id),
-                          AccessState{0, state.not_before});
+        state = store::access_of(txn, tenant.number, found->id);
     } else {
-        const AccessState state = state_of_tombstones(view, user);
-        RETURN_IF_ERROR(readable(txn));
-        if (found.error().status() != 404 || state.blocked == 0) return found.error();
-        result.since = state.blocked;
+        state = state_of_tombstones(view, user);
     }
+    RETURN_IF_ERROR(readable(txn));
+    if (!found && (found.error().status() != 404 || state.blocked == 0)) return found.error();
+    result.since = state.blocked;
+    if (result.since == 0) return result;
     RETURN_IF_ERROR(check_space(txn));
+    std::vector<Id> users{state.blocked_user};
+    if (found) users.push_back(found->id);
     // Tombstones of one name may be of several blocks; all of them are lifted.
-    for (const std::string &key : tombstones_called(view, user))
-        if (const AccessState state = store::access_at(txn, key); state.blocked != 0)
-            result.tombstones += lift_from_tombstones(txn, tenant.number, state.blocked);
-    result.tombstones += lift_from_tombstones(txn, tenant.number, result.since);
+    const std::vector<std::string> called = blocked_tombstones_called(view, user);
+    for (const std::string &key : called) users.push_back(store::access_at(txn, key).blocked_user);
+    std::sort(users.begin(), users.end());
+    users.erase(std::unique(users.begin(), users.end()), users.end());
+    for (const Id &id : users)
+        if (id != Id{})
+            result.tombstones += lift_block(txn, tenant.number, id, called,
+                                            unblocked_tombstones_max - result.tombstones);
+    // What `user` names is lifted last, so that the next call finds it.
+    result.is_complete = result.tombstones < unblocked_tombstones_max;
+    if (result.is_complete) {
+        for (const std::string &key : called) lift(txn, key);
+        result.tombstones += called.size();
+        if (found)
+            store::put_access(txn, store::access_key(tenant.number, found->id), state.unblocked());
+    }
     append_change(txn, tenant.number, store::Operation::unblock, result.user, now);
     return result;
 }
@@ -213,8 +238,9 @@ Result<ForgetResult> forget_user(store::WriteTxn &txn, const Catalog &catalog,
     RETURN_IF_ERROR(readable(txn));
     RETURN_IF_ERROR(check_space(txn));
     ForgetResult result;
-    for (const std::string &key : tombstones_called(view, user))
-        result.tombstones += txn.del(store::Db::access, key);
+    const std::vector<std::string> tombstones = tombstones_called(view, user);
+    for (const std::string &key : tombstones) store::put_access(txn, key, {});
+    result.tombstones = tombstones.size();
     result.names = store::drop_deleted_names(txn, tenant.number, user, forgotten_names_max);
     if (const auto id = parse_id(user))
         result.names += store::drop_deleted_name(txn, tenant.number, *id) > 0;
@@ -239,7 +265,7 @@ Result<RevokedSessions> revoke_sessions(store::WriteTxn &txn, const Catalog &cat
     const AccessState state = store::access_at(txn, key);
     RETURN_IF_ERROR(readable(txn));
     const int64_t time = std::max(now, store::Directory(txn, tenant.number).position().time);
-    const AccessState revoked = store::merged(state, {0, time});
+    const AccessState revoked = store::merged(state, {0, time, {}});
     store::put_access(txn, key, revoked);
     append_change(txn, tenant.number, store::Operation::revoke, *found, time);
     return RevokedSessions{*found, revoked.not_before};

@@ -31,7 +31,7 @@ struct FoundUser {
     Id id{};
 };
 // The user with this id or userName. 404 if there is none; the detail says whether a deleted user
-// with this userName or externalId is blocked. 409 if there are several; the detail lists their ids.
+// with this userName, externalId or id is blocked. 409 if there are several; the detail lists their ids.
 Result<FoundUser> find_user(const TenantView &view, std::string_view user);
 
 // Deletes what is left of a deleted user: the tombstones that keep its block (store/access.h), and
@@ -61,10 +61,13 @@ struct UnblockResult {
     std::optional<FoundUser> user;  // nothing: only tombstones have the name
     int64_t since = 0;              // milliseconds; 0: was not blocked, and nothing was written
     size_t tombstones = 0;          // that were unblocked, too
+    bool is_complete = true;        // false: call again in another transaction
 };
-// Unblocks the user. If no user has the name, unblocks the tombstones with this userName or
-// externalId. All tombstones that the same block has left are unblocked, too: otherwise a deleted
-// user that comes back would be blocked again by its other name.
+constexpr size_t unblocked_tombstones_max = 1000;  // in one call
+// Unblocks the user. If no user has the name, unblocks the tombstones with this userName, externalId
+// or id. All tombstones that the same block has left are unblocked, too: otherwise a deleted user
+// that comes back would be blocked again by its other name. Blocks of other users stay, also if they
+// have the same time.
 Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
                                    const store::Tenant &tenant, std::string_view user, int64_t now);
 

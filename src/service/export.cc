@@ -70,9 +70,11 @@ class Exporter {
     void add_deleted_users() {
         store::Cursor cursor(snapshot_.txn, store::Db::access);
         const store::Key prefix = store::tenant_prefix(directory_.tenant());
+        const store::Key end = store::access_prefix(directory_.tenant(), store::AccessKind::block);
         bool more =
             cursor.seek(store::access_prefix(directory_.tenant(), store::AccessKind::user_name));
         for (; more && store::starts_with(cursor.key(), prefix); more = cursor.next()) {
+            if (store::starts_with(cursor.key(), end)) break;
             const auto state = store::decode_access(cursor.value());
             if (!state) return snapshot_.txn.fail(store::Errc::damaged);
             if (!body_.next_resource(cursor.key().size())) return;
@@ -93,7 +95,8 @@ class Exporter {
   private:
     // To the resource at the end of the text.
     void add_access(const Id &id) {
-        const auto state = store::access_of(snapshot_.txn, directory_.tenant(), id);
+        auto state = store::access_of(snapshot_.txn, directory_.tenant(), id);
+        if (state.blocked != 0 && state.blocked_user == Id{}) state.blocked_user = id;
         if (!state.empty()) append_access(body_.text(), state);
     }
 

@@ -255,7 +255,7 @@ size_t edit_work(const store::ResourceEdit &edit) {
     size_t work = record_work(edit.record.size());
     work += row_work * (rows_each_change + edit.before.size() + edit.after.size() +
                         rows_each_member * members + edit.groups.size() + edit.access.size() +
-                        (edit.name.empty() ? 0 : rows_each_name) +
+                        edit.heirs.size() + (edit.name.empty() ? 0 : rows_each_name) +
                         store::differing_trigrams(edit.trigrams_before, edit.trigrams_after));
     for (const store::LeftGroup &group : edit.groups) work += record_work(group.record.size());
     return work;

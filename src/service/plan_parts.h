@@ -25,14 +25,15 @@ Result<store::MemberChange> plan_members(const Command &command, store::Director
 store::MemberChange empty_group(store::Directory &directory, const Id &group, uint32_t epoch);
 
 // Adds the rows of `access` that the edit changes (store/access.h). A deleted user leaves its state,
-// with the time of the deletion as not_before, as tombstones under its userName, externalId and id;
-// a user that gets such a value inherits the state. The time of a deactivation becomes the user's
+// with the time of the deletion as not_before, as tombstones under its userName, externalId and id,
+// and a changed one under the userName or externalId that it does not have any more; a user that gets
+// such a value inherits the state. The time of a deactivation becomes the user's
 // not_before. REQUIRES: the rest of the plan is complete.
 void plan_access(const Command &command, store::Directory &directory, Plan &plan);
 
 // The rows of `access` for a user that an export lists as deleted: `value` is an index value of the
-// kind, or the bytes of an id. Users who have the value now get the state at once, otherwise there is
-// a tombstone. Only `access` and `heirs` of the result are set; both are empty if the store has the
+// kind, or the bytes of an id. A single user who has the value now gets the state at once, otherwise
+// there is a tombstone. Only `access` and `heirs` of the result are set; both are empty if the store has the
 // state already.
 store::ResourceEdit plan_deleted_user(const Catalog &catalog, store::Directory &directory,
                                       store::AccessKind kind, const std::string &value,

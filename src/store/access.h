@@ -5,17 +5,28 @@
 //             | tenant:u32 0x02 value            tombstone of a deleted resource: its userName
 //             | tenant:u32 0x03 value            tombstone: its externalId
 //             | tenant:u32 0x04 id:16            tombstone: its id
-//     row    := blocked:i64 not_before:i64       little-endian milliseconds since 1970, 0: none
+//             | tenant:u32 0x05 user:16 kind:u8 value-or-id
+//     row    := blocked:i64 not_before:i64 [user:16]
 //
-// `value` is the index value of the attribute (keys.h), so it is bounded. A resource without a row
-// is not kept out. Each deleted user leaves tombstones, with the time of its deletion as not_before.
-// No living user has the value of a tombstone: when a user gets the value, the user inherits the
-// state and the tombstone is deleted (service/plan_access.cc). An id is used again only by an import
-// that keeps ids.
+// The times are little-endian milliseconds since 1970; 0: none. `value` is the index value of the
+// attribute (keys.h), so it is bounded. A resource without a row is not kept out.
+//
+// `user` is the one whom `scimctl user block` has blocked. A row that is not blocked does not have it;
+// nor has that of the blocked user itself, or a tombstone of a build that did not write it. A row of
+// kind 0x05 has no value. There is one for each tombstone with a `user`: it lists the tombstones that
+// scimctl user unblock lifts.
+//
+// Each deleted user leaves tombstones, with the time of its deletion as not_before. A user who gets
+// another userName or externalId leaves one under the old value, with the time of the change. A value
+// that exactly one living user has has no tombstone: the user has inherited the state, and the
+// tombstone is deleted (service/plan_access.cc). An id is used again only by an import that keeps ids.
+//
+// A tombstone never expires, because a session may be of any age: only `scimctl forget` deletes it.
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "scim/text/id.h"
 #include "store/keys.h"
@@ -29,15 +40,15 @@ inline bool has_users(const TypeView &type) {
 }
 
 struct AccessState {
-    // When the user was blocked, in milliseconds; 0: not blocked. No two `scimctl user block` of a
-    // tenant have the same time, so that it also tells which tombstones a block has left. An import
-    // keeps the times of its input.
-    int64_t blocked = 0;
+    int64_t blocked = 0;     // when the user was blocked, in milliseconds; 0: not blocked
     int64_t not_before = 0;  // milliseconds: earlier sessions are refused; 0: none are
+    // Whom `scimctl user block` has blocked. Zeros: nobody, the user itself, or unknown.
+    Id blocked_user{};
     bool empty() const { return blocked == 0 && not_before == 0; }
     bool operator==(const AccessState &o) const {
-        return blocked == o.blocked && not_before == o.not_before;
+        return blocked == o.blocked && not_before == o.not_before && blocked_user == o.blocked_user;
     }
+    AccessState unblocked() const { return {0, not_before, {}}; }
 };
 std::string encode_access(const AccessState &state);
 std::optional<AccessState> decode_access(Bytes row);
@@ -46,11 +57,15 @@ std::optional<AccessState> decode_access(Bytes row);
 AccessState access_of(Txn &txn, TenantNumber tenant, const Id &id);
 // The same for any key of `access`.
 AccessState access_at(Txn &txn, Bytes key);
-// Writes the row, or deletes it if the state is empty.
+// Writes the row, or deletes it if the state is empty; for a tombstone also the row of kind 0x05.
 void put_access(WriteTxn &txn, Bytes key, const AccessState &state);
 
-// The state of a user to whom both apply: blocked if one of them is, since the earlier time; the
-// later not_before.
+// At most `limit` keys of tombstones with the block of the user.
+std::vector<std::string> tombstones_of_block(Txn &txn, TenantNumber tenant, const Id &user,
+                                             size_t limit);
+
+// The state of a user to whom both apply: blocked if one of them is, by the earlier block; the later
+// not_before.
 AccessState merged(const AccessState &a, const AccessState &b);
 
 // Until when the tenant's gate is paused, in milliseconds; 0 if no pause was begun, or if it was

@@ -198,7 +198,7 @@ struct LeftGroup {
     std::string record;
 };
 
-// Another user who inherits the row in `access` of a deleted one.
+// A user whose row in `access` changes because another one leaves its state, or by an import.
 struct Heir {
     TypeNumber type = 0;
     Id id{};

@@ -166,6 +166,15 @@ std::string tombstone_key(TenantNumber tenant, const Id &id) {
     return tombstone_key(tenant, AccessKind::id, Key().id(id));
 }
 
+Key block_prefix(TenantNumber tenant, const Id &user) {
+    return access_prefix(tenant, AccessKind::block).id(user);
+}
+
+std::string block_key(const Id &user, Bytes tombstone) {
+    const auto tenant = TenantNumber(read_be(tombstone.data(), 4));
+    return std::string(block_prefix(tenant, user)).append(tombstone.substr(4));
+}
+
 Key token_use_key(TenantNumber tenant, uint32_t token) {
     return kind_prefix(1, tenant).number(token, 4);
 }

@@ -111,12 +111,15 @@ Key tenant_number_key(TenantNumber tenant);
 std::string tenant_name_key(Bytes name);
 Key tenant_token_key(TenantNumber tenant, uint32_t token);
 Key actor_key(TenantNumber tenant, uint32_t actor);
-// access: the row of a resource, and the first bytes of the tombstones of one kind.
-enum class AccessKind : uint8_t { resource = 1, user_name = 2, external_id = 3, id = 4 };
+// access: the row of a resource; the tombstones of three kinds; the tombstones with one user's block.
+enum class AccessKind : uint8_t { resource = 1, user_name = 2, external_id = 3, id = 4, block = 5 };
 Key access_prefix(TenantNumber tenant, AccessKind kind);
 Key access_key(TenantNumber tenant, const Id &id);
 std::string tombstone_key(TenantNumber tenant, AccessKind kind, Bytes value);
 std::string tombstone_key(TenantNumber tenant, const Id &id);
+// Prefix of the rows of `access` that list the tombstones with the block of a user, and one of them.
+Key block_prefix(TenantNumber tenant, const Id &user);
+std::string block_key(const Id &user, Bytes tombstone);
 constexpr size_t access_prefix_size = 4 + 1;
 Key token_use_key(TenantNumber tenant, uint32_t token);  // local
 Key index_build_key(uint16_t index);                     // local

@@ -155,7 +155,7 @@ void verify_blocks(Verification &v);
 // Checks every membership in both directions, that the members exist, and the jobs of dead rows.
 // REQUIRES: v.catalog is set.
 void verify_members(Verification &v);
-// Checks that each row of `access` is of a user, or a tombstone whose value no user has. REQUIRES:
+// Checks that each row of `access` is of a user, or a tombstone whose value not exactly one user has. REQUIRES:
 // v.catalog is set.
 void verify_access(Verification &v);
 // Checks that each name of a deleted resource belongs to a change that deletes it, and has its

@@ -222,7 +222,7 @@ void IndexVerifier::check_version(TenantNumber tenant, TypeNumber type, const Id
 // True if the change at position `version` is of this resource, or if that cannot be determined.
 // Sets `first` to its first part if the position exists. A change has several parts if it has many
 // members or if a member was deleted; in the latter case the parts of its groups follow in the
-// order of their ids. Since this function runs for each of these groups, it finds the part by
+// order of their ids, and then those of its heirs. Since this function runs for each of these groups, it finds the part by
 // binary search.
 bool IndexVerifier::is_in_change(TenantNumber tenant, TypeNumber type, const Id &id,
                                  uint64_t version, std::optional<Change> &first) {
@@ -250,7 +250,9 @@ bool IndexVerifier::is_in_change(TenantNumber tenant, TypeNumber type, const Id 
         uint32_t middle = low + (high - low) / 2;
         if (!read(uint16_t(middle)) || !change) return true;  // reported by check_change()
         if (is_it()) return true;
-        if (change->id == first->id || change->id < id)
+        // The parts of heirs come after those of groups.
+        const bool is_before = change->id == first->id || change->id < id;
+        if (is_before && !is_administrative(change->operation))
             low = middle + 1;
         else
             high = middle;

@@ -7,7 +7,9 @@
 
 #include "client.h"
 #include "service/admin.h"
+#include "service/block_user.h"
 #include "service/export.h"
+#include "service/gate_session.h"
 #include "store/members.h"
 #include "store/verify.h"
 
@@ -158,6 +160,55 @@ void check_two_at_once() {
     is(problems(*store), 0u, "and verify finds nothing");
 }
 
+int64_t not_before(Store &store, const store::Tenant &tenant, std::string_view name) {
+    Session session(store);
+    Snapshot snapshot(session);
+    auto status = user_status({snapshot.txn, *snapshot.catalog(), tenant}, name);
+    return status ? status->not_before : -1;
+}
+
+// A user that was deactivated, deleted and created again within a second, with the clock set back
+// before the deletion: what refuses its sessions is imported, too.
+void check_sessions() {
+    constexpr int64_t second = 1000;
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    fixture::Client client(*store);
+    const auto one = fixture::tenant_of(*store);
+    const std::string named = R"({"userName":"ada","externalId":"e","active":)";
+    const std::string ada = client.create("/Users", named + "true}");
+    client.now += 50 * second;
+    client.send(Method::put, "/Users/" + ada, named + "false}");
+    const int64_t deactivated = client.now;
+    client.now -= 40 * second;
+    client.send(Method::del, "/Users/" + ada);
+    client.create("/Users", named + "true}");
+    is(not_before(*store, one, "ada"), deactivated,
+       "a user created again with the clock set back has the not-before of its deactivation");
+    const std::string lines = exported(*store, client.tenant());
+    for (const bool keep_ids : {true, false}) {
+        const std::string how = keep_ids ? " with --keep-ids" : " without --keep-ids";
+        const auto to = fixture::add_tenant(store->env(), keep_ids ? "kept" : "new");
+        Listener listener;
+        std::vector<std::string> records;
+        for (size_t at = 0; at < lines.size();) {
+            const size_t end = lines.find('\n', at);
+            records.push_back(lines.substr(at, end - at));
+            at = end + 1;
+        }
+        const auto done =
+            import(*store, to.number, records, listener, {OnConflict::fail, keep_ids, false});
+        ok(done && listener.errors.empty(), "the user is imported" + how);
+        const int64_t imported = not_before(*store, to, "ada");
+        ok(keep_ids ? imported == deactivated : imported > deactivated,
+           "an imported user has the not-before of its last deactivation" + how);
+        const std::string session = std::to_string(deactivated / second);
+        ok(check_session(session, false, imported, imported + second) == SessionFault::revoked,
+           "a session of the second of the last deactivation stays refused" + how);
+    }
+    is(problems(*store), 0u, "verify finds no problem after the sessions are imported");
+}
+
 std::string id_of(const Outcome &outcome) {
     return outcome ? "success" : std::string(outcome.error().id());
 }
@@ -212,6 +263,7 @@ int main() {
     check_deleted_group();
     check_continued();
     check_two_at_once();
+    check_sessions();
     check_refusals();
     return tap::done();
 }

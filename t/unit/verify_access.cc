@@ -4,6 +4,7 @@
 #include "store/access.h"
 
 #include "store/lockouts.h"
+#include "store/verification.h"
 #include "verify_fixture.h"
 
 namespace {
@@ -34,7 +35,7 @@ int main() {
         put_user(txn, acme, 1, "Ada");
         put_group(txn, acme, 50, {{{ada, 1}}, {}, 1, 0});
         put_access(txn, key, {5, 0});
-        put_access(txn, tombstone_key(acme, AccessKind::user_name, "eve"), {5, 6});
+        put_access(txn, tombstone_key(acme, AccessKind::user_name, "eve"), {5, 6, id_of(8)});
         put_access(txn, tombstone_key(acme, AccessKind::external_id, "e9"), {0, 6});
         put_access(txn, tombstone_key(acme, id_of(8)), {0, 6});
         put_gate_pause(txn, acme, 100);
@@ -47,7 +48,7 @@ int main() {
     {
         Reader reader(env);
         ReadTxn txn(reader);
-        is(verify(txn).access_rows, 4u, "verify counts the rows of blocked users");
+        is(verify(txn).access_rows, 5u, "verify counts the rows of blocked users");
     }
     const std::string id = scim::to_string(ada);
     damage(env, "a block of a user that does not exist",
@@ -89,9 +90,29 @@ int main() {
            put(tombstone_key(acme, AccessKind::id, "xx"), state()));
     damage(env, "a tombstone without a value", {"the index value has 0 bytes"},
            put(tombstone_key(acme, AccessKind::user_name, ""), state()));
+    const std::string eve = tombstone_key(acme, AccessKind::user_name, "eve"),
+                      listed = block_key(id_of(8), eve),
+                      block = "access: tenant 1 block " + hex_text(listed.substr(5));
     damage(env, "a tombstone of a damaged state",
-           {"access: tenant 1 deleted userName \"eve\": the value has 2 bytes"},
-           put(tombstone_key(acme, AccessKind::user_name, "eve"), "xx"));
+           {"access: tenant 1 deleted userName \"eve\": the value has 2 bytes",
+            block + ": there is no tombstone with this block"},
+           put(eve, "xx"));
+    damage(env, "a tombstone that the list of its block lacks",
+           {"access: tenant 1 deleted userName \"eve\": the list of the block of " +
+            scim::to_string(id_of(8)) + " does not contain it"},
+           [&](WriteTxn &txn) { txn.del(Db::access, listed); });
+    damage(env, "a list of a block with a tombstone that does not exist",
+           {block + ": there is no tombstone with this block"},
+           [&](WriteTxn &txn) { txn.del(Db::access, eve); });
+    damage(env, "a list of a block with a tombstone of another block",
+           {block + ": there is no tombstone with this block"}, put(eve, state()));
+    damage(env, "a list of a block with a value", {block + ": the value has 1 bytes"},
+           put(listed, "x"));
+    damage(env, "a list of a block without a tombstone",
+           {"the key has 16 bytes of a user and a value"},
+           put(std::string(block_prefix(acme, id_of(8))), ""));
+    damage(env, "a not-before with the user of a block", {"the user of its block is wrong"},
+           put(tombstone_key(acme, id_of(8)), encode_access({0, 6}).append(bytes_of(id_of(8)))));
     damage(env, "rows of a tenant that does not exist",
            {"access: tenant 7: 1 row is of a tenant that does not exist"},
            put(std::string(access_key(7, ada)), state()));
