@@ -410,6 +410,8 @@ refuses 'user-exists', 1, qw(forget), @acme, 'ada';
 refuses 'user-name-empty', 1, qw(forget), @acme, '';
 refuses 'pause-length', 1, qw(gate pause), @acme, qw(--for 1s);
 refuses 'type-unknown', 1, qw(find), @acme, qw(--type Nope);
+refuses 'index-unknown', 1, 'reindex', 'User nope';
+refuses 'index-not-added', 1, 'reindex', 'User userName';
 refuses 'name-unknown', 1, qw(get), @acme, qw(User nobody);
 $c->request(POST => '/scim/v2/Things', json => { schemas => ['urn:example:Thing'], displayName => 'Twice' }) for 1, 2;
 refuses 'name-ambiguous', 1, qw(get), @acme, qw(Thing Twice);

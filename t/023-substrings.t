@@ -119,6 +119,35 @@ is $c->request(PATCH => "$base/$id", json => { schemas => ['urn:ietf:params:scim
     Operations => [{ op => 'replace', path => 'displayName', value => 'Baroness' }] })->{status}, 200, 'a name is changed';
 is_list $c, "$base?" . filter_of('displayName co "RONES"'), 1, 1, 'the index finds the new value';
 is_list $c, "$base?" . filter_of('displayName eq "bo 4"'), 0, 0, 'the index does not find the old value';
+
+# --- scimctl reindex, and a copy
+
+is_deeply [$t->scimctl('reindex', 'User displayname')], [1, '', qq(scimctl: there is no index "User displayname"; scimctl index list lists the indexes\n)],
+    'scimctl reindex refuses an unknown name';
+$t->stop;
+($exit, $out) = $t->scimctl('reindex', 'User displayName type=substring');
+is "$exit $out", qq(0 The index "User displayName type=substring" is dropped and built again.\nnginx begins within a minute; scimctl index list shows how far it is.\n),
+    'scimctl reindex begins the work';
+like +($t->scimctl('stats'))[1], qr/^Jobs: +the rows of the index of User displayName type=substring are being deleted, and it is built again afterwards$/m,
+    'scimctl stats shows it';
+$t->start;
+ok $t->wait_for($ready), 'nginx drops and builds the index again';
+($exit, $out) = $t->scimctl(qw(--json reindex));
+is_deeply $Scim::json->decode($out), { indexes => ['User displayName type=substring', 'User emails.value type=substring'] },
+    'scimctl reindex without a name begins all indexes of scim_index while nginx runs' or diag $out;
+$c = $t->client(token => $token);
+is_list $c, "$base?" . filter_of('displayName co "RONES"'), 1, 1, 'queries are answered meanwhile';
+is $c->request(POST => $base, json => Scim::user('meanwhile', displayName => 'Marchioness'))->{status}, 201, 'so are writes';
+ok $t->wait_for($ready), 'the indexes become ready';
+is_list $c, "$base?" . filter_of('displayName co "CHIONE"'), 1, 1, 'they find what was written meanwhile';
+sound('after scimctl reindex');
+is +($t->scimctl('compact', "$t->{dir}/copy"))[0], 0, 'scimctl compact copies the store';
+{
+    local $t->{store} = "$t->{dir}/copy";
+    sound('in the copy');
+    like +($t->scimctl(qw(explain --tenant acme), 'displayName co "chione"'))[1], qr/^Plan: User: substring index displayName co, 1 rows/,
+        'the copy has the lists';
+}
 ok reloaded(''), 'scim_index is removed by a reload';
 ok $t->wait_for(sub { !keys %{ indexes() } }), 'the indexes are dropped';
 $c = $t->client(token => $token);

@@ -53,7 +53,7 @@ sub map_sizes {
         [['token'], qr/create.*list.*show.*revoke.*rotate/s], [[qw(tenant add)], qr/NAME/], [[qw(tenant list)], qr/live tokens/],
         [[qw(tenant remove)], qr/--yes.*--resume/s], [[qw(token create)], qr/--label.*--scope.*--not-before.*--expires.*--sha256/s],
         [[qw(token list)], qr/--tenant/], [[qw(token revoke)], qr/TOKEN/], [[qw(token rotate)], qr/--overlap.*24h/s],
-        [['get'], qr/TYPE.*RESOURCE.*--base-url/s], [['verify'], qr/index row/],
+        [['get'], qr/TYPE.*RESOURCE.*--base-url/s], [['verify'], qr/index row/], [['reindex'], qr/NAME.*type=substring/s],
     );
     for (@help) {
         my ($command, $pattern) = @$_;

@@ -55,6 +55,8 @@ int explain(const Globals &globals, const QueryArguments &arguments);
 int explain_error(const Globals &globals, const std::string &id, bool as_markdown);
 
 int index_list(const Globals &globals);
+// `names`: of the indexes; empty: all that scim_index has added.
+int reindex(const Globals &globals, const std::vector<std::string> &names);
 
 struct LogArguments {
     std::string tenant, since;  // `since` is unparsed

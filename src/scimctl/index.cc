@@ -1,4 +1,4 @@
-// scimctl index list: lists the indexes of the store.
+// scimctl index list: lists the indexes of the store. scimctl reindex: drops and builds them again.
 
 #include "scimctl/commands.h"
 #include "service/index_builder.h"
@@ -8,7 +8,7 @@ namespace scim::scimctl {
 namespace {
 
 std::string line_of(const service::IndexStatus &status) {
-    std::string line = status.name();
+    std::string line = status.name;
     if (status.index->unique) line += " unique";
     line += " " + std::string(to_string(status.index->state));
     if (status.index->state == IndexState::building)
@@ -44,6 +44,26 @@ int index_list(const Globals &globals) {
         list.add(line_of(status), row_of(status));
     if (!snapshot.txn.good()) return fail(globals, exit_store, to_string(snapshot.txn.error()));
     return list.print(globals, {}, "indexes", "The store has no index.");
+}
+
+int reindex(const Globals &globals, const std::vector<std::string> &names) {
+    auto store = open_store(globals, Access::write);
+    if (store == nullptr) return exit_store;
+    WriteTxn txn(globals, *store);
+    service::CatalogCache catalogs;
+    const auto catalog = catalogs.at(txn);
+    if (!catalog) return fail(globals, catalog.error());
+    const auto begun = service::rebuild_indexes(txn, **catalog, names);
+    if (!begun) return fail(globals, begun.error());
+    if (int code = commit(globals, txn); code != exit_ok) return code;
+    std::string text;
+    for (const std::string &name : *begun)
+        text += "The index " + quoted(name) + " is dropped and built again.\n";
+    text += begun->empty()
+                ? "scim_index has added no index to the store."
+                : "nginx begins within a minute; scimctl index list shows how far it is.";
+    store::RowWriter row;
+    return print(globals, text, row.texts("indexes", *begun)) ? exit_ok : exit_store;
 }
 
 }  // namespace scim::scimctl

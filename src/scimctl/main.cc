@@ -339,6 +339,14 @@ void declare_index(CLI::App &app, const Globals &globals, Run &chosen) {
             "list the indexes with their states: those of unique attributes, of keys, and of "
             "scim_index",
             chosen, [&globals] { return index_list(globals); });
+    auto names = std::make_shared<std::vector<std::string>>();
+    command(app, "reindex",
+            "drop indexes of scim_index and build them again; nginx does it in small steps, and "
+            "answers queries without them meanwhile",
+            chosen, [=, &globals] { return reindex(globals, *names); })
+        ->add_option("NAME", *names,
+                     "an index as index list shows it, in quotation marks: \"User title\", \"User "
+                     "title type=substring\"; without NAME, all of them");
 }
 
 void declare_log(CLI::App &app, const Globals &globals, Run &chosen) {

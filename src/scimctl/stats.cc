@@ -56,10 +56,11 @@ std::string jobs_text(const StoreStatus &status) {
         add("dead members of " + with_commas(status.jobs) + " groups are being deleted");
     for (const auto &index : status.indexes)
         if (index.index->state == IndexState::building)
-            add("the index of " + index.name() + " is being built: " + with_commas(index.done) +
+            add("the index of " + index.name + " is being built: " + with_commas(index.done) +
                 " of " + with_commas(index.total) + " resources");
         else if (index.index->state == IndexState::dropping)
-            add("the rows of the index of " + index.name() + " are being deleted");
+            add("the rows of the index of " + index.name + " are being deleted" +
+                (index.index->declared ? ", and it is built again afterwards" : ""));
     for (const auto &one : status.tenants)
         if (one.has_import) add("an import into tenant " + one.tenant.name + " is not finished");
     return text.empty() ? "none" : text;
@@ -86,7 +87,7 @@ std::string tenant_lines(const StoreStatus &status) {
 std::string index_lines(const StoreStatus &status) {
     std::string text;
     for (const auto &index : status.indexes)
-        text += "\nIndex " + index.name() + ": " + std::string(to_string(index.index->state)) +
+        text += "\nIndex " + index.name + ": " + std::string(to_string(index.index->state)) +
                 (index.index->unique ? ", unique" : "");
     return text;
 }

@@ -12,7 +12,6 @@
 #include "service/render.h"
 #include "service/routes.h"
 #include "service/token.h"
-#include "store/members.h"
 
 namespace scim::service {
 
@@ -125,6 +124,7 @@ void Writer::plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room
                          (room == MapSpace::for_lockouts && plan.changes && !plan.locks_out);
     if (!refused) {
         apply(plan, directory);
+        shrinks_lists_ |= plan.locks_out && !plan.edit.trigrams_before.empty();
         if (plan.changes) job.changed_at = plan.edit.change.time;
         if (plan.ends_access) note_lockout(txn, job, step);
         return;
@@ -201,6 +201,7 @@ Writer::Attempt Writer::attempt(const std::vector<Job *> &jobs, store::LockWait 
     if (!txn.good()) return {txn.error()};
     if (!catalog) return {store::Errc::damaged};
     uncommitted_alarms_.clear();
+    shrinks_lists_ = false;
     const MapSpace room = map_space(txn);
     short_of_room_ |= room == MapSpace::for_lockouts;
     bool changes = false, is_over = false;
@@ -336,6 +337,10 @@ BatchOutcome Writer::write_all(const std::vector<Job *> &jobs) {
             drop_notes();
             const Attempt tried = attempt({job});
             mine = tried.code;
+            if (mine == store::Errc::map_full && shrinks_lists_ && drop_substring_indexes()) {
+                job->postponed = true;  // it was prepared for the catalog before
+                continue;
+            }
             must_reopen |= needs_reopen(mine);
             if (tried.is_damaged())
                 note_damage(*job);
@@ -349,6 +354,26 @@ BatchOutcome Writer::write_all(const std::vector<Job *> &jobs) {
     note_problem(damage_);
     if (must_reopen) return BatchOutcome::reopen;
     return code == store::Errc::ok || retry ? BatchOutcome::ok : BatchOutcome::failed;
+}
+
+// Makes room for a deletion that does not fit into the map, although it is alone in its transaction:
+// it may have to rewrite a page for each trigram of the resource. Drops the substring indexes; they
+// are built again when there is space. False if there is none, or if that does not fit either.
+bool Writer::drop_substring_indexes() {
+    store::WriteTxn txn(store_.env());
+    const auto catalog = write_catalogs_.at(txn);
+    const auto is_substring = [](const IndexDef &index) {
+        return index.kind == IndexKind::substring;
+    };
+    if (!catalog || rebuild_indexes(txn, **catalog, is_substring) == 0 ||
+        txn.commit() != store::Errc::ok)
+        return false;
+    alarms_.push_back(
+        "store " + quoted(store_.env().directory()) +
+        ": the substring indexes are dropped, because its map is too full to remove a "
+        "resource from them; they are built again when there is space; raise size= of "
+        "scim_store and reload");
+    return true;
 }
 
 // Answers a job after the commit: what the response shows of other resources is what is committed
@@ -412,85 +437,6 @@ void Writer::answer(Job &job, Snapshot &snapshot) {
     if (!has_body) return;
     job.unfinished = is_long(job, snapshot);
     if (!job.unfinished) finish_answer(job, snapshot);
-}
-
-bool Writer::has_unfinished_index(const Snapshot &snapshot) {
-    return snapshot.usable() && snapshot.catalog()->unfinished() != nullptr;
-}
-
-void Writer::report_conflict(uint16_t index) {
-    Snapshot snapshot(session_);
-    if (!snapshot.usable()) return;
-    // Empty if the index is not in conflict any more.
-    std::string report = conflict_report(snapshot.txn, *snapshot.catalog(), index);
-    if (!report.empty()) alarms_.push_back(std::move(report));
-}
-
-// Says once that an index cannot be built because the map is almost full. `index` is null if none
-// waits. The build goes on when there is space: each commit plans maintenance.
-void Writer::note_waiting_index(const IndexDef *index, const Catalog &catalog, size_t map_size) {
-    const bool is_known = index_waits_;
-    index_waits_ = index != nullptr;
-    const TypeView *type = index != nullptr ? catalog.type_by_number(index->type) : nullptr;
-    const Attr *attr = type != nullptr ? type->indexed(index->attr) : nullptr;
-    if (attr == nullptr || is_known) return;
-    alarms_.push_back("the attribute " + quoted(attr->path) + " of " + type->type.name +
-                      (index->unique ? " is not enforced as unique yet: its index is not built"
-                       : index->kind == IndexKind::substring
-                           ? " has no substring index yet: it is not built"
-                           : " has no index yet: it is not built") +
-                      ", because almost all of the map's " + std::to_string(map_size) +
-                      " bytes are in use; raise size= of scim_store and reload");
-}
-
-Writer::Maintenance Writer::maintenance(int64_t now) {
-    Snapshot snapshot(session_);
-    if (store::has_dead_rows(snapshot.txn) || short_of_room_ || trimmer_.due(now) ||
-        has_unfinished_index(snapshot))
-        return Maintenance::rows;
-    return has_notes() ? Maintenance::notes : Maintenance::none;
-}
-
-// True if there is something to write. Otherwise the write lock is not taken: another worker or a
-// batch may have done the work.
-bool Writer::look_for_maintenance(int64_t now) {
-    Snapshot snapshot(session_);
-    trimmer_.make_room(short_of_room_);
-    if (trimmer_.due(now)) trimmer_.look(snapshot.txn, now);
-    if (!trimmer_.due(now)) short_of_room_ = false;  // no change can be deleted
-    return store::has_dead_rows(snapshot.txn) || trimmer_.has_found() || has_notes() ||
-           has_unfinished_index(snapshot);
-}
-
-bool Writer::do_maintenance(int64_t now) {
-    constexpr size_t dead_rows = 500, old_rows = 1000;  // rows of a step of some milliseconds
-    if (!look_for_maintenance(now)) return trimmer_.due(now);
-    store::WriteTxn txn(store_.env(), &lock_wait_);
-    auto catalog = write_catalogs_.at(txn);
-    const IndexDef *index = catalog ? (*catalog)->unfinished() : nullptr;
-    const bool advances = index != nullptr && (index->state == IndexState::dropping ||
-                                               map_space(txn) == MapSpace::for_all);
-    if (catalog) note_waiting_index(advances ? nullptr : index, **catalog, txn.map_size());
-    uint16_t conflict = 0;
-    if (store::has_dead_rows(txn))
-        store::sweep(txn, dead_rows);
-    else if (advances)
-        conflict = advance_index(txn, **catalog);
-    else
-        trimmer_.trim(txn, old_rows);
-    bool more = advances || store::has_dead_rows(txn);
-    const size_t wanted = 2 * Reserve(txn.map_size()).lockouts, room = txn.room(wanted);
-    short_of_room_ &= room < wanted;
-    if (room == wanted) {
-        put_notes(txn);
-        drop_notes();
-    }
-    if (txn.commit() == store::Errc::ok) {
-        if (conflict != 0) report_conflict(conflict);
-        return more || trimmer_.due(now);
-    }
-    trimmer_.stop();
-    return false;
 }
 
 }  // namespace scim::service

@@ -7,11 +7,14 @@
 // batch. A batch ends when its work reaches batch_work_most (scim/text/work.h); the remaining
 // requests are postponed. The first request has no limit: if it is more work, it is alone. If a
 // write fails because the map or the disk is full, the batch is undone and its requests run again,
-// each in its own transaction, so that only those that do not fit are refused. If the commit fails
-// for another reason, all requests of the batch are refused.
+// each in its own transaction, so that only those that do not fit are refused. A deletion that does
+// not fit because of substring indexes drops these indexes. If the commit fails for another reason,
+// all requests of the batch are refused.
 
+#include <array>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +34,14 @@ enum class BatchOutcome : uint8_t {
     // unknown; after its file was replaced, nothing was written. Every job that is neither committed
     // nor postponed gets 503.
     reopen,
+};
+
+// The work of Writer::do_maintenance().
+enum class Chore : uint8_t {
+    sweep,  // to delete dead rows of groups
+    index,  // to build or drop an index
+    trim,   // to delete expired changes
+    notes,  // to write refusals and uses of tokens
 };
 
 // The row of a refused job in the log of the tenant.
@@ -62,7 +73,8 @@ class Writer {
     // (store/retention.h), to build indexes (index_builder.h), and to write notes (refusals, uses of
     // tokens) that no commit has written. maintenance() returns the kind of work that is due.
     // do_maintenance() does one step and returns true if more is left; if there is something to
-    // write, it waits for the write lock and holds it for some milliseconds. `now` is in
+    // write, it waits for the write lock and holds it for some milliseconds. Work that fails is
+    // reported by take_alarms(), and left out for a minute, while the rest goes on. `now` is in
     // milliseconds since 1970.
     enum class Maintenance : uint8_t { none, notes, rows };
     Maintenance maintenance(int64_t now);
@@ -80,7 +92,8 @@ class Writer {
     std::string take_warning() { return std::exchange(warning_, std::string()); }
 
     // Warnings of the last batch about tenants (mass_deactivation.h), and of the last maintenance
-    // about values that should be unique (index_builder.h), for the log.
+    // about values that should be unique (index_builder.h) and about work that has failed, for the
+    // log.
     std::vector<std::string> take_alarms() { return std::exchange(alarms_, {}); }
 
     // What is wrong with the store according to the last batch, for the log, such as "cannot be
@@ -98,6 +111,7 @@ class Writer {
         bool is_damaged() const { return code == store::Errc::damaged && stuck != nullptr; }
     };
     Attempt attempt(const std::vector<Job *> &jobs, store::LockWait *wait = nullptr);
+    bool drop_substring_indexes();
     Attempt attempt_sound(std::vector<Job *> &jobs);
     enum class Planned : uint8_t {
         done,
@@ -128,11 +142,18 @@ class Writer {
     void note_problem(const std::string &problem);
     void note_damage(const Job &job);
     void note_waiting_index(const IndexDef *index, const Catalog &catalog, size_t map_size);
-    bool has_notes() const { return !refusals_.empty() || !uses_.empty(); }
     void put_notes(store::WriteTxn &txn);
     void drop_notes();
+    bool is_paused(Chore chore, int64_t now) const;
+    void pause(Chore chore, store::Errc code, const std::string &index, int64_t now);
+    bool must_sweep(store::Txn &txn, int64_t now) const;
+    bool must_advance(const Snapshot &snapshot, int64_t now) const;
+    bool must_trim(int64_t now) const;
+    bool must_put_notes(int64_t now) const;
+    Chore next_chore(store::Txn &txn, const IndexDef *index, int64_t now) const;
+    const IndexDef *index_to_advance(store::WriteTxn &txn, const Catalog &catalog);
+    bool put_notes_if_room(store::WriteTxn &txn, int64_t now);
     bool look_for_maintenance(int64_t now);
-    static bool has_unfinished_index(const Snapshot &snapshot);
     void report_conflict(uint16_t index);
 
     Store &store_;
@@ -148,8 +169,11 @@ class Writer {
     std::chrono::nanoseconds commit_time_{0};
     store::LockWait lock_wait_;
     bool clock_is_behind_ = false;
+    bool shrinks_lists_ = false;  // the last attempt removes access, and resources from lists
     bool short_of_room_ = false;  // the map is nearly full: changes of any age are deleted
     bool index_waits_ = false;    // the map is nearly full, and an index is to be built
+    // When a chore has failed last, in milliseconds, by its number.
+    std::array<std::optional<int64_t>, 4> failed_{};
 };
 
 }  // namespace scim::service

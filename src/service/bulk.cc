@@ -113,17 +113,6 @@ void promise(Job &job) {
     }
 }
 
-// 413 if normalising the indexed values takes too much work, as for one body (body_work_most).
-Outcome check_work(size_t index_work) {
-    if (index_work <= body_work_most) return Done{};
-    return Error{
-        Refusal::indexed_text_too_costly,
-        "the indexed values of all operations have too much text beyond ASCII: their index "
-        "work would be " +
-            std::to_string(index_work) + ", at most " + std::to_string(body_work_most) +
-            " is possible (3 for a byte)"};
-}
-
 Outcome prepare_operations(Job &job, const BulkRequest &sent) {
     Bulk &bulk = *job.bulk;
     const StepContext context{job.catalog,       *job.request.settings, job.actor->tenant,
@@ -136,7 +125,8 @@ Outcome prepare_operations(Job &job, const BulkRequest &sent) {
         if (!step) continue;
         index_work +=
             store::index_work(*job.catalog, *step->command.type, step->command.resource.leaves);
-        RETURN_IF_ERROR(check_work(index_work));
+        // As for one body.
+        RETURN_IF_ERROR(check_index_work(index_work, body_work_most, "all operations"));
     }
     promise(job);
     return Done{};

@@ -89,7 +89,8 @@ Result<Step> prepare_step(const StepContext &context, const StepInput &input, co
                           DeviationReport &report);
 
 // 413 if the index work of a resource exceeds index_work_most.
-Outcome check_index_work(size_t work);
+Outcome check_index_work(size_t work, size_t most = index_work_most,
+                         const char *of = "the resource");
 
 // Reads the store, writes nothing. The result depends only on the Command and the store. The work
 // of the plan and of its application is added to `work`; if `work.too_much()` afterwards, the plan

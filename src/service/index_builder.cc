@@ -1,6 +1,7 @@
 #include "service/index_builder.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "store/index_build.h"
@@ -19,7 +20,7 @@ void change_state(store::WriteTxn &txn, CatalogRows rows, uint16_t number, Index
     for (IndexDef &row : rows.indexes)
         if (row.number == number) row.state = state;
     rows.epoch++;
-    store::write_catalog(txn, rows);
+    store::write_indexes(txn, rows);
 }
 
 void advance_drop(store::WriteTxn &txn, const Catalog &catalog, const IndexDef &index) {
@@ -30,7 +31,7 @@ void advance_drop(store::WriteTxn &txn, const Catalog &catalog, const IndexDef &
     const auto is_it = [&](const IndexDef &row) { return row.number == index.number; };
     rows.indexes.erase(std::find_if(rows.indexes.begin(), rows.indexes.end(), is_it));
     rows.epoch++;
-    store::write_catalog(txn, rows);
+    store::write_indexes(txn, rows);
 }
 
 // The path of an attribute of any type, declared or not.
@@ -42,7 +43,75 @@ std::string path_of(const Catalog &catalog, const IndexDef &index) {
     return {};
 }
 
+// The name of a type, declared or not.
+std::string type_name(const Catalog &catalog, const IndexDef &index) {
+    for (const auto &row : catalog.rows().types)
+        if (row.number == index.type) return row.type.name;
+    return {};
+}
+
+// True if scim_index has added the index; false if it exists in any case.
+bool is_added(const Catalog &catalog, const IndexDef &index) {
+    const TypeView *type = catalog.type_by_number(index.type);
+    const Attr *attr = type != nullptr ? type->by_number(index.attr) : nullptr;
+    return index.declared && attr != nullptr &&
+           (index.kind != IndexKind::value || !is_indexed_always(*type, *attr));
+}
+
+// The number of the index with this name, which scim_index has added.
+Result<uint16_t> find_added(const Catalog &catalog, const std::string &name) {
+    for (const IndexDef &index : catalog.rows().indexes) {
+        if (index_name(catalog, index) != name) continue;
+        if (is_added(catalog, index)) return index.number;
+        return Error{Refusal::index_not_added,
+                     "the index " + quoted(name) +
+                         " exists without scim_index and cannot be built again while requests are "
+                         "served: it keeps values unique, or nginx finds users by it"};
+    }
+    return Error{Refusal::index_unknown,
+                 "there is no index " + quoted(name) + "; scimctl index list lists the indexes"};
+}
+
 }  // namespace
+
+std::string index_name(const Catalog &catalog, const IndexDef &index) {
+    return type_name(catalog, index) + " " + path_of(catalog, index) +
+           (index.kind == IndexKind::value ? "" : " type=substring");
+}
+
+size_t rebuild_indexes(store::WriteTxn &txn, const Catalog &catalog,
+                       const std::function<bool(const IndexDef &)> &is_wanted) {
+    CatalogRows rows = catalog.rows();
+    size_t count = 0;
+    for (IndexDef &index : rows.indexes) {
+        if (index.state == IndexState::dropping || !is_wanted(index)) continue;
+        index.state = IndexState::dropping;
+        store::forget_progress(txn, index);
+        count++;
+    }
+    rows.epoch++;
+    if (count > 0) store::write_indexes(txn, rows);
+    return count;
+}
+
+Result<std::vector<std::string>> rebuild_indexes(store::WriteTxn &txn, const Catalog &catalog,
+                                                 const std::vector<std::string> &names) {
+    std::set<uint16_t> wanted;
+    for (const std::string &name : names) {
+        auto number = find_added(catalog, name);
+        RETURN_IF_ERROR(number);
+        wanted.insert(*number);
+    }
+    std::vector<std::string> all;
+    for (const IndexDef &index : catalog.rows().indexes) {
+        if (names.empty() ? !is_added(catalog, index) : wanted.count(index.number) == 0) continue;
+        wanted.insert(index.number);
+        all.push_back(index_name(catalog, index));
+    }
+    rebuild_indexes(txn, catalog,
+                    [&](const IndexDef &index) { return wanted.count(index.number) > 0; });
+    return all;
+}
 
 uint16_t advance_index(store::WriteTxn &txn, const Catalog &catalog) {
     const IndexDef &index = *catalog.unfinished();
@@ -51,6 +120,11 @@ uint16_t advance_index(store::WriteTxn &txn, const Catalog &catalog) {
         return 0;
     }
     const store::IndexBuild build = store::build_index(txn, catalog, index, build_effort);
+    if (build.must_restart) {
+        rebuild_indexes(txn, catalog,
+                        [&](const IndexDef &one) { return one.number == index.number; });
+        return 0;
+    }
     if (!build.is_complete) return 0;
     const bool in_conflict = build.has_conflict && index.unique;
     change_state(txn, catalog.rows(), index.number,
@@ -62,9 +136,12 @@ std::vector<IndexStatus> index_states(store::Txn &txn, const Catalog &catalog) {
     std::vector<IndexStatus> all;
     const auto tenants = store::list_tenants(txn);
     for (const IndexDef &index : catalog.rows().indexes) {
-        IndexStatus status{{}, path_of(catalog, index), &index, 0, 0};
-        for (const auto &row : catalog.rows().types)
-            if (row.number == index.type) status.type = row.type.name;
+        IndexStatus status{type_name(catalog, index),
+                           path_of(catalog, index),
+                           index_name(catalog, index),
+                           &index,
+                           0,
+                           0};
         const bool is_building = index.state == IndexState::building;
         if (is_building || index.state == IndexState::dropping)
             status.done = store::index_progress(txn, catalog, index);

@@ -2,6 +2,7 @@
 // The indexes that a configuration has changed: they are built and dropped in the background. Of an
 // attribute that became unique, values that two resources have are reported.
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,14 +17,25 @@ namespace scim::service {
 // catalog.unfinished() is not nullptr.
 uint16_t advance_index(store::WriteTxn &txn, const Catalog &catalog);
 
+// As in scim_index: "User title", "User title type=substring".
+std::string index_name(const Catalog &catalog, const IndexDef &index);
+
+// Begins to drop the indexes for which `is_wanted(index)` is true, and to build them again: from now
+// on no query uses them, and no write keeps their rows. Returns their number. An index that is being
+// dropped already is not counted.
+size_t rebuild_indexes(store::WriteTxn &txn, const Catalog &catalog,
+                       const std::function<bool(const IndexDef &)> &is_wanted);
+// The same for the indexes with these names, or, without names, for all that scim_index has added.
+// Returns the names of the indexes. 404 for a name that no index has; 400 for an index that exists
+// without scim_index: while it was built again, values would not be unique, and the gate would find no
+// user.
+Result<std::vector<std::string>> rebuild_indexes(store::WriteTxn &txn, const Catalog &catalog,
+                                                 const std::vector<std::string> &names);
+
 struct IndexStatus {
     std::string type, attribute;  // the name of the type and the path of the attribute
+    std::string name;             // index_name()
     const IndexDef *index = nullptr;
-    // As in scim_index: "User title", "User title type=substring".
-    std::string name() const {
-        const bool is_value = index->kind == IndexKind::value;
-        return type + " " + attribute + (is_value ? "" : " type=substring");
-    }
     // Building: resources that have been indexed, of all tenants, and those of the type. Dropping:
     // rows that have been deleted; `total` is 0.
     uint64_t done = 0, total = 0;

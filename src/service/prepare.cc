@@ -46,13 +46,15 @@ Outcome read_data(Command &command, const StepContext &context, const StepInput 
 
 }  // namespace
 
-Outcome check_index_work(size_t work) {
-    if (work <= index_work_most) return Done{};
+Outcome check_index_work(size_t work, size_t most, const char *of) {
+    if (work <= most) return Done{};
     return Error{Refusal::indexed_text_too_costly,
-                 "the indexed values of the resource have too much text beyond ASCII: their index "
-                 "work would be " +
-                     std::to_string(work) + ", at most " + std::to_string(index_work_most) +
-                     " is possible (3 for a byte)"};
+                 "the indexed values of " + std::string(of) +
+                     " have too much text: their index work would be " + std::to_string(work) +
+                     ", at most " + std::to_string(most) +
+                     " is possible (3 for each byte of a value with text beyond ASCII, and " +
+                     std::to_string(trigram_byte_work) +
+                     " for each byte of a value with a substring index)"};
 }
 
 Result<Step> prepare_step(const StepContext &context, const StepInput &input, const Id &new_id,

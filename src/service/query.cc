@@ -205,7 +205,7 @@ Hits Search::run(ReadBudget &budget) {
         hits = Hits();
         run_sorted(hits, budget);
     } else {
-        for (uint32_t i = 0; i < type_queries_.size() && !budget.stopped(); i++) {
+        for (uint32_t i = 0; i < type_queries_.size() && !budget.stopped() && !refusal_; i++) {
             if (is_plain())
                 list_all(i, hits);
             else
@@ -220,7 +220,7 @@ void Search::run_sorted(Hits &hits, ReadBudget &budget) {
     // By cursor, one more: only then is there a next page.
     const uint64_t wanted = page_.count + (query_.cursor ? 1 : 0);
     Sorter sorter(descending_, start + wanted, after_ ? &*after_ : nullptr);
-    for (uint32_t i = 0; i < type_queries_.size() && !budget.stopped(); i++)
+    for (uint32_t i = 0; i < type_queries_.size() && !budget.stopped() && !refusal_; i++)
         run_type_query(i, hits, &sorter, budget);
     hits.page = sorter.take(start, wanted);
     if (hits.page.size() <= page_.count) return;
@@ -250,10 +250,15 @@ std::optional<uint64_t> Search::known_total() const {
     return total;
 }
 
-// To be called before each resource of a walk is examined. False if the page ends here.
-bool Search::may_look_at(Hits &hits) {
-    if (!walks_ || is_plain() || looked_at_++ < request_.settings->max_scan) return true;
-    hits.next = position_of({false, {}, last_});
+// To be called before each resource is examined. False if the page of a walk ends here, or if the
+// query must be refused: prepare() does not know how many resources share a number of a substring
+// index.
+bool Search::may_look_at(uint32_t number, Hits &hits) {
+    if (is_plain() || looked_at_++ < request_.settings->max_scan) return true;
+    if (walks_)
+        hits.next = position_of({false, {}, last_});
+    else
+        refusal_ = too_many(*type_queries_[number]);
     return false;
 }
 
@@ -303,7 +308,7 @@ void Search::run_type_query(uint32_t number, Hits &hits, Sorter *sorter, ReadBud
     const bool looks = type_query.looks_at_records();
     const bool continues = walks_ && after_ && after_->hit.type == number;
     Candidates candidates = type_query.plan().candidates(continues ? &after_->hit.id : nullptr);
-    while (txn.good() && candidates.next() && may_look_at(hits)) {
+    while (txn.good() && candidates.next() && may_look_at(number, hits)) {
         const Id &id = candidates.id();
         if (!looks) {
             if (!budget.next_resource()) return;

@@ -53,8 +53,10 @@ class Search {
     // By cursor: the page begins behind this position. To be called before run().
     void start_after(const Position &position);
 
-    // The hits are incomplete if budget.stopped() afterwards. REQUIRES: prepared.
+    // The hits are incomplete if budget.stopped() or refusal() afterwards. REQUIRES: prepared.
     Hits run(ReadBudget &budget);
+    // 400 tooMany if run() has met more than scim_max_scan resources.
+    const std::optional<Error> &refusal() const { return refusal_; }
 
     // False if the record of the hit does not match the filter: an index row is damaged. REQUIRES:
     // a hit of run().
@@ -86,7 +88,7 @@ class Search {
     bool is_on_page(const Hit &hit, const std::string *key, ReadBudget &budget);
     void run_type_query(uint32_t number, Hits &hits, Sorter *sorter, ReadBudget &budget);
     void list_all(uint32_t number, Hits &hits);
-    bool may_look_at(Hits &hits);
+    bool may_look_at(uint32_t number, Hits &hits);
     void note(const Hit &hit, Hits &hits) const;
     std::optional<uint64_t> known_total() const;
     Position position_of(const Place &place) const;
@@ -102,7 +104,8 @@ class Search {
     std::optional<Place> after_;  // by cursor: the page begins behind it
     Hit last_;                    // of a walk: the last resource that was examined and is not on
                                   // the next page
-    uint64_t looked_at_ = 0;      // of a walk
+    uint64_t looked_at_ = 0;      // resources that run() has examined
+    std::optional<Error> refusal_;
     // Sorted, and the resources are read in the order of an index.
     struct Ordered {
         bool is_exact = false;        // each resource of the order matches

@@ -170,6 +170,7 @@ Result<ReadResult> read_list(Snapshot &snapshot, const Actor &actor, const Reque
             writer.write_range(directory.count(target.type->number), page.start - 1, page.count);
     } else {
         Hits hits = search.run(budget);
+        if (search.refusal()) return *search.refusal();
         if (on_loop && !writer.is_short(hits.page)) return ReadResult::deferred;
         returned = hits.page.size();
         if (!budget.stopped() && query.cursor)

@@ -116,6 +116,10 @@ Outcome read_row(CatalogRows &rows, uint8_t kind, uint16_t number, const RowRead
     }
 }
 
+void put_row(WriteTxn &txn, uint8_t kind, uint16_t number, const RowWriter &row) {
+    txn.put(Db::catalog, catalog_key(kind, number), row.done());
+}
+
 // An index has no row any more when it has been dropped.
 void delete_old_indexes(WriteTxn &txn, const std::vector<IndexDef> &indexes) {
     Cursor cursor(txn, Db::catalog);
@@ -198,13 +202,8 @@ Result<CatalogRows> read_catalog(Txn &txn) {
 
 void write_catalog(WriteTxn &txn, const CatalogRows &rows) {
     auto put = [&](uint8_t kind, uint16_t number, const RowWriter &row) {
-        txn.put(Db::catalog, catalog_key(kind, number), row.done());
+        put_row(txn, kind, number, row);
     };
-    RowWriter header;
-    header.number("epoch", rows.epoch)
-        .number("shapeEpoch", rows.shape_epoch)
-        .number("generation", rows.generation);
-    put(kind_header, 0, header.text("unicode", rows.unicode));
     for (const auto &row : rows.schemas) {
         RowWriter out;
         write_schema(out.boolean("declared", row.declared).member("schema"), row.schema);
@@ -222,6 +221,15 @@ void write_catalog(WriteTxn &txn, const CatalogRows &rows) {
         put(kind_attr, row.number,
             out.boolean("multiValued", row.multi_valued).boolean("caseExact", row.case_exact));
     }
+    write_indexes(txn, rows);
+}
+
+void write_indexes(WriteTxn &txn, const CatalogRows &rows) {
+    RowWriter header;
+    header.number("epoch", rows.epoch)
+        .number("shapeEpoch", rows.shape_epoch)
+        .number("generation", rows.generation);
+    put_row(txn, kind_header, 0, header.text("unicode", rows.unicode));
     delete_old_indexes(txn, rows.indexes);
     for (const auto &row : rows.indexes) {
         RowWriter out;
@@ -230,7 +238,7 @@ void write_catalog(WriteTxn &txn, const CatalogRows &rows) {
             .boolean("unique", row.unique)
             .boolean("declared", row.declared)
             .text("kind", to_string(row.kind));
-        put(kind_index, row.number, out.text("state", to_string(row.state)));
+        put_row(txn, kind_index, row.number, out.text("state", to_string(row.state)));
     }
     put_meta_number(txn, "catalog_epoch", rows.epoch);
 }

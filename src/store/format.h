@@ -39,6 +39,9 @@ uint32_t catalog_epoch(Txn &txn);
 // failed.
 Result<CatalogRows> read_catalog(Txn &txn);
 void write_catalog(WriteTxn &txn, const CatalogRows &rows);
+// The same if only indexes and numbers of the header have changed. It needs few pages, also while
+// the map is almost full.
+void write_indexes(WriteTxn &txn, const CatalogRows &rows);
 
 // Increases with every change of a tenant or token: while it stays the same, an earlier
 // authentication is still valid. Costs one look-up.

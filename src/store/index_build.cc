@@ -133,6 +133,13 @@ TenantNumber next_tenant(Txn &txn, uint64_t first) {
     return 0;
 }
 
+// True if a list of a substring index has resources of the tenant.
+bool has_blocks(Txn &txn, TenantNumber tenant, const IndexDef &index) {
+    const std::string prefix = index_prefix(tenant, index.type, index.attr);
+    Cursor cursor(txn, Db::trigrams);
+    return cursor.seek(prefix) && starts_with(cursor.key(), prefix);
+}
+
 // What a resource takes of the effort of a step.
 size_t effort_of(Bytes record) { return 1 + record.size() / 1024; }
 
@@ -171,8 +178,11 @@ IndexBuild build_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &in
     size_t left = effort, postings_of_step = 0;
     TenantNumber tenant = next_tenant(txn, progress.tenant);
     for (; tenant != 0 && left > 0; tenant = next_tenant(txn, uint64_t(tenant) + 1)) {
-        if (tenant != progress.tenant)
+        if (tenant != progress.tenant) {
             progress = {tenant, Id{}, progress.has_conflict, progress.done};
+            build.must_restart = builds_substrings(index) && has_blocks(txn, tenant, index);
+            if (build.must_restart) return build;
+        }
         int64_t rows = 0;
         PostingBatch postings(catalog, index, postings_of_step);
         for (const auto &[id, bytes] :
@@ -234,6 +244,11 @@ bool drop_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, si
     else
         put_progress(txn, index, generation, progress);
     return is_complete;
+}
+
+void forget_progress(WriteTxn &txn, const IndexDef &index) {
+    txn.del(Db::local, index_build_key(index.number));
+    txn.del(Db::local, substring_build_key(index.number));
 }
 
 uint64_t index_progress(Txn &txn, const Catalog &catalog, const IndexDef &index) {

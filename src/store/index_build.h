@@ -15,6 +15,10 @@ struct IndexBuild {
     bool is_complete = false;  // all resources of the type have their rows
     // A unique value was found in two resources, in this or an earlier step.
     bool has_conflict = false;
+    // The lists of a substring index have resources that, according to the progress, were not
+    // indexed yet: the row of the progress was lost or is damaged. The index must be dropped and
+    // built from the start, because the build would add the resources a second time.
+    bool must_restart = false;
 };
 
 // Adds the rows of the next resources of all active tenants, as many as `effort` allows: a resource
@@ -30,6 +34,10 @@ bool is_built_at(Txn &txn, uint16_t number, TenantNumber tenant, const Id &id);
 // Deletes the next rows of an index in the state `dropping`, as many as `effort` allows: a row and a
 // tenant take 1. Returns true if no tenant has a row of it any more.
 bool drop_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, size_t effort);
+
+// Forgets how far the index is built, so that drop_index() begins with the first tenant. To be called
+// when the state of an index changes to `dropping` without a new declaration.
+void forget_progress(WriteTxn &txn, const IndexDef &index);
 
 // The resources that have been indexed, or the rows that have been deleted, of an index that is
 // being built or dropped.

@@ -78,7 +78,8 @@ enum class Db : uint8_t {
     names,
     trigrams,
 };
-constexpr size_t db_count = 18;
+constexpr size_t db_count = size_t(Db::trigrams) + 1;
+std::string_view database_name(Db db);
 
 struct EnvOptions {
     std::string directory;

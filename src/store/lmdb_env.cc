@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -22,10 +23,12 @@ namespace scim::store {
 
 namespace {
 
-const char *const db_names[db_count] = {
+// In the order of Db.
+constexpr const char *db_names[] = {
     "meta",  "catalog", "tenants",     "tokens",  "tenant_tokens", "resources",
     "index", "members", "memberships", "changes", "refusals",      "local",
     "jobs",  "actors",  "access",      "blocks",  "names",         "trigrams"};
+static_assert(std::size(db_names) == db_count);
 
 // Counts this process as inside the store: a worker death during its lifetime counts for the
 // FaultGuard.
@@ -65,6 +68,8 @@ std::string why_not_opened(const EnvOptions &options, int rc) {
 }
 
 }  // namespace
+
+std::string_view database_name(Db db) { return db_names[size_t(db)]; }
 
 std::unique_ptr<Env> Env::open(const EnvOptions &options, std::string &why) {
     auto failed = [&](const char *what, int rc) {

@@ -1,14 +1,16 @@
 #pragma once
 // Posting lists: which resources have a value with certain three bytes (store/trigrams.h).
 //
-//     trigrams := tenant:u32 type:u16 attr:u16 trigram:3 first:u64 -> delta*
-//     delta    := varint of at least 0, without leading zeros
+//     trigrams := tenant:u32 type:u16 attr:u16 trigram:3 first:u64 -> more [delta more]*
+//     delta    := varint of at least 1, without leading zeros
+//     more     := 0x00* | 0x80 0x00 count:varint of at least 1, without leading zeros
 //
 // A list is a sequence of numbers in ascending order, in blocks. A number is the first 8 bytes of
 // the id of a resource, so that the order of numbers is that of ids. Resources with the same first
-// bytes have the same number, which is then in the list once for each of them. The key of a block has
-// its first number; each delta is the difference to the number before. Equal numbers are in one block. A
-// value has at most posting_block_most bytes, apart from the deltas of equal numbers at its end.
+// bytes have the same number, which the list has with their count. The key of a block has its first
+// number; each delta is the difference to the number before. `more` is the count less 1: as many
+// bytes 0x00 for up to repeats_in_full, which are read for any count, or the count itself. So a value
+// never has more than posting_block_most bytes, however many ids begin with the same bytes.
 //
 // A change rewrites one block. A full block is split: after its numbers if a number is added behind
 // them, as it is when ids ascend, else in the middle. A block that deletions have made small is
@@ -28,8 +30,17 @@ class Directory;
 
 using Trigram = uint32_t;  // three bytes
 using Numbers = std::vector<uint64_t>;
+struct Posting {
+    uint64_t number = 0, count = 1;
+    bool operator<(const Posting &other) const { return number < other.number; }
+    bool operator==(const Posting &other) const {
+        return number == other.number && count == other.count;
+    }
+};
+using Postings = std::vector<Posting>;
 
 constexpr size_t posting_block_most = 512;  // bytes
+constexpr uint64_t repeats_in_full = 2;
 constexpr size_t trigram_prefix_size = index_prefix_size + 3;
 constexpr size_t posting_key_size = trigram_prefix_size + 8;
 
@@ -42,17 +53,17 @@ inline uint64_t number_of(const Id &id) {
 // Prefix of the keys of one list.
 Key trigram_prefix(TenantNumber tenant, TypeNumber type, AttrNumber attr, Trigram trigram);
 
-// The value of a block. REQUIRES: `numbers` ascend and are not empty.
-std::string encode_posting(const Numbers &numbers);
-// Sets `numbers` to those of a block. False if encode_posting() has not made the value.
-bool decode_posting(uint64_t first, Bytes value, Numbers &numbers);
+// The value of a block. REQUIRES: the numbers of `postings` ascend, each once; there is one.
+std::string encode_postings(const Postings &postings);
+// Sets `postings` to those of a block. False if the value does not follow the grammar.
+bool decode_postings(uint64_t first, Bytes value, Postings &postings);
 
 // Changes one list. A damaged block fails the transaction.
 class PostingWriter {
   public:
     PostingWriter(WriteTxn &txn, const Key &prefix) : txn_(txn), prefix_(prefix) {}
 
-    // REQUIRES: `numbers` ascend.
+    // REQUIRES: `numbers` ascend; equal ones are of several resources.
     void add(const Numbers &numbers);
     // Removes the number once; false if the list does not have it, or if its block is damaged. The
     // number then stays, which costs searches a test of the record.
@@ -67,7 +78,7 @@ class PostingWriter {
     WriteTxn &txn_;
     const Key prefix_;
     // The block that is changed.
-    Numbers numbers_;
+    Postings block_;
     std::optional<uint64_t> was_;   // the number in its key, if it is stored
     std::optional<uint64_t> next_;  // the first number of the next block
     bool is_damaged_ = false;
@@ -82,7 +93,7 @@ class PostingList {
     // a block, or if a block is damaged, which fails the transaction. REQUIRES: `number` is not
     // before the current one, and no call has returned false.
     bool seek(uint64_t number);
-    uint64_t number() const { return numbers_[at_]; }
+    uint64_t number() const { return block_[at_].number; }
 
   private:
     bool read_block();
@@ -91,7 +102,7 @@ class PostingList {
     Directory &directory_;
     const Key prefix_;
     Cursor cursor_;
-    Numbers numbers_;  // of the current block
+    Postings block_;  // the current block
     size_t at_ = 0;
     unsigned jumps_ = 0;  // the last calls that have found nothing in the next block
 };

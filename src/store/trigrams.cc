@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <set>
 
 #include "scim/text/json.h"
 #include "scim/text/work.h"
@@ -21,8 +20,23 @@ void each_index(const Catalog &catalog, const TypeView &type, Each &&each) {
     }
 }
 
+void append_trigrams(std::vector<Trigram> &all, Bytes text, size_t most) {
+    for (size_t i = 2; i < text.size() && all.size() < most; i++)
+        all.push_back(Trigram(uint8_t(text[i - 2])) << 16 | Trigram(uint8_t(text[i - 1])) << 8 |
+                      uint8_t(text[i]));
+}
+
+void make_set(std::vector<Trigram> &all) {
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+}
+
+// Trigrams are sorted when there are so many, not for each value: so the cost for a byte does not
+// depend on the number of values.
+constexpr size_t unsorted_most = 4 * trigrams_most;
+
 std::vector<Trigram> set_of(const Attr &attr, const std::vector<Leaf> &leaves) {
-    std::vector<Trigram> all;
+    std::vector<Trigram> all;  // those of the last values are not sorted yet
     std::string text, key;
     for (const Leaf &leaf : leaves) {
         if (leaf.attr != attr.number) continue;
@@ -32,13 +46,13 @@ std::vector<Trigram> set_of(const Attr &attr, const std::vector<Leaf> &leaves) {
         key.assign(1, trigram_mark);
         append_key(key, attr.matching, text);
         key += trigram_mark;
-        const std::vector<Trigram> some = trigrams_of(key);
-        std::vector<Trigram> both;
-        std::set_union(all.begin(), all.end(), some.begin(), some.end(), std::back_inserter(both));
-        all = std::move(both);
+        append_trigrams(all, key, SIZE_MAX);
+        if (all.size() < unsorted_most) continue;
+        make_set(all);
         if (all.size() > trigrams_most) return {any_trigram};
     }
-    return all;
+    make_set(all);
+    return all.size() > trigrams_most ? std::vector<Trigram>{any_trigram} : all;
 }
 
 // Calls `each(attr, building, before, after)` for each attribute of the two.
@@ -67,11 +81,8 @@ std::vector<Trigram> difference(const std::vector<Trigram> &a, const std::vector
 
 std::vector<Trigram> trigrams_of(Bytes text, size_t most) {
     std::vector<Trigram> all;
-    for (size_t i = 2; i < text.size() && all.size() < most; i++)
-        all.push_back(Trigram(uint8_t(text[i - 2])) << 16 | Trigram(uint8_t(text[i - 1])) << 8 |
-                      uint8_t(text[i]));
-    std::sort(all.begin(), all.end());
-    all.erase(std::unique(all.begin(), all.end()), all.end());
+    append_trigrams(all, text, most);
+    make_set(all);
     return all;
 }
 
@@ -93,7 +104,7 @@ size_t trigram_work(const Catalog &catalog, const TypeView &type, const std::vec
     each_index(catalog, type, [&](const IndexDef &, const Attr &attr) {
         for (const Leaf &leaf : leaves)
             if (leaf.attr == attr.number && leaf.json.size() <= trigram_value_most)
-                work += key_work(attr.matching, leaf.json) + leaf.json.size();
+                work += key_work(attr.matching, leaf.json) + trigram_byte_work * leaf.json.size();
     });
     return work;
 }

@@ -387,12 +387,4 @@ void ShortSnapshots::renew() {
 
 VerifyReport verify(Snapshots &snapshots, size_t limit) { return Verifier(snapshots, limit).run(); }
 
-std::string_view database_name(Db db) {
-    constexpr std::string_view names[db_count] = {
-        "meta",  "catalog", "tenants",     "tokens",  "tenant_tokens", "resources",
-        "index", "members", "memberships", "changes", "refusals",      "local",
-        "jobs",  "actors",  "access",      "blocks",  "names",         "trigrams"};
-    return names[size_t(db)];
-}
-
 }  // namespace scim::store

@@ -88,6 +88,4 @@ inline VerifyReport verify(Txn &txn, size_t limit = 100) {
     return verify(one, limit);
 }
 
-std::string_view database_name(Db db);
-
 }  // namespace scim::store

@@ -222,6 +222,8 @@ enum class Refusal : uint8_t {
     type_unknown,
     name_unknown,
     name_ambiguous,
+    index_unknown,
+    index_not_added,
     output_failed,
     import_input,
     import_record,
