@@ -321,7 +321,7 @@ my $apps = 'urn:ietf:params:scim:schemas:extension:endpointAppsExt:2.0:Device';
 $t->tenant($_) for qw(refs refs2);
 my %ref = map { my $tenant = $_; $tenant => $t->client(token => $t->token($tenant)) } qw(refs refs2);
 my $app = $ref{refs}->request(POST => '/scim/v2/EndpointApps', json => { schemas => ["${core}EndpointApp"], applicationType => 'deviceControl',
-    applicationName => 'App', certificateInfo => { rootCA => 'MIIB' } });
+    applicationName => 'App', certificateInfo => { rootCA => 'MIIB', subjectName => 'CN=App' } });
 is $app->{status}, 201, 'an application' or diag $app->{body};
 my $refers = $ref{refs}->request(POST => '/scim/v2/Devices', json => { schemas => ["${core}Device", $apps], displayName => 'Refers', active => JSON::PP::true,
     $apps => { applications => [{ value => $app->{json}{id}, '$ref' => "../EndpointApps/$app->{json}{id}" }], telemetryEnterpriseEndpoint => 'https://example.com/t' } });

@@ -30,8 +30,9 @@ for my $name ('first', 'second') {
     is $r->{json}{errorId}, 'queue-timeout', "the refusal of the $name write is queue-timeout";
     like $r->{json}{detail}, qr/write lock/, "the 503 of the $name write names the write lock";
 }
-my @refused = $t->log =~ /\[error\].* scim: create answered with 503 \[queue-timeout\]: the directory cannot be written now: [^(]+\(request [0-9a-f]{32}\), client:/g;
-is scalar @refused, 2, 'the error log has each refused write, with the id of the request at the end of the message';
+sub refused { return scalar(() = $t->log =~ /\[error\].* scim: \w+ answered with 503 \[queue-timeout\]: .* \(request [0-9a-f]{32}\), client:/g) }
+$t->wait_for(sub { refused() == 2 });
+is refused(), 2, 'the error log has each refused write, with the id of the request at the end of the message';
 is found('before'), 1, 'a read is answered while a stopped process holds the write lock';
 like $t->log, qr/\[crit\].*process $lock->{pid} has held the write lock \(lock\.mdb\)/,
     'the error log names the process that holds the write lock';

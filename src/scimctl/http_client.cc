@@ -86,6 +86,8 @@ struct HttpClient::Transfer {
     std::array<char, CURL_ERROR_SIZE> error{};
     HttpAnswer *answer = nullptr;
     bool has_retry_after = false;
+    bool is_out_of_memory = false;
+    bool has_ca = true;  // false: libcurl does not take the certificates
 
     static size_t on_body(const char *bytes, size_t, size_t size, void *self) {
         HttpAnswer &answer = *static_cast<Transfer *>(self)->answer;
@@ -93,7 +95,13 @@ struct HttpClient::Transfer {
             answer.is_too_long = true;
             return size + 1;  // ends the transfer
         }
-        answer.body.append(bytes, size);
+        // An exception must not pass through libcurl.
+        try {
+            answer.body.append(bytes, size);
+        } catch (const std::bad_alloc &) {
+            static_cast<Transfer *>(self)->is_out_of_memory = true;
+            return size + 1;
+        }
         return size;
     }
     static size_t on_header(const char *bytes, size_t, size_t size, void *self) {
@@ -133,7 +141,7 @@ HttpClient::HttpClient(std::string base_url, const std::string &token, const std
     std::signal(SIGPIPE, SIG_IGN);
     if (ca.empty()) return;
     curl_blob blob{const_cast<char *>(ca.data()), ca.size(), CURL_BLOB_COPY};
-    curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &blob);
+    t.has_ca = curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK;
     curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
 }
 
@@ -144,12 +152,15 @@ Error HttpClient::failed(const std::string &path, const std::string &why) const 
 }
 
 Outcome HttpClient::send(const std::string &path, HttpAnswer &answer) {
+    if (!transfer_->has_ca)
+        return failed(path, "the libcurl of this machine cannot trust the certificates of --ca");
     CURL *handle = transfer_->handle.get();
     transfer_->answer = &answer;
     transfer_->error.fill('\0');
     transfer_->has_retry_after = false;
     curl_easy_setopt(handle, CURLOPT_URL, (base_url_ + path).c_str());
     const CURLcode code = curl_easy_perform(handle);
+    if (transfer_->is_out_of_memory) throw std::bad_alloc();
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer.status);
     if (answer.is_too_long) {
         answer.body.clear();

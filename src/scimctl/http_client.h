@@ -35,8 +35,8 @@ class HttpClient {
     HttpClient(const HttpClient &) = delete;
     HttpClient &operator=(const HttpClient &) = delete;
 
-    // GETs the base URL with `path` appended. Error: no complete answer was received, or the server
-    // has asked to try again too often.
+    // GETs the base URL with `path` appended. Waits and tries again, up to ten times, if the answer
+    // is 429 or 503 with Retry-After. Error: no complete answer was received.
     Result<HttpAnswer> get(const std::string &path);
     // An error of a request, beginning with its method and URL.
     Error failed(const std::string &path, const std::string &why) const;

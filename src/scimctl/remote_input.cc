@@ -129,7 +129,7 @@ Outcome RemoteInput::read_page() {
     lines_.clear();
     next_line_ = 0;
     const bool is_absent = answer->status == 404 || answer->status == 501;
-    if (is_absent && types_[next_type_ - 1].may_be_absent) {
+    if (is_absent && types_[next_type_ - 1].may_be_absent && !pages_->has_begun()) {
         pages_.reset();
         return Done{};
     }

@@ -28,7 +28,6 @@ class RemoteInput : public ImportInput {
     Result<std::optional<HttpAnswer>> find(const std::string &path);
     Outcome find_types();
     Outcome read_page();
-    Outcome take(const std::string &path, const HttpAnswer &answer);
     void end_type();
 
     HttpClient client_;

@@ -124,7 +124,8 @@ void Writer::plan_step(store::WriteTxn &txn, Job &job, Step &step, MapSpace room
                          (room == MapSpace::for_lockouts && plan.changes && !plan.locks_out);
     if (!refused) {
         apply(plan, directory);
-        shrinks_lists_ |= plan.locks_out && !plan.edit.trigrams_before.empty();
+        shrinks_lists_ |= plan.locks_out && store::differing_trigrams(plan.edit.trigrams_before,
+                                                                      plan.edit.trigrams_after) > 0;
         if (plan.changes) job.changed_at = plan.edit.change.time;
         if (plan.ends_access) note_lockout(txn, job, step);
         return;

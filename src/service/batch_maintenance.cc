@@ -1,7 +1,7 @@
 // The maintenance of a Writer: work that can wait. Each step does one chore in one transaction.
 //
-// A chore that fails is logged and left out for a minute, and the others go on: damage in one
-// database must not stop the trimming of the change log, for example.
+// A chore that fails is logged and left out for a minute, and the other chores go on: damage
+// in an index must not stop the trimming of the change log, for example.
 
 #include "service/batch.h"
 #include "service/index_builder.h"
@@ -101,7 +101,8 @@ bool Writer::must_put_notes(int64_t now) const {
 
 Chore Writer::next_chore(store::Txn &txn, const IndexDef *index, int64_t now) const {
     if (must_sweep(txn, now)) return Chore::sweep;
-    return index != nullptr && !is_paused(Chore::index, now) ? Chore::index : Chore::trim;
+    if (index != nullptr && !is_paused(Chore::index, now)) return Chore::index;
+    return must_trim(now) && trimmer_.has_found() ? Chore::trim : Chore::notes;
 }
 
 // Writes the notes unless the map is almost full or writing them has failed. True if they are written.
@@ -151,15 +152,17 @@ bool Writer::do_maintenance(int64_t now) {
         store::sweep(txn, dead_rows);
     else if (chore == Chore::index)
         conflict = advance_index(txn, **catalog);
-    else
+    else if (chore == Chore::trim)
         trimmer_.trim(txn, old_rows);
     const bool more = chore == Chore::index || must_sweep(txn, now);
     const bool notes_put = txn.good() && put_notes_if_room(txn, now);
     if (notes_put && !txn.good()) chore = Chore::notes;
     if (const store::Errc code = txn.commit(); code != store::Errc::ok) {
         if (trims) trimmer_.stop();  // what it has deleted is undone
+        const bool others_may_work = !is_paused(chore, now);
         pause(chore, code, name, now);
-        return true;  // the other chores
+        if (notes_put) failed_[size_t(Chore::notes)] = now;
+        return others_may_work;
     }
     if (notes_put) drop_notes();
     if (conflict != 0) report_conflict(conflict);

@@ -207,8 +207,15 @@ Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
     RETURN_IF_ERROR(check_space(txn));
     std::vector<Id> users{state.blocked_user};
     if (found) users.push_back(found->id);
-    // Tombstones of one name may be of several blocks; all of them are lifted.
-    const std::vector<std::string> called = blocked_tombstones_called(view, user);
+    // Tombstones of one name may be of several blocks. If no user has the name, all are lifted.
+    std::vector<std::string> called = blocked_tombstones_called(view, user);
+    const auto is_of_another = [&](const std::string &key) {
+        const AccessState row = store::access_at(txn, key);
+        if (row.blocked_user == Id{}) return row.blocked != state.blocked;
+        return row.blocked_user != state.blocked_user && row.blocked_user != found->id;
+    };
+    if (found)
+        called.erase(std::remove_if(called.begin(), called.end(), is_of_another), called.end());
     for (const std::string &key : called) users.push_back(store::access_at(txn, key).blocked_user);
     std::sort(users.begin(), users.end());
     users.erase(std::unique(users.begin(), users.end()), users.end());

@@ -33,7 +33,8 @@ void each_value(const TypeView &type, const store::IndexValues &values,
     }
 }
 
-// While more living users than this have a value, none of them inherits a block that it keeps.
+// While more living users than this have a value, its tombstone keeps the block, and none of them
+// inherits it.
 constexpr size_t heirs_max = 100;
 
 using Holder = std::pair<TypeNumber, Id>;

@@ -43,6 +43,9 @@ Outcome RemotePages::take(std::string_view body, std::vector<std::string> &lines
     const json_t *resources = member_of(json->get(), "Resources");
     if (is_assigned(resources) && !json_is_array(resources))
         return invalid("\"Resources\" must be an array, not " + std::string(kind_of(resources)));
+    if (by_cursor_ && resources == nullptr && member_of(json->get(), "totalResults") == nullptr)
+        return invalid(
+            "the answer is no ListResponse: it has neither \"Resources\" nor \"totalResults\"");
     const size_t known = known_.size();
     RETURN_IF_ERROR(add_new(resources, lines));
     const uint64_t items = json_array_size(resources);
@@ -95,6 +98,9 @@ Outcome RemotePages::advance_index(const json_t *page, uint64_t items, bool has_
 Outcome RemotePages::advance_cursor(const json_t *page, uint64_t items, bool has_new) {
     const json_t *next = member_of(page, "nextCursor");
     walked_ += items;
+    const json_t *total = member_of(page, "totalResults");
+    if (json_is_integer(total) && json_integer_value(total) >= 0)
+        total_ = uint64_t(json_integer_value(total));
     at_end_ = !is_assigned(next) || (json_is_string(next) && text_of(next).empty());
     if (at_end_) return Done{};
     if (!json_is_string(next) || text_of(next).size() > cursor_most)
@@ -102,7 +108,8 @@ Outcome RemotePages::advance_cursor(const json_t *page, uint64_t items, bool has
                        " bytes");
     if (text_of(next) == cursor_)
         return invalid("the server answers with the cursor that it was sent");
-    idle_pages_ = has_new || walked_ <= known_.size() ? 0 : idle_pages_ + 1;
+    const bool repeats = walked_ > known_.size();  // after ask_for_fewer(), known pages come again
+    idle_pages_ = has_new || (items > 0 && !repeats) ? 0 : idle_pages_ + 1;
     if (idle_pages_ == idle_pages_most)
         return invalid(std::to_string(idle_pages_most) + " pages in a row had no new resource");
     cursor_ = text_of(next);

@@ -23,6 +23,7 @@ class RemotePages {
     RemotePages(const RemoteType &type, const RemotePaging &paging);
 
     bool at_end() const { return at_end_; }
+    bool has_begun() const { return !known_.empty() || start_ > 1 || !cursor_.empty(); }
     // The next request, to be appended to the base URL: "/Users?startIndex=1&count=100".
     std::string request() const;
     // Takes the answer. Appends each new resource to `lines`, as one line of JSON. 400 if the answer
@@ -56,7 +57,7 @@ class RemotePages {
     std::unordered_set<Key, Hash> known_;
 
     uint64_t start_ = 1;             // by startIndex
-    std::optional<uint64_t> total_;  // totalResults of the last page by startIndex
+    std::optional<uint64_t> total_;  // totalResults of the last page that has it
     uint64_t changes_ = 0;           // of totalResults
 
     std::string cursor_;  // empty: of the first page

@@ -11,9 +11,9 @@
 // The times are little-endian milliseconds since 1970; 0: none. `value` is the index value of the
 // attribute (keys.h), so it is bounded. A resource without a row is not kept out.
 //
-// `user` is the one whom `scimctl user block` has blocked. A row that is not blocked does not have it;
-// nor has that of the blocked user itself, or a tombstone of a build that did not write it. A row of
-// kind 0x05 has no value. There is one for each tombstone with a `user`: it lists the tombstones that
+// `user` is the one whom `scimctl user block` has blocked, in a tombstone or in the row of a user who
+// has inherited the block. Rows that are not blocked do not have it, and tombstones that an older
+// build has written. A row of kind 0x05 has no value. There is one for each tombstone with a `user`: it lists the tombstones that
 // scimctl user unblock lifts.
 //
 // Each deleted user leaves tombstones, with the time of its deletion as not_before. A user who gets

@@ -8,9 +8,10 @@
 // A list is a sequence of numbers in ascending order, in blocks. A number is the first 8 bytes of
 // the id of a resource, so that the order of numbers is that of ids. Resources with the same first
 // bytes have the same number, which the list has with their count. The key of a block has its first
-// number; each delta is the difference to the number before. `more` is the count less 1: as many
-// bytes 0x00 for up to repeats_in_full, which are read for any count, or the count itself. So a value
-// never has more than posting_block_most bytes, however many ids begin with the same bytes.
+// number; each delta is the difference to the number before. `more` is the count less 1. Up to
+// repeats_in_full it is written as that many bytes 0x00, above that as 0x80 0x00 and the count;
+// readers accept any number of bytes 0x00. So a value never has more than posting_block_most bytes,
+// however many ids begin with the same bytes.
 //
 // A change rewrites one block. A full block is split: after its numbers if a number is added behind
 // them, as it is when ids ascend, else in the middle. A block that deletions have made small is

@@ -235,9 +235,42 @@ void test_unknown_outcome() {
     disk.check_serves();
 }
 
+// Pending uses of a token that cannot be written wait for a minute.
+void test_failing_notes() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    Client client(*store);
+    store::Token token;
+    token.tenant = client.tenant();
+    {
+        store::WriteTxn txn(store->env());
+        store::add_token(txn, token, store::Digest{});
+        ok(txn.commit() == store::Errc::ok, "a token is added");
+    }
+    Writer &writer = client.writer();
+    for (int i = 0; i < 100 && writer.do_maintenance(client.now); i++) {
+    }
+    writer.take_alarms();
+    writer.add_uses({{token.tenant, token.number, 500}});
+    faults.assign(50, {Call::pages, ENOSPC});
+    int steps = 1;
+    while (steps < 50 && writer.do_maintenance(client.now)) steps++;
+    ok(steps < 5, "the disk is full: maintenance is not repeated without a pause");
+    is(writer.take_alarms().size(), 1u, "it is logged once");
+    ok(writer.maintenance(client.now) == Writer::Maintenance::none, "nothing is due for a minute");
+    faults.clear();
+    client.now += 61 * 1000;
+    for (int i = 0; i < 100 && writer.do_maintenance(client.now); i++) {
+    }
+    store::Reader reader(store->env());
+    store::ReadTxn txn(reader);
+    is(store::last_use(txn, token.tenant, token.number), 500, "then the use is written");
+}
+
 }  // namespace
 
 int main() {
+    test_failing_notes();
     test_failed();
     test_short_write();
     test_other_error();

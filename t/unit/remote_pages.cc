@@ -120,6 +120,16 @@ void by_cursor() {
        "a longer one is refused");
     is(ask(true, [](int n) { return page(1, 5, next(n % 2 == 0 ? "a" : "b")); }),
        "101: 100 pages in a row had no new resource", "cursors in a circle end after 100 pages");
+    is(ask(true, [](int n) { return page(1, 0, next(n % 2 == 0 ? "a" : "b")); }),
+       "100: 100 pages in a row had no new resource", "so do cursors of empty pages");
+    const std::string none =
+        "the answer is no ListResponse: it has neither \"Resources\" nor \"totalResults\"";
+    is(walk({page(1, 5, next("a")), R"({"error":"x"})"}, true),
+       "cursor=&count=100 cursor=a&count=100 5: " + none, "an answer that is no list is refused");
+    RemotePages counted({"/Users"}, {true});
+    is(walk(counted, {page(1, 5, total(7))}), "cursor=&count=100 5 end",
+       "a page without nextCursor is the last");
+    is(counted.unsent(), 2u, "resources that the server has counted and not sent are known");
     RemotePages small({"/Users"}, {true, 20});
     is(small.request(), "/Users?cursor=&count=20", "a page by cursor has at most maxPageSize");
 }

@@ -60,10 +60,10 @@ int main() {
     IndexDef index;
     index.unique = true;
     index.state = IndexState::building;
-    status.indexes.push_back({"User", "userName", &index, 1, 2});
+    status.indexes.push_back({"User", "userName", "User userName", &index, 1, 2});
     is(problem_of(status, 100), "", "an index may be built");
     index.state = IndexState::conflict;
-    status.indexes = {{"User", "title", &index, 0, 0}};
+    status.indexes = {{"User", "title", "User title", &index, 0, 0}};
     is(problem_of(status, 33), "User title is declared unique, bu", "a conflict is a problem");
 
     status = sound();

@@ -1,10 +1,10 @@
 // Tests substring indexes when something is wrong: a block that a build meets is damaged, the progress
-// of a build is lost, a record is damaged, many ids begin with the same bytes. Tests
+// of a build is lost, a record is damaged, many ids begin with the same bytes, the map is full. Tests
 // also builds over several tenants, and indexes that are built again.
 
 #include <algorithm>
 
-#include "client.h"
+#include "bulk_fixture.h"
 #include "scim/text/work.h"
 #include "service/admin.h"
 #include "service/import.h"
@@ -65,7 +65,7 @@ Key list_of(Txn &txn, TenantNumber tenant, Trigram trigram) {
 
 // The number of users that a filter finds, or the detail of the refusal.
 std::string found(Client &client, const std::string &filter) {
-    const std::string body = client.get("/Users", "attributes=id&filter=" + filter).body;
+    std::string body = client.get("/Users", "attributes=id&filter=" + filter).body;
     const size_t at = body.find("\"totalResults\":");
     if (at == std::string::npos) return body;
     return body.substr(at + 15, body.find_first_of(",}", at) - at - 15);
@@ -366,6 +366,91 @@ void test_rebuild() {
     is(states(*store), ready, "a refusal begins nothing");
 }
 
+// A text with about 400 different trigrams.
+std::string trigrams_text(int number) {
+    std::string text;
+    auto state = uint32_t(number) + 1;
+    for (int i = 0; i < 400; i++) {
+        state = state * 1664525 + 1013904223;
+        text += char('a' + (state >> 24) % 26);
+    }
+    return text;
+}
+
+const std::string long_title(3000, 'x');
+
+// Sends a request until it is not postponed.
+service::Response send(Client &client, Method method, const std::string &path,
+                       const std::string &body = {}) {
+    service::Job *job = client.job(method, path, body);
+    for (int i = 0; i < 3 && (i == 0 || job->postponed); i++) client.run({job});
+    service::Response response = std::move(job->response);
+    client.forget_jobs();
+    return response;
+}
+
+const char *const patch_head =
+    R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[)";
+
+// Fills the map so that not even changes are accepted. Returns the paths of the users.
+std::vector<std::string> fill(Client &client) {
+    std::vector<std::string> users;
+    for (service::Response last; last.status != 503;) {
+        const int number = int(users.size());
+        last = send(client, Method::post, "/Users",
+                    user("u" + std::to_string(number), trigrams_text(number),
+                         R"(,"title":"099999)" + long_title + "\""));
+        if (last.status == 201) users.push_back("/Users/" + last.log_fields.resource_id);
+    }
+    int status = 200;
+    for (size_t i = 0; status == 200 && i < 1000; i++)
+        status = send(client, Method::patch, users[i % users.size()],
+                      std::string(patch_head) + R"({"op":"replace","path":"title","value":")" +
+                          std::string(long_title.size() + 100 * i, 'y') + "\"}]}")
+                     .status;
+    is(status, 503, "the map is full with " + std::to_string(users.size()) + " users");
+    return users;
+}
+
+void test_full_map(bool in_bulk) {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path, size_t(4) << 20);
+    declare_indexes(*store, 2, display_name);
+    finish_builds(*store);
+    Client client(*store);
+    client.settings.bulk_atomic = true;
+    const auto users = fill(client);
+    std::string alarms;
+    int deactivated = 0, deleted = 0;
+    for (size_t i = 0; i < users.size(); i += 10) {
+        std::vector<std::string> operations;
+        for (size_t j = i; j < std::min(i + 10, users.size()); j++) {
+            operations.push_back(fixture::operation("DELETE", users[j]));
+            const std::string off =
+                std::string(patch_head) + R"({"op":"replace","path":"active","value":false}]})";
+            deactivated += send(client, Method::patch, users[j], off).status == 200;
+            if (!in_bulk) deleted += send(client, Method::del, users[j]).status == 204;
+        }
+        if (in_bulk) {
+            const std::string body = fixture::send_bulk(client, operations).body;
+            for (size_t at = 0; (at = body.find(R"("status":"204")", at)) != std::string::npos;
+                 at++)
+                deleted++;
+            client.forget_jobs();
+        }
+        alarms += maintain(client);
+    }
+    is(deactivated, int(users.size()), "every user of a full map can be deactivated");
+    is(deleted, int(users.size()),
+       in_bulk ? "atomic bulk requests can delete every user of a full map with a substring index"
+               : "every user of a full map with a substring index can be deleted");
+    note(alarms);
+    client.now += 61 * 1000;  // a step that had no space is tried again after a minute
+    maintain(client);
+    is(states(*store), ready, "the index is ready when there is space");
+    sound(store->env(), "verify finds no problem");
+}
+
 }  // namespace
 
 int main() {
@@ -376,5 +461,7 @@ int main() {
     test_work();
     test_tenants();
     test_rebuild();
+    test_full_map(false);
+    test_full_map(true);
     return tap::done();
 }

