@@ -66,9 +66,10 @@ struct UnblockResult {
 constexpr size_t unblocked_tombstones_max = 1000;  // in one call
 // Unblocks the user. If no user has the name, unblocks the tombstones with this userName, externalId
 // or id. All tombstones of the same blocked user are unblocked, too: otherwise a deleted user that
-// comes back would be blocked again by its other name. A user who has inherited the block of another
-// one shares it: both are unblocked. Other blocks stay, also if they have the same time. Tombstones
-// without a `user` (store/access.h) are unblocked only by their own name.
+// comes back would be blocked again by its other name. This includes the tombstones of a block that
+// the user has inherited; other users who have inherited it stay blocked. Other blocks stay, also if
+// they have the same time. A tombstone without a `user` (store/access.h) is unblocked only by its own
+// name.
 Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
                                    const store::Tenant &tenant, std::string_view user, int64_t now);
 
