@@ -22,6 +22,16 @@ is $exit, 0, 'nm reads the module' or diag $err;
 is join(' ', sort $symbols =~ / (\S+)$/mg), 'ngx_module_names ngx_module_order ngx_modules',
     'the module exports only the symbols that nginx reads';
 
+# nm appends @VERSION to a symbol whose library is linked and has versions.
+{
+    my $names = sub { my ($pattern, @command) = @_; return ($t->run('', @command))[1] =~ /$pattern/g };
+    my %needed = map { $_ => 1 } $names->(qr/NEEDED\s+(\S+)/m, qw(objdump -p), $ENV{TEST_NGINX_MODULE});
+    my @libraries = grep { my ($name) = m{([^/]+)\z}; $needed{$name} } $names->(qr/=> (\S+)/m, 'ldd', $ENV{TEST_NGINX_MODULE});
+    my %known = map { $_ => 1 } $names->(qr/ ([^@\s]+)(?:@\S+)?$/m, qw(nm -D --defined-only), $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx', @libraries);
+    is join(' ', grep !$known{$_}, $names->(qr/ U ([^@\s]+)$/m, qw(nm -D --undefined-only), $ENV{TEST_NGINX_MODULE})), '',
+        'every symbol that the module uses is of nginx or of a library that it is linked with';
+}
+
 # --- scim_store
 
 conf_good $t, 'scim_store without size= is accepted', http => $store, server => location('');
