@@ -27,6 +27,7 @@ EOS
 my $token = $t->seed('acme');
 my $foreign = $t->token($t->tenant('globex'), expires => '90d');
 my $old = $t->token('globex', label => 'old');
+$t->token('globex', label => 'of "Okta" \\ HR', expires => '30d');
 $t->start;
 my $users = '/scim/v2/Users';
 
@@ -88,6 +89,9 @@ is $m->{'nginx_scim_resources{store="main",tenant="acme",type="User"}'}, 19, 'th
 cmp_ok abs($m->{'nginx_scim_last_write_timestamp_seconds{store="main",tenant="acme"}'} - time), '<', 600, 'the last write of a tenant';
 cmp_ok abs($m->{'nginx_scim_token_expiry_timestamp_seconds{store="main",tenant="globex",token="1",label="test"}'} - time - 90 * 86400), '<', 600,
     'when a token expires';
+
+ok exists $m->{'nginx_scim_token_expiry_timestamp_seconds{store="main",tenant="globex",token="3",label="of \"Okta\" \\\\ HR"}'},
+    'quotation marks and backslashes in a label are escaped';
 
 # --- readers
 

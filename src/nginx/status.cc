@@ -99,8 +99,9 @@ ngx_int_t send_status(ngx_http_request_t *r) {
     const bool json = wants_json(r);
     {
         std::vector<std::optional<service::Snapshot>> places(mcf.stores.size());
-        const auto metrics = service::status_of(in_this_worker, stores_of(mcf, places), now());
-        text = json ? service::as_json(metrics) : service::as_prometheus(metrics);
+        const auto writer = json ? service::json_writer() : service::prometheus_writer();
+        service::write_status(*writer, in_this_worker, stores_of(mcf, places), now());
+        text = writer->finish();
     }
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = off_t(text.size());

@@ -22,7 +22,7 @@ struct StoreView {
 constexpr size_t tenants_shown = 64, tokens_shown = 128;
 
 // `counters` may be nullptr: then only what the stores say. `now`: milliseconds since 1970.
-std::vector<Metric> status_of(const Counters *counters, const std::vector<StoreView> &stores,
-                              int64_t now);
+void write_status(MetricsWriter &out, const Counters *counters,
+                  const std::vector<StoreView> &stores, int64_t now);
 
 }  // namespace scim::service
