@@ -48,11 +48,11 @@ inline int run_bulk(Client &client, Job &job) {
     return batches;
 }
 
-inline Response &send_bulk(Client &client, const std::vector<std::string> &operations,
+inline Response send_bulk(Client &client, const std::vector<std::string> &operations,
                            const std::string &more = "") {
     Job *job = client.job(Method::post, "/Bulk", bulk_text(operations, more));
     run_bulk(client, *job);
-    return job->response;
+    return std::move(job->response);
 }
 
 inline scim::Json tree_of(const Response &response) {
