@@ -174,6 +174,12 @@ static void duplicates() {
     refused(R"({"emails":[{"value":1},{"x":1,"value":1,"Value":2}]})",
             "an object of the body holds both \"value\" and \"Value\"; names that differ by case "
             "are one attribute (RFC 7643 2.1)");
+    refused(R"({"x":{"\u0061":{"b\u0063":1,"d":2},"e":3,"A":4}})",
+            "an object of the body holds both \"a\" and \"A\"; names that differ by case are one "
+            "attribute (RFC 7643 2.1)");
+    accepted(R"({"a":{"b":1,"\u0063":{"b":2}},"B":[{"A":3}],"c":4})",
+             R"({"a":{"b":1,"c":{"b":2}},"B":[{"A":3}],"c":4})",
+             "names of different objects may be equal");
     accepted("{\"ä\":1,\"Ä\":2}", "{\"ä\":1,\"Ä\":2}",
              "names that differ by the case of a non-ASCII letter are different");
 

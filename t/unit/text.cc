@@ -59,6 +59,9 @@ static void plain() {
                 good &= plain_prefix(text) == (is_special ? at : size);
             }
     }
+    for (const char first : {'"', '\\', '\x1f'})
+        for (int next = 0; next < 256; next++)
+            good &= plain_prefix(std::string("abc") + first + std::string(9, char(next))) == 3;
     ok(good, "plain_prefix() ends before double quotes, backslashes and control characters only");
     is(plain_prefix(""), size_t(0), "plain_prefix() of an empty text is 0");
 }

@@ -179,6 +179,11 @@ Error parse_error(std::string_view bytes, const JsonFault &fault) {
                          "an object of the body names " + quoted(fault.name) +
                              " twice, the second time at " + place(bytes, fault.begin) +
                              "; names must differ"};
+        case Kind::names_in_two_cases:
+            return Error{Refusal::json_duplicate_name,
+                         "an object of the body holds both " + quoted(fault.name) + " and " +
+                             quoted(fault.other) +
+                             "; names that differ by case are one attribute (RFC 7643 2.1)"};
         case Kind::number_too_large:
             return Error{Refusal::json_number,
                          "the number at " + at +
@@ -196,53 +201,6 @@ Error parse_error(std::string_view bytes, const JsonFault &fault) {
     }
 }
 
-// ---- After parsing: names that differ by case alone ----
-
-Error names_in_two_cases(std::string_view a, std::string_view b) {
-    return Error{Refusal::json_duplicate_name,
-                 "an object of the body holds both " + quoted(a) + " and " + quoted(b) +
-                     "; names that differ by case are one attribute (RFC 7643 2.1)"};
-}
-
-std::optional<Error> check_few_names(const std::vector<std::string_view> &names) {
-    for (size_t i = 1; i < names.size(); i++)
-        for (size_t k = 0; k < i; k++)
-            if (ascii_iequals(names[k], names[i])) return names_in_two_cases(names[k], names[i]);
-    return std::nullopt;
-}
-
-// Sorts instead of hashing: a client could choose names whose hashes collide.
-std::optional<Error> check_many_names(const std::vector<std::string_view> &names) {
-    std::vector<std::pair<std::string, std::string_view>> lower;
-    lower.reserve(names.size());
-    for (std::string_view name : names) lower.emplace_back(ascii_lower(name), name);
-    std::sort(lower.begin(), lower.end());
-    for (size_t i = 1; i < lower.size(); i++)
-        if (lower[i - 1].first == lower[i].first)
-            return names_in_two_cases(lower[i - 1].second, lower[i].second);
-    return std::nullopt;
-}
-
-std::optional<Error> check_names(json_t *value);
-
-std::optional<Error> check_object(json_t *object) {
-    std::vector<std::string_view> names;
-    names.reserve(json_object_size(object));
-    for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
-        names.emplace_back(json_object_iter_key(i), json_object_iter_key_len(i));
-        if (auto error = check_names(json_object_iter_value(i))) return error;
-    }
-    return names.size() <= 24 ? check_few_names(names) : check_many_names(names);
-}
-
-// The scan has bounded the depth of the recursion.
-std::optional<Error> check_names(json_t *value) {
-    if (json_is_object(value)) return check_object(value);
-    for (size_t i = 0; i < json_array_size(value); i++)
-        if (auto error = check_names(json_array_get(value, i))) return error;
-    return std::nullopt;
-}
-
 }  // namespace
 
 Result<Json> parse_json(std::string_view bytes, const JsonLimits &limits) {
@@ -252,7 +210,6 @@ Result<Json> parse_json(std::string_view bytes, const JsonLimits &limits) {
     JsonParser parser(bytes);
     Json tree = parser.parse();
     if (!tree) return parse_error(bytes, parser.fault());
-    if (auto names = check_names(tree.get())) return *names;
     return tree;
 }
 

@@ -11,6 +11,10 @@ namespace scim {
 
 namespace {
 
+constexpr size_t few_names = 24;  // of one object
+
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
 size_t skip_digits(std::string_view s, size_t at) {
     while (at < s.size() && is_digit(s[at])) at++;
     return at;
@@ -64,7 +68,8 @@ void JsonParser::fail(std::string_view what, JsonFault::Kind kind) {
 // ---- Tokens ----
 
 void JsonParser::next() {
-    begin_ = std::min(text_.find_first_not_of(" \t\r\n", end_), text_.size());
+    begin_ = end_;
+    while (begin_ < text_.size() && is_blank(text_[begin_])) begin_++;
     end_ = begin_ + 1;
     token_ = Token::invalid;
     if (begin_ == text_.size()) {
@@ -177,33 +182,29 @@ Json JsonParser::value() {
 
 Json JsonParser::object() {
     Json object = made(json_object());
+    const size_t first_name = names_.size();
     next();
     if (token_ == Token::end_object) return object;
     for (;; next()) {
-        if (!member(object.get())) return nullptr;
+        if (!member(object.get(), first_name)) return nullptr;
         next();
         if (token_ != Token::comma) break;
     }
-    if (token_ == Token::end_object) return object;
-    fail("'}' expected");
-    return nullptr;
+    if (token_ != Token::end_object) return fail("'}' expected"), nullptr;
+    if (!check_names(first_name)) return nullptr;
+    names_.resize(first_name);
+    return object;
 }
 
-// Reads a name, a colon and a value. Returns false, with a fault, if one of them is missing.
-bool JsonParser::member(json_t *object) {
+// Reads a name, a colon and a value. Returns false, with a fault, if one of them is missing or an
+// earlier member has the name. The names of the object are in names_ from `first_name` on.
+bool JsonParser::member(json_t *object, size_t first_name) {
     if (token_ != Token::string) return fail("string or '}' expected"), false;
-    // Copies the name only if reading the value would overwrite it.
-    std::string kept;
-    std::string_view name = string_;
-    if (name.data() == unescaped_.data()) {
-        kept.swap(unescaped_);
-        name = kept;
-    }
-    if (json_object_getn(object, name.data(), name.size()) != nullptr) {
-        fail("", JsonFault::Kind::duplicate_name);
-        fault_.name = name;
-        return false;
-    }
+    // Copied only if reading the next string would overwrite it.
+    const bool has_escapes = string_.data() == unescaped_.data();
+    const std::string_view name =
+        has_escapes ? names_with_escapes_.emplace_back(std::move(unescaped_)) : string_;
+    if (!add_name(object, name, first_name)) return false;
     next();
     if (token_ != Token::colon) return fail("':' expected"), false;
     next();
@@ -211,6 +212,43 @@ bool JsonParser::member(json_t *object) {
     if (one == nullptr) return false;
     if (json_object_setn_new_nocheck(object, name.data(), name.size(), one.release()) != 0)
         throw std::bad_alloc();
+    return true;
+}
+
+// ---- Names ----
+
+bool JsonParser::fail_names(std::string_view name, std::string_view other) {
+    fail("", name == other ? JsonFault::Kind::duplicate_name : JsonFault::Kind::names_in_two_cases);
+    fault_.name = name;
+    fault_.other = other;
+    return false;
+}
+
+// Few names are compared with each other. Of many, those that differ by case are found when the
+// object has ended.
+bool JsonParser::add_name(const json_t *object, std::string_view name, size_t first_name) {
+    if (names_.size() - first_name >= few_names) {
+        if (json_object_getn(object, name.data(), name.size()) != nullptr)
+            return fail_names(name, name);
+    } else {
+        for (size_t i = first_name; i < names_.size(); i++)
+            if (ascii_iequals(names_[i], name)) return fail_names(names_[i], name);
+    }
+    names_.push_back(name);
+    return true;
+}
+
+// Sorts instead of hashing: a client could choose names whose hashes collide.
+bool JsonParser::check_names(size_t first_name) {
+    if (names_.size() - first_name <= few_names) return true;
+    std::vector<std::pair<std::string, std::string_view>> lower;
+    lower.reserve(names_.size() - first_name);
+    for (size_t i = first_name; i < names_.size(); i++)
+        lower.emplace_back(ascii_lower(names_[i]), names_[i]);
+    std::sort(lower.begin(), lower.end());
+    for (size_t i = 1; i < lower.size(); i++)
+        if (lower[i - 1].first == lower[i].first)
+            return fail_names(lower[i - 1].second, lower[i].second);
     return true;
 }
 

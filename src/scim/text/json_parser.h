@@ -6,8 +6,10 @@
 // process.
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "scim/text/json.h"
 
@@ -17,15 +19,16 @@ namespace scim {
 struct JsonFault {
     enum class Kind : uint8_t {
         none,
-        syntax,            // `what` says what was expected or is wrong
-        ends_early,        // the text ends inside a value
-        goes_on,           // something follows the value
-        number_too_large,  // for 64 bits or a double
-        duplicate_name,    // `name` occurs twice in one object
+        syntax,              // `what` says what was expected or is wrong
+        ends_early,          // the text ends inside a value
+        goes_on,             // something follows the value
+        number_too_large,    // for 64 bits or a double
+        duplicate_name,      // `name` occurs twice in one object
+        names_in_two_cases,  // `name` and `other` in one object are equal but for the case
     };
     Kind kind = Kind::none;
     std::string_view what;
-    std::string name;
+    std::string name, other;
     // Offsets in the text: the first byte of the token, and the byte behind the last one read.
     size_t begin = 0, end = 0;
 };
@@ -36,7 +39,8 @@ class JsonParser {
     // bounded, because each level is a recursive call.
     explicit JsonParser(std::string_view text) : text_(text) {}
 
-    // The tree, or null and the reason in fault(). Throws std::bad_alloc.
+    // The tree, or null and the reason in fault(). No object of the tree has two names that are equal
+    // or differ by the case of ASCII letters alone. Throws std::bad_alloc.
     Json parse();
     const JsonFault &fault() const { return fault_; }
 
@@ -68,7 +72,10 @@ class JsonParser {
 
     Json value();
     Json object();
-    bool member(json_t *object);
+    bool member(json_t *object, size_t first_name);
+    bool add_name(const json_t *object, std::string_view name, size_t first_name);
+    bool check_names(size_t first_name);
+    bool fail_names(std::string_view name, std::string_view other);
     Json array();
 
     std::string_view text_;
@@ -78,6 +85,8 @@ class JsonParser {
     double decimal_ = 0;
     std::string_view string_;  // in the text or, if it has escapes, in unescaped_
     std::string unescaped_;
+    std::vector<std::string_view> names_;         // of the objects that are being read
+    std::deque<std::string> names_with_escapes_;  // names_ refers to them
     JsonFault fault_;
 };
 
