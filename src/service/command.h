@@ -88,6 +88,9 @@ struct Step {
 Result<Step> prepare_step(const StepContext &context, const StepInput &input, const Id &new_id,
                           DeviationReport &report);
 
+// Sets `index` and `trigrams` from `resource`.
+void set_index_values(Command &command);
+
 // 413 if the index work of a resource exceeds index_work_most.
 Outcome check_index_work(size_t work, size_t most = index_work_most,
                          const char *of = "the resource");

@@ -128,7 +128,7 @@ Outcome Importer::take(Batch &batch) {
         Snapshot snapshot(session_);
         store::Directory directory(snapshot.txn, tenant_);
         for (; next < batch.records.size() && batch.records[next].line <= recalled_; next++) {
-            writer_.recall(directory, batch.records[next], position_.before);
+            writer_.recall(*batch.reader, directory, batch.records[next], position_.before);
             RETURN_IF_ERROR(check_recalled(batch.records[next]));
         }
         if (next < batch.records.size() && std::exchange(is_resumed_, false))

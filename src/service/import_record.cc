@@ -31,10 +31,6 @@ Id id_of_line(const store::ImportPosition &position, uint64_t line) {
     return make_id(position.started + int64_t(line / lines_a_millisecond), bits);
 }
 
-json_t *mutable_member(json_t *object, std::string_view name) {
-    return const_cast<json_t *>(member_of(object, name));
-}
-
 // The text of a reference: {"value": "…"} or "…"; empty if it is neither.
 std::string_view reference_of(const json_t *value) {
     if (json_is_object(value)) value = member_of(value, "value");
@@ -43,12 +39,6 @@ std::string_view reference_of(const json_t *value) {
 
 Json reference_to(const Id &id) {
     return made(json_pack("{s:o}", "value", json_string(scim::to_string(id).c_str())));
-}
-
-// The object that has the attribute: the record, or that of an extension. May be nullptr.
-json_t *object_with(json_t *record, const TypeView &type, const Attr &attr) {
-    if (attr.extension < 0) return record;
-    return mutable_member(record, type.extension_bits[size_t(attr.extension)]);
 }
 
 const TypeView *type_of(const Catalog &catalog, const json_t *record, std::string_view named) {
@@ -148,6 +138,7 @@ Outcome ImportReader::parse(ImportRecord &record) const {
 
 void ImportReader::read(ImportRecord &record) const {
     record.type = nullptr;
+    record.missing.clear();
     record.step = undecided();
     record.deleted.reset();
     if (auto parsed = parse(record); !parsed) {
@@ -158,10 +149,7 @@ void ImportReader::read(ImportRecord &record) const {
     if (record.deleted) return record.json.reset();
     const TypeView &type = *record.type;
     json_t *json = record.json.get();
-    const bool has_members = type.members != nullptr && member_of(json, "members") != nullptr;
-    const json_t *object =
-        type.manager != nullptr && !keep_ids_ ? object_with(json, type, *type.manager) : nullptr;
-    if (has_members || (object != nullptr && member_of(object, "manager") != nullptr)) return;
+    if (type.members != nullptr && member_of(json, "members") != nullptr) return;
     record.step = prepare(record, json, store::Operation::create, record.id);
     record.json.reset();
 }
@@ -184,18 +172,22 @@ Result<Step> ImportReader::prepare(ImportRecord &record, const json_t *json,
     return step;
 }
 
-void ImportReader::resolve(ImportRecord &record, const ImportIds &ids,
-                           store::Directory *directory) const {
-    if (!record.refers()) return;
-    replace_references(record, ids, directory);
+void ImportReader::resolve_members(ImportRecord &record, const ImportIds &ids,
+                                   store::Directory *directory) const {
+    if (!record.has_members()) return;
+    record.missing.clear();
+    replace_members(record, ids, directory);
     record.step = prepare(record, record.json.get(), store::Operation::create, record.id);
 }
 
 Result<Step> ImportReader::as_replace(ImportRecord &record, const Id &id, const ImportIds &ids,
                                       store::Directory &directory) const {
     RETURN_IF_ERROR(parse(record));
-    replace_references(record, ids, &directory);
-    return prepare(record, record.json.get(), store::Operation::replace, id);
+    record.missing.clear();
+    if (record.type->members != nullptr) replace_members(record, ids, &directory);
+    auto step = prepare(record, record.json.get(), store::Operation::replace, id);
+    if (step) resolve_manager(record, *step, ids, &directory);
+    return step;
 }
 
 // References
@@ -210,13 +202,6 @@ std::optional<Id> ImportReader::id_of(std::string_view source, const ImportIds &
         return directory->exists(type->number, *id);
     });
     return exists ? id : std::nullopt;
-}
-
-void ImportReader::replace_references(ImportRecord &record, const ImportIds &ids,
-                                      store::Directory *directory) const {
-    record.missing.clear();
-    if (record.type->members != nullptr) replace_members(record, ids, directory);
-    if (record.type->manager != nullptr && !keep_ids_) replace_manager(record, ids, directory);
 }
 
 void ImportReader::replace_members(ImportRecord &record, const ImportIds &ids,
@@ -240,20 +225,29 @@ void ImportReader::replace_members(ImportRecord &record, const ImportIds &ids,
     json_object_setn_new(record.json.get(), name.data(), name.size(), known.release());
 }
 
-void ImportReader::replace_manager(ImportRecord &record, const ImportIds &ids,
+void ImportReader::resolve_manager(ImportRecord &record, Step &step, const ImportIds &ids,
                                    store::Directory *directory) const {
-    json_t *object = object_with(record.json.get(), *record.type, *record.type->manager);
-    std::string_view name;
-    const json_t *manager = object != nullptr ? member_of(object, "manager", &name) : nullptr;
-    const std::string source(reference_of(manager));
-    if (source.empty()) return;
-    const std::string key(name);
+    const Attr *manager = record.type->manager;
+    if (manager == nullptr || keep_ids_) return;
+    Command &command = step.command;
+    std::vector<Leaf> &leaves = command.resource.leaves;
+    const Attr *value = TypeView::find_sub(*manager, "value");
+    const auto leaf = std::find_if(leaves.begin(), leaves.end(),
+                                   [&](const Leaf &l) { return l.attr == value->number; });
+    std::string source;
+    if (leaf == leaves.end() || !read_string(leaf->json, source)) return;
     if (const auto id = id_of(source, ids, record.line, directory)) {
-        json_object_set_new(object, key.c_str(), reference_to(*id).release());
-        return;
+        leaf->json = command.resource.keep('"' + scim::to_string(*id) + '"');
+    } else {
+        record.missing.push_back({true, source});
+        leaves.erase(std::remove_if(leaves.begin(), leaves.end(),
+                                    [&](const Leaf &l) {
+                                        const Attr *attr = record.type->by_number(l.attr);
+                                        return attr != nullptr && attr->parent == manager;
+                                    }),
+                     leaves.end());
     }
-    record.missing.push_back({true, source});
-    json_object_del(object, key.c_str());
+    if (value->index != nullptr || value->substring != nullptr) set_index_values(command);
 }
 
 // PATCHes

@@ -60,7 +60,7 @@ struct ImportRecord {
     uint64_t digest = 0;  // of this and all earlier lines
 
     // Set by ImportReader::read().
-    Json json;  // null if the record has no references
+    Json json;  // null unless the record has members
     const TypeView *type = nullptr;
     std::string source;                  // its id in the input; may be empty
     Id id{};                             // in the store, if the record is created
@@ -70,11 +70,11 @@ struct ImportRecord {
     std::optional<DeletedUser> deleted;  // the line is that of a deleted user: nothing else is set
     DeviationReport report;
     Result<Step> step = undecided();        // a create, or why the record is refused
-    std::vector<MissingReference> missing;  // set by resolve()
+    std::vector<MissingReference> missing;  // set by the functions that resolve references
     bool is_ambiguous = false;              // refused: an earlier record has the id
     bool is_read_again = false;             // see ImportWriter::must_read_again()
 
-    bool refers() const { return json != nullptr; }
+    bool has_members() const { return json != nullptr; }
 };
 
 class ImportReader {
@@ -86,11 +86,15 @@ class ImportReader {
     const std::shared_ptr<const Catalog> &catalog() const { return context_.catalog; }
     int64_t now() const { return context_.now; }
 
-    // Parses the record and, unless it has references, prepares it. May run on several threads.
+    // Parses the record and, unless it has members, prepares it. May run on several threads.
     void read(ImportRecord &record) const;
-    // Replaces the references and prepares the record. Nothing if it has none. If `directory` is
-    // nullptr, only records of the input are known.
-    void resolve(ImportRecord &record, const ImportIds &ids, store::Directory *directory) const;
+    // Resolves references; if `directory` is nullptr, only records of the input are known.
+    // Replaces the members and prepares the record. Nothing if it has none.
+    void resolve_members(ImportRecord &record, const ImportIds &ids,
+                         store::Directory *directory) const;
+    // Replaces the manager of a record that is prepared, or leaves it out.
+    void resolve_manager(ImportRecord &record, Step &step, const ImportIds &ids,
+                         store::Directory *directory) const;
     // The same record as a replacement of the resource `id`.
     Result<Step> as_replace(ImportRecord &record, const Id &id, const ImportIds &ids,
                             store::Directory &directory) const;
@@ -111,11 +115,7 @@ class ImportReader {
     Result<Step> prepare(ImportRecord &record, const json_t *json, store::Operation operation,
                          const Id &id) const;
     Result<Step> patch(const TypeView &type, const Id &id, const json_t *body) const;
-    void replace_references(ImportRecord &record, const ImportIds &ids,
-                            store::Directory *directory) const;
     void replace_members(ImportRecord &record, const ImportIds &ids,
-                         store::Directory *directory) const;
-    void replace_manager(ImportRecord &record, const ImportIds &ids,
                          store::Directory *directory) const;
 
     Settings settings_;

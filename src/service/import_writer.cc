@@ -65,7 +65,7 @@ bool put_kept_out(const ImportTarget &target, store::AccessKind kind, const std:
 void ImportWriter::expect(const ImportReader &reader, store::Directory *directory,
                           ImportRecord &record) {
     ids_changed_ = false;
-    const bool is_read = record.step || record.refers();
+    const bool is_read = record.step || record.has_members();
     if (is_read && !record.keeps_id && ids_.find(record.source, record.line) != nullptr) {
         record.json.reset();
         record.is_ambiguous = true;
@@ -74,27 +74,29 @@ void ImportWriter::expect(const ImportReader &reader, store::Directory *director
         record.source.clear();
         return;
     }
-    reader.resolve(record, ids_, directory);
+    reader.resolve_members(record, ids_, directory);
     if (record.step) ids_.set(record.source, record.id, record.line);
 }
 
 bool ImportWriter::must_read_again(const ImportRecord &record) const {
     constexpr size_t is_long = 64u << 10;
-    return ids_changed_ && record.refers() && !record.is_read_again && record.text.size() > is_long;
+    return ids_changed_ && record.has_members() && !record.is_read_again &&
+           record.text.size() > is_long;
 }
 
 void ImportWriter::read_again(const ImportReader &reader, store::Directory &directory,
                               ImportRecord &record) {
     reader.read(record);
-    reader.resolve(record, ids_, &directory);
+    reader.resolve_members(record, ids_, &directory);
     record.is_read_again = true;
 }
 
 Outcome ImportWriter::put(const ImportTarget &target, ImportRecord &record) {
-    if (ids_changed_ && record.refers() && !record.is_read_again)
+    if (ids_changed_ && record.has_members() && !record.is_read_again)
         read_again(target.reader, target.directory, record);
     if (record.deleted) return put_deleted_user(target, record);
     if (!record.step) return refuse(record, record.step.error());
+    target.reader.resolve_manager(record, *record.step, ids_, &target.directory);
     note_ignored(record.report);
     if (record.keeps_id) {
         const TypeView *type = type_of(*target.reader.catalog(), target.directory, record.id);
@@ -243,9 +245,10 @@ Outcome ImportWriter::put_patch(const ImportTarget &target, const Later &to, Res
 
 // Continuing an import
 
-void ImportWriter::recall(store::Directory &directory, const ImportRecord &record,
-                          uint64_t before) {
+void ImportWriter::recall(const ImportReader &reader, store::Directory &directory,
+                          ImportRecord &record, uint64_t before) {
     if (!record.step) return;
+    reader.resolve_manager(record, *record.step, ids_, nullptr);
     const TypeNumber type = record.type->number;
     std::optional<Id> id = record.id;
     auto found = directory.record(type, *id);

@@ -56,18 +56,18 @@ class ImportWriter {
     ImportWriter(const ImportOptions &options, ImportListener &listener)
         : options_(options), listener_(listener) {}
 
-    // True for a long record whose references must be resolved again, because an earlier record of the
+    // True for a long record whose members must be resolved again, because an earlier record of the
     // batch got another id than expected. read_again() does that, outside of a transaction.
     bool must_read_again(const ImportRecord &record) const;
     void read_again(const ImportReader &reader, store::Directory &directory, ImportRecord &record);
 
     // Assumes, before the records of a batch are written, that each is created under its id, and
-    // resolves the references of the records. Each record once, in the order of the input. For a
+    // resolves the members of the records. Each record once, in the order of the input. For a
     // record that is recalled, `directory` is nullptr: what it refers to may have been missing.
     void expect(const ImportReader &reader, store::Directory *directory, ImportRecord &record);
-    // Resolves the references of a record that is read again.
+    // Resolves the members of a record that is read again.
     void resolve(const ImportReader &reader, store::Directory &directory, ImportRecord &record) {
-        reader.resolve(record, ids_, &directory);
+        reader.resolve_members(record, ids_, &directory);
     }
     // Writes the record, or refuses it. A group of many members is written in part.
     Outcome put(const ImportTarget &target, ImportRecord &record);
@@ -77,7 +77,8 @@ class ImportWriter {
 
     // Of an import that is continued: remembers the id of a record that is done, or writes all
     // members of the record that was written in part.
-    void recall(store::Directory &directory, const ImportRecord &record, uint64_t before);
+    void recall(const ImportReader &reader, store::Directory &directory, ImportRecord &record,
+                uint64_t before);
     bool resume(store::Directory &directory, const ImportRecord &record);
 
     // The references to later records, when the input has ended: put_later() adds some.

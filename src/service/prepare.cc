@@ -38,13 +38,17 @@ Outcome read_data(Command &command, const StepContext &context, const StepInput 
     auto indexable = check_index_work(
         store::index_work(*command.catalog, *command.type, command.resource.leaves));
     if (!indexable) return indexable;
-    command.index = store::index_values(*command.catalog, *command.type, command.resource.leaves);
-    command.trigrams =
-        store::trigram_sets(*command.catalog, *command.type, command.resource.leaves);
+    set_index_values(command);
     return Done{};
 }
 
 }  // namespace
+
+void set_index_values(Command &command) {
+    const std::vector<Leaf> &leaves = command.resource.leaves;
+    command.index = store::index_values(*command.catalog, *command.type, leaves);
+    command.trigrams = store::trigram_sets(*command.catalog, *command.type, leaves);
+}
 
 Outcome check_index_work(size_t work, size_t most, const char *of) {
     if (work <= most) return Done{};

@@ -257,9 +257,89 @@ void check_refusals() {
        "an import into a tenant that was removed meanwhile is refused");
 }
 
+// A user whose manager has the number, in a store with an index of manager.value.
+std::string managed(int number, int manager) {
+    std::string text = user(number);
+    text.pop_back();
+    return text + R"(,"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":)" +
+           R"({"value":")" + id_text(manager) + R"(","displayName":"not stored"}}})";
+}
+
+std::unique_ptr<Store> open_indexed(const std::string &directory) {
+    Store::Options options;
+    options.env.directory = directory;
+    options.env.map_size = size_t(64) << 20;
+    options.declaration = *make_declaration(1, {});
+    options.declaration.indexes = {
+        {"User", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value"}};
+    std::string why;
+    auto store = Store::open(std::move(options), why);
+    if (store == nullptr || !store->declare(why)) diag(why);
+    return store;
+}
+
+// The names of the users whose manager has the name, by the index.
+std::string managed_by(fixture::Client &client, int number) {
+    const std::string users =
+        client.get("/Users", "filter=userName+eq+%22user" + std::to_string(number) + "%22").body;
+    const size_t at = users.find(R"("id":")");
+    if (at == users.npos) return "no such user";
+    const std::string id = users.substr(at + 6, 36);
+    const std::string list =
+        client
+            .get("/Users",
+                 "attributes=userName&sortBy=userName&filter=urn:ietf:params:scim:schemas:"
+                 "extension:enterprise:2.0:User:manager.value+eq+%22" +
+                     id + "%22")
+            .body;
+    std::string names;
+    for (size_t from = 0; (from = list.find(R"("userName":")", from)) != list.npos;) {
+        from += 12;
+        names += list.substr(from, list.find('"', from) - from) + ' ';
+    }
+    return names;
+}
+
+void check_managers() {
+    fixture::TempDir dir;
+    auto store = open_indexed(dir.path);
+    fixture::Client client(*store);
+    const ImportOptions new_ids{OnConflict::fail, false, false},
+        update{OnConflict::update, false, false};
+    Listener listener;
+    const std::vector<std::string> lines = {managed(1, 3), managed(2, 1), user(3), managed(4, 3),
+                                            managed(5, 77)};
+    ok(bool(import(*store, client.tenant(), lines, listener, new_ids)), "users are imported");
+    is(managed_by(client, 1), "user2 ", "a manager before the user is found by the new id");
+    is(managed_by(client, 3), "user1 user4 ", "a manager after the user, too");
+    is(listener.errors,
+       "5: manager: \"" + id_text(77) +
+           "\" is not the id of a record that was imported; it is left out\n",
+       "a manager that does not exist is left out");
+    listener.errors.clear();
+    const std::vector<std::string> again = {user(1), user(3), managed(2, 3), managed(4, 1)};
+    ok(bool(import(*store, client.tenant(), again, listener, update)), "users are updated");
+    is(managed_by(client, 1), "user4 ", "the manager of an updated user is a user that was there");
+    is(managed_by(client, 3), "user2 ", "users who have no manager any more have none");
+    is(listener.errors, "", "no record is refused");
+    std::vector<std::string> killed = {managed(6, 10000)};
+    for (int i = 7; i <= 10000; i++) killed.push_back(user(i));
+    {
+        Importer importer(*store, client.tenant(), new_ids, listener);
+        for (const std::string &line : killed)
+            if (!importer.add(line)) ok(false, "a line is taken");
+    }
+    is(managed_by(client, 10000), "no such user", "an import is killed before its last user");
+    ok(bool(import(*store, client.tenant(), killed, listener, new_ids)), "it is continued");
+    is(managed_by(client, 10000), "user6 ", "a manager after a user that was written is set");
+    is(listener.errors, "", "no record is refused by the continued import");
+    is(problems(*store), 0u, "verify finds no problem in the managers");
+}
+
 }  // namespace
 
 int main() {
+    check_managers();
     check_deleted_group();
     check_continued();
     check_two_at_once();
