@@ -78,28 +78,31 @@ std::vector<Leaf> carry_over(const TypeView &type, const std::vector<Leaf> &befo
     return after;
 }
 
-// The top-level attributes whose leaves differ, in the order of their numbers.
-std::vector<AttrNumber> changed_attrs(const TypeView &type, const std::vector<Leaf> &a,
-                                      const std::vector<Leaf> &b) {
-    using Row = std::tuple<AttrNumber, uint32_t, std::string_view>;
-    auto rows = [](const std::vector<Leaf> &leaves) {
-        std::vector<Row> out;
-        out.reserve(leaves.size());
-        for (const Leaf &leaf : leaves) out.emplace_back(leaf.attr, leaf.element, leaf.json);
-        std::sort(out.begin(), out.end());
-        return out;
-    };
-    std::vector<Row> ra = rows(a), rb = rows(b), differing;
-    std::set_symmetric_difference(ra.begin(), ra.end(), rb.begin(), rb.end(),
-                                  std::back_inserter(differing));
+// The top-level attributes of the leaves, in the order of their numbers.
+std::vector<AttrNumber> top_attrs(const TypeView &type, const std::vector<Leaf> &leaves) {
     std::vector<AttrNumber> attrs;
-    for (const Row &row : differing) {
-        const Attr *top = top_of(type, std::get<0>(row));
-        attrs.push_back(top != nullptr ? top->number : std::get<0>(row));
+    for (const Leaf &leaf : leaves) {
+        const Attr *top = top_of(type, leaf.attr);
+        const AttrNumber number = top != nullptr ? top->number : leaf.attr;
+        if (attrs.empty() || attrs.back() != number) attrs.push_back(number);
     }
     std::sort(attrs.begin(), attrs.end());
     attrs.erase(std::unique(attrs.begin(), attrs.end()), attrs.end());
     return attrs;
+}
+
+// The top-level attributes whose leaves differ, in the order of their numbers.
+std::vector<AttrNumber> changed_attrs(const TypeView &type, std::vector<Leaf> a,
+                                      std::vector<Leaf> b) {
+    const auto is_before = [](const Leaf &x, const Leaf &y) {
+        return std::tie(x.attr, x.element, x.json) < std::tie(y.attr, y.element, y.json);
+    };
+    std::sort(a.begin(), a.end(), is_before);
+    std::sort(b.begin(), b.end(), is_before);
+    std::vector<Leaf> differing;
+    std::set_symmetric_difference(a.begin(), a.end(), b.begin(), b.end(),
+                                  std::back_inserter(differing), is_before);
+    return top_attrs(type, differing);
 }
 
 std::vector<Leaf> leaves_of(const std::vector<Leaf> &leaves, AttrNumber number) {
@@ -280,7 +283,7 @@ Result<Plan> plan_create(const Command &command, store::Directory &directory, Wo
     plan.edit.is_new = plan.grows = true;
     plan.edit.after = command.index;
     plan.edit.trigrams_after = command.trigrams;
-    plan.edit.change.attrs = changed_attrs(type, {}, command.resource.leaves);
+    plan.edit.change.attrs = top_attrs(type, command.resource.leaves);
     note_members(type, plan.edit);
     put_record(command, command.resource.leaves, 0, plan);
     return plan;

@@ -207,19 +207,28 @@ std::vector<Id> Directory::find(TypeNumber type, AttrNumber attr, Bytes value, s
     return ids;
 }
 
+namespace {
+
+// Calls `each(attr, value)` for the values of `some` that are not in `others`.
+template <class Each>
+void each_other(const IndexValues &some, const IndexValues &others, Each &&each) {
+    for (const auto &entry : some)
+        if (!std::binary_search(others.begin(), others.end(), entry))
+            each(entry.first, entry.second);
+}
+
+}  // namespace
+
 void DirectoryWriter::put_index(const ResourceEdit &edit) {
-    IndexValues removed, added;
-    std::set_difference(edit.before.begin(), edit.before.end(), edit.after.begin(),
-                        edit.after.end(), std::back_inserter(removed));
-    std::set_difference(edit.after.begin(), edit.after.end(), edit.before.begin(),
-                        edit.before.end(), std::back_inserter(added));
     // A row of an index that is being built may be missing.
     std::map<AttrNumber, int64_t> grown;
-    for (const auto &[attr, value] : removed)
+    each_other(edit.before, edit.after, [&](AttrNumber attr, const std::string &value) {
         grown[attr] -= write_.del(Db::index, index_key(tenant_, edit.type, attr, value, edit.id));
-    for (const auto &[attr, value] : added)
+    });
+    each_other(edit.after, edit.before, [&](AttrNumber attr, const std::string &value) {
         grown[attr] +=
             write_.insert(Db::index, index_key(tenant_, edit.type, attr, value, edit.id), {});
+    });
     for (const auto &[attr, rows] : grown) add_index_rows(write_, tenant_, edit.type, attr, rows);
 }
 

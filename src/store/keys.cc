@@ -108,9 +108,10 @@ std::string index_prefix(TenantNumber tenant, TypeNumber type, AttrNumber attr) 
 
 std::string index_key(TenantNumber tenant, TypeNumber type, AttrNumber attr, Bytes value,
                       const Id &id) {
-    std::string key = index_prefix(tenant, type, attr);
-    key.append(value);
-    key += '\0';
+    const Key prefix = resource_prefix(tenant, type).number(attr, 2);
+    std::string key;
+    key.reserve(prefix.size() + value.size() + 1 + id_size);
+    key.append(prefix).append(value) += '\0';
     return key.append(bytes_of(id));
 }
 
