@@ -232,6 +232,15 @@ counts_are([0, { created => 20 }], 'a server without ServiceProviderConfig, Reso
 is requests(), join('', map "$_\n", '/ServiceProviderConfig', '/ResourceTypes', map("/Users?startIndex=$_&count=100", 1, 8, 15),
     '/Groups?startIndex=1&count=10'), 'pages that are shorter than asked for are followed to totalResults';
 
+counts_are([0, { created => 12 }], 'a server whose totalResults is that of the page is copied to an empty page',
+    import_new('--from', users(sub { my $end = $_[0] + 4 < 12 ? $_[0] + 4 : 12; return (200, list($end - $_[0] + 1, $_[0], $end)) }), @secret));
+is requests(), join('', map "$_\n", '/ServiceProviderConfig', '/ResourceTypes', map("/Users?startIndex=$_&count=100", 1, 6, 11, 13),
+    '/Groups?startIndex=1&count=10'), '… which is asked for';
+for my $status (400, 404) {
+    counts_are([0, { created => 3 }], "a server that answers with $status after its last resource is copied",
+        import_new('--from', users(sub { return $_[0] == 1 ? (200, list(3, 1, 3)) : ($status, '') }), @secret));
+}
+
 my $from = users(sub { return $_[2] < 10 ? (429, '', 'Retry-After: 0') : (200, list(1, 1, 1)) });
 ($exit, $out) = copy($from);
 is $exit, 0, 'a request that is refused nine times with Retry-After is repeated';

@@ -133,6 +133,10 @@ Outcome RemoteInput::read_page() {
         pages_.reset();
         return Done{};
     }
+    if (pages_->is_beyond_total() && (is_absent || answer->status == 400)) {
+        pages_->end();
+        return Done{};
+    }
     if (answer->status != 200) return client_.failed(path, reason_of(*answer));
     if (answer->is_too_long) {
         if (pages_->ask_for_fewer()) return Done{};

@@ -81,6 +81,14 @@ Outcome RemotePages::advance_index(const json_t *page, uint64_t items, bool has_
         return invalid("\"totalResults\" must be the number of resources, not " +
                        std::string(kind_of(total)));
     const auto now = uint64_t(json_integer_value(total));
+    if (items > 0 && start_ > now) counts_pages_ = true;
+    if (counts_pages_) {
+        total_.reset();
+        start_ += items;
+        at_end_ = !has_new;
+        return Done{};
+    }
+    if (items == 0 && is_beyond_total()) return end(), Done{};
     const bool changed = total_ && now != *total_ && ++changes_ <= changes_most;
     const uint64_t fallen = changed && now < *total_ ? *total_ - now : 0;
     total_ = now;
@@ -91,7 +99,8 @@ Outcome RemotePages::advance_index(const json_t *page, uint64_t items, bool has_
         start_ -= std::min(fallen, start_ - 1);
     else
         start_ += items;
-    at_end_ = start_ > now || (items == 0 && fallen == 0);
+    const bool may_count_pages = items > 0 && items == now && start_ == items + 1;
+    at_end_ = (start_ > now && !may_count_pages) || (items == 0 && fallen == 0);
     return Done{};
 }
 

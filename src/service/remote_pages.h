@@ -4,8 +4,10 @@
 //
 // A resource that comes twice, by its id, is passed on once: pages by startIndex move when resources
 // are created or deleted meanwhile. When totalResults falls, as many resources are asked for again.
-// A server may send fewer resources than it was asked for. A walk ends, or fails, for whatever the
-// server sends, unless it invents new resources without end.
+// A server may send fewer resources than it was asked for. Some servers send the number of resources
+// of the page as totalResults: if the first page has as many, the next one is asked for, too, and if
+// it has resources, the walk goes on to a page without new ones. A walk ends, or fails, for whatever
+// the server sends, unless it invents new resources without end.
 //
 // Memory: about 50 bytes for each resource, and one page.
 
@@ -29,6 +31,10 @@ class RemotePages {
     // Takes the answer. Appends each new resource to `lines`, as one line of JSON. 400 if the answer
     // is no ListResponse, or does not bring the walk forward.
     Outcome take(std::string_view body, std::vector<std::string> &lines);
+    // True if totalResults says that the next page is empty: a server may refuse the request.
+    bool is_beyond_total() const { return total_ && start_ > *total_; }
+    // The server has refused a request beyond the total.
+    void end() { at_end_ = true; }
     // After an answer that was too long: false if only one resource was asked for.
     bool ask_for_fewer();
     // At the end: how many resources the server has counted and not sent.
@@ -59,6 +65,7 @@ class RemotePages {
     uint64_t start_ = 1;             // by startIndex
     std::optional<uint64_t> total_;  // totalResults of the last page that has it
     uint64_t changes_ = 0;           // of totalResults
+    bool counts_pages_ = false;      // totalResults is that of the page
 
     std::string cursor_;  // empty: of the first page
     uint64_t walked_ = 0, idle_pages_ = 0;

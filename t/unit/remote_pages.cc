@@ -60,8 +60,28 @@ void by_index() {
     is(walk({page(1, 30, total(50)), page(31, 50, total(50))}),
        "startIndex=1&count=100 startIndex=31&count=100 50 end",
        "a page that is shorter than asked for is not the last one");
-    is(walk({page(1, 120, total(120))}), "startIndex=1&count=100 120 end",
+    is(walk({page(1, 120, total(121)), page(121, 121, total(121))}),
+       "startIndex=1&count=100 startIndex=121&count=100 121 end",
        "a page that is longer than asked for is taken");
+    is(walk({page(1, 100, total(100)), page(101, 200, total(100)), page(201, 237, total(37)),
+             page(1, 0, total(0))}),
+       "startIndex=1&count=100 startIndex=101&count=100 startIndex=201&count=100 "
+       "startIndex=238&count=100 237 end",
+       "if totalResults is the number of resources of the page, an empty page is the end");
+    is(walk({page(1, 50, total(50)), page(51, 60, total(10)), page(51, 60, total(10))}),
+       "startIndex=1&count=100 startIndex=51&count=100 startIndex=61&count=100 60 end",
+       "so is a page without new resources");
+    for (const std::string &last :
+         {page(1, 0, total(5)), page(1, 0, total(0)), page(1, 5, total(5))}) {
+        RemotePages pages({"/Users"}, {});
+        is(walk(pages, {page(1, 5, total(5)), last}),
+           "startIndex=1&count=100 startIndex=6&count=100 5 end",
+           "after a page with as many resources as totalResults the next one is asked for");
+        is(pages.unsent(), 0U, "and nothing is missed if it has none");
+    }
+    is(walk({page(1, 100, total(100)), page(101, 101, total(101))}),
+       "startIndex=1&count=100 startIndex=101&count=100 101 end",
+       "a resource that is created after the first page is taken");
     is(walk({page(1, 0, total(0))}), "startIndex=1&count=100 0 end", "an empty list ends at once");
     is(walk({R"({"totalResults":0})"}), "startIndex=1&count=100 0 end",
        "an empty list needs no Resources");
