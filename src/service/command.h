@@ -37,7 +37,8 @@ struct Command {
     // of the change. The id may be that of a deleted resource.
     int64_t created = 0, modified = 0;
     bool reuses_id = false;
-    store::AccessState access;  // of an imported user: merged with what the store has
+    bool keeps_members = false;  // a replace does not change the members of the group
+    store::AccessState access;   // of an imported user: merged with what the store has
     // Count as existing members; null: none.
     std::shared_ptr<const PromisedIds> promised;
 };

@@ -4,7 +4,7 @@
 // A record takes the same steps as a request: it is prepared, planned and applied, and refused by
 // the same rules. Records are prepared on threads, outside of a transaction, and written in
 // transactions whose length depends on who else waits for the write lock (write_pace.h). A group of
-// many members is written in steps.
+// many members is created and updated in steps.
 //
 // Records should precede those that refer to them. A reference to a later record is added at the
 // end of the input; one to a record that does not exist is left out and reported.

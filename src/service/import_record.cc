@@ -41,6 +41,13 @@ Json reference_to(const Id &id) {
     return made(json_pack("{s:o}", "value", json_string(scim::to_string(id).c_str())));
 }
 
+Json take_members(json_t *record) {
+    std::string_view name;
+    Json members(json_incref(const_cast<json_t *>(member_of(record, "members", &name))));
+    if (members != nullptr) json_object_deln(record, name.data(), name.size());
+    return members;
+}
+
 const TypeView *type_of(const Catalog &catalog, const json_t *record, std::string_view named) {
     if (!named.empty()) return catalog.type_by_name(named);
     const json_t *schemas = member_of(record, "schemas");
@@ -182,9 +189,15 @@ void ImportReader::resolve_members(ImportRecord &record, const ImportIds &ids,
 
 Result<Step> ImportReader::as_replace(ImportRecord &record, const Id &id, const ImportIds &ids,
                                       store::Directory &directory) const {
-    RETURN_IF_ERROR(parse(record));
-    record.missing.clear();
-    if (record.type->members != nullptr) replace_members(record, ids, &directory);
+    if (record.has_members()) {
+        record.members = take_members(record.json.get());
+    } else {
+        RETURN_IF_ERROR(parse(record));
+    }
+    auto &missing = record.missing;
+    missing.erase(std::remove_if(missing.begin(), missing.end(),
+                                 [](const MissingReference &m) { return m.is_manager; }),
+                  missing.end());
     auto step = prepare(record, record.json.get(), store::Operation::replace, id);
     if (step) resolve_manager(record, *step, ids, &directory);
     return step;
@@ -262,12 +275,13 @@ Result<Step> ImportReader::patch(const TypeView &type, const Id &id, const json_
     return prepare_step(context_, input, id, report);
 }
 
-Result<Step> ImportReader::add_members(const TypeView &type, const Id &group, const Id *first,
-                                       const Id *last) const {
+Result<Step> ImportReader::change_members(const TypeView &type, const Id &group,
+                                          const char *operation,
+                                          const std::vector<Id> &members) const {
     Json value = made(json_array());
-    for (; first != last; ++first)
-        json_array_append_new(value.get(), reference_to(*first).release());
-    const Json body = made(json_pack("{s:[{s:s,s:s,s:o}]}", "Operations", "op", "add", "path",
+    for (const Id &member : members)
+        json_array_append_new(value.get(), reference_to(member).release());
+    const Json body = made(json_pack("{s:[{s:s,s:s,s:o}]}", "Operations", "op", operation, "path",
                                      "members", "value", value.release()));
     return patch(type, group, body.get());
 }

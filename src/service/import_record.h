@@ -60,7 +60,8 @@ struct ImportRecord {
     uint64_t digest = 0;  // of this and all earlier lines
 
     // Set by ImportReader::read().
-    Json json;  // null unless the record has members
+    Json json;     // null unless the record has members
+    Json members;  // taken out of `json` by as_replace(): to free them takes long
     const TypeView *type = nullptr;
     std::string source;                  // its id in the input; may be empty
     Id id{};                             // in the store, if the record is created
@@ -95,12 +96,13 @@ class ImportReader {
     // Replaces the manager of a record that is prepared, or leaves it out.
     void resolve_manager(ImportRecord &record, Step &step, const ImportIds &ids,
                          store::Directory *directory) const;
-    // The same record as a replacement of the resource `id`.
+    // The same record as a replacement of the resource `id`, without the members of a record that has
+    // some.
     Result<Step> as_replace(ImportRecord &record, const Id &id, const ImportIds &ids,
                             store::Directory &directory) const;
-    // A PATCH of a resource that the import has created.
-    Result<Step> add_members(const TypeView &type, const Id &group, const Id *first,
-                             const Id *last) const;
+    // A PATCH of a resource that the import has written. `operation`: "add" or "remove".
+    Result<Step> change_members(const TypeView &type, const Id &group, const char *operation,
+                                const std::vector<Id> &members) const;
     Result<Step> set_manager(const TypeView &type, const Id &user, const Id &manager) const;
 
     // The id in the store of a reference in the input: of a record in a line before `end`, or of a

@@ -6,13 +6,14 @@
 
 #include "service/plan_parts.h"
 #include "store/keys.h"
+#include "store/members.h"
 
 namespace scim::service {
 
 namespace {
 
 // Members that are added in one step: about 10 ms under the write lock.
-constexpr size_t members_a_step = 1000;
+constexpr size_t members_a_step = 1000, members_compared_a_step = 10000;
 constexpr size_t ignored_names_most = 100;
 
 // The resource with a unique value of the command; nothing if there is none.
@@ -114,10 +115,10 @@ Result<Plan> ImportWriter::plan_new(const ImportTarget &target, ImportRecord &re
 }
 
 Outcome ImportWriter::put_new(const ImportTarget &target, ImportRecord &record) {
-    keep_rest(record, members_a_step);
+    keep_rest(record);
     auto plan = plan_new(target, record);
     if (!plan) {
-        rest_ = Rest();
+        drop_rest(record);
         const Error error = std::move(plan.error());
         if (error.status() == 503) return error;
         const bool is_taken = error.status() == 409 && options_.on_conflict != OnConflict::fail;
@@ -165,17 +166,24 @@ Outcome ImportWriter::put_existing(const ImportTarget &target, ImportRecord &rec
 }
 
 Outcome ImportWriter::update(const ImportTarget &target, ImportRecord &record, const Id &id) {
+    auto members = std::move(record.step->command.resource.members);
     auto step = target.reader.as_replace(record, id, ids_, target.directory);
     if (!step) return refuse(record, step.error());
-    if (options_.dry_run) step->command.promised = promised_;
+    Command &command = step->command;
+    if (options_.dry_run) command.promised = promised_;
+    command.keeps_members = members && members->size() > members_a_step && target.writer != nullptr;
+    if (!command.keeps_members) command.resource.members = members;
     Work work;
     auto plan = service::plan(step->command, target.directory, record.report, work);
     if (!plan && plan.error().status() == 503) return plan.error();
     if (!plan) return refuse(record, plan.error());
     if (target.writer != nullptr) apply(*plan, *target.writer);
     const bool changes = plan->changes || put_access(target, record, id);
-    (changes ? counts_.updated : counts_.unchanged)++;
     note_later(record, id, 0);
+    if (command.keeps_members)
+        begin_update(record, id, std::move(*members), changes);
+    else
+        (changes ? counts_.updated : counts_.unchanged)++;
     return Done{};
 }
 
@@ -199,35 +207,89 @@ Outcome ImportWriter::put_deleted_user(const ImportTarget &target, const ImportR
 }
 
 // Leaves the first members in the record, and keeps the others for put_rest().
-void ImportWriter::keep_rest(ImportRecord &record, size_t first) {
+void ImportWriter::keep_rest(ImportRecord &record) {
     auto &members = record.step->command.resource.members;
-    if (!members || members->size() <= first) return;
-    rest_ = {record.type,
-             record.step->command.catalog,
-             record.id,
-             record.modified,
-             record.line,
-             {members->begin() + ptrdiff_t(first), members->end()},
-             0};
-    members->resize(first);
+    if (!members || members->size() <= members_a_step) return;
+    begin_rest(record, record.id, {members->begin() + ptrdiff_t(members_a_step), members->end()});
+    members->resize(members_a_step);
+}
+
+void ImportWriter::begin_rest(const ImportRecord &record, const Id &id, std::vector<Id> members) {
+    rest_ = Rest();
+    rest_.type = record.type;
+    rest_.catalog = record.step->command.catalog;
+    rest_.id = id;
+    rest_.modified = record.modified;
+    rest_.line = record.line;
+    rest_.members = std::move(members);
+}
+
+// The members of the group `id` become those of the record.
+void ImportWriter::begin_update(const ImportRecord &record, const Id &id, std::vector<Id> members,
+                                bool changes) {
+    begin_rest(record, id, std::move(members));
+    rest_.modified = 0;
+    rest_.is_update = rest_.has_others = true;
+    rest_.changes = changes;
+}
+
+// Puts the members back into a record that is not created.
+void ImportWriter::drop_rest(ImportRecord &record) {
+    if (!has_rest()) return;
+    auto &members = *record.step->command.resource.members;
+    members.insert(members.end(), rest_.members.begin(), rest_.members.end());
+    rest_ = Rest();
 }
 
 Outcome ImportWriter::put_rest(const ImportTarget &target) {
+    const Later to{rest_.type, rest_.catalog, rest_.id, rest_.modified, rest_.line, {}};
+    const uint64_t before = target.directory.position().position;
+    RETURN_IF_ERROR(rest_.has_others ? remove_others(target, to) : add_some(target, to));
+    rest_.changes |= target.directory.position().position != before;
+    if (rest_.has_others || rest_.next < rest_.members.size()) return Done{};
+    if (rest_.is_update) (rest_.changes ? counts_.updated : counts_.unchanged)++;
+    rest_ = Rest();
+    return Done{};
+}
+
+Outcome ImportWriter::add_some(const ImportTarget &target, const Later &to) {
     const size_t end = std::min(rest_.next + members_a_step, rest_.members.size());
     const std::vector<Id> some(rest_.members.begin() + ptrdiff_t(rest_.next),
                                rest_.members.begin() + ptrdiff_t(end));
     rest_.next = end;
-    const Later to{rest_.type, rest_.catalog, rest_.id, rest_.modified, rest_.line, {}};
-    if (end == rest_.members.size()) rest_ = Rest();
-    return add_members(target, to, some);
+    return change_members(target, to, "add", some);
 }
 
-Outcome ImportWriter::add_members(const ImportTarget &target, const Later &to,
-                                  const std::vector<Id> &ids) {
+// Removes the next members that the record does not have. Those of a type that is not declared are
+// not seen by clients, and stay.
+Outcome ImportWriter::remove_others(const ImportTarget &target, const Later &to) {
+    const auto group = target.directory.record(rest_.type->number, rest_.id);
+    const std::optional<Id> after = rest_.walked;
+    std::vector<Id> others;
+    size_t compared = 0;
+    rest_.has_others = false;
+    if (group)
+        store::Members(target.directory)
+            .each_row(
+                rest_.id, after ? &*after : nullptr,
+                [&](const Id &member, const store::MemberRow &row) {
+                    rest_.walked = member;
+                    if (row.epoch == group->header().member_epoch &&
+                        target.reader.catalog()->type_by_number(row.type) != nullptr &&
+                        !std::binary_search(rest_.members.begin(), rest_.members.end(), member))
+                        others.push_back(member);
+                    rest_.has_others =
+                        others.size() == members_a_step || ++compared == members_compared_a_step;
+                    return !rest_.has_others;
+                });
+    return others.empty() ? Done{} : change_members(target, to, "remove", others);
+}
+
+Outcome ImportWriter::change_members(const ImportTarget &target, const Later &to,
+                                     const char *operation, const std::vector<Id> &ids) {
     const TypeView *type = target.reader.catalog()->type_by_number(to.type->number);
     if (type == nullptr) return leave_out(to, no_record(to.reference));
-    return put_patch(target, to,
-                     target.reader.add_members(*type, to.id, ids.data(), ids.data() + ids.size()));
+    return put_patch(target, to, target.reader.change_members(*type, to.id, operation, ids));
 }
 
 Outcome ImportWriter::put_patch(const ImportTarget &target, const Later &to, Result<Step> step) {
@@ -270,13 +332,12 @@ bool ImportWriter::resume(store::Directory &directory, const ImportRecord &recor
     if (!record.step || !directory.exists(record.type->number, record.id)) return false;
     const auto &members = record.step->command.resource.members;
     if (!members || members->empty()) return false;
-    rest_ = {record.type,
-             record.step->command.catalog,
-             record.id,
-             record.modified,
-             record.line,
-             *members,
-             0};
+    if (options_.on_conflict == OnConflict::update) {
+        begin_update(record, record.id, *members, true);
+        note_later(record, record.id, 0);
+        return true;
+    }
+    begin_rest(record, record.id, *members);
     note_created(record);
     return true;
 }
@@ -313,7 +374,7 @@ Outcome ImportWriter::put_later(const ImportTarget &target) {
                 put_patch(target, later, target.reader.set_manager(*type, later.id, *id)));
     }
     if (members.empty()) return Done{};
-    return add_members(target, first, members);
+    return change_members(target, first, "add", members);
 }
 
 // Notes

@@ -69,9 +69,10 @@ class ImportWriter {
     void resolve(const ImportReader &reader, store::Directory &directory, ImportRecord &record) {
         reader.resolve_members(record, ids_, &directory);
     }
-    // Writes the record, or refuses it. A group of many members is written in part.
+    // Writes the record, or refuses it. A group of many members is written in part, created or
+    // updated.
     Outcome put(const ImportTarget &target, ImportRecord &record);
-    // True if members of the last record are still to be added; put_rest() adds some.
+    // True if members of the last record are still to be added or removed; put_rest() takes some.
     bool has_rest() const { return !rest_.members.empty(); }
     Outcome put_rest(const ImportTarget &target);
 
@@ -99,7 +100,8 @@ class ImportWriter {
         uint64_t line;
         MissingReference reference;
     };
-    // The members of a group that are still to be added, from `next` on.
+    // The members of a group that are still to be added, from `next` on. If the record updates a
+    // group, its other members are removed first.
     struct Rest {
         const TypeView *type = nullptr;
         std::shared_ptr<const Catalog> catalog;
@@ -108,6 +110,9 @@ class ImportWriter {
         uint64_t line = 0;
         std::vector<Id> members;
         size_t next = 0;
+        bool is_update = false, changes = false;
+        bool has_others = false;     // of an update: members to be removed may be left
+        std::optional<Id> walked{};  // the last member that was compared with `members`
     };
 
     Outcome put_new(const ImportTarget &target, ImportRecord &record);
@@ -116,9 +121,16 @@ class ImportWriter {
     bool put_access(const ImportTarget &target, const ImportRecord &record, const Id &id);
     Outcome update(const ImportTarget &target, ImportRecord &record, const Id &id);
     Result<Plan> plan_new(const ImportTarget &target, ImportRecord &record);
-    Outcome add_members(const ImportTarget &target, const Later &to, const std::vector<Id> &ids);
+    Outcome change_members(const ImportTarget &target, const Later &to, const char *operation,
+                           const std::vector<Id> &ids);
+    Outcome add_some(const ImportTarget &target, const Later &to);
+    Outcome remove_others(const ImportTarget &target, const Later &to);
     Outcome put_patch(const ImportTarget &target, const Later &to, Result<Step> step);
-    void keep_rest(ImportRecord &record, size_t first);
+    void keep_rest(ImportRecord &record);
+    void begin_rest(const ImportRecord &record, const Id &id, std::vector<Id> members);
+    void begin_update(const ImportRecord &record, const Id &id, std::vector<Id> members,
+                      bool changes);
+    void drop_rest(ImportRecord &record);
     void note_created(const ImportRecord &record);
     void note_later(const ImportRecord &record, const Id &id, int64_t modified);
     void note_ignored(const DeviationReport &report);

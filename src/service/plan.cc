@@ -435,7 +435,7 @@ Result<Plan> plan_existing(const Command &command, store::Directory &directory,
         case store::Operation::replace: {
             // PUT clears the attributes that it omits, including members.
             MemberEdits members;
-            members.clear = type.members != nullptr;
+            members.clear = type.members != nullptr && !command.keeps_members;
             members.add = command.resource.members.value_or(std::vector<Id>());
             std::vector<Leaf> after = carry_over(type, before, command.resource.leaves);
             return plan_update(command, directory, {*record, version, before, after, members},

@@ -18,6 +18,8 @@ using namespace scim::service;
 
 namespace {
 
+struct Killed {};
+
 class Listener : public ImportListener {
   public:
     void begun(uint64_t lines) override { recalled = lines; }
@@ -25,8 +27,11 @@ class Listener : public ImportListener {
         errors += std::to_string(line) + ": " + error.detail + "\n";
         return can_write;
     }
-    void progress(const ImportCounts &) override {}
+    void progress(const ImportCounts &) override {
+        if (--progresses == 0) throw Killed();
+    }
     uint64_t recalled = 0;
+    int progresses = 0;  // until the import is killed; 0: never
     std::string errors;
     bool can_write = true;  // the file of --errors
 };
@@ -336,9 +341,74 @@ void check_managers() {
     is(problems(*store), 0u, "verify finds no problem in the managers");
 }
 
+// Updates a group. Returns what is counted: "1 updated, 0 unchanged", or "killed".
+std::string update_group(Store &store, store::TenantNumber tenant, const std::string &line,
+                         int progresses = 0) {
+    Listener listener;
+    listener.progresses = progresses;
+    try {
+        Importer importer(store, tenant, {OnConflict::update, true, false}, listener);
+        if (!importer.add(line) || !importer.finish()) return "an error";
+        return std::to_string(importer.counts().updated) + " updated, " +
+               std::to_string(importer.counts().unchanged) + " unchanged" + listener.errors;
+    } catch (const Killed &) {
+        return "killed";
+    }
+}
+
+// The members of the group of an export.
+std::string members_of(Store &store, store::TenantNumber tenant) {
+    const std::string text = exported(store, tenant), value = R"("value":")";
+    std::vector<std::string> members;
+    for (size_t at = text.find("members"); (at = text.find(value, at)) != text.npos;) {
+        at += value.size();
+        members.push_back(text.substr(at, 36));
+    }
+    if (members.empty()) return "none";
+    return std::to_string(members.size()) + ": " + members.front().substr(24) + " to " +
+           members.back().substr(24);
+}
+
+// A group of many members is updated in steps: those that it has not any more are removed first.
+void check_updated_group() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    const auto tenant = fixture::add_tenant(store->env(), "one").number;
+    std::vector<std::string> lines;
+    for (int i = 1; i <= 30000; i++) lines.push_back(user(i));
+    lines.push_back(group(90000, 1, 20000));
+    Listener listener;
+    ok(bool(import(*store, tenant, lines, listener)), "a group of 20,000 members is imported");
+    const uint64_t before = [&] {
+        store::WriteTxn txn(store->env());
+        return txn.id();
+    }();
+    is(update_group(*store, tenant, group(90000, 10001, 30000)), "1 updated, 0 unchanged",
+       "it is updated with 10,000 members less and 10,000 more");
+    is(members_of(*store, tenant), "20000: 000000010001 to 000000030000", "it has these members");
+    {
+        store::WriteTxn txn(store->env());
+        ok(txn.id() > before + 2, "they are written in several transactions");
+    }
+    is(update_group(*store, tenant, group(90000, 10001, 30000)), "0 updated, 1 unchanged",
+       "the same update changes nothing");
+    is(update_group(*store, tenant, group(90000, 1, 1500)), "1 updated, 0 unchanged",
+       "all members are replaced by 1,500 others");
+    is(members_of(*store, tenant), "1500: 000000000001 to 000000001500", "it has only these");
+    is(update_group(*store, tenant, group(90000, 1000, 29999), 1), "killed", "an update is killed");
+    is(update_group(*store, tenant, group(90000, 1000, 29999)), "1 updated, 0 unchanged",
+       "it is continued");
+    is(members_of(*store, tenant), "29000: 000000001000 to 000000029999", "it has all members");
+    is(update_group(*store, tenant, group(90000, 1, 10)), "1 updated, 0 unchanged",
+       "an update with few members is one step");
+    is(members_of(*store, tenant), "10: 000000000001 to 000000000010", "it has these ten");
+    is(problems(*store), 0u, "verify finds no problem in the group");
+}
+
 }  // namespace
 
 int main() {
+    check_updated_group();
     check_managers();
     check_deleted_group();
     check_continued();
