@@ -126,7 +126,9 @@ uint8_t flags_of(const TypeView &type, const std::vector<Leaf> &leaves) {
 
 std::string encode_record(RecordHeader header, const Catalog &catalog, const TypeView &type,
                           const Resource &resource) {
+    constexpr size_t around_leaf = 16;  // bytes of a name and of brackets, for most leaves
     std::string body;
+    body.reserve(bytes_of(resource.leaves) + around_leaf * resource.leaves.size());
     std::vector<Extent> extents;
     write_members(body, type, resource.leaves, nullptr, &extents);
     std::string hidden = hide_undeclared(resource.leaves, extents, body.size());

@@ -152,8 +152,8 @@ class MembersWriter {
             extension_ = top.extension;
             if (extension_ >= 0) {
                 comma();
-                key(type_.extension_bits[size_t(extension_)]);
-                out_ += '{';
+                write_string(out_, type_.extension_bits[size_t(extension_)]);
+                out_ += ":{";
             }
         }
         comma();
@@ -183,10 +183,8 @@ class MembersWriter {
         if (last != '{' && last != '[' && last != ':') out_ += ',';
     }
 
-    void key(const std::string &name) {
-        write_string(out_, name);
-        out_ += ':';
-    }
+    // The name of an attribute has no characters that are escaped.
+    void key(const std::string &name) { (out_ += '"').append(name) += "\":"; }
 
     std::string &out_;
     const TypeView &type_;
