@@ -192,7 +192,7 @@ is +($t->scimctl(qw(user block --tenant kept blocked)))[0], 0, 'a user is blocke
 my $kept = exported('kept');
 %by = named('kept');
 is_deeply $by{revoked}{$access}, { notBefore => show(qw(kept revoked))->{notBefore} }, 'a not-before is written with its user';
-is_deeply $by{blocked}{$access}, { blocked => show(qw(kept blocked))->{blockedSince}, blockedUser => $kept{blocked} }, 'so is a block, with its user';
+is_deeply $by{blocked}{$access}, { blocked => show(qw(kept blocked))->{blockedSince} }, 'so is a block';
 ok !exists $by{plain}{$access}, 'a user who is not kept out has nothing of it';
 my @gone = map $_->{$deleted}, grep $_->{$deleted}, records($kept);
 is_deeply [map { my $d = $_; map "$_ " . ($d->{$_} =~ s/(?<=\A.{20}).{700,}//r), grep $_ ne 'notBefore', keys %$d } @gone],
@@ -279,8 +279,9 @@ for (
     [{ %{ Scim::user('z') }, $access => { notBefore => 'now' } }, qr/"$access": notBefore must be a dateTime after 1970, not "now"/],
     [{ %{ Scim::user('z') }, $access => { blocked => JSON::PP::true } }, qr/"$access": blocked must be a dateTime after 1970, not true/],
     [{ %{ Scim::user('z') }, $access => { notBefore => '1969-12-31T23:59:59Z' } }, qr/must be a dateTime after 1970/],
-    [{ %{ Scim::user('z') }, $access => { blocked => $now, blockedUser => 'Z' } }, qr/"$access": blockedUser must be a UUID in lower case, not "Z"/],
-    [{ %{ Scim::user('z') }, $access => { blocked => $now, blockedUser => 1 } }, qr/"$access": blockedUser must be a UUID in lower case, not a number/],
+    [{ %{ Scim::user('z') }, $access => { blocked => $now, blockedUser => $kept{plain} } }, qr/"$access": there is no member "blockedUser"/],
+    [{ $deleted => { userName => 'z', blocked => $now, blockedUser => 'Z' } }, qr/"$deleted": blockedUser must be a UUID in lower case, not "Z"/],
+    [{ $deleted => { userName => 'z', blocked => $now, blockedUser => 1 } }, qr/"$deleted": blockedUser must be a UUID in lower case, not a number/],
     [{ $deleted => { userName => 'z', notBefore => $now, blockedUser => $kept{plain} } }, qr/"$deleted": it has blockedUser, but not blocked/],
     [{ %{ Scim::user('z') }, $access => { until => $now } }, qr/"$access": there is no member "until"/],
     [{ %{ group('Z') }, $access => { blocked => $now } }, qr/only users can be kept out, by "$access"; this is a Group/],

@@ -106,6 +106,7 @@ int user_unblock(const Globals &globals, const UserArguments &arguments) {
     if (store == nullptr) return exit_store;
     service::UnblockResult result;
     size_t tombstones = 0;
+    bool was_blocked = false;
     store::RowWriter row;
     do {
         WriteTxn txn(globals, *store);
@@ -114,16 +115,17 @@ int user_unblock(const Globals &globals, const UserArguments &arguments) {
         auto some =
             service::unblock_user(txn, *place->catalog, place->tenant, arguments.user, now());
         if (!some) return fail(globals, some.error());
-        if (some->since != 0)
+        if (some->was_blocked)
             if (int code = commit(globals, txn); code != exit_ok) return code;
         result = *some;
         tombstones += result.tombstones;
+        was_blocked |= result.was_blocked;
         // The catalog has the user's type.
         if (result.is_complete && result.user) add_user(row, *result.user);
     } while (!result.is_complete);
-    row.boolean("existed", result.since == 0).number("tombstones", int64_t(tombstones));
+    row.boolean("existed", !was_blocked).number("tombstones", int64_t(tombstones));
     std::string text = called(arguments) + " is not blocked.";
-    if (result.since != 0 && result.user) text = called(arguments) + " is unblocked.";
+    if (was_blocked && result.user) text = called(arguments) + " is unblocked.";
     if (!result.user)
         text = "No user is called " + quoted(arguments.user) +
                "; the block of a deleted user with this userName, externalId or id is removed.";

@@ -40,20 +40,12 @@ std::string shown(const json_t *value) {
 
 void append_state(store::RowWriter &row, const AccessState &state) {
     if (state.blocked != 0) row.text("blocked", time_text(state.blocked));
-    if (state.blocked_user != Id{}) row.text("blockedUser", scim::to_string(state.blocked_user));
     if (state.not_before != 0) row.text("notBefore", time_text(state.not_before));
 }
 
 // Takes a member of a state; false if `name` is not that of one.
 Result<bool> read_state(std::string_view member, std::string_view name, const json_t *value,
                         int64_t now, AccessState &state) {
-    if (name == "blockedUser") {
-        const auto id = parse_id(json_is_string(value) ? text_of(value) : std::string_view());
-        if (!id || *id == Id{})
-            return wrong(member, "blockedUser must be a UUID in lower case, not " + shown(value));
-        state.blocked_user = *id;
-        return true;
-    }
     if (name != "blocked" && name != "notBefore") return false;
     const auto time =
         json_is_string(value) ? parse_datetime(text_of(value)) : std::optional<int64_t>();
@@ -67,8 +59,15 @@ Result<bool> read_state(std::string_view member, std::string_view name, const js
 
 Outcome check_state(std::string_view member, const AccessState &state) {
     if (state.empty()) return wrong(member, "it must have blocked or notBefore");
-    if (state.blocked == 0 && state.blocked_user != Id{})
-        return wrong(member, "it has blockedUser, but not blocked");
+    return Done{};
+}
+
+Outcome read_blocked_user(const json_t *value, DeletedUser &user) {
+    const auto id = parse_id(json_is_string(value) ? text_of(value) : std::string_view());
+    if (!id || *id == Id{})
+        return wrong(deleted_member,
+                     "blockedUser must be a UUID in lower case, not " + shown(value));
+    user.state.blocked_user = *id;
     return Done{};
 }
 
@@ -183,6 +182,7 @@ void append_deleted_user(std::string &out, const Catalog &catalog, store::Bytes 
         break;
     }
     append_state(row, state);
+    if (state.blocked_user != Id{}) row.text("blockedUser", scim::to_string(state.blocked_user));
     store::RowWriter line;
     line.member(deleted_member) += row.done();
     out += line.done();
@@ -200,6 +200,7 @@ Result<std::optional<DeletedUser>> read_deleted_user(const Catalog &catalog, con
             const auto is_state = read_state(deleted_member, name, value, now, user.state);
             RETURN_IF_ERROR(is_state);
             if (*is_state) return Done{};
+            if (name == "blockedUser") return read_blocked_user(value, user);
             const auto *known =
                 std::find_if(std::begin(value_names), std::end(value_names),
                              [&](const ValueName &candidate) { return candidate.name == name; });
@@ -210,6 +211,8 @@ Result<std::optional<DeletedUser>> read_deleted_user(const Catalog &catalog, con
     if (user.values.empty())
         return wrong(deleted_member, "it must have one of userName, externalId and id");
     RETURN_IF_ERROR(check_state(deleted_member, user.state));
+    if (user.state.blocked == 0 && user.state.blocked_user != Id{})
+        return wrong(deleted_member, "it has blockedUser, but not blocked");
     return std::optional<DeletedUser>(std::move(user));
 }
 

@@ -2,18 +2,17 @@
 // Who is kept out (store/access.h), as text: in the NDJSON of scimctl export and import.
 //
 //     resource := { … "urn:nginx-scim:access": { state } }         a living user, if it has a state
-//     line     := { "urn:nginx-scim:deleted": { value, state } }   a tombstone, in a line of its own
-//     state    := block | "notBefore": time | both
-//     block    := "blocked": time ["blockedUser": uuid]
+//     line     := { "urn:nginx-scim:deleted": { value, state ["blockedUser": uuid] } }   a tombstone
+//     state    := "blocked": time | "notBefore": time | both
 //     value    := "userName": text | "externalId": text | "id": uuid
 //               | "userNameKey": hex | "externalIdKey": hex
 //     time     := xsd:dateTime after 1970
 //
 // A tombstone has the index value of its attribute. `text` is written if it has this index value
 // itself; otherwise the index value is written in hexadecimal digits, for example that of a long
-// name, which contains a digest. "blockedUser" is the id of the user in the exported store whom
-// `scimctl user block` has blocked: the tombstones that have the same are unblocked together. A time of the input that is more than 300 seconds in the future
-// becomes 300 seconds after now.
+// name, which contains a digest. "blockedUser" is the id, in the exported store, of the blocked user who
+// has left the tombstone. A time of the input that is more than 300 seconds in the future becomes 300
+// seconds after now.
 
 #include <optional>
 #include <string>

@@ -77,15 +77,6 @@ std::vector<std::string> tombstones_called(const TenantView &view, std::string_v
     return keys;
 }
 
-std::vector<std::string> blocked_tombstones_called(const TenantView &view, std::string_view name) {
-    std::vector<std::string> keys = tombstones_called(view, name);
-    auto is_free = [&](const std::string &key) {
-        return store::access_at(view.txn, key).blocked == 0;
-    };
-    keys.erase(std::remove_if(keys.begin(), keys.end(), is_free), keys.end());
-    return keys;
-}
-
 // The state that a user who gets the name would inherit.
 AccessState state_of_tombstones(const TenantView &view, std::string_view name) {
     AccessState state;
@@ -102,25 +93,71 @@ Error no_such_user(const TenantView &view, std::string_view user) {
     return Error{Refusal::user_unknown, std::move(said)};
 }
 
-void lift(store::WriteTxn &txn, const std::string &key) {
+// The rows of `access` that an unblock changes.
+struct Unblocked {
+    std::vector<std::string> keys;  // unblocked last, so that the next call finds what is left
+    std::vector<Id> users;          // all tombstones that they have left while they were blocked
+
+    void add_blocked(store::Txn &txn, std::string key) {
+        if (store::access_at(txn, key).blocked != 0) keys.push_back(std::move(key));
+    }
+};
+
+// The user itself, and what others have left under the values that it has. There is a tombstone only
+// if several users have the value.
+Unblocked unblocked_with(const TenantView &view, const FoundUser &user) {
+    Unblocked some;
+    some.users = {user.id};
+    some.add_blocked(view.txn, std::string(store::access_key(view.tenant.number, user.id)));
+    const auto record =
+        store::Directory(view.txn, view.tenant.number).record(user.type->number, user.id);
+    auto add_value = [&](AccessKind kind, const Attr *attr) {
+        const std::string text = record ? text_at(*record, attr) : std::string();
+        if (!text.empty())
+            some.add_blocked(view.txn,
+                             store::tombstone_key(view.tenant.number, kind,
+                                                  store::index_value_of_text(*attr, text)));
+    };
+    add_value(AccessKind::user_name, user.type->user_name);
+    add_value(AccessKind::external_id, user.type->external_id);
+    return some;
+}
+
+// The tombstones of a name that no user has, and the users who have left them.
+Unblocked unblocked_with(const TenantView &view, std::string_view name) {
+    Unblocked some;
+    for (std::string &key : tombstones_called(view, name)) {
+        const Id user = store::access_at(view.txn, key).blocked_user;
+        if (user != Id{}) some.users.push_back(user);
+        some.add_blocked(view.txn, std::move(key));
+    }
+    return some;
+}
+
+bool has_left_block(store::Txn &txn, store::TenantNumber tenant, const std::vector<Id> &users) {
+    return std::any_of(users.begin(), users.end(), [&](const Id &user) {
+        return !store::tombstones_of_block(txn, tenant, user, 1).empty();
+    });
+}
+
+void unblock_row(store::WriteTxn &txn, const std::string &key) {
     store::put_access(txn, key, store::access_at(txn, key).unblocked());
 }
 
-// Lifts the block of `user` from at most `limit` tombstones that are not among `kept`. Returns their
-// number.
-size_t lift_block(store::WriteTxn &txn, store::TenantNumber tenant, const Id &user,
-                  const std::vector<std::string> &kept, size_t limit) {
-    size_t lifted = 0;
+// Unblocks tombstones that `user` has left, at most `limit` and none of `kept`. Returns their number.
+size_t unblock_left(store::WriteTxn &txn, store::TenantNumber tenant, const Id &user,
+                    const std::vector<std::string> &kept, size_t limit) {
+    size_t count = 0;
     for (const std::string &key :
          store::tombstones_of_block(txn, tenant, user, limit + kept.size())) {
-        if (lifted == limit) break;
+        if (count == limit) break;
         if (std::find(kept.begin(), kept.end(), key) != kept.end()) continue;
-        lift(txn, key);
-        // Also if the tombstone was of another block, which verify() reports.
+        // In a damaged store, the tombstone may be missing or of another user.
+        if (store::access_at(txn, key).blocked_user == user) unblock_row(txn, key);
         txn.del(store::Db::access, store::block_key(user, key));
-        lifted++;
+        count++;
     }
-    return lifted;
+    return count;
 }
 
 void append_change(store::WriteTxn &txn, store::TenantNumber tenant, store::Operation operation,
@@ -179,9 +216,8 @@ Result<BlockResult> block_user(store::WriteTxn &txn, const Catalog &catalog,
     AccessState state = store::access_of(txn, tenant.number, found->id);
     RETURN_IF_ERROR(readable(txn));
     if (state.blocked != 0) return BlockResult{*found, state.blocked, true};
-    // No two blocks have the same time, so that one of them is the earlier (store::merged()).
-    const store::Position last = store::Directory(txn, tenant.number).position();
-    state.blocked = std::max(now, last.time + 1);
+    const int64_t time = std::max(now, store::Directory(txn, tenant.number).position().time);
+    state = store::merged(state, {time, 0, {}});
     store::put_access(txn, store::access_key(tenant.number, found->id), state);
     append_change(txn, tenant.number, store::Operation::block, *found, state.blocked);
     return BlockResult{*found, state.blocked, false};
@@ -191,46 +227,25 @@ Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
                                    const store::Tenant &tenant, std::string_view user,
                                    int64_t now) {
     const TenantView view{txn, catalog, tenant};
-    UnblockResult result;
-    auto found = find_user(view, user);
-    AccessState state;
-    if (found) {
-        result.user = *found;
-        state = store::access_of(txn, tenant.number, found->id);
-    } else {
-        state = state_of_tombstones(view, user);
-    }
+    const auto found = find_user(view, user);
+    if (!found && found.error().status() != 404) return found.error();
+    const Unblocked rows = found ? unblocked_with(view, *found) : unblocked_with(view, user);
     RETURN_IF_ERROR(readable(txn));
-    if (!found && (found.error().status() != 404 || state.blocked == 0)) return found.error();
-    result.since = state.blocked;
-    if (result.since == 0) return result;
+    if (!found && rows.keys.empty()) return found.error();
+    UnblockResult result;
+    if (found) result.user = *found;
+    result.was_blocked = !rows.keys.empty() || has_left_block(txn, tenant.number, rows.users);
+    if (!result.was_blocked) return result;
     RETURN_IF_ERROR(check_space(txn));
-    std::vector<Id> users{state.blocked_user};
-    if (found) users.push_back(found->id);
-    // Tombstones of one name may be of several blocks. If no user has the name, all are lifted.
-    std::vector<std::string> called = blocked_tombstones_called(view, user);
-    const auto is_of_another = [&](const std::string &key) {
-        const AccessState row = store::access_at(txn, key);
-        if (row.blocked_user == Id{}) return row.blocked != state.blocked;
-        return row.blocked_user != state.blocked_user && row.blocked_user != found->id;
-    };
-    if (found)
-        called.erase(std::remove_if(called.begin(), called.end(), is_of_another), called.end());
-    for (const std::string &key : called) users.push_back(store::access_at(txn, key).blocked_user);
-    std::sort(users.begin(), users.end());
-    users.erase(std::unique(users.begin(), users.end()), users.end());
-    for (const Id &id : users)
-        if (id != Id{})
-            result.tombstones += lift_block(txn, tenant.number, id, called,
-                                            unblocked_tombstones_max - result.tombstones);
-    // What `user` names is lifted last, so that the next call finds it.
+    for (const Id &id : rows.users)
+        result.tombstones += unblock_left(txn, tenant.number, id, rows.keys,
+                                          unblocked_tombstones_max - result.tombstones);
     result.is_complete = result.tombstones < unblocked_tombstones_max;
-    if (result.is_complete) {
-        for (const std::string &key : called) lift(txn, key);
-        result.tombstones += called.size();
-        if (found)
-            store::put_access(txn, store::access_key(tenant.number, found->id), state.unblocked());
-    }
+    if (result.is_complete)
+        for (const std::string &key : rows.keys) {
+            unblock_row(txn, key);
+            result.tombstones += store::is_tombstone(key);
+        }
     append_change(txn, tenant.number, store::Operation::unblock, result.user, now);
     return result;
 }

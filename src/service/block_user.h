@@ -59,17 +59,19 @@ Result<BlockResult> block_user(store::WriteTxn &txn, const Catalog &catalog,
 
 struct UnblockResult {
     std::optional<FoundUser> user;  // nothing: only tombstones have the name
-    int64_t since = 0;              // milliseconds; 0: was not blocked, and nothing was written
-    size_t tombstones = 0;          // that were unblocked, too
+    bool was_blocked = false;       // false: nothing was written
+    size_t tombstones = 0;          // that were unblocked
     bool is_complete = true;        // false: call again in another transaction
 };
 constexpr size_t unblocked_tombstones_max = 1000;  // in one call
-// Unblocks the user. If no user has the name, unblocks the tombstones with this userName, externalId
-// or id. All tombstones of the same blocked user are unblocked, too: otherwise a deleted user that
-// comes back would be blocked again by its other name. This includes the tombstones of a block that
-// the user has inherited; other users who have inherited it stay blocked. Other blocks stay, also if
-// they have the same time. A tombstone without a `user` (store/access.h) is unblocked only by its own
-// name.
+// Unblocks the user, the userName and externalId that it has, and the tombstones that it has left.
+// If no user has the name, unblocks the tombstones with this userName, externalId or id, and all
+// others that the same users have left: a deleted user that comes back must not be blocked again by
+// its other name.
+//
+// What others have left stays, also if the user has inherited a block from them: their other names
+// stay blocked. Users who have inherited the block of this one stay blocked, too. A tombstone that
+// several blocked users have left is unblocked only by its own value.
 Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
                                    const store::Tenant &tenant, std::string_view user, int64_t now);
 

@@ -95,8 +95,7 @@ class Exporter {
   private:
     // To the resource at the end of the text.
     void add_access(const Id &id) {
-        auto state = store::access_of(snapshot_.txn, directory_.tenant(), id);
-        if (state.blocked != 0 && state.blocked_user == Id{}) state.blocked_user = id;
+        const auto state = store::access_of(snapshot_.txn, directory_.tenant(), id);
         if (!state.empty()) append_access(body_.text(), state);
     }
 

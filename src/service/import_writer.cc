@@ -194,14 +194,18 @@ bool ImportWriter::put_access(const ImportTarget &target, const ImportRecord &re
                                                   std::string(store::Key().id(id)), record.access);
 }
 
-// An id of another store is not that of a user here, unless ids are kept.
+// An id of another store is not that of a user here, unless ids are kept. The user who has left the
+// value may be imported, too, under another id.
 Outcome ImportWriter::put_deleted_user(const ImportTarget &target, const ImportRecord &record) {
     const DeletedUser &user = *record.deleted;
     if (user.kind == store::AccessKind::id && !options_.keep_ids) {
         counts_.skipped++;
         return Done{};
     }
-    for (const std::string &value : user.values) put_kept_out(target, user.kind, value, user.state);
+    store::AccessState state = user.state;
+    if (const Id *id = ids_.find(scim::to_string(state.blocked_user), UINT64_MAX))
+        state.blocked_user = *id;
+    for (const std::string &value : user.values) put_kept_out(target, user.kind, value, state);
     counts_.deleted_values++;
     return Done{};
 }

@@ -91,7 +91,8 @@ bool add(store::Directory &directory, store::ResourceEdit &edit, std::string key
 void bequeath(store::Directory &directory, store::ResourceEdit &edit, const Holder &holder,
               const AccessState &state) {
     const auto &[type, id] = holder;
-    if (!add(directory, edit, std::string(store::access_key(directory.tenant(), id)), state))
+    if (!add(directory, edit, std::string(store::access_key(directory.tenant(), id)),
+             state.inherited()))
         return;
     const bool is_listed =
         std::any_of(edit.heirs.begin(), edit.heirs.end(),
@@ -118,7 +119,7 @@ void leave(const Catalog &catalog, store::Directory &directory, store::ResourceE
 AccessState left_state(const Command &command, store::Directory &directory, int64_t now) {
     const std::string key(store::access_key(command.tenant, command.id));
     AccessState state = merged(store::access_at(directory.txn(), key), {0, now, {}});
-    if (state.blocked != 0 && state.blocked_user == Id{}) state.blocked_user = command.id;
+    if (state.blocked != 0) state.blocked_user = command.id;
     return state;
 }
 
@@ -149,7 +150,8 @@ void inherit(const Command &command, store::Directory &directory, store::Resourc
     each_value(*command.type, edit.after, edit.before, inherit_from);
     if (command.reuses_id) inherit_from(AccessKind::id, std::string(store::bytes_of(command.id)));
     if (!inherited.empty())
-        add(directory, edit, std::string(store::access_key(command.tenant, command.id)), inherited);
+        add(directory, edit, std::string(store::access_key(command.tenant, command.id)),
+            inherited.inherited());
 }
 
 }  // namespace

@@ -38,12 +38,12 @@ AccessState access_of(Txn &txn, TenantNumber tenant, const Id &id) {
     return access_at(txn, access_key(tenant, id));
 }
 
-namespace {
-
 bool is_tombstone(Bytes key) {
     const auto kind = AccessKind(key[access_prefix_size - 1]);
     return kind != AccessKind::resource && kind != AccessKind::block;
 }
+
+namespace {
 
 // The row of kind 0x05 that a tombstone has before and after a write.
 void put_block(WriteTxn &txn, Bytes key, const AccessState &state) {
@@ -80,9 +80,12 @@ std::vector<std::string> tombstones_of_block(Txn &txn, TenantNumber tenant, cons
 }
 
 AccessState merged(const AccessState &a, const AccessState &b) {
-    const bool is_first = a.blocked != 0 && (b.blocked == 0 || a.blocked <= b.blocked);
-    const AccessState &block = is_first ? a : b;
-    return {block.blocked, std::max(a.not_before, b.not_before), block.blocked_user};
+    AccessState both{std::max(a.blocked, b.blocked), std::max(a.not_before, b.not_before), {}};
+    if (a.blocked == 0 || b.blocked == 0)
+        both.blocked_user = a.blocked == 0 ? b.blocked_user : a.blocked_user;
+    else if (a.blocked_user == b.blocked_user)
+        both.blocked_user = a.blocked_user;
+    return both;
 }
 
 int64_t gate_paused_until(Txn &txn, TenantNumber tenant) {

@@ -11,15 +11,19 @@
 // The times are little-endian milliseconds since 1970; 0: none. `value` is the index value of the
 // attribute (keys.h), so it is bounded. A resource without a row is not kept out.
 //
-// `user` is the one whom `scimctl user block` has blocked, in a tombstone or in the row of a user who
-// has inherited the block. Rows that are not blocked do not have it, and tombstones that an older
-// build has written. A row of kind 0x05 has no value. There is one for each tombstone with a `user`: it lists the tombstones that
-// scimctl user unblock lifts.
+// A state never moves backwards: what is added to it is merged() with it, and only unblocked() and
+// `scimctl forget` take something away.
+//
+// `user` is the blocked user who has left a tombstone. A tombstone that is not blocked does not
+// have it, nor does one that several blocked users have left. A row of kind 0x05 has no value.
+// There is one for each tombstone with a `user`: it lists the tombstones that scimctl user unblock
+// lifts.
 //
 // Each deleted user leaves tombstones, with the time of its deletion as not_before. A user who gets
-// another userName or externalId leaves one under the old value, with the time of the change. A value
-// that exactly one living user has has no tombstone: the user has inherited the state, and the
-// tombstone is deleted (service/plan_access.cc). An id is used again only by an import that keeps ids.
+// another userName or externalId leaves one under the old value, with the time of the change. A
+// value that exactly one living user has has no tombstone: the user has inherited the state, and
+// the tombstone is deleted (service/plan_access.cc). An id is used again only by an import that
+// keeps ids.
 //
 // A tombstone never expires, because a session may be of any age: only `scimctl forget` deletes it.
 
@@ -42,13 +46,15 @@ inline bool has_users(const TypeView &type) {
 struct AccessState {
     int64_t blocked = 0;     // when the user was blocked, in milliseconds; 0: not blocked
     int64_t not_before = 0;  // milliseconds: earlier sessions are refused; 0: none are
-    // Whom `scimctl user block` has blocked. Zeros: nobody, the user itself, or unknown.
+    // In a tombstone, the blocked user who has left it. Zeros: nobody, or several users.
     Id blocked_user{};
     bool empty() const { return blocked == 0 && not_before == 0; }
     bool operator==(const AccessState &o) const {
         return blocked == o.blocked && not_before == o.not_before && blocked_user == o.blocked_user;
     }
     AccessState unblocked() const { return {0, not_before, {}}; }
+    // What a user inherits: its block is its own, whoever has left it.
+    AccessState inherited() const { return {blocked, not_before, {}}; }
 };
 std::string encode_access(const AccessState &state);
 std::optional<AccessState> decode_access(Bytes row);
@@ -60,12 +66,14 @@ AccessState access_at(Txn &txn, Bytes key);
 // Writes the row, or deletes it if the state is empty; for a tombstone also the row of kind 0x05.
 void put_access(WriteTxn &txn, Bytes key, const AccessState &state);
 
-// At most `limit` keys of tombstones with the block of the user.
+bool is_tombstone(Bytes key);
+
+// At most `limit` keys of tombstones that the user has left while it was blocked.
 std::vector<std::string> tombstones_of_block(Txn &txn, TenantNumber tenant, const Id &user,
                                              size_t limit);
 
-// The state of a user to whom both apply: blocked if one of them is, by the earlier block; the later
-// not_before.
+// The state of a user or a value to whom both apply: blocked if one of them is; the later of the
+// times.
 AccessState merged(const AccessState &a, const AccessState &b);
 
 // Until when the tenant's gate is paused, in milliseconds; 0 if no pause was begun, or if it was

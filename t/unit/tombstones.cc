@@ -26,7 +26,46 @@ void test_equal_times() {
     d.is_sound("verify finds no problem after blocks of the same time");
 }
 
-// A tombstone of a build that did not write whose block it has.
+// A block that a user has inherited is its own: it does not end with the one that it came from.
+void test_heirs_of_heirs() {
+    Directory d;
+    const std::string ada = d.create("ada"), bob = d.create("bob"), eve = d.create("eve");
+    must(d.block("ada"));
+    d.set(ada, "userName", "ada2");
+    d.set(bob, "userName", "ada");
+    ok(d.block("ada")->existed, "who has got the name of a blocked user is blocked already");
+    d.set(bob, "userName", "bob2");
+    must(d.unblock("ada2"));
+    ok(!d.is_blocked(ada) && d.is_blocked(bob), "to unblock the first user leaves the second");
+    d.set(eve, "userName", "ada");
+    ok(d.is_blocked(eve), "what the second user has left under the name stays, too");
+    must(d.unblock("ada"));
+    ok(!d.is_blocked(eve) && d.is_blocked(bob), "to unblock the third user leaves the second");
+    d.remove(eve);
+    ok(!d.is_blocked(d.create("ada")), "who gets the name of an unblocked user is not blocked");
+    d.is_sound("verify finds no problem with blocks that were inherited twice");
+}
+
+// A value that two blocked users have left is blocked although one of them is unblocked.
+void test_several_leavers() {
+    Directory d;
+    const std::string ada = d.create("ada", "e"), bob = d.create("bob", "e");
+    d.create("carl", "e");
+    d.create("dan", "e");
+    must(d.block("ada"));
+    must(d.block("bob"));
+    d.set(ada, "externalId", "a");
+    d.set(bob, "externalId", "b");
+    must(d.unblock("ada"));
+    must(d.unblock("bob"));
+    ok(d.is_blocked(d.create("eve", "e")), "who gets the value is blocked");
+    auto lifted = d.unblock("e");
+    ok(lifted && !lifted->user && lifted->tombstones == 1, "the value is unblocked by its name");
+    ok(!d.is_blocked(d.create("fred", "e")), "who gets it then is not blocked");
+    d.is_sound("verify finds no problem with the value of two blocked users");
+}
+
+// A line of an import that does not say who has left the block.
 void test_unknown_user() {
     Directory d;
     for (const char *name : {"ada", "eve"})
@@ -112,6 +151,16 @@ void test_renamed() {
     d.is_sound("verify finds no problem after old names are inherited");
 }
 
+// The tombstones of changed names are bounded by the names, not by the changes.
+void test_renamed_often() {
+    Directory d;
+    const std::string ada = d.create("ada"), bob = d.create("bob");
+    for (int i = 0; i < 60; i++)
+        d.set(i % 2 == 0 ? ada : bob, "userName", "n" + std::to_string(i % 5));
+    is(d.rows(), 5u + 2u, "60 changes between 5 names leave a row for each name and each user");
+    d.is_sound("verify finds no problem after many changes of names");
+}
+
 void test_renamed_blocked() {
     Directory d;
     const std::string ada = d.create("ada"), bob = d.create("bob");
@@ -193,10 +242,13 @@ void test_groups_and_heirs() {
 
 int main() {
     test_equal_times();
+    test_heirs_of_heirs();
+    test_several_leavers();
     test_unknown_user();
     test_unblock_bound();
     test_unblock_deleted_bound();
     test_renamed();
+    test_renamed_often();
     test_renamed_blocked();
     test_many_holders();
     test_last_holder();
