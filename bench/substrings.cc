@@ -70,10 +70,10 @@ std::shared_ptr<const Catalog> catalog_of(service::Store &store) {
 // Declares the indexes and builds them. Returns the number of steps; adds their CPU time to `all`.
 size_t build_indexes(service::Store &store, double &all, double &longest) {
     size_t steps = 0;
-    for (auto catalog = declare_indexes(store); catalog->unfinished() != nullptr; steps++) {
+    for (auto catalog = declare_indexes(store); !catalog->unfinished().empty(); steps++) {
         const double start = cpu_time();
         store::WriteTxn txn(store.env());
-        service::advance_index(txn, *catalog);
+        service::advance_index(txn, *catalog, *catalog->unfinished().front());
         commit(txn);
         const double time = cpu_time() - start;
         all += time;

@@ -11,8 +11,8 @@
 // not fit because of substring indexes drops these indexes. If the commit fails for another reason,
 // all requests of the batch are refused.
 
-#include <array>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,11 +37,15 @@ enum class BatchOutcome : uint8_t {
 };
 
 // The work of Writer::do_maintenance().
-enum class Chore : uint8_t {
-    sweep,  // to delete dead rows of groups
-    index,  // to build or drop an index
-    trim,   // to delete expired changes
-    notes,  // to write refusals and uses of tokens
+struct Chore {
+    enum class Kind : uint8_t {
+        sweep,  // to delete dead rows of groups
+        index,  // to build or drop an index
+        trim,   // to delete expired changes
+        notes,  // to write refusals and uses of tokens
+    };
+    Kind kind = Kind::notes;
+    const IndexDef *index = nullptr;
 };
 
 // The row of a refused job in the log of the tenant.
@@ -144,14 +148,15 @@ class Writer {
     void note_waiting_index(const IndexDef *index, const Catalog &catalog, size_t map_size);
     void put_notes(store::WriteTxn &txn);
     void drop_notes();
-    bool is_paused(Chore chore, int64_t now) const;
-    void pause(Chore chore, store::Errc code, const std::string &index, int64_t now);
+    bool is_paused(const Chore &chore, int64_t now) const;
+    bool pause(const Chore &chore, const Catalog *catalog, store::Errc code, int64_t now);
     bool must_sweep(store::Txn &txn, int64_t now) const;
     bool must_advance(const Snapshot &snapshot, int64_t now) const;
     bool must_trim(int64_t now) const;
     bool must_put_notes(int64_t now) const;
-    Chore next_chore(store::Txn &txn, const IndexDef *index, int64_t now) const;
-    const IndexDef *index_to_advance(store::WriteTxn &txn, const Catalog &catalog);
+    Chore next_chore(store::WriteTxn &txn, const Catalog *catalog, int64_t now);
+    uint16_t do_chore(store::WriteTxn &txn, const Catalog *catalog, const Chore &chore);
+    const IndexDef *index_to_advance(store::WriteTxn &txn, const Catalog &catalog, int64_t now);
     bool put_notes_if_room(store::WriteTxn &txn, int64_t now);
     bool look_for_maintenance(int64_t now);
     void report_conflict(uint16_t index);
@@ -172,8 +177,8 @@ class Writer {
     bool shrinks_lists_ = false;  // the last attempt removes access, and resources from lists
     bool short_of_room_ = false;  // the map is nearly full: changes of any age are deleted
     bool index_waits_ = false;    // the map is nearly full, and an index is to be built
-    // When a chore has failed last, in milliseconds, by its number.
-    std::array<std::optional<int64_t>, 4> failed_{};
+    // When a chore has failed last, in milliseconds, by its kind and the number of its index.
+    std::map<std::pair<Chore::Kind, uint16_t>, int64_t> failed_;
 };
 
 }  // namespace scim::service

@@ -113,8 +113,7 @@ Result<std::vector<std::string>> rebuild_indexes(store::WriteTxn &txn, const Cat
     return all;
 }
 
-uint16_t advance_index(store::WriteTxn &txn, const Catalog &catalog) {
-    const IndexDef &index = *catalog.unfinished();
+uint16_t advance_index(store::WriteTxn &txn, const Catalog &catalog, const IndexDef &index) {
     if (index.state == IndexState::dropping) {
         advance_drop(txn, catalog, index);
         return 0;

@@ -11,11 +11,11 @@
 
 namespace scim::service {
 
-// One step of building or dropping catalog.unfinished(). If that is complete, the catalog of the
-// store is changed: the index is ready or in conflict, or does not exist any more, or is to be built
-// anew. Returns the number of the index if it is in conflict, 0 otherwise. REQUIRES:
-// catalog.unfinished() is not nullptr.
-uint16_t advance_index(store::WriteTxn &txn, const Catalog &catalog);
+// One step of building or dropping an index. If that is complete, the catalog of the store is changed:
+// the index is ready or in conflict, or does not exist any more, or is to be built anew. Returns the
+// number of the index if it is in conflict, 0 otherwise. REQUIRES: `index` is one of
+// catalog.unfinished().
+uint16_t advance_index(store::WriteTxn &txn, const Catalog &catalog, const IndexDef &index);
 
 // As in scim_index: "User title", "User title type=substring".
 std::string index_name(const Catalog &catalog, const IndexDef &index);

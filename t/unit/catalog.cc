@@ -346,7 +346,8 @@ void uniqueness() {
     declare(attribute("a", unique) + "," + attribute("b", unique) + "," + attribute("c", unique));
     is(indexes_of(d), "a! ready b! building c! ready ",
        "the index of an attribute that was declared before must be built");
-    ok(d.catalog->unfinished() != nullptr && d.catalog->unfinished()->attr == d.number(acme + ":b"),
+    const auto &unfinished = d.catalog->unfinished();
+    ok(unfinished.size() == 1 && unfinished[0]->attr == d.number(acme + ":b"),
        "the catalog says which index is to be built");
     auto published = [&](size_t i) {
         return std::string(to_string(d.catalog->schema(acme)->attributes[i].uniqueness));

@@ -63,6 +63,18 @@ Key list_of(Txn &txn, TenantNumber tenant, Trigram trigram) {
         tenant, 1, catalog_of(txn)->type_by_name("User")->find("displayName")->number, trigram);
 }
 
+// Damages all blocks of a list.
+void damage_lists(WriteTxn &txn, const Key &list) {
+    std::vector<std::string> keys;
+    {
+        Cursor cursor(txn, Db::trigrams);
+        for (bool more = cursor.seek(list); more && starts_with(cursor.key(), list);
+             more = cursor.next())
+            keys.emplace_back(cursor.key());
+    }
+    for (const std::string &key : keys) txn.put(Db::trigrams, key, "\x80");
+}
+
 // The number of users that a filter finds, or the detail of the refusal.
 std::string found(Client &client, const std::string &filter) {
     std::string body = client.get("/Users", "attributes=id&filter=" + filter).body;
@@ -83,15 +95,8 @@ void test_failing_step() {
     create_users(client, 600);
     declare_indexes(*store, 2, display_name);
     ok(client.writer().do_maintenance(client.now), "the first step of a build leaves more to do");
-    change(*store, [&](WriteTxn &txn) {
-        const Key list = list_of(txn, client.tenant(), 0x616461);
-        std::vector<std::string> keys;
-        Cursor cursor(txn, Db::trigrams);
-        for (bool more = cursor.seek(list); more && starts_with(cursor.key(), list);
-             more = cursor.next())
-            keys.emplace_back(cursor.key());
-        for (const std::string &key : keys) txn.put(Db::trigrams, key, "\x80");
-    });
+    change(*store,
+           [&](WriteTxn &txn) { damage_lists(txn, list_of(txn, client.tenant(), 0x616461)); });
     client.now += store->retention().age + 1;
     const service::Response refused = client.send(Method::post, "/Users", user("u1", "x"));
     is(refused.status, 409, "a request is refused meanwhile");
@@ -126,6 +131,29 @@ void test_failing_step() {
     sound(store->env(), "verify finds no problem then");
 }
 
+// Of two indexes that are built, the first is damaged: the second becomes ready.
+void test_failing_index() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    Client client(*store);
+    create_users(client, 600);
+    declare_indexes(*store, 2, both);
+    ok(client.writer().do_maintenance(client.now), "the first step of a build leaves more to do");
+    sound(store->env(), "verify finds no problem with the progress of a build");
+    change(*store,
+           [&](WriteTxn &txn) { damage_lists(txn, list_of(txn, client.tenant(), 0x616461)); });
+    const std::string alarms = maintain(client);
+    ok(alarms.find("the index of User displayName type=substring cannot be built") !=
+               std::string::npos &&
+           alarms.find("emails") == std::string::npos,
+       "the step that fails is reported, with its index");
+    if (alarms.empty()) diag("nothing is reported");
+    is(states(*store), std::string(building) + "User emails.value type=substring ready; ",
+       "the other index is built meanwhile");
+    client.now += 60000;
+    ok(maintain(client) == alarms, "the failing one is tried again after a minute");
+}
+
 // The row that says how far a build is cannot be read, or is gone.
 void test_lost_progress() {
     for (const bool is_gone : {false, true}) {
@@ -137,7 +165,7 @@ void test_lost_progress() {
         ok(client.writer().do_maintenance(client.now),
            "the first step of a build leaves more to do");
         change(*store, [&](WriteTxn &txn) {
-            const Key key = substring_build_key(catalog_of(txn)->unfinished()->number);
+            const Key key = substring_build_key(catalog_of(txn)->unfinished().front()->number);
             if (is_gone)
                 ok(txn.del(Db::local, key), "the row of the progress is deleted");
             else
@@ -343,6 +371,8 @@ void test_rebuild() {
     is(rebuild({}), "User displayName; User displayName type=substring; ",
        "without names, the indexes of scim_index are built again");
     is(b.send(Method::del, users[0]).status, 204, "a user is deleted while they are dropped");
+    ok(a.writer().do_maintenance(a.now), "a step of a drop leaves more to do");
+    sound(store->env(), "verify finds no problem with the progress of a drop");
     maintain(a);
     is(states(*store), ready, "they become ready");
     sound(store->env(), "verify finds no row of before");
@@ -455,6 +485,7 @@ void test_full_map(bool in_bulk) {
 
 int main() {
     test_failing_step();
+    test_failing_index();
     test_lost_progress();
     test_damaged_record();
     test_same_numbers();

@@ -30,8 +30,8 @@ inline void finish_builds(service::Store &store) {
     for (bool more = true; more;) {
         WriteTxn txn(store.env());
         const auto catalog = catalog_of(txn);
-        more = catalog->unfinished() != nullptr;
-        if (more) service::advance_index(txn, *catalog);
+        more = !catalog->unfinished().empty();
+        if (more) service::advance_index(txn, *catalog, *catalog->unfinished().front());
         if (txn.commit() != Errc::ok) std::abort();
     }
 }

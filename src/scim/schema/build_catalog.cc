@@ -100,10 +100,9 @@ Outcome CatalogBuilder::build() {
     std::sort(types.begin(), types.end(),
               [](const auto &a, const auto &b) { return a->number < b->number; });
     for (const IndexDef &index : rows_.indexes)
-        if (catalog_.unfinished_ == nullptr &&
-            (index.state == IndexState::dropping ||
-             (index.state == IndexState::building && catalog_.type_by_number(index.type))))
-            catalog_.unfinished_ = &index;
+        if (index.state == IndexState::dropping ||
+            (index.state == IndexState::building && catalog_.type_by_number(index.type)))
+            catalog_.unfinished_.push_back(&index);
     for (const auto &type : types)
         for (const Attr &attr : type->attrs) note_unenforced(*type, attr);
     return Done{};

@@ -233,8 +233,8 @@ class Catalog {
     const std::vector<const TypeView *> &group_types() const { return group_types_; }
     // The numbers of types that are not declared now; they may have resources.
     const std::vector<TypeNumber> &undeclared_types() const { return undeclared_types_; }
-    // The first index that is being dropped, or built for a declared type; nullptr if there is none.
-    const IndexDef *unfinished() const { return unfinished_; }
+    // The indexes that are being dropped, or built for a declared type.
+    const std::vector<const IndexDef *> &unfinished() const { return unfinished_; }
     // The declared schemas, in the order of their numbers; schema() takes a URN in any case. They
     // are as published: "uniqueness" is "none" where it is not enforced (IndexDef::is_enforced()).
     const std::vector<const Schema *> &schemas() const { return schemas_; }
@@ -249,7 +249,7 @@ class Catalog {
     std::vector<const Schema *> schemas_;
     std::vector<const TypeView *> group_types_;
     std::vector<TypeNumber> undeclared_types_;
-    const IndexDef *unfinished_ = nullptr;
+    std::vector<const IndexDef *> unfinished_;
     std::deque<Schema> published_;  // those that differ from their rows
 };
 
