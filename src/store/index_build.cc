@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "store/bytes.h"
 #include "store/index_rows.h"
@@ -36,18 +37,27 @@ Key progress_key(const IndexDef &index) {
                                     : index_build_key(index.number);
 }
 
-Progress read_progress(Txn &txn, const Key &key, uint64_t generation) {
+struct ProgressRow {
+    uint64_t generation;
     Progress progress;
-    Bytes bytes;
-    if (!txn.get(Db::local, key, bytes)) return progress;
+};
+
+std::optional<ProgressRow> decode_progress(Bytes bytes) {
     ByteReader in(bytes);
-    const bool is_current = in.le(8) == generation;
+    const uint64_t generation = in.le(8);
     const auto tenant = TenantNumber(in.le(4));
     const Bytes id = in.bytes(id_size);
-    const bool has_conflict = in.le(1) != 0;
-    const uint64_t done = in.le(8);
-    if (in.failed() || in.left() != 0 || !is_current) return progress;
-    return {tenant, id_at(id, 0), has_conflict, done};
+    const uint64_t has_conflict = in.le(1), done = in.le(8);
+    if (in.failed() || in.left() != 0 || has_conflict > 1) return std::nullopt;
+    return ProgressRow{generation, {tenant, id_at(id, 0), has_conflict == 1, done}};
+}
+
+// Where a build or drop begins if the row cannot be read, or is of another generation.
+Progress read_progress(Txn &txn, const Key &key, uint64_t generation) {
+    Bytes bytes;
+    if (!txn.get(Db::local, key, bytes)) return {};
+    const auto row = decode_progress(bytes);
+    return row && row->generation == generation ? row->progress : Progress();
 }
 
 void put_progress(WriteTxn &txn, const IndexDef &index, uint64_t generation,
@@ -249,6 +259,13 @@ bool drop_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, si
 void forget_progress(WriteTxn &txn, const IndexDef &index) {
     txn.del(Db::local, index_build_key(index.number));
     txn.del(Db::local, substring_build_key(index.number));
+}
+
+bool is_progress_of_values(Bytes value) { return decode_progress(value).has_value(); }
+
+bool is_progress_of_substrings(Bytes value) {
+    const auto row = decode_progress(value);
+    return row && row->generation == 0 && !row->progress.has_conflict;
 }
 
 uint64_t index_progress(Txn &txn, const Catalog &catalog, const IndexDef &index) {

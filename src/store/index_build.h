@@ -39,6 +39,11 @@ bool drop_index(WriteTxn &txn, const Catalog &catalog, const IndexDef &index, si
 // when the state of an index changes to `dropping` without a new declaration.
 void forget_progress(WriteTxn &txn, const IndexDef &index);
 
+// True if a row of `local` says how far an index is built or dropped (index_build_key()), or how far a
+// substring index is built (substring_build_key()). For verify().
+bool is_progress_of_values(Bytes value);
+bool is_progress_of_substrings(Bytes value);
+
 // The resources that have been indexed, or the rows that have been deleted, of an index that is
 // being built or dropped.
 uint64_t index_progress(Txn &txn, const Catalog &catalog, const IndexDef &index);

@@ -1,11 +1,14 @@
 #include "store/verify.h"
 
+#include <algorithm>
+
 #include "scim/text/json.h"
 #include "scim/text/text.h"
 #include "store/actors.h"
 #include "store/directory.h"
 #include "store/format.h"
 #include "store/import_position.h"
+#include "store/index_build.h"
 #include "store/lockouts.h"
 #include "store/row.h"
 #include "store/verification.h"
@@ -34,6 +37,8 @@ class Verifier {
     void check_tenant_tokens();
     void check_actors();
     void check_local();
+    void check_token_use(Bytes key, Bytes value);
+    void check_index_progress(Bytes key, Bytes value);
     void check_changes();
     void check_change(Bytes key, Bytes value);
     void check_last_position();
@@ -249,20 +254,56 @@ void Verifier::check_actors() {
 
 void Verifier::check_local() {
     v_.each_row(Db::local, [&](Bytes key, Bytes value) {
-        if (key[0] == 3 && (key.size() != 5 || !decode_import_position(value)))
-            return problem(Db::local, hex_text(key), "the row cannot be read");
-        if (key[0] != 1) return;
-        if (key.size() != 9 || value.size() != 8)
-            return problem(Db::local, hex_text(key), "the row cannot be read");
-        TenantNumber tenant = TenantNumber(read_be(key.data() + 1, 4));
-        uint32_t number = uint32_t(read_be(key.data() + 5, 4));
-        if (!v_.is_active(Db::local, tenant)) return;
-        Bytes digest;
-        if (!v_.txn().get(Db::tenant_tokens, tenant_token_key(tenant, number), digest))
-            problem(Db::local,
-                    "tenant " + std::to_string(tenant) + " token " + std::to_string(number),
-                    "a use is recorded, but the token does not exist");
+        switch (key[0]) {
+            case 1: return check_token_use(key, value);
+            case 2:
+            case 4: return check_index_progress(key, value);
+            case 3:
+                if (key.size() != 5 || !decode_import_position(value))
+                    problem(Db::local, hex_text(key), "the row cannot be read");
+                return;
+            default: return;  // written by a later build
+        }
     });
+}
+
+void Verifier::check_token_use(Bytes key, Bytes value) {
+    if (key.size() != 9 || value.size() != 8)
+        return problem(Db::local, hex_text(key), "the row cannot be read");
+    TenantNumber tenant = TenantNumber(read_be(key.data() + 1, 4));
+    uint32_t number = uint32_t(read_be(key.data() + 5, 4));
+    if (!v_.is_active(Db::local, tenant)) return;
+    Bytes digest;
+    if (!v_.txn().get(Db::tenant_tokens, tenant_token_key(tenant, number), digest))
+        problem(Db::local, "tenant " + std::to_string(tenant) + " token " + std::to_string(number),
+                "a use is recorded, but the token does not exist");
+}
+
+// How far an index is built or dropped. A damaged row of a drop or of a build of values begins it
+// again; that of a substring index makes the build begin with a drop.
+void Verifier::check_index_progress(Bytes key, Bytes value) {
+    const bool of_substrings = key[0] == 4;
+    const bool is_sound =
+        of_substrings ? is_progress_of_substrings(value) : is_progress_of_values(value);
+    if (key.size() != 3 || !is_sound)
+        return problem(Db::local, hex_text(key), "the row cannot be read");
+    if (v_.catalog == nullptr) return;
+    const auto number = uint16_t(read_be(key.data() + 1, 2));
+    const std::string name = "index " + std::to_string(number);
+    const auto &indexes = v_.catalog->rows().indexes;
+    const auto index = std::find_if(indexes.begin(), indexes.end(),
+                                    [&](const IndexDef &row) { return row.number == number; });
+    if (index == indexes.end())
+        return problem(Db::local, name, "its progress is recorded, but it does not exist");
+    const bool is_substring = index->kind == IndexKind::substring;
+    const bool is_built = index->state == IndexState::building && is_substring == of_substrings;
+    const bool is_dropped =
+        index->state == IndexState::dropping && (is_substring || !of_substrings);
+    if (!is_built && !is_dropped)
+        problem(Db::local, name,
+                "its progress is in a row of kind " + std::to_string(int(key[0])) +
+                    ", but it is a " + (is_substring ? "substring" : "value") + " index that is " +
+                    std::string(to_string(index->state)));
 }
 
 // The change log

@@ -350,7 +350,7 @@ void test_tokens(Env &env) {
            {"local: 010000000100000001: the row cannot be read"},
            [](WriteTxn &txn) { txn.put(Db::local, token_use_key(1, 1), "x"); });
     damage(env, "a row of another kind in the local database", {},
-           [](WriteTxn &txn) { txn.put(Db::local, "\2x", "x"); });
+           [](WriteTxn &txn) { txn.put(Db::local, "\x9x", "x"); });
     damage(env, "a token whose key is not a digest", {"tokens: 78: the key is not a SHA-256"},
            [=](WriteTxn &txn) { txn.put(Db::tokens, "x", "{}"); });
 }
@@ -422,6 +422,47 @@ void test_epochs(const std::string &path) {
            });
 }
 
+// How far an index is built or dropped.
+void test_progress(Env &env) {
+    const auto progress = [](uint64_t generation, char has_conflict) {
+        return number(generation, 8) + number(1, 4) + std::string(id_size, 'x') + has_conflict +
+               number(5, 8);
+    };
+    const auto plant = [&](const Key &key, const std::string &value, IndexState state) {
+        return [=](WriteTxn &txn) {
+            txn.put(Db::local, key, value);
+            CatalogRows rows = *read_catalog(txn);
+            rows.indexes.front().state = state;
+            write_indexes(txn, rows);
+        };
+    };
+    const Key values = index_build_key(1), substrings = substring_build_key(1);
+    const auto ready = IndexState::ready;
+    damage(env, "the progress of an index that is built", {},
+           plant(values, progress(7, 1), IndexState::building));
+    damage(env, "the progress of an index that does not exist",
+           {"local: index 999: its progress is recorded, but it does not exist"},
+           plant(index_build_key(999), progress(7, 0), ready));
+    damage(env, "the progress of an index that is ready",
+           {"local: index 1: its progress is in a row of kind 2, but it is a value index that is "
+            "ready"},
+           plant(values, progress(7, 0), ready));
+    damage(env, "the progress of substrings of an index of values",
+           {"local: index 1: its progress is in a row of kind 4, but it is a value index that is "
+            "building"},
+           plant(substrings, progress(0, 0), IndexState::building));
+    damage(env, "a progress of 1 byte", {"local: 020001: the row cannot be read"},
+           plant(values, "x", ready));
+    damage(env, "a progress of another conflict", {"local: 020001: the row cannot be read"},
+           plant(values, progress(7, 2), ready));
+    damage(env, "a progress of substrings with a generation",
+           {"local: 040001: the row cannot be read"}, plant(substrings, progress(7, 0), ready));
+    damage(env, "a progress whose key is too long", {"local: 02000178: the row cannot be read"},
+           [=](WriteTxn &txn) {
+               txn.put(Db::local, std::string(Bytes(values)) + "x", progress(7, 0));
+           });
+}
+
 }  // namespace
 
 int main() {
@@ -471,6 +512,7 @@ int main() {
     test_changes(env, acme);
     test_tenants(env, acme);
     test_tokens(env);
+    test_progress(env);
     test_rest(env);
     store.reset();
     test_epochs(dir.path);
