@@ -29,7 +29,9 @@ EOH
     location / {
         scim_require active;
         proxy_read_timeout 1s;
+        proxy_max_temp_file_size 128k;    # the application sends bytes without end
         location /app/ { mirror /mirror; $pass }
+        location /app/sse { mirror /mirror; proxy_buffering off; $pass }
         location /cached/ { proxy_cache cache; proxy_cache_valid 200 1s; proxy_cache_lock on; $pass }
         location /ssi/ { ssi on; aio threads; alias %%DIR%%/ssi/; }
         location /file/ { aio threads; limit_rate 20k; alias %%DIR%%/; }
