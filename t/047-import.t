@@ -270,6 +270,36 @@ import('equal', file_of(map +{ $deleted => { $_->[0] => $_->[1], blocked => $sam
 my ($unblocked) = ($t->scimctl(qw(--json user unblock --tenant equal a)))[1];
 is $json->decode($unblocked)->{tombstones}, 2, 'unblock ends the block of one imported user';
 is_deeply [map $_->{$deleted}{userName} // $_->{$deleted}{externalId}, records(exported('equal'))], ['b', 'b-x'], 'and not that of another';
+is +($t->scimctl(qw(user unblock --tenant equal), $id_of->(2)))[0], 0, 'the other one is unblocked by its id, which itself is not blocked';
+is exported('equal'), '', 'and all that it has left';
+is +($t->scimctl(qw(user unblock --tenant equal), $id_of->(2)))[0], 1, 'an id that has left nothing is of no user';
+
+# The user who has left a tombstone is imported under another id, and keeps it when the same input is imported again.
+{
+    my @input = ({ id => $id_of->(3), %{ Scim::user('ada2') }, $access => { blocked => $same } },
+        { $deleted => { userName => 'ada', blocked => $same, blockedUser => $id_of->(3) } },
+        { $deleted => { userName => 'nobody', blocked => $same } });
+    $t->tenant('again');
+    counts_are([0, { created => 1, tombstones => 2 }], import('again', file_of(@input)), 'a blocked user and the name that it has left are imported');
+    my $imported = exported('again');
+    like $imported, qr/"userName":"ada",.*"blockedUser":"/, 'the name is of the user';
+    counts_are([1, { refused => 1, tombstones => 2 }], import('again', file_of(@input)), 'a second import refuses the user');
+    is exported('again'), $imported, 'and changes nothing';
+    counts_are([1, { refused => 1, tombstones => 2 }], import('again', file_of({ %{ $input[0] }, id => '00000000-0000-0000-0000-000000000000' },
+        @input[1, 2])), 'nor does one in which the user has the id that stands for nobody');
+    is exported('again'), $imported, 'the name that nobody has left stays so';
+    is +($t->scimctl(qw(user unblock --tenant again ada2)))[0], 0, 'the user is unblocked';
+    is_deeply [map $_->{$deleted}{userName}, grep $_->{$deleted}, records(exported('again'))], ['nobody'], 'and the name that it has left';
+}
+
+# A value that nobody has left may be the name of another user in another attribute: unblock of this name ends it.
+{
+    $t->tenant('values');
+    import('values', file_of(Scim::user('bob'), { $deleted => { externalId => 'bob', blocked => $same } }));
+    my ($exit, $out) = $t->scimctl(qw(--json user unblock --tenant values bob));
+    is_deeply [$exit, $json->decode($out)->{tombstones}], [0, 1], 'unblock of a user ends what nobody has left under its userName as an externalId';
+    unlike exported('values'), qr/$deleted/, 'and the value is free';
+}
 
 my $now = '2020-01-01T00:00:00Z';
 my @hex = ('00' x 400, '00' x 401);

@@ -103,9 +103,9 @@ struct Unblocked {
     }
 };
 
-// The user itself, and what others have left under the values that it has. There is a tombstone only
-// if several users have the value.
-Unblocked unblocked_with(const TenantView &view, const FoundUser &user) {
+// The user that is called `name`, and what others have left under the values that it has. There is a
+// tombstone only if several users have the value.
+Unblocked unblocked_with(const TenantView &view, const FoundUser &user, std::string_view name) {
     Unblocked some;
     some.users = {user.id};
     some.add_blocked(view.txn, std::string(store::access_key(view.tenant.number, user.id)));
@@ -120,12 +120,19 @@ Unblocked unblocked_with(const TenantView &view, const FoundUser &user) {
     };
     add_value(AccessKind::user_name, user.type->user_name);
     add_value(AccessKind::external_id, user.type->external_id);
+    // What belongs to no single user has no other name than its value.
+    for (std::string &key : tombstones_called(view, name))
+        if (store::access_at(view.txn, key).blocked_user == Id{} &&
+            std::find(some.keys.begin(), some.keys.end(), key) == some.keys.end())
+            some.add_blocked(view.txn, std::move(key));
     return some;
 }
 
-// The tombstones of a name that no user has, and the users who have left them.
+// The tombstones of a name that no user has, and the users who have left them. If it is an id, this
+// user may have left others, also if it has left none under the id.
 Unblocked unblocked_with(const TenantView &view, std::string_view name) {
     Unblocked some;
+    if (const auto id = parse_id(name)) some.users.push_back(*id);
     for (std::string &key : tombstones_called(view, name)) {
         const Id user = store::access_at(view.txn, key).blocked_user;
         if (user != Id{}) some.users.push_back(user);
@@ -229,12 +236,12 @@ Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
     const TenantView view{txn, catalog, tenant};
     const auto found = find_user(view, user);
     if (!found && found.error().status() != 404) return found.error();
-    const Unblocked rows = found ? unblocked_with(view, *found) : unblocked_with(view, user);
-    RETURN_IF_ERROR(readable(txn));
-    if (!found && rows.keys.empty()) return found.error();
+    const Unblocked rows = found ? unblocked_with(view, *found, user) : unblocked_with(view, user);
     UnblockResult result;
     if (found) result.user = *found;
     result.was_blocked = !rows.keys.empty() || has_left_block(txn, tenant.number, rows.users);
+    RETURN_IF_ERROR(readable(txn));
+    if (!result.was_blocked && !found) return found.error();
     if (!result.was_blocked) return result;
     RETURN_IF_ERROR(check_space(txn));
     for (const Id &id : rows.users)

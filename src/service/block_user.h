@@ -70,8 +70,9 @@ constexpr size_t unblocked_tombstones_max = 1000;  // in one call
 // its other name.
 //
 // What others have left stays, also if the user has inherited a block from them: their other names
-// stay blocked. Users who have inherited the block of this one stay blocked, too. A tombstone that
-// several blocked users have left is unblocked only by its own value.
+// stay blocked. Users who have inherited the block of this one stay blocked, too. A tombstone without
+// a user (store/access.h) is unblocked only by its own value, also if a user has it in another
+// attribute.
 Result<UnblockResult> unblock_user(store::WriteTxn &txn, const Catalog &catalog,
                                    const store::Tenant &tenant, std::string_view user, int64_t now);
 

@@ -194,18 +194,29 @@ bool ImportWriter::put_access(const ImportTarget &target, const ImportRecord &re
                                                   std::string(store::Key().id(id)), record.access);
 }
 
-// An id of another store is not that of a user here, unless ids are kept. The user who has left the
-// value may be imported, too, under another id.
+// The user who has left a tombstone that the input has. It may be imported, too, under another id. If
+// it was refused, for example because it exists, it keeps what an earlier import has written for it.
+Id ImportWriter::leaver_of(const store::AccessState &state,
+                           const store::AccessState &before) const {
+    if (state.blocked_user == Id{}) return Id{};
+    if (const Id *id = ids_.find(scim::to_string(state.blocked_user), UINT64_MAX)) return *id;
+    return state.blocked == before.blocked ? before.blocked_user : state.blocked_user;
+}
+
+// An id of another store is not that of a user here, unless ids are kept.
 Outcome ImportWriter::put_deleted_user(const ImportTarget &target, const ImportRecord &record) {
     const DeletedUser &user = *record.deleted;
     if (user.kind == store::AccessKind::id && !options_.keep_ids) {
         counts_.skipped++;
         return Done{};
     }
-    store::AccessState state = user.state;
-    if (const Id *id = ids_.find(scim::to_string(state.blocked_user), UINT64_MAX))
-        state.blocked_user = *id;
-    for (const std::string &value : user.values) put_kept_out(target, user.kind, value, state);
+    store::Directory &directory = target.directory;
+    for (const std::string &value : user.values) {
+        store::AccessState state = user.state;
+        const std::string key = store::tombstone_key(directory.tenant(), user.kind, value);
+        state.blocked_user = leaver_of(state, store::access_at(directory.txn(), key));
+        put_kept_out(target, user.kind, value, state);
+    }
     counts_.deleted_values++;
     return Done{};
 }

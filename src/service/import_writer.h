@@ -117,6 +117,7 @@ class ImportWriter {
 
     Outcome put_new(const ImportTarget &target, ImportRecord &record);
     Outcome put_existing(const ImportTarget &target, ImportRecord &record, const Id &id);
+    Id leaver_of(const store::AccessState &state, const store::AccessState &before) const;
     Outcome put_deleted_user(const ImportTarget &target, const ImportRecord &record);
     bool put_access(const ImportTarget &target, const ImportRecord &record, const Id &id);
     Outcome update(const ImportTarget &target, ImportRecord &record, const Id &id);

@@ -6,6 +6,7 @@
 // A sample of a histogram has the label `le` or, for the sum and the count, the member `suffix`.
 // A sample is written when it is added and costs no allocation but the growth of the text.
 
+#include <cassert>
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
@@ -25,12 +26,15 @@ class Labels {
     using Label = std::pair<std::string_view, std::string_view>;
     static constexpr size_t most = 4;
 
+    // REQUIRES: at most `most`, here and in with().
     Labels(std::initializer_list<Label> labels) {
+        assert(labels.size() <= most);
         for (const Label &label : labels) labels_[count_++] = label;
     }
     // These labels and one more.
     Labels with(std::string_view name, std::string_view value) const {
         Labels labels = *this;
+        assert(labels.count_ < most);
         labels.labels_[labels.count_++] = {name, value};
         return labels;
     }

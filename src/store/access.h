@@ -12,7 +12,8 @@
 // attribute (keys.h), so it is bounded. A resource without a row is not kept out.
 //
 // A state never moves backwards: what is added to it is merged() with it, and only unblocked() and
-// `scimctl forget` take something away.
+// `scimctl forget` take something away. An import takes a time more than 300 seconds ahead as now + 300
+// seconds, so a copy of a state may have an earlier time than its original.
 //
 // `user` is the blocked user who has left a tombstone. A tombstone that is not blocked does not
 // have it, nor does one that several blocked users have left. A row of kind 0x05 has no value.
