@@ -49,7 +49,7 @@ inline int run_bulk(Client &client, Job &job) {
 }
 
 inline Response send_bulk(Client &client, const std::vector<std::string> &operations,
-                           const std::string &more = "") {
+                          const std::string &more = "") {
     Job *job = client.job(Method::post, "/Bulk", bulk_text(operations, more));
     run_bulk(client, *job);
     return std::move(job->response);
