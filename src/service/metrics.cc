@@ -106,8 +106,10 @@ class JsonWriter : public MetricsWriter {
             out_ += ',';
         }
         out_ += "\"value\":";
-        char text[value_size_most];
-        out_.append(text, put_value(text, value)) += '}';
+        const size_t start = out_.size();
+        out_.resize(start + value_size_most);
+        out_.resize(size_t(put_value(&out_[start], value) - out_.data()));
+        out_ += '}';
     }
 
     std::string finish() override {
