@@ -166,13 +166,19 @@ Outcome ImportWriter::put_existing(const ImportTarget &target, ImportRecord &rec
 }
 
 Outcome ImportWriter::update(const ImportTarget &target, ImportRecord &record, const Id &id) {
-    auto members = std::move(record.step->command.resource.members);
+    auto &given = record.step->command.resource.members;
+    const bool has_members = given.has_value();
+    std::vector<Id> members;
+    if (has_members) members = std::move(*given);
     auto step = target.reader.as_replace(record, id, ids_, target.directory);
     if (!step) return refuse(record, step.error());
     Command &command = step->command;
     if (options_.dry_run) command.promised = promised_;
-    command.keeps_members = members && members->size() > members_a_step && target.writer != nullptr;
-    if (!command.keeps_members) command.resource.members = members;
+    command.keeps_members = members.size() > members_a_step && target.writer != nullptr;
+    if (!command.keeps_members) {
+        command.resource.members.reset();
+        if (has_members) command.resource.members = std::move(members);
+    }
     Work work;
     auto plan = service::plan(step->command, target.directory, record.report, work);
     if (!plan && plan.error().status() == 503) return plan.error();
@@ -181,7 +187,7 @@ Outcome ImportWriter::update(const ImportTarget &target, ImportRecord &record, c
     const bool changes = plan->changes || put_access(target, record, id);
     note_later(record, id, 0);
     if (command.keeps_members)
-        begin_update(record, id, std::move(*members), changes);
+        begin_update(record, id, std::move(members), changes);
     else
         (changes ? counts_.updated : counts_.unchanged)++;
     return Done{};
