@@ -175,10 +175,7 @@ Outcome ImportWriter::update(const ImportTarget &target, ImportRecord &record, c
     Command &command = step->command;
     if (options_.dry_run) command.promised = promised_;
     command.keeps_members = members.size() > members_a_step && target.writer != nullptr;
-    if (!command.keeps_members) {
-        command.resource.members.reset();
-        if (has_members) command.resource.members = std::move(members);
-    }
+    if (has_members && !command.keeps_members) command.resource.members = members;
     Work work;
     auto plan = service::plan(step->command, target.directory, record.report, work);
     if (!plan && plan.error().status() == 503) return plan.error();
