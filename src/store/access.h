@@ -54,7 +54,7 @@ struct AccessState {
         return blocked == o.blocked && not_before == o.not_before && blocked_user == o.blocked_user;
     }
     AccessState unblocked() const { return {0, not_before, {}}; }
-    // What a user inherits: its block is its own, whoever has left it.
+    // What a user who gets the value inherits. The block does not name the user who has left it.
     AccessState inherited() const { return {blocked, not_before, {}}; }
 };
 std::string encode_access(const AccessState &state);
