@@ -5,6 +5,7 @@
 #include "scim/request/error_body.h"
 #include "service/conditions.h"
 #include "service/job.h"
+#include "service/new_id.h"
 #include "service/render.h"
 #include "service/routes.h"
 #include "service/spilling_body.h"

@@ -28,14 +28,6 @@ uint64_t digest_of(std::string_view line, uint64_t before) {
     return XXH3_64bits_withSeed(line.data(), line.size(), before);
 }
 
-uint64_t random_number() {
-    std::array<uint8_t, 8> bytes;
-    fill_random(bytes.data(), bytes.size());
-    uint64_t number = 0;
-    for (const uint8_t byte : bytes) number = number << 8 | byte;
-    return number;
-}
-
 }  // namespace
 
 Importer::Importer(Store &store, store::TenantNumber tenant, const ImportOptions &options,

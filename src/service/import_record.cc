@@ -22,13 +22,8 @@ Settings import_settings() {
 
 // Ids of one import ascend with the lines, so that new records are adjacent in the B+tree.
 Id id_of_line(const store::ImportPosition &position, uint64_t line) {
-    constexpr uint64_t lines_a_millisecond = 4096;  // 12 bits
-    std::array<uint8_t, 10> bits{};
-    bits[0] = uint8_t(line % lines_a_millisecond >> 8);
-    bits[1] = uint8_t(line);
-    const uint64_t random = XXH3_64bits_withSeed(&line, sizeof line, position.seed);
-    for (size_t i = 0; i < 8; i++) bits[2 + i] = uint8_t(random >> 8 * i);
-    return make_id(position.started + int64_t(line / lines_a_millisecond), bits);
+    return make_id_of_tick(uint64_t(position.started) * ticks_a_millisecond + line,
+                           XXH3_64bits_withSeed(&line, sizeof line, position.seed));
 }
 
 // The text of a reference: {"value": "…"} or "…"; empty if it is neither.

@@ -5,17 +5,12 @@
 #include "service/content_type.h"
 #include "service/me.h"
 #include "service/nested_groups.h"
+#include "service/new_id.h"
 #include "service/render.h"
 #include "service/routes.h"
 #include "service/token.h"
 
 namespace scim::service {
-
-Id make_new_id(int64_t now) {
-    std::array<uint8_t, 10> random;
-    fill_random(random.data(), random.size());
-    return make_id(now, random);
-}
 
 store::Operation operation_of(Method method) {
     switch (method) {

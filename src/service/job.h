@@ -54,9 +54,6 @@ struct Job {
     const Step &step() const { return *only_step; }
 };
 
-// A new id of a resource that is created at `now`, in milliseconds since 1970.
-Id make_new_id(int64_t now);
-
 store::Operation operation_of(Method method);
 
 // Parses the body; null for a DELETE, which has none.

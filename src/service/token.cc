@@ -85,4 +85,12 @@ void fill_random(uint8_t *bytes, size_t size) {
     }
 }
 
+uint64_t random_number() {
+    std::array<uint8_t, 8> bytes;
+    fill_random(bytes.data(), bytes.size());
+    uint64_t number = 0;
+    for (const uint8_t byte : bytes) number = number << 8 | byte;
+    return number;
+}
+
 }  // namespace scim::service

@@ -34,5 +34,6 @@ std::optional<store::Digest> parse_digest(std::string_view hex);
 
 // Fills all bytes by getrandom(2). Throws std::system_error if that fails.
 void fill_random(uint8_t *bytes, size_t size);
+uint64_t random_number();
 
 }  // namespace scim::service

@@ -54,6 +54,21 @@ void test_order(Client &client) {
        "the userName of a deleted user is free for a later request of the same batch");
 }
 
+void test_ids_ascend(Client &client) {
+    std::vector<Job *> jobs;
+    for (int i = 0; i < 50; i++) {
+        jobs.push_back(client.job(Method::post, "/Users", user("ascend" + std::to_string(i))));
+        jobs.back()->request.now = jobs.front()->request.now;
+    }
+    client.run(jobs);
+    ok(std::is_sorted(jobs.begin(), jobs.end(),
+                      [](const Job *a, const Job *b) {
+                          return a->response.log_fields.resource_id <
+                                 b->response.log_fields.resource_id;
+                      }),
+       "users created one after another in one millisecond have ascending ids");
+}
+
 void test_conditions(Client &client) {
     Response created = client.send(Method::post, "/Users", user("cond"));
     Job *stale = client.job(Method::put, path_of(created), user("cond", R"(,"title":"x")"));
@@ -449,6 +464,7 @@ int main() {
     auto store = fixture::open_store(dir.path);
     Client client(*store, fixture::add_tenant(store->env(), "one"));
     test_order(client);
+    test_ids_ascend(client);
     test_conditions(client);
     test_put_keeps(client);
     test_time_never_goes_back(client);

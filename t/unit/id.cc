@@ -35,6 +35,11 @@ static void the_order() {
        "the text of an id of a later millisecond is greater");
 }
 
+static void ticks() {
+    is(to_string(make_id_of_tick(0x017f22e279b0 * ticks_a_millisecond + 0xcc3, 0x0f3907)),
+       "017f22e2-79b0-7cc3-8739-0f0000000000", "make_id_of_tick() writes the tick in rand_a");
+}
+
 static void reading() {
     const std::string text = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
     auto id = parse_id(text);
@@ -67,6 +72,7 @@ static void reading() {
 int main() {
     the_layout();
     the_order();
+    ticks();
     reading();
     return tap::done();
 }

@@ -22,6 +22,13 @@ Id make_id(int64_t milliseconds, const std::array<uint8_t, 10> &random) {
     return id;
 }
 
+Id make_id_of_tick(uint64_t tick, uint64_t random) {
+    const auto count = uint16_t(tick % ticks_a_millisecond);
+    std::array<uint8_t, 10> bits{uint8_t(count >> 8), uint8_t(count)};
+    for (size_t i = 2; i < bits.size(); i++, random >>= 8) bits[i] = uint8_t(random);
+    return make_id(int64_t(tick / ticks_a_millisecond), bits);
+}
+
 void append_id(std::string &out, const Id &id) {
     char text[id_text_size];
     for (size_t place : hyphen_places) text[place] = '-';
