@@ -186,7 +186,7 @@ scimctl: $(B)/scimctl
 units: $(units) | stale-units
 poke: $(B)/poke
 bench-programs: $(benches)
-faults: $(B)/faults.so $(B)/allocations.so $(B)/turns.so
+faults: $(B)/faults.so $(B)/allocations.so $(B)/turns.so $(B)/memory.so
 
 # Removes unit tests whose source no longer exists, so that prove does not run them.
 stale-units:
@@ -242,9 +242,9 @@ build/fuzz/gate: fuzz_libs := -llmdb -lxxhash -lz -pthread
 $(B)/poke: t/tools/poke.cc $(B)/libscim.a
 	$(compile) -MF $(B)/obj/poke.d -o $@ $< $(LDFLAGS) $(B)/libscim.a $(LIBS)
 
-# Preloaded libraries: disk writes and memory allocations that fail when a test asks for it, and what one iteration of an event
-# loop does at most.
-$(B)/faults.so $(B)/allocations.so $(B)/turns.so: $(B)/%.so: t/tools/%.cc | need-build
+# Preloaded libraries: disk writes and memory allocations that fail when a test asks for it, what one iteration of an event loop
+# does at most, and how much memory a process has allocated.
+$(B)/faults.so $(B)/allocations.so $(B)/turns.so $(B)/memory.so: $(B)/%.so: t/tools/%.cc | need-build
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -Wall -Wextra $(WERROR) -fPIC -shared -o $@ $< $(LDFLAGS)
 
@@ -254,7 +254,7 @@ $(B)/faults.so $(B)/allocations.so $(B)/turns.so: $(B)/%.so: t/tools/%.cc | need
 test_env = TEST_NGINX_BINARY=$(NGINX_BINARY) TEST_NGINX_MODULE=$(abspath $(B)/objs/$(MODULE).so) \
            TEST_SCIMCTL=$(abspath $(B)/scimctl) TEST_POKE=$(abspath $(B)/poke) \
            TEST_FAULTS=$(abspath $(B)/faults.so) TEST_ALLOCATIONS=$(abspath $(B)/allocations.so) \
-           TEST_TURNS=$(abspath $(B)/turns.so) $(test_env_$(FLAVOUR))
+           TEST_TURNS=$(abspath $(B)/turns.so) TEST_MEMORY=$(abspath $(B)/memory.so) $(test_env_$(FLAVOUR))
 # nginx is a C program: unless libstdc++ is preloaded too, libasan does not find the function that throws exceptions.
 test_env_sanitize = TEST_NGINX_PRELOAD=$(shell $(CXX) -print-file-name=libasan.so):$(shell $(CXX) -print-file-name=libstdc++.so.6) \
            ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \

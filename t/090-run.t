@@ -96,6 +96,7 @@ stopped('token revoked', 'make', '-s', '-C', $repo, 'stop', "DIR=$dir");
 ($exit, $out, $err) = run_sh('stop');
 is "$exit $err", "0 No nginx of $dir is running.\n", 'stop without a server says that none is running';
 
+$SIG{INT} = 'DEFAULT';    # bash cannot trap a signal that was ignored when it started, as it is in a background job
 my $pid = open my $shown, '-|', "exec $repo/tools/run.sh start 2>&1" or die "run.sh: $!";
 while (defined(my $line = <$shown>)) {
     next if $line !~ /^Ctrl-C/;

@@ -98,7 +98,7 @@ build() {
 # environment DIR LINKING: prints the environment variables for the tests of this build
 environment() {
     echo TEST_NGINX_BINARY="$1/objs/nginx" TEST_SCIMCTL="$repo/build/scimctl" TEST_POKE="$repo/build/poke" \
-        TEST_FAULTS="$repo/build/faults.so" TEST_ALLOCATIONS="$repo/build/allocations.so" TEST_TURNS="$repo/build/turns.so"
+        TEST_FAULTS="$repo/build/faults.so" TEST_ALLOCATIONS="$repo/build/allocations.so" TEST_TURNS="$repo/build/turns.so" TEST_MEMORY="$repo/build/memory.so"
     if [ "$2" = dynamic ]; then echo TEST_NGINX_MODULE="$1/objs/ngx_http_scim_module.so"; fi
 }
 

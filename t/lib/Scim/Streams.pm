@@ -3,6 +3,7 @@ package Scim::Streams;
 # An application with long responses, and clients that keep them open.
 #
 #     my $app = Scim::Streams::application();                 # its port is in the configuration
+#     $app = Scim::Streams::application($app->{port});        # another one, after undef $app
 #     my $s = Scim::Streams->open($port, GET => '/sse', ['X-Remote-User' => 'ada']);
 #     $s->is_open;      # reads what has arrived
 #
@@ -24,7 +25,9 @@ use POSIX ();
 use Time::HiRes qw(sleep);
 
 sub application {
-    my $listener = IO::Socket::INET->new(Listen => 128, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "no application: $!";
+    my ($port) = @_;
+    my $listener = IO::Socket::INET->new(Listen => 128, LocalAddr => '127.0.0.1', LocalPort => $port, ReuseAddr => 1)
+        or die "no application: $!";
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         setpgrp 0, 0;
