@@ -102,7 +102,7 @@ class Maker {
         header.created = header.modified = first_time + int64_t(number);
         Row row;
         row.key = store::resource_key(tenant, type_->number, id);
-        row.record = store::encode_record(header, *catalog_, *type_, *resource);
+        row.record = store::encode_record(header, *catalog_, *type_, resource->leaves);
         for (const auto &[attr, value] : store::index_values(*catalog_, *type_, resource->leaves))
             row.index.push_back(store::index_key(tenant, type_->number, attr, value, id));
         store::Change change;

@@ -67,7 +67,7 @@ store::ResourceEdit create_user(const Catalog &catalog, uint64_t number, uint64_
     store::RecordHeader header;
     header.version = position;
     header.created = header.modified = edit.change.time;
-    edit.record = store::encode_record(header, catalog, type, *resource);
+    edit.record = store::encode_record(header, catalog, type, resource->leaves);
     return edit;
 }
 

@@ -173,6 +173,15 @@ for (@errors) {
 my %bad = named('bad');
 is_deeply $bad{Later}{members}, [{ value => $bad{late}{id}, type => 'User' }], 'a member may follow its group';
 is $bad{late}{$enterprise}{manager}{value}, $bad{later}{id}, 'a manager may follow the user';
+# The text of such an id has the length of a UUID, and a backslash.
+my $escaped = 'x' x 34 . '"';
+$t->tenant('escaped');
+counts_are([0, { created => 2 }], import('escaped', file_of(Scim::user('boss', id => $escaped),
+    Scim::user('ada', schemas => ["${core}User", $enterprise], $enterprise => { manager => { value => $escaped } }))),
+    'the id of another server may contain a quotation mark');
+my %escaped = named('escaped');
+is $escaped{ada}{$enterprise}{manager}{value}, $escaped{boss}{id}, 'a manager follows such an id';
+is +($t->scimctl('verify'))[0], 0, 'scimctl verify finds no fault in the record of its user';
 counts_are([1, { refused => 1 }], import('bad', '--keep-ids', file_of(Scim::user('k', id => 'K'))),
     'with --keep-ids an id must be a UUID');
 counts_are([1, { refused => 1 }], import('bad', '--keep-ids', file_of({ %{ Scim::user('k') }, meta => { created => 'now' } })),

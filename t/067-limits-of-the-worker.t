@@ -210,10 +210,9 @@ my @idle;
 sub leave {
     my ($free) = @_;
     my $count = sub { opendir my $fds, "/proc/$worker/fd" or die "fd: $!"; scalar grep /^\d+$/ && $_ < $limit, readdir $fds };    # inherited ones may be beyond it
-    while ((my $before = $count->()) < $limit - $free) {
-        push @idle, $t->client;
-        $idle[-1]->connect;
-        $t->wait_for(sub { $count->() > $before }) or die 'a connection was not accepted';
+    while ($count->() < $limit - $free) {
+        push @idle, $t->client(token => $token);
+        $idle[-1]->request(GET => "$users?count=0")->{status} == 200 or die 'a connection was not accepted';
     }
 }
 leave(1);

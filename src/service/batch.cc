@@ -432,7 +432,7 @@ void Writer::answer(Job &job, Snapshot &snapshot) {
     const Plan &plan = *job.step().planned;
     response.status = plan.status;
     describe(job);
-    const bool has_body = !plan.record.empty() && !job.step().no_content;
+    const bool has_body = !plan.record().empty() && !job.step().no_content;
     if (!has_body) response.status = 204;
     note_ignored(job);
     if (!has_body) return;

@@ -72,7 +72,7 @@ void Writer::plan_operation(store::WriteTxn &txn, Job &job, uint32_t index, MapS
     if (work.too_much() || !txn.good()) return;
     if (!step.planned) return bulk.set_failed(index, step.planned.error());
     const Plan &plan = *step.planned;
-    const bool is_shown = !plan.record.empty();
+    const bool is_shown = !plan.record().empty();
     bulk.set_done(index, plan.status,
                   is_shown ? std::optional<uint64_t>(plan.version) : std::nullopt);
     step.planned = undecided();  // frees its memory

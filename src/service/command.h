@@ -32,6 +32,7 @@ struct Command {
     Resource resource;            // create, replace
     store::IndexValues index;     // of `resource`
     store::TrigramSets trigrams;  // of `resource`
+    std::string record;           // of `resource`, to be stamped; empty: plan() encodes it
     Patch patch;                  // patch
     // Of a record that scimctl imports with its id and times: milliseconds since 1970, 0: the time
     // of the change. The id may be that of a deleted resource.
@@ -45,14 +46,17 @@ struct Command {
 
 struct Plan {
     uint16_t status = 200;
-    bool changes = false;    // false: nothing is written, `record` is the stored one
+    bool changes = false;    // false: nothing is written
     bool grows = false;      // the write makes the store larger (map_space.h)
     bool locks_out = false;  // deletes the resource or sets `active` to false (map_space.h)
     // Deactivates a user, or deletes one that is not inactive (mass_deactivation.h).
     bool ends_access = false;
     store::ResourceEdit edit;
-    std::string record;    // of the resource after the write; empty after a delete
+    std::string stored;    // the stored record, if nothing changes
     uint64_t version = 0;  // of the resource after the write, for its ETag
+
+    // Of the resource after the write; empty after a delete.
+    const std::string &record() const { return changes ? edit.record : stored; }
 };
 
 // The context that the steps of a request or of an import share. References must stay valid while

@@ -50,6 +50,7 @@ Outcome Importer::add(std::string line) {
     ImportRecord record;
     record.line = ++lines_;
     record.digest = digest_;
+    if (filling_.records.empty()) filling_.records.reserve(batch_records);
     filling_.bytes += line.size();
     record.text = std::move(line);
     filling_.records.push_back(std::move(record));
@@ -97,7 +98,8 @@ std::shared_ptr<const ImportReader> Importer::make_reader(std::shared_ptr<const 
                                           milliseconds_now());
 }
 
-// Starts to prepare the batch that is filled, and writes the one before.
+// Starts to prepare the batch that is filled and to free the one that was written last, and writes the
+// one between them.
 Outcome Importer::pass_on() {
     for (auto &task : tasks_) task.get();
     tasks_.clear();
@@ -109,8 +111,13 @@ Outcome Importer::pass_on() {
             const size_t end = std::min(first + part, reading_.records.size());
             for (size_t i = first; i < end; i++) reading_.reader->read(reading_.records[i]);
         }));
+    tasks_.push_back(
+        std::async(std::launch::async, [old = std::move(written_)]() mutable { old = Batch(); }));
     const bool is_first = ready.reader == nullptr;
-    return is_first ? Done{} : take(ready);
+    if (is_first) return Done{};
+    RETURN_IF_ERROR(take(ready));
+    written_ = std::move(ready);
+    return Done{};
 }
 
 Outcome Importer::take(Batch &batch) {

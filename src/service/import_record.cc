@@ -6,6 +6,7 @@
 
 #include "scim/text/datetime.h"
 #include "scim/text/text.h"
+#include "store/record.h"
 
 namespace scim::service {
 
@@ -34,6 +35,17 @@ std::string_view reference_of(const json_t *value) {
 
 Json reference_to(const Id &id) {
     return made(json_pack("{s:o}", "value", json_string(scim::to_string(id).c_str())));
+}
+
+// Replaces the text of an attribute's first leaf in an encoded record; false if the record must be
+// encoded again, because the texts differ in size or in escapes.
+bool replace_text(std::string &record, const Leaf &leaf, const std::string &text) {
+    const auto view = store::RecordView::peek(record);
+    if (!view) return false;
+    const store::Bytes old = view->first(leaf.attr);
+    if (old.size() != text.size() || old.find('\\') != old.npos) return false;
+    record.replace(size_t(old.data() - record.data()), text.size(), text);
+    return true;
 }
 
 Json take_members(json_t *record) {
@@ -170,6 +182,8 @@ Result<Step> ImportReader::prepare(ImportRecord &record, const json_t *json,
         step->command.created = record.created;
         step->command.modified = record.modified;
         step->command.reuses_id = record.keeps_id;
+        step->command.record = store::encode_record({}, *context_.catalog, *record.type,
+                                                    step->command.resource.leaves);
     }
     return step;
 }
@@ -245,8 +259,11 @@ void ImportReader::resolve_manager(ImportRecord &record, Step &step, const Impor
     std::string source;
     if (leaf == leaves.end() || !read_string(leaf->json, source)) return;
     if (const auto id = id_of(source, ids, record.line, directory)) {
-        leaf->json = command.resource.keep('"' + scim::to_string(*id) + '"');
+        const std::string text = '"' + scim::to_string(*id) + '"';
+        if (!replace_text(command.record, *leaf, text)) command.record.clear();
+        leaf->json = command.resource.keep(text);
     } else {
+        command.record.clear();
         record.missing.push_back({true, source});
         leaves.erase(std::remove_if(leaves.begin(), leaves.end(),
                                     [&](const Leaf &l) {

@@ -104,7 +104,7 @@ void describe(Job &job) {
     const Command &command = job.step().command;
     Response &response = job.response;
     response.log_fields.resource_id = scim::to_string(command.id);
-    if (plan.record.empty()) return;
+    if (plan.record().empty()) return;
     response.etag = etag_of(plan.version);
     response.location.clear();
     append_location(response.location, *command.type, job.request.base_url, command.id);
@@ -142,7 +142,7 @@ void finish_answer(Job &job, Snapshot &snapshot) {
                         directory,
                         body,
                         nested_groups(snapshot, job.request)};
-    auto record = store::RecordView::parse(plan.record);
+    auto record = store::RecordView::parse(plan.record());
     if (!render_resource(rendering, command.id, *record, plan.version))
         snapshot.txn.fail(store::Errc::damaged);
     auto done = body.finish();

@@ -226,10 +226,12 @@ void put_record(const Command &command, const std::vector<Leaf> &leaves, int64_t
     header.created = created != 0 ? created : command.created != 0 ? command.created : time;
     header.modified = command.modified != 0 ? command.modified : time;
     header.member_epoch = plan.edit.members.epoch;
-    Resource resource;
-    resource.leaves = leaves;
-    plan.edit.record = store::encode_record(header, *command.catalog, *command.type, resource);
-    plan.record = plan.edit.record;
+    if (command.record.empty()) {
+        plan.edit.record = store::encode_record(header, *command.catalog, *command.type, leaves);
+    } else {
+        plan.edit.record = command.record;
+        store::stamp_record(plan.edit.record, header);
+    }
     plan.version = plan.edit.position;
     plan.changes = true;
 }
@@ -344,7 +346,7 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
     plan.edit.members = std::move(*members);
     if (changed.empty() && is_empty(plan.edit.members)) {
         // A write that changes nothing changes neither version nor lastModified (RFC 7644 3.5.2.1).
-        plan.record = u.record.bytes();
+        plan.stored = u.record.bytes();
         plan.version = u.version;
         return plan;
     }
@@ -370,7 +372,7 @@ Result<Plan> plan_update(const Command &command, store::Directory &directory, co
     note_members(type, plan.edit);
     put_record(command, u.after, u.record.header().created, plan);
     plan.grows = !plan.edit.members.joined.empty() ||
-                 plan.record.size() > u.record.bytes().size() + record_slack;
+                 plan.edit.record.size() > u.record.bytes().size() + record_slack;
     return plan;
 }
 

@@ -9,7 +9,7 @@ using store::LockUse;
 
 // The longer nobody has waited, the longer somebody may have to wait for the first time.
 bool WritePace::must_end() {
-    constexpr int part_of_quiet = 16;
+    constexpr int part_of_quiet = 4;
     const Clock::time_point now = Clock::now();
     const auto hold = std::clamp((begun_ - awaited_) / part_of_quiet, short_hold, long_hold);
     if (now - begun_ >= hold) return true;

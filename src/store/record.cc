@@ -11,7 +11,7 @@ namespace scim::store {
 
 namespace {
 
-constexpr size_t checksum_offset = record_header_size - 4;
+constexpr size_t version_offset = 16, checksum_offset = record_header_size - 4;
 
 uint32_t checksum_of(Bytes record) {
     XXH64_hash_t seed = XXH3_64bits(record.data(), checksum_offset);
@@ -124,47 +124,50 @@ uint8_t flags_of(const TypeView &type, const std::vector<Leaf> &leaves) {
 
 }  // namespace
 
-std::string encode_record(RecordHeader header, const Catalog &catalog, const TypeView &type,
-                          const Resource &resource) {
+std::string encode_record(const RecordHeader &header, const Catalog &catalog, const TypeView &type,
+                          const std::vector<Leaf> &leaves) {
     constexpr size_t around_leaf = 16;  // bytes of a name and of brackets, for most leaves
     std::string body;
-    body.reserve(bytes_of(resource.leaves) + around_leaf * resource.leaves.size());
+    body.reserve(bytes_of(leaves) + around_leaf * leaves.size());
     std::vector<Extent> extents;
-    write_members(body, type, resource.leaves, nullptr, &extents);
-    std::string hidden = hide_undeclared(resource.leaves, extents, body.size());
-    std::string table = encode_table(resource.leaves, extents);
+    write_members(body, type, leaves, nullptr, &extents);
+    std::string hidden = hide_undeclared(leaves, extents, body.size());
+    std::string table = encode_table(leaves, extents);
 
     std::string out;
     out.reserve(record_header_size + table.size() + body.size() + hidden.size() + 4);
     out += char(record_format);
-    out += char(flags_of(type, resource.leaves) | (hidden.empty() ? 0 : record_hidden));
+    out += char(flags_of(type, leaves) | (hidden.empty() ? 0 : record_hidden));
     append_le(out, 0, 2);
     append_le(out, table.size(), 4);
     append_le(out, catalog.epoch(), 4);
-    append_le(out, extension_set(type, resource.leaves), 4);
-    append_le(out, header.version, 8);
-    append_le(out, uint64_t(header.created), 8);
-    append_le(out, uint64_t(header.modified), 8);
-    append_le(out, header.member_epoch, 4);
-    append_le(out, 0, 4);
+    append_le(out, extension_set(type, leaves), 4);
+    out.append(record_header_size - version_offset, '\0');
     out += table;
     out += body;
     out += hidden;
     if (!hidden.empty()) append_le(out, hidden.size(), 4);
-    seal_record(out);
+    stamp_record(out, header);
     return out;
 }
 
 std::string restamp_record(Bytes record, uint64_t version, int64_t modified) {
-    constexpr size_t version_offset = 16, modified_offset = 32;
-    std::string stamp, out(record);
-    append_le(stamp, version, 8);
-    out.replace(version_offset, 8, stamp);
-    stamp.clear();
-    append_le(stamp, uint64_t(modified), 8);
-    out.replace(modified_offset, 8, stamp);
-    seal_record(out);
+    std::string out(record);
+    RecordHeader header = RecordView::peek(record)->header();
+    header.version = version;
+    header.modified = modified;
+    stamp_record(out, header);
     return out;
+}
+
+void stamp_record(std::string &record, const RecordHeader &header) {
+    std::string stamp;
+    append_le(stamp, header.version, 8);
+    append_le(stamp, uint64_t(header.created), 8);
+    append_le(stamp, uint64_t(header.modified), 8);
+    append_le(stamp, header.member_epoch, 4);
+    record.replace(version_offset, stamp.size(), stamp);
+    seal_record(record);
 }
 
 void seal_record(std::string &record) {

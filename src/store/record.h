@@ -62,11 +62,15 @@ struct RecordHeader {
 // Sets `flags`, `epoch` and `extensions` from the catalog and the leaves; takes the rest of the
 // header from `header`. Leaves that `type` does not declare are kept as hidden leaves. REQUIRES:
 // the leaves are in canonical order.
-std::string encode_record(RecordHeader header, const Catalog &catalog, const TypeView &type,
-                          const Resource &resource);
+std::string encode_record(const RecordHeader &header, const Catalog &catalog, const TypeView &type,
+                          const std::vector<Leaf> &leaves);
+
+// Sets the version, the times and the member epoch of a record, and its checksum. REQUIRES: the
+// record has a header.
+void stamp_record(std::string &record, const RecordHeader &header);
 
 // A copy of the record with another version and modification time, for a change that the record
-// does not contain: a member of the Group was deleted.
+// does not contain: a member of the Group was deleted. REQUIRES: the record is not damaged.
 std::string restamp_record(Bytes record, uint64_t version, int64_t modified);
 
 // Sets the checksum of a record whose other bytes are final. REQUIRES: the record has a header.

@@ -30,7 +30,7 @@ ResourceEdit edit_of(const Catalog &catalog, const TypeView &type, uint8_t id,
     edit.is_new = true;
     RecordHeader header;
     header.version = position;
-    edit.record = encode_record(header, catalog, type, resource);
+    edit.record = encode_record(header, catalog, type, resource.leaves);
     edit.after = index_values(catalog, type, resource.leaves);
     edit.position = position;
     edit.change.time = int64_t(position) * 10;

@@ -111,7 +111,7 @@ class Population {
         header.version = edit.position = ++position_;
         header.created = 1700000000123;
         header.modified = 1700000000123 + int64_t(position_);
-        edit.record = encode_record(header, *catalog_, type, resource);
+        edit.record = encode_record(header, *catalog_, type, resource.leaves);
         edit.after = store::index_values(*catalog_, type, resource.leaves);
         edit.trigrams_after = store::trigram_sets(*catalog_, type, resource.leaves);
         edit.change.type = type.number;

@@ -400,7 +400,7 @@ void test_epochs(const std::string &path) {
         Resource resource;
         record->leaves(resource.leaves);
         canonical_order(type, resource.leaves);
-        put_record(txn, 1, 1, encode_record(record->header(), *catalog, type, resource));
+        put_record(txn, 1, 1, encode_record(record->header(), *catalog, type, resource.leaves));
         ok(txn.commit() == Errc::ok, "a record is written under the new catalog");
     }
     sound(store->env(), "verify finds no problem with a record with hidden leaves");

@@ -58,7 +58,7 @@ inline void put_user(WriteTxn &txn, TenantNumber tenant, uint8_t n, const std::s
     header.version = edit.position;
     header.created = 1000;
     header.modified = 1000 + int64_t(edit.position);
-    edit.record = encode_record(header, *catalog, type, resource);
+    edit.record = encode_record(header, *catalog, type, resource.leaves);
     edit.after = index_values(*catalog, type, resource.leaves);
     edit.trigrams_after = trigram_sets(*catalog, type, resource.leaves);
     edit.change.time = header.modified;
@@ -87,7 +87,7 @@ inline void put_group(WriteTxn &txn, TenantNumber tenant, uint8_t n, const Membe
     header.created = 1000;
     header.modified = 1000 + int64_t(edit.position);
     header.member_epoch = members.epoch;
-    edit.record = encode_record(header, *catalog, type, resource);
+    edit.record = encode_record(header, *catalog, type, resource.leaves);
     edit.after = index_values(*catalog, type, resource.leaves);
     if (!is_new) edit.before = edit.after;
     edit.members = members;

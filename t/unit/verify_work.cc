@@ -40,7 +40,7 @@ void put_emails(WriteTxn &txn, TenantNumber tenant, uint8_t n, int count) {
     RecordHeader header;
     header.version = edit.position;
     header.created = header.modified = 1000;
-    edit.record = encode_record(header, *catalog, type, *resource);
+    edit.record = encode_record(header, *catalog, type, resource->leaves);
     edit.after = index_values(*catalog, type, resource->leaves);
     edit.change.time = 1000;
     edit.change.type = type.number;
