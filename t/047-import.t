@@ -13,8 +13,22 @@ use Scim;
 use Scim::Examples;
 
 my $json = $Scim::json;
-my $http = Scim::Examples::slurp('custom-types.conf');
-my ($t) = Scim::Examples::start($http, server => 'location /scim/v2/ { scim main; }');
+# A type of which each resource has a manager.
+my $post_schema = { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Schema'], id => 'urn:example:Post', name => 'Post', attributes => [
+    { name => 'displayName', type => 'string', required => JSON::PP::true },
+    { name => 'manager', type => 'complex', required => JSON::PP::true, subAttributes => [
+        { name => 'value', type => 'string' }, { name => '$ref', type => 'reference', referenceTypes => [qw(Post User)] }] }] };
+my $post_type = { schemas => ['urn:ietf:params:scim:schemas:core:2.0:ResourceType'], id => 'Post', name => 'Post', endpoint => '/Posts',
+    schema => 'urn:example:Post' };
+my $http = Scim::Examples::slurp('custom-types.conf') . 'scim_schema %%DIR%%/post-schema.json; scim_schema %%DIR%%/post-type.json;';
+my ($t) = Scim::Examples::start($http, server => 'location /scim/v2/ { scim main; }', files => sub {
+    my %file = ('post-schema.json' => $post_schema, 'post-type.json' => $post_type);
+    while (my ($name, $content) = each %file) {
+        open my $f, '>', "$_[0]/$name" or die "$name: $!";
+        print $f $json->encode($content);
+        close $f;
+    }
+});
 my $token = $t->token($t->tenant('acme'));
 $t->served('/scim/v2/Users', token => $token);
 my $c = $t->client(token => $token);
@@ -182,6 +196,13 @@ counts_are([0, { created => 2 }], import('escaped', file_of(Scim::user('boss', i
 my %escaped = named('escaped');
 is $escaped{ada}{$enterprise}{manager}{value}, $escaped{boss}{id}, 'a manager follows such an id';
 is +($t->scimctl('verify'))[0], 0, 'scimctl verify finds no fault in the record of its user';
+sub post { return { schemas => ['urn:example:Post'], displayName => $_[0], manager => { value => $_[1] } } }
+my @post = import('bad', '--errors', $errors, file_of(Scim::user('head', id => 'head'), post('filled', 'head'), post('vacant', 'nobody')));
+counts_are([1, { created => 2, refused => 1 }], @post, 'a resource that must have a manager is not created without it');
+is $json->decode(Scim::_slurp($errors))->{error}{detail},
+    'manager: "nobody" is not the id of a record before this one, and a Post must have a manager', 'the reason is in the file of --errors';
+%bad = named('bad');
+is $bad{filled}{manager}{value}, $bad{head}{id}, 'one whose manager is before it is created';
 counts_are([1, { refused => 1 }], import('bad', '--keep-ids', file_of(Scim::user('k', id => 'K'))),
     'with --keep-ids an id must be a UUID');
 counts_are([1, { refused => 1 }], import('bad', '--keep-ids', file_of({ %{ Scim::user('k') }, meta => { created => 'now' } })),

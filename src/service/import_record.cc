@@ -208,7 +208,7 @@ Result<Step> ImportReader::as_replace(ImportRecord &record, const Id &id, const 
                                  [](const MissingReference &m) { return m.is_manager; }),
                   missing.end());
     auto step = prepare(record, record.json.get(), store::Operation::replace, id);
-    if (step) resolve_manager(record, *step, ids, &directory);
+    if (step) RETURN_IF_ERROR(resolve_manager(record, *step, ids, &directory));
     return step;
 }
 
@@ -247,32 +247,46 @@ void ImportReader::replace_members(ImportRecord &record, const ImportIds &ids,
     json_object_setn_new(record.json.get(), name.data(), name.size(), known.release());
 }
 
-void ImportReader::resolve_manager(ImportRecord &record, Step &step, const ImportIds &ids,
-                                   store::Directory *directory) const {
+Outcome ImportReader::resolve_manager(ImportRecord &record, Step &step, const ImportIds &ids,
+                                      store::Directory *directory) const {
     const Attr *manager = record.type->manager;
-    if (manager == nullptr || keep_ids_) return;
+    if (manager == nullptr || keep_ids_) return Done{};
     Command &command = step.command;
     std::vector<Leaf> &leaves = command.resource.leaves;
     const Attr *value = TypeView::find_sub(*manager, "value");
     const auto leaf = std::find_if(leaves.begin(), leaves.end(),
                                    [&](const Leaf &l) { return l.attr == value->number; });
     std::string source;
-    if (leaf == leaves.end() || !read_string(leaf->json, source)) return;
+    if (leaf == leaves.end() || !read_string(leaf->json, source)) return Done{};
     if (const auto id = id_of(source, ids, record.line, directory)) {
         const std::string text = '"' + scim::to_string(*id) + '"';
         if (!replace_text(command.record, *leaf, text)) command.record.clear();
         leaf->json = command.resource.keep(text);
     } else {
-        command.record.clear();
-        record.missing.push_back({true, source});
-        leaves.erase(std::remove_if(leaves.begin(), leaves.end(),
-                                    [&](const Leaf &l) {
-                                        const Attr *attr = record.type->by_number(l.attr);
-                                        return attr != nullptr && attr->parent == manager;
-                                    }),
-                     leaves.end());
+        RETURN_IF_ERROR(leave_out_manager(record, command, source));
     }
     if (value->index != nullptr || value->substring != nullptr) set_index_values(command);
+    return Done{};
+}
+
+// A manager may follow its user in the input, unless the user cannot be created without one.
+Outcome ImportReader::leave_out_manager(ImportRecord &record, Command &command,
+                                        const std::string &source) const {
+    const TypeView &type = *record.type;
+    std::vector<Leaf> &leaves = command.resource.leaves;
+    const auto is_of_manager = [&](const Leaf &leaf) {
+        const Attr *attr = type.by_number(leaf.attr);
+        return attr != nullptr && attr->parent == type.manager;
+    };
+    leaves.erase(std::remove_if(leaves.begin(), leaves.end(), is_of_manager), leaves.end());
+    if (!check_required(type, command.resource))
+        return Error{Refusal::import_reference,
+                     "manager: " + quoted(source) +
+                         " is not the id of a record before this one, and a " + type.type.name +
+                         " must have a manager"};
+    command.record.clear();
+    record.missing.push_back({true, source});
+    return Done{};
 }
 
 // PATCHes

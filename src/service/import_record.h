@@ -93,9 +93,10 @@ class ImportReader {
     // Replaces the members and prepares the record. Nothing if it has none.
     void resolve_members(ImportRecord &record, const ImportIds &ids,
                          store::Directory *directory) const;
-    // Replaces the manager of a record that is prepared, or leaves it out.
-    void resolve_manager(ImportRecord &record, Step &step, const ImportIds &ids,
-                         store::Directory *directory) const;
+    // Replaces the manager of a record that is prepared, or leaves it out; 400 if its type requires
+    // one.
+    Outcome resolve_manager(ImportRecord &record, Step &step, const ImportIds &ids,
+                            store::Directory *directory) const;
     // The same record as a replacement of the resource `id`, without the members of a record that has
     // some.
     Result<Step> as_replace(ImportRecord &record, const Id &id, const ImportIds &ids,
@@ -116,6 +117,8 @@ class ImportReader {
     Outcome read_times(ImportRecord &record, const json_t *meta) const;
     Result<Step> prepare(ImportRecord &record, const json_t *json, store::Operation operation,
                          const Id &id) const;
+    Outcome leave_out_manager(ImportRecord &record, Command &command,
+                              const std::string &source) const;
     Result<Step> patch(const TypeView &type, const Id &id, const json_t *body) const;
     void replace_members(ImportRecord &record, const ImportIds &ids,
                          store::Directory *directory) const;

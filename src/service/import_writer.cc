@@ -97,7 +97,8 @@ Outcome ImportWriter::put(const ImportTarget &target, ImportRecord &record) {
         read_again(target.reader, target.directory, record);
     if (record.deleted) return put_deleted_user(target, record);
     if (!record.step) return refuse(record, record.step.error());
-    target.reader.resolve_manager(record, *record.step, ids_, &target.directory);
+    auto resolved = target.reader.resolve_manager(record, *record.step, ids_, &target.directory);
+    if (!resolved) return refuse(record, resolved.error());
     note_ignored(record.report);
     if (record.keeps_id) {
         const TypeView *type = type_of(*target.reader.catalog(), target.directory, record.id);
@@ -328,7 +329,8 @@ Outcome ImportWriter::put_patch(const ImportTarget &target, const Later &to, Res
 void ImportWriter::recall(const ImportReader &reader, store::Directory &directory,
                           ImportRecord &record, uint64_t before) {
     if (!record.step) return;
-    reader.resolve_manager(record, *record.step, ids_, nullptr);
+    // Whether the record was refused because its manager is missing is decided by the store below.
+    (void)reader.resolve_manager(record, *record.step, ids_, nullptr);
     const TypeNumber type = record.type->number;
     std::optional<Id> id = record.id;
     auto found = directory.record(type, *id);
