@@ -15,7 +15,7 @@ use Scim::Examples;
 my $json = $Scim::json;
 # A type of which each resource has a manager.
 my $post_schema = { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Schema'], id => 'urn:example:Post', name => 'Post', attributes => [
-    { name => 'displayName', type => 'string', required => JSON::PP::true },
+    { name => 'displayName', type => 'string', required => JSON::PP::true, uniqueness => 'server' },
     { name => 'manager', type => 'complex', required => JSON::PP::true, subAttributes => [
         { name => 'value', type => 'string' }, { name => '$ref', type => 'reference', referenceTypes => [qw(Post User)] }] }] };
 my $post_type = { schemas => ['urn:ietf:params:scim:schemas:core:2.0:ResourceType'], id => 'Post', name => 'Post', endpoint => '/Posts',
@@ -196,13 +196,23 @@ counts_are([0, { created => 2 }], import('escaped', file_of(Scim::user('boss', i
 my %escaped = named('escaped');
 is $escaped{ada}{$enterprise}{manager}{value}, $escaped{boss}{id}, 'a manager follows such an id';
 is +($t->scimctl('verify'))[0], 0, 'scimctl verify finds no fault in the record of its user';
-sub post { return { schemas => ['urn:example:Post'], displayName => $_[0], manager => { value => $_[1] } } }
-my @post = import('bad', '--errors', $errors, file_of(Scim::user('head', id => 'head'), post('filled', 'head'), post('vacant', 'nobody')));
-counts_are([1, { created => 2, refused => 1 }], @post, 'a resource that must have a manager is not created without it');
-is $json->decode(Scim::_slurp($errors))->{error}{detail},
-    'manager: "nobody" is not the id of a record before this one, and a Post must have a manager', 'the reason is in the file of --errors';
-%bad = named('bad');
-is $bad{filled}{manager}{value}, $bad{head}{id}, 'one whose manager is before it is created';
+sub post { my ($name, $manager) = @_; return { id => $name, schemas => ['urn:example:Post'], displayName => $name, manager => { value => $manager } } }
+$t->tenant('posts');
+my @post = import('posts', '--errors', $errors, file_of(Scim::user('head', id => 'head'), post('filled', 'head'), post('vacant', 'nobody'),
+    post('early', 'late'), post('late', 'head')));
+counts_are([1, { created => 3, refused => 2 }], @post, 'a resource that must have a manager is not created without it');
+is_deeply [map $json->decode($_)->{error}{detail}, split /\n/, Scim::_slurp($errors)],
+    [map "manager: \"$_\" is not the id of a record before this one: \"manager\" is required and has no value", qw(nobody late)],
+    'the reasons are in the file of --errors';
+my %post = named('posts');
+is $post{filled}{manager}{value}, $post{head}{id}, 'one whose manager is before it is created';
+counts_are([0, { created => 1, skipped => 1 }],
+    import('posts', '--on-conflict', 'skip', file_of(post('filled', 'elsewhere'), post('below', 'filled'))), 'to skip it, no manager is needed');
+%post = named('posts');
+is $post{below}{manager}{value}, $post{filled}{id}, 'and records refer to the one that was skipped';
+counts_are([1, { refused => 1 }], import('posts', '--on-conflict', 'update', file_of(post('filled', 'elsewhere'))),
+    'it is not updated without its manager');
+is {named('posts')}->{filled}{manager}{value}, $post{head}{id}, 'and keeps the one it has';
 counts_are([1, { refused => 1 }], import('bad', '--keep-ids', file_of(Scim::user('k', id => 'K'))),
     'with --keep-ids an id must be a UUID');
 counts_are([1, { refused => 1 }], import('bad', '--keep-ids', file_of({ %{ Scim::user('k') }, meta => { created => 'now' } })),

@@ -65,24 +65,19 @@ my @paths = qw(/app/ws /app/sse /app/hang /app/abort /app/ok /app/big /cached/ss
 my ($worker) = $t->workers;
 sub sockets { return scalar grep { (readlink // '') =~ /^socket/ } glob "/proc/$worker/fd/*" }
 my $before = sockets();
-# Ends all requests; returns the bytes that the worker process has allocated and not freed then.
+# The bytes that the worker process has allocated and not freed when all requests have ended.
 sub allocated {
-    undef $app;    # some requests continue without their clients
-    ok $t->wait_for(sub { sockets() <= $before }), 'nginx has closed the sockets of all requests'
+    ok $t->wait_for(sub { $app->end_requests; sockets() <= $before }), 'nginx has closed the sockets of all requests'
         or diag sockets() . " instead of $before";
     is $scim->request(GET => "/scim/v2/Users/$id{stays}")->{status}, 200, 'nginx serves a request after them';
-    return +{ unpack 'Q*', Scim::_slurp($file) }->{$worker};
+    return +{ unpack 'Q*', Scim::_slurp($file) }->{$worker} // die 'memory.so has not counted';
 }
 
 my ($ended, $closed) = (0, 0);
 my @turns = 1 .. int($rounds / $at_once);
 my $allocated;    # after the first rounds, in which nginx and the module allocate what they keep
 for my $turn (@turns) {
-    if (!defined $allocated && $turn > @turns / 4) {
-        my $port = $app->{port};
-        $allocated = allocated();
-        $app = Scim::Streams::application($port);
-    }
+    $allocated //= allocated() if $turn > @turns / 4;
     my @open = map { my $user = $_; map Scim::Streams->open($t->port(0), $_ eq '/app/ok' ? 'POST' : 'GET', $_, ['X-Remote-User' => $user],
         $_ eq '/app/ok' ? (length => 10, body => 'part') : ()), (@paths, @paths) x $at_once } qw(stays leaves);
     $t->wait_for(sub { !grep $_->{path} =~ m{^/(?:app/(?:ws|sse|big)|file/big)$} && !$_->status, @open }) or BAIL_OUT 'no responses';
@@ -97,6 +92,7 @@ for my $turn (@turns) {
     $_->close for @open;
     set_active(1);
     $closed += @open;
+    $app->end_requests;    # some continue without their clients
 }
 is $ended, @turns, 'all requests of the user who loses access end';
 my $grown = allocated() - $allocated;

@@ -98,8 +98,7 @@ std::shared_ptr<const ImportReader> Importer::make_reader(std::shared_ptr<const 
                                           milliseconds_now());
 }
 
-// Starts to prepare the batch that is filled and to free the one that was written last, and writes the
-// one between them.
+// Starts to prepare the batch that is filled, writes the one before, and starts to free it.
 Outcome Importer::pass_on() {
     for (auto &task : tasks_) task.get();
     tasks_.clear();
@@ -111,12 +110,11 @@ Outcome Importer::pass_on() {
             const size_t end = std::min(first + part, reading_.records.size());
             for (size_t i = first; i < end; i++) reading_.reader->read(reading_.records[i]);
         }));
-    tasks_.push_back(
-        std::async(std::launch::async, [old = std::move(written_)]() mutable { old = Batch(); }));
     const bool is_first = ready.reader == nullptr;
     if (is_first) return Done{};
     RETURN_IF_ERROR(take(ready));
-    written_ = std::move(ready);
+    tasks_.push_back(
+        std::async(std::launch::async, [old = std::move(ready)]() mutable { old = Batch(); }));
     return Done{};
 }
 

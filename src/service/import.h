@@ -83,7 +83,6 @@ class Importer {
     uint64_t lines_ = 0, digest_ = 0;  // of the input
     Batch filling_;
     Batch reading_;  // by the tasks, until they have ended
-    Batch written_;  // to be freed by a task
     std::vector<std::future<void>> tasks_;
 };
 

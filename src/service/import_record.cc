@@ -269,21 +269,20 @@ Outcome ImportReader::resolve_manager(ImportRecord &record, Step &step, const Im
     return Done{};
 }
 
-// A manager may follow its user in the input, unless the user cannot be created without one.
+// A manager may follow in the input, unless the resource cannot be created without one.
 Outcome ImportReader::leave_out_manager(ImportRecord &record, Command &command,
                                         const std::string &source) const {
     const TypeView &type = *record.type;
-    std::vector<Leaf> &leaves = command.resource.leaves;
-    const auto is_of_manager = [&](const Leaf &leaf) {
+    Resource without;
+    for (const Leaf &leaf : command.resource.leaves) {
         const Attr *attr = type.by_number(leaf.attr);
-        return attr != nullptr && attr->parent == type.manager;
-    };
-    leaves.erase(std::remove_if(leaves.begin(), leaves.end(), is_of_manager), leaves.end());
-    if (!check_required(type, command.resource))
+        if (attr == nullptr || attr->parent != type.manager) without.leaves.push_back(leaf);
+    }
+    if (auto complete = check_required(type, without); !complete)
         return Error{Refusal::import_reference,
                      "manager: " + quoted(source) +
-                         " is not the id of a record before this one, and a " + type.type.name +
-                         " must have a manager"};
+                         " is not the id of a record before this one: " + complete.error().detail};
+    command.resource.leaves = std::move(without.leaves);
     command.record.clear();
     record.missing.push_back({true, source});
     return Done{};

@@ -93,8 +93,8 @@ class ImportReader {
     // Replaces the members and prepares the record. Nothing if it has none.
     void resolve_members(ImportRecord &record, const ImportIds &ids,
                          store::Directory *directory) const;
-    // Replaces the manager of a record that is prepared, or leaves it out; 400 if its type requires
-    // one.
+    // Replaces the manager of a record that is prepared, or leaves it out; 400, and nothing changes,
+    // if the record needs one.
     Outcome resolve_manager(ImportRecord &record, Step &step, const ImportIds &ids,
                             store::Directory *directory) const;
     // The same record as a replacement of the resource `id`, without the members of a record that has

@@ -98,7 +98,7 @@ Outcome ImportWriter::put(const ImportTarget &target, ImportRecord &record) {
     if (record.deleted) return put_deleted_user(target, record);
     if (!record.step) return refuse(record, record.step.error());
     auto resolved = target.reader.resolve_manager(record, *record.step, ids_, &target.directory);
-    if (!resolved) return refuse(record, resolved.error());
+    if (!resolved) return put_incomplete(target, record, resolved.error());
     note_ignored(record.report);
     if (record.keeps_id) {
         const TypeView *type = type_of(*target.reader.catalog(), target.directory, record.id);
@@ -106,6 +106,15 @@ Outcome ImportWriter::put(const ImportTarget &target, ImportRecord &record) {
         if (type != nullptr) return refuse(record, exists(*type, record.id));
     }
     return put_new(target, record);
+}
+
+// A record without a manager that it must have. To skip an existing resource, none is needed.
+Outcome ImportWriter::put_incomplete(const ImportTarget &target, ImportRecord &record,
+                                     const Error &error) {
+    const auto owner = options_.on_conflict == OnConflict::skip
+                           ? owner_of_value(record.step->command, target.directory)
+                           : std::nullopt;
+    return owner ? put_existing(target, record, *owner) : refuse(record, error);
 }
 
 Result<Plan> ImportWriter::plan_new(const ImportTarget &target, ImportRecord &record) {
@@ -329,14 +338,16 @@ Outcome ImportWriter::put_patch(const ImportTarget &target, const Later &to, Res
 void ImportWriter::recall(const ImportReader &reader, store::Directory &directory,
                           ImportRecord &record, uint64_t before) {
     if (!record.step) return;
-    // Whether the record was refused because its manager is missing is decided by the store below.
-    (void)reader.resolve_manager(record, *record.step, ids_, nullptr);
+    auto resolved = reader.resolve_manager(record, *record.step, ids_, nullptr);
+    // A record that must have a manager was done with one that the store had.
+    if (!resolved) resolved = reader.resolve_manager(record, *record.step, ids_, &directory);
     const TypeNumber type = record.type->number;
     std::optional<Id> id = record.id;
     auto found = directory.record(type, *id);
     const bool is_new = found && found->header().version > before;
     if (!found) {
-        const bool is_refused = options_.on_conflict == OnConflict::fail;
+        const bool is_refused = options_.on_conflict == OnConflict::fail ||
+                                (!resolved && options_.on_conflict == OnConflict::update);
         id = is_refused ? std::nullopt : owner_of_value(record.step->command, directory);
     }
     if (!id) return ids_.erase(record.source);

@@ -121,6 +121,7 @@ class ImportWriter {
     Outcome put_deleted_user(const ImportTarget &target, const ImportRecord &record);
     bool put_access(const ImportTarget &target, const ImportRecord &record, const Id &id);
     Outcome update(const ImportTarget &target, ImportRecord &record, const Id &id);
+    Outcome put_incomplete(const ImportTarget &target, ImportRecord &record, const Error &error);
     Result<Plan> plan_new(const ImportTarget &target, ImportRecord &record);
     Outcome change_members(const ImportTarget &target, const Later &to, const char *operation,
                            const std::vector<Id> &ids);

@@ -13,7 +13,8 @@ namespace scim::service {
 class TickSource {
   public:
     // The first tick of this time, in milliseconds since 1970, or the one after the last that was
-    // given, whichever is later. Ticks therefore ascend when the clock is set back, too.
+    // given, whichever is later. Ticks therefore ascend when the clock is set back, too: they stay
+    // ahead of it then until it has caught up.
     uint64_t next(int64_t milliseconds);
 
   private:

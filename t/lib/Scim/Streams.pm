@@ -3,7 +3,7 @@ package Scim::Streams;
 # An application with long responses, and clients that keep them open.
 #
 #     my $app = Scim::Streams::application();                 # its port is in the configuration
-#     $app = Scim::Streams::application($app->{port});        # another one, after undef $app
+#     $app->end_requests;                                     # closes the connections of all requests
 #     my $s = Scim::Streams->open($port, GET => '/sse', ['X-Remote-User' => 'ada']);
 #     $s->is_open;      # reads what has arrived
 #
@@ -25,9 +25,8 @@ use POSIX ();
 use Time::HiRes qw(sleep);
 
 sub application {
-    my ($port) = @_;
-    my $listener = IO::Socket::INET->new(Listen => 128, LocalAddr => '127.0.0.1', LocalPort => $port, ReuseAddr => 1)
-        or die "no application: $!";
+    my $listener = IO::Socket::INET->new(Listen => 128, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "no application: $!";
+    local $SIG{USR1} = 'IGNORE';    # ends the processes of requests
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         setpgrp 0, 0;
@@ -37,6 +36,7 @@ sub application {
             my $c = $listener->accept or next;
             my $child = fork // die "fork: $!";
             if (!$child) {
+                $SIG{USR1} = 'DEFAULT';
                 close $listener;
                 eval { _answer($c) };
                 POSIX::_exit(0);
@@ -121,6 +121,8 @@ sub echoes {
 sub close { my ($self) = @_; CORE::close($self->{socket}); return }
 
 package Scim::Streams::Application;
+
+sub end_requests { my ($self) = @_; kill USR1 => -$self->{pid}; return }
 
 sub DESTROY {
     my ($self) = @_;
