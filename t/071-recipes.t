@@ -118,8 +118,9 @@ for my $page (qw(docs/entra.md docs/okta.md)) {
 # --- the error log at the level that Debian's nginx.conf has
 
 {
+    # A worker that has not opened the store yet answers 503 with Retry-After, which curl obeys.
     my $post = sub {
-        return "curl -s -o /dev/null -H \"Authorization: Bearer \$TOKEN\" -H 'Content-Type: application/scim+json' "
+        return "curl -s --retry 5 -o /dev/null -H \"Authorization: Bearer \$TOKEN\" -H 'Content-Type: application/scim+json' "
             . "http://127.0.0.1:8080$users -d '{\"schemas\":[\"urn:ietf:params:scim:schemas:core:2.0:User\"],$_[0]}'\n";
     };
     my $unknown = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
