@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "service/admin.h"
@@ -12,8 +13,14 @@ namespace scim::service {
 
 namespace {
 
-// A batch is prepared while the previous one is written.
-constexpr size_t batch_records = 4096, batch_bytes = size_t(8) << 20;
+// A batch is prepared while the previous one is written. Batches become longer in a long import: a
+// transaction ends with its batch, and rows of indexes that fall on the same page cost less.
+constexpr size_t batch_min = 4096, batch_max = 16384, bytes_a_record = 2048;
+
+size_t batch_records(uint64_t lines) {
+    return size_t(std::clamp(lines / 4, uint64_t(batch_min), uint64_t(batch_max)));
+}
+
 constexpr size_t threads = 2;
 
 int64_t milliseconds_now() {
@@ -50,12 +57,13 @@ Outcome Importer::add(std::string line) {
     ImportRecord record;
     record.line = ++lines_;
     record.digest = digest_;
-    if (filling_.records.empty()) filling_.records.reserve(batch_records);
+    if (filling_.records.empty()) filling_.records.reserve(batch_records(lines_));
     filling_.bytes += line.size();
     record.text = std::move(line);
     filling_.records.push_back(std::move(record));
-    if (filling_.records.size() < batch_records && filling_.bytes < batch_bytes) return Done{};
-    return pass_on();
+    const size_t most = batch_records(lines_);
+    const bool is_full = filling_.records.size() >= most || filling_.bytes >= most * bytes_a_record;
+    return is_full ? pass_on() : Done{};
 }
 
 Outcome Importer::finish() {
