@@ -114,6 +114,7 @@ sub answer {
 }
 
 write_input();
+$t->start->served('/scim/v2/Users', token => $token);    # sets the size of the map
 is scimctl('import --tenant acme --keep-ids ' . "\Q$t->{dir}/input.ndjson\E", 'import'), 0, 'the resources are imported' or done_testing, exit;
 is scimctl('export --tenant acme', 'export.ndjson'), 0, 'they are exported';
 my $copy = $t->token($t->tenant('copy'));
@@ -121,7 +122,6 @@ is scimctl('import --tenant copy --keep-ids ' . "\Q$t->{dir}/export.ndjson\E", '
 is scimctl('export --tenant copy', 'copy.ndjson'), 0, 'and exported';
 is system('cmp', '-s', map "$t->{dir}/$_.ndjson", qw(export copy)), 0, 'both exports have the same bytes';
 
-$t->start->served('/scim/v2/Users', token => $token);
 $t->wait_for(sub { ($t->scimctl('index', 'list'))[1] !~ /building/ }) or diag 'an index is not built';
 my @clients = map $t->client(token => $_), $token, $copy;
 my ($found, %statuses, @differ) = 0;
