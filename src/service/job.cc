@@ -8,7 +8,6 @@
 #include "service/new_id.h"
 #include "service/render.h"
 #include "service/routes.h"
-#include "service/token.h"
 
 namespace scim::service {
 

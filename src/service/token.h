@@ -34,6 +34,7 @@ std::optional<store::Digest> parse_digest(std::string_view hex);
 
 // Fills all bytes by getrandom(2). Throws std::system_error if that fails.
 void fill_random(uint8_t *bytes, size_t size);
+// Eight such bytes.
 uint64_t random_number();
 
 }  // namespace scim::service

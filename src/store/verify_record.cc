@@ -62,10 +62,7 @@ std::string check_record(const Catalog &catalog, const TypeView *type, const Rec
     const char *differs = "its leaf table does not describe its body";
     if (type != nullptr && header.epoch == catalog.epoch()) {
         // The encoding is canonical: encoding the leaves again must yield the same bytes.
-        Resource resource;
-        resource.leaves = leaves;
-        return encode_record(header, catalog, *type, resource.leaves) == record.bytes() ? ""
-                                                                                        : differs;
+        return encode_record(header, catalog, *type, leaves) == record.bytes() ? "" : differs;
     }
     return body_has(record, leaves) ? "" : differs;
 }

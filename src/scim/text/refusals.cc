@@ -827,8 +827,7 @@ constexpr std::array<RefusalRow, refusal_count> rows = {{
      "A reference of a record points to nothing.",
      "A member or manager is not among the records that were imported.",
      "Import the missing record, and add the reference later. If the record itself was refused, "
-     "put "
-     "its manager before it.",
+     "put its manager before it.",
      ""},
     {Refusal::import_errors_file, "import-errors-file", 503, ScimType::none,
      "The file of --errors cannot be written.", "The disk is full, or the file is not writable.",
