@@ -66,9 +66,15 @@ sorted 'sortBy=department', qw(bravo delta Alpha charlie);
 sorted "sortBy=$_", qw(Alpha charlie bravo delta) for qw(emails.value emails);
 sorted 'sortBy=meta.created', @made;
 sorted 'sortBy=id&sortOrder=descending', reverse @made;
-sorted 'sortBy=meta.lastModified&sortOrder=descending', reverse @made;
+# Two users may have been created within the same millisecond.
+sub last_changed_first {
+    my %time = map { $_->{userName} => $_->{meta}{lastModified} } @{ $c->request(GET => $base)->{json}{Resources} };
+    return sort { $time{$b} cmp $time{$a} } @made;    # Perl's sort is stable
+}
+sorted 'sortBy=meta.lastModified&sortOrder=descending', last_changed_first();
 $c->request(PUT => "$base/$delta", json => Scim::user('delta', title => "\x{e4}rger"));
-sorted 'sortBy=meta.lastModified&sortOrder=descending', qw(delta bravo charlie Alpha);
+sorted 'sortBy=meta.lastModified&sortOrder=descending', last_changed_first();
+is +(last_changed_first())[0], 'delta', 'a replaced user was changed last';
 sorted 'sortBy=manager.displayName', qw(bravo delta Alpha charlie);
 
 # Pages
