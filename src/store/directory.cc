@@ -285,10 +285,12 @@ void DirectoryWriter::apply(const ResourceEdit &edit) {
         if (!edit.name.empty())
             put_deleted_name(write_, tenant_, edit.id, edit.position, edit.name);
     } else {
-        write_.put(Db::resources, key, edit.record);
         if (edit.is_new) {
+            write_.put_new(Db::resources, key, edit.record);
             add_count(edit.type, 1);
             add_to_blocks(write_, tenant_, edit.type, edit.id);
+        } else {
+            write_.put(Db::resources, key, edit.record);
         }
     }
     put_index(edit);

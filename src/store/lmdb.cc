@@ -81,8 +81,25 @@ uint64_t Txn::id() const { return txn_ != nullptr ? mdb_txn_id(txn_) : 0; }
 
 bool Txn::must_end() const { return env_.adoption_due_.load(std::memory_order_relaxed); }
 
+// Writes the rows of `meta` that are held back.
+void Txn::write_meta() {
+    for (const auto &[key, value] : meta_) {
+        if (!good()) break;
+        MDB_val k = to_val(key), v = to_val(value);
+        int rc = mdb_put(txn_, env_.handles_[size_t(Db::meta)], &k, &v, 0);
+        if (rc != 0) fail(from_mdb(rc));
+    }
+    meta_.clear();
+}
+
 bool Txn::get(Db db, Bytes key, Bytes &value) {
     if (!good()) return false;
+    if (db == Db::meta && !meta_.empty()) {
+        if (const auto row = meta_.find(key); row != meta_.end()) {
+            value = row->second;
+            return true;
+        }
+    }
     MDB_val k = to_val(key), v;
     int rc = mdb_get(txn_, env_.handles_[size_t(db)], &k, &v);
     if (rc == 0) {
@@ -94,6 +111,7 @@ bool Txn::get(Db db, Bytes key, Bytes &value) {
 }
 
 uint64_t Txn::entries(Db db) {
+    if (db == Db::meta) write_meta();
     if (!good()) return 0;
     MDB_stat stat;
     int rc = mdb_stat(txn_, env_.handles_[size_t(db)], &stat);
@@ -102,6 +120,7 @@ uint64_t Txn::entries(Db db) {
 }
 
 uint64_t Txn::bytes(Db db) {
+    if (db == Db::meta) write_meta();
     if (!good()) return 0;
     MDB_stat stat;
     int rc = mdb_stat(txn_, env_.handles_[size_t(db)], &stat);
@@ -195,11 +214,30 @@ void WriteTxn::put(Db db, Bytes key, Bytes value, unsigned flags) {
     if (rc != 0) fail(from_mdb(rc));
 }
 
-void WriteTxn::put(Db db, Bytes key, Bytes value) { put(db, key, value, 0); }
+void WriteTxn::put(Db db, Bytes key, Bytes value) {
+    if (db != Db::meta) return put(db, key, value, 0);
+    if (!good()) return;
+    if (const auto row = meta_.find(key); row != meta_.end())
+        row->second.assign(value);
+    else
+        meta_.emplace(key, value);
+}
 
-void WriteTxn::append(Db db, Bytes key, Bytes value) { put(db, key, value, MDB_APPEND); }
+void WriteTxn::append(Db db, Bytes key, Bytes value) {
+    if (db == Db::meta) write_meta();
+    put(db, key, value, MDB_APPEND);
+}
+
+void WriteTxn::put_new(Db db, Bytes key, Bytes value) {
+    if (!good()) return;
+    MDB_val k = to_val(key), v = to_val(value);
+    int rc = mdb_put(txn_, env_.handles_[size_t(db)], &k, &v, MDB_APPEND);
+    if (rc == MDB_KEYEXIST) return put(db, key, value);
+    if (rc != 0) fail(from_mdb(rc));
+}
 
 bool WriteTxn::insert(Db db, Bytes key, Bytes value) {
+    if (db == Db::meta) write_meta();
     if (!good()) return false;
     MDB_val k = to_val(key), v = to_val(value);
     int rc = mdb_put(txn_, env_.handles_[size_t(db)], &k, &v, MDB_NOOVERWRITE);
@@ -208,6 +246,7 @@ bool WriteTxn::insert(Db db, Bytes key, Bytes value) {
 }
 
 bool WriteTxn::del(Db db, Bytes key) {
+    if (db == Db::meta) write_meta();
     if (!good()) return false;
     MDB_val k = to_val(key);
     int rc = mdb_del(txn_, env_.handles_[size_t(db)], &k, nullptr);
@@ -216,6 +255,7 @@ bool WriteTxn::del(Db db, Bytes key) {
 }
 
 Errc WriteTxn::commit() {
+    write_meta();
     if (!good()) {
         abort();
         return error_;
@@ -240,6 +280,7 @@ size_t WriteTxn::room(size_t enough) {
 }
 
 Cursor::Cursor(Txn &txn, Db db) : txn_(txn) {
+    if (db == Db::meta) txn.write_meta();
     if (!txn.good()) return;
     int rc = mdb_cursor_open(txn.txn_, txn.env_.handles_[size_t(db)], &cursor_);
     if (rc != 0) txn.fail(from_mdb(rc));

@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -232,12 +233,19 @@ class Txn {
 
   protected:
     friend class Cursor;
+    using Rows = std::map<std::string, std::string, std::less<>>;
+
     explicit Txn(Env &env) : env_(env) {}
     ~Txn() = default;
+    void write_meta();
 
     Env &env_;
     MDB_txn *txn_ = nullptr;
     Errc error_ = Errc::ok;
+    // Of a write transaction: the rows of `meta` that it has put and not written yet. Nearly every
+    // change of a resource puts the same few counters, so they are written by commit(), or when
+    // something else than get() and put() needs them.
+    Rows meta_;
 };
 
 // A reader slot that one thread reuses: renewing a transaction costs a tenth of beginning one.
@@ -278,6 +286,8 @@ class WriteTxn : public Txn {
     // The same as put() for a key after all others of the database: leaves no space for keys in
     // between.
     void append(Db db, Bytes key, Bytes value);
+    // put() for a new key which may be after all others of the database: append() if it is.
+    void put_new(Db db, Bytes key, Bytes value);
     // True if the key existed.
     bool del(Db db, Bytes key);
     // ok: the changes are on disk. Another code: nothing was written, except that after `panic` the

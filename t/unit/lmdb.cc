@@ -49,13 +49,85 @@ void test_transactions(Env &env) {
         ok(txn.del(Db::meta, "b"), "del() of an existing key returns true");
         ok(!txn.del(Db::meta, "b"), "del() of a missing key returns false");
         ok(txn.good(), "del() of a missing key is not an error");
-        txn.put(Db::meta, std::string(600, 'k'), "long");
+        txn.put(Db::catalog, std::string(600, 'k'), "long");
         is(to_string(txn.error()), to_string(Errc::invalid),
            "a key above LMDB's bound sets the error of the transaction");
         txn.put(Db::meta, "c", "after");
         is(txn.commit(), Errc::invalid, "commit() returns an earlier error of the transaction");
     }
     is(value_of(env, "c"), "-", "a transaction with an error writes nothing");
+}
+
+// commit() writes the rows of `meta`; the transaction sees them before.
+void test_meta(Env &env) {
+    {
+        WriteTxn txn(env);
+        const uint64_t rows = txn.entries(Db::meta);
+        Bytes value;
+        txn.put(Db::meta, "m1", "1");
+        ok(txn.get(Db::meta, "m1", value) && value == "1", "get() finds a row of meta");
+        txn.put(Db::meta, "m1", "2");
+        ok(txn.get(Db::meta, "m1", value) && value == "2", "and its last value");
+        is(txn.entries(Db::meta), rows + 1, "entries() counts it once");
+        txn.put(Db::meta, "m2", "3");
+        {
+            Cursor cursor(txn, Db::meta);
+            ok(cursor.seek("m2") && cursor.value() == "3", "a cursor finds it");
+        }
+        txn.put(Db::meta, "m3", "4");
+        ok(txn.del(Db::meta, "m3"), "del() of a row that is not written returns true");
+        ok(!txn.get(Db::meta, "m3", value), "and the row is gone");
+        txn.put(Db::meta, "m4", "5");
+        ok(!txn.insert(Db::meta, "m4", "6"), "insert() finds it");
+        is(txn.commit(), Errc::ok, "the transaction is committed");
+    }
+    is(value_of(env, "m1") + value_of(env, "m2") + value_of(env, "m3") + value_of(env, "m4"),
+       "23-5", "its rows are read");
+    {
+        WriteTxn txn(env);
+        txn.put(Db::catalog, "with", "row");
+        txn.put(Db::meta, std::string(600, 'k'), "long");
+        is(to_string(txn.commit()), to_string(Errc::invalid),
+           "commit() returns the error of a row of meta");
+    }
+    WriteTxn txn(env);
+    Bytes value;
+    ok(!txn.get(Db::catalog, "with", value), "and nothing of that transaction is written");
+}
+
+// The pages of 300 rows of 900 bytes in ascending order; four fit into one.
+template <class Put>
+uint64_t pages_of_rows(WriteTxn &txn, size_t page_size, Put put) {
+    for (int i = 0; i < 300; i++) put("n" + std::to_string(1000 + i), std::string(900, 'x'));
+    Cursor cursor(txn, Db::resources);
+    bool more = cursor.seek("n");
+    for (int i = 0; i < 300 && more; i++) {
+        more = cursor.key() == "n" + std::to_string(1000 + i) && cursor.value().size() == 900;
+        cursor.next();
+    }
+    ok(more, "each row is found");
+    return txn.bytes(Db::resources) / page_size;
+}
+
+void test_put_new(Env &env) {
+    const size_t page_size = env.info().page_size;
+    {
+        WriteTxn txn(env);
+        const auto pages = pages_of_rows(
+            txn, page_size, [&](Bytes key, Bytes value) { txn.put(Db::resources, key, value); });
+        ok(pages > 100, "put() of the last row of all leaves space in each page");
+    }
+    WriteTxn txn(env);
+    const auto pages = pages_of_rows(
+        txn, page_size, [&](Bytes key, Bytes value) { txn.put_new(Db::resources, key, value); });
+    ok(pages < 80, "put_new() fills the pages");
+    txn.put_new(Db::resources, "m", "before");
+    txn.put_new(Db::resources, "n1000", "again");
+    Bytes value;
+    ok(txn.get(Db::resources, "m", value) && value == "before",
+       "put_new() of a row before others writes it");
+    ok(txn.get(Db::resources, "n1000", value) && value == "again",
+       "put_new() of an existing row replaces it");
 }
 
 void test_cursor(Env &env) {
@@ -152,6 +224,8 @@ int main(int argc, char **argv) {
     is(env->create_databases(), Errc::ok, "the databases are created");
     is(env->displaced(), "", "displaced() is empty while the files are in place");
     test_transactions(*env);
+    test_meta(*env);
+    test_put_new(*env);
     test_cursor(*env);
     test_once_a_process(dir.path);
     test_full_map(*env);
