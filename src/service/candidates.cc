@@ -224,25 +224,39 @@ Candidates::Candidates(Candidates &&) noexcept = default;
 bool Candidates::next() { return scan_ != nullptr ? next_of_scan() : next_of_sources(); }
 
 bool Candidates::next_of_scan() {
-    const store::Key prefix = store::resource_prefix(directory_.tenant(), type_.number);
-    bool more;
-    if (!record_.empty()) {
-        more = scan_->next();
-    } else if (placed_) {
-        const store::Key key = store::resource_key(directory_.tenant(), type_.number, id_);
-        more = scan_->seek(key);
-        if (more && scan_->key() == key) more = scan_->next();
-    } else {
-        more = scan_->seek(prefix);
-    }
-    record_ = {};
-    if (!more || scan_->key().size() != prefix.size() + store::id_size ||
-        !store::starts_with(scan_->key(), prefix))
-        return false;
-    id_ = store::id_at(scan_->key(), prefix.size());
-    placed_ = true;
-    record_ = scan_->value();
+    if (ahead_at_ == ahead_end_) read_ahead();
+    if (ahead_at_ == ahead_end_) return false;
+    id_ = ahead_[ahead_at_].id;
+    record_ = ahead_[ahead_at_].record;
+    ahead_at_++;
     return true;
+}
+
+// The start of a record, with its table and the attributes that filters often have, is fetched.
+void Candidates::read_ahead() {
+    constexpr size_t line = 64, fetched = 768;  // bytes
+    const store::Key prefix = store::resource_prefix(directory_.tenant(), type_.number);
+    ahead_at_ = ahead_end_ = 0;
+    while (ahead_end_ < ahead_.size() && !scan_ended_) {
+        const bool is_key = step_of_scan() &&
+                            scan_->key().size() == prefix.size() + store::id_size &&
+                            store::starts_with(scan_->key(), prefix);
+        scan_ended_ = !is_key;
+        if (scan_ended_) return;
+        const store::Bytes record = scan_->value();
+        ahead_[ahead_end_++] = {store::id_at(scan_->key(), prefix.size()), record};
+        const size_t end = std::min(record.size(), fetched);
+        for (size_t at = 0; at < end; at += line) __builtin_prefetch(record.data() + at);
+    }
+}
+
+// Moves the cursor to the first record, or to the next one.
+bool Candidates::step_of_scan() {
+    if (std::exchange(scan_begun_, true)) return scan_->next();
+    if (!placed_) return scan_->seek(store::resource_prefix(directory_.tenant(), type_.number));
+    const store::Key key = store::resource_key(directory_.tenant(), type_.number, id_);
+    const bool more = scan_->seek(key);
+    return more && scan_->key() == key ? scan_->next() : more;
 }
 
 bool Candidates::next_of_sources() {

@@ -7,6 +7,7 @@
 // are read once. The rows of an index range are in the order of values: for each chunk, all of them
 // are read, and the smallest ids after the previous chunk are kept.
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -17,7 +18,7 @@ namespace scim::service {
 class Candidates {
   public:
     // The candidates after `*after`, or all if it is nullptr. The other arguments must outlive this
-    // object, except `after` and `chunks`.
+    // object, except `after` and `chunks`. In a write transaction, nothing may be written meanwhile.
     Candidates(const Access &access, const Catalog &catalog, const TypeView &type,
                store::Directory &directory, const Id *after, const Chunks &chunks);
     ~Candidates();
@@ -34,6 +35,8 @@ class Candidates {
     class Source;
 
     bool next_of_scan();
+    void read_ahead();
+    bool step_of_scan();
     bool next_of_sources();
 
     const TypeView &type_;
@@ -43,6 +46,16 @@ class Candidates {
     std::unique_ptr<store::Cursor> scan_;        // if it is a scan
     std::vector<std::unique_ptr<Source>> heap_;  // otherwise: smallest next id first
     store::Bytes record_;
+
+    // Of a scan: records that are read ahead, so that the processor fetches the memory of the next
+    // ones while one is examined. Nearly every record is on a page that no cache has.
+    struct Ahead {
+        Id id;
+        store::Bytes record;
+    };
+    std::array<Ahead, 16> ahead_;
+    size_t ahead_at_ = 0, ahead_end_ = 0;
+    bool scan_begun_ = false, scan_ended_ = false;
 };
 
 }  // namespace scim::service

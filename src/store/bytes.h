@@ -2,6 +2,8 @@
 // Encoding of numbers on disk: big-endian in keys, so that LMDB's byte order is the numeric order;
 // little-endian or variable-length in values.
 
+#include <endian.h>
+
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -9,29 +11,30 @@
 
 namespace scim::store {
 
+// In each function `bytes` is at most 8.
+
 inline void append_be(std::string &out, uint64_t value, int bytes) {
-    char text[8];
-    for (int i = bytes; i-- > 0; value >>= 8) text[i] = char(value & 0xff);
-    out.append(text, size_t(bytes));
+    value = htobe64(value);
+    out.append(reinterpret_cast<const char *>(&value) + sizeof value - bytes, size_t(bytes));
 }
 
 // REQUIRES: `in` has `bytes` bytes.
 inline uint64_t read_be(const char *in, int bytes) {
     uint64_t value = 0;
-    for (int i = 0; i < bytes; i++) value = value << 8 | uint8_t(in[i]);
-    return value;
+    std::memcpy(reinterpret_cast<char *>(&value) + sizeof value - bytes, in, size_t(bytes));
+    return be64toh(value);
 }
 
 inline void append_le(std::string &out, uint64_t value, int bytes) {
-    char text[8];
-    for (int i = 0; i < bytes; i++, value >>= 8) text[i] = char(value & 0xff);
-    out.append(text, size_t(bytes));
+    value = htole64(value);
+    out.append(reinterpret_cast<const char *>(&value), size_t(bytes));
 }
 
+// REQUIRES: `in` has `bytes` bytes.
 inline uint64_t read_le(const char *in, int bytes) {
     uint64_t value = 0;
-    for (int i = bytes - 1; i >= 0; i--) value = value << 8 | uint8_t(in[i]);
-    return value;
+    std::memcpy(&value, in, size_t(bytes));
+    return le64toh(value);
 }
 
 // LEB128: seven bits per byte, least significant first.
@@ -41,7 +44,7 @@ inline void append_varint(std::string &out, uint64_t value) {
 }
 
 inline uint64_t zigzag(int64_t v) { return uint64_t(v) << 1 ^ (v < 0 ? ~uint64_t(0) : 0); }
-inline int64_t unzigzag(uint64_t v) { return int64_t(v >> 1) ^ -int64_t(v & 1); }
+constexpr int64_t unzigzag(uint64_t v) { return int64_t(v >> 1) ^ -int64_t(v & 1); }
 
 // Reads untrusted bytes. A read past the end, or a varint longer than 64 bits, returns zeros or an
 // empty string and sets failed(), which stays set.

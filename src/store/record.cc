@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <array>
 #include <cstring>
 
 #include "scim/resource/reference.h"
@@ -52,6 +53,25 @@ std::string encode_table(const std::vector<Leaf> &leaves, const std::vector<Exte
     return table;
 }
 
+// What a head of one byte says.
+struct ShortHead {
+    int8_t attr_step;
+    uint8_t element_step;   // 1: the next element
+    uint32_t element_mask;  // 0: element 0
+};
+
+constexpr std::array<ShortHead, 128> decode_short_heads() {
+    std::array<ShortHead, 128> heads{};
+    for (unsigned head = 0; head < heads.size(); head++) {
+        const unsigned element_step = head / 2 % 3;
+        heads[head] = {int8_t(unzigzag(head / 2 / 3)), uint8_t(element_step == 1),
+                       element_step == 2 ? 0 : UINT32_MAX};
+    }
+    return heads;
+}
+
+constexpr std::array<ShortHead, 128> short_heads = decode_short_heads();
+
 // Reads a leaf table. next() returns false at the end, and at the first damaged leaf; good() tells
 // which.
 class TableReader {
@@ -63,44 +83,43 @@ class TableReader {
 
     [[gnu::always_inline]] bool next(Leaf &leaf) {
         if (at_ == end_) return false;
-        uint64_t head, gap, length;
         // Fast path: nearly all leaves have three single-byte values, and a full scan spends most
         // of its time here.
         if (end_ - at_ >= 3 && ((at_[0] | at_[1] | at_[2]) & 0x80) == 0) {
-            head = at_[0];
-            gap = at_[1];
-            length = at_[2];
+            const ShortHead &head = short_heads[at_[0]];
+            const size_t begin = end_of_last_ + at_[1];
+            attr_ += head.attr_step;
+            element_ = (element_ + head.element_step) & head.element_mask;
+            end_of_last_ = begin + at_[2];
             at_ += 3;
-        } else if (!read_long(head, gap, length)) {
-            return good_ = false;
+            if (end_of_last_ > data_.size() || uint32_t(attr_ - 1) >= UINT16_MAX)
+                return good_ = false;
+            leaf = {AttrNumber(attr_), element_, {data_.data() + begin, end_of_last_ - begin}};
+            return true;
         }
-        head /= 2;
-        const uint64_t element_step = head % 3;
-        int64_t attr = attr_ + unzigzag(head / 3);
-        const uint64_t left = data_.size() - end_of_last_;
-        if (attr <= 0 || attr > UINT16_MAX || gap > left || length > left - gap)
-            return good_ = false;
-        if (element_step != 0) element_ = element_step == 1 ? element_ + 1 : 0;
-        attr_ = attr;
-        leaf = {AttrNumber(attr), element_, {data_.data() + end_of_last_ + gap, size_t(length)}};
-        end_of_last_ += gap + length;
-        return true;
+        return next_long(leaf);
     }
     bool good() const { return good_; }
 
   private:
-    [[gnu::noinline]] bool read_long(uint64_t &head, uint64_t &gap, uint64_t &length) {
+    [[gnu::noinline]] bool next_long(Leaf &leaf) {
         ByteReader in({reinterpret_cast<const char *>(at_), size_t(end_ - at_)});
-        head = in.varint();
-        gap = in.varint();
-        length = in.varint();
+        const uint64_t head = in.varint() / 2, gap = in.varint(), length = in.varint();
         at_ = end_ - in.left();
-        return !in.failed();
+        const uint64_t element_step = head % 3, left = data_.size() - end_of_last_;
+        const int64_t attr = attr_ + unzigzag(head / 3);
+        if (in.failed() || attr <= 0 || attr > UINT16_MAX || gap > left || length > left - gap)
+            return good_ = false;
+        if (element_step != 0) element_ = element_step == 1 ? element_ + 1 : 0;
+        attr_ = int32_t(attr);
+        leaf = {AttrNumber(attr), element_, {data_.data() + end_of_last_ + gap, size_t(length)}};
+        end_of_last_ += gap + length;
+        return true;
     }
 
     const uint8_t *at_, *end_;
     Bytes data_;
-    int64_t attr_ = 0;
+    int32_t attr_ = 0;
     uint32_t element_ = 0;
     size_t end_of_last_ = 0;
     bool good_ = true;
@@ -185,18 +204,17 @@ std::optional<RecordView> RecordView::parse(Bytes bytes) {
 std::optional<RecordView> RecordView::peek(Bytes bytes) {
     if (bytes.size() < record_header_size || uint8_t(bytes[0]) != record_format)
         return std::nullopt;
-    ByteReader in(bytes.substr(1));
-    RecordView view;
-    view.header_.flags = uint8_t(in.le(1));
-    in.le(2);
-    uint64_t table_size = in.le(4);
-    view.header_.epoch = uint32_t(in.le(4));
-    view.header_.extensions = uint32_t(in.le(4));
-    view.header_.version = in.le(8);
-    view.header_.created = int64_t(in.le(8));
-    view.header_.modified = int64_t(in.le(8));
-    view.header_.member_epoch = uint32_t(in.le(4));
+    const char *header = bytes.data();
+    const uint64_t table_size = read_le(header + 4, 4);
     if (table_size > bytes.size() - record_header_size) return std::nullopt;
+    RecordView view;
+    view.header_ = {uint8_t(header[1]),
+                    uint32_t(read_le(header + 8, 4)),
+                    uint32_t(read_le(header + 12, 4)),
+                    read_le(header + version_offset, 8),
+                    int64_t(read_le(header + 24, 8)),
+                    int64_t(read_le(header + 32, 8)),
+                    uint32_t(read_le(header + 40, 4))};
     view.bytes_ = bytes;
     view.table_ = bytes.substr(record_header_size, table_size);
     view.data_ = view.body_ = bytes.substr(record_header_size + table_size);

@@ -212,6 +212,7 @@ void write_members(std::string &out, const TypeView &type, const std::vector<Lea
 }
 
 void canonical_order(const TypeView &type, std::vector<Leaf> &leaves) {
+    if (leaves.size() < 2) return;  // a filter with one attribute, for each resource of a scan
     auto key = [&](const Leaf &leaf) {
         const Attr *attr = type.by_number(leaf.attr);
         if (!attr) return UINT64_MAX;

@@ -29,7 +29,12 @@ bool is_ascii(std::string_view text) {
         std::memcpy(&word, text.data() + i, sizeof word);
         seen |= word;
     }
-    for (; i < text.size(); i++) seen |= uint8_t(text[i]);
+    if (i > 0) {  // the rest, with bytes that were seen before it
+        std::memcpy(&word, text.data() + text.size() - sizeof word, sizeof word);
+        seen |= word;
+    } else {
+        for (char c : text) seen |= uint8_t(c);
+    }
     return (seen & 0x8080808080808080) == 0;
 }
 
