@@ -303,11 +303,11 @@ sub broken {
 }
 $from = broken(sub { return $_[0] });
 ($exit, $out) = copy($from);
-like "$exit $out", qr/^1 4,096 created\..*startIndex=9001&count=100: status 500$/ms, 'an error ends the copy; what is written stays';
+like "$exit $out", qr/^1 8,192 created\..*startIndex=9001&count=100: status 500$/ms, 'an error ends the copy; what is written stays';
 my @same = (qw(import --tenant), "t$tenants", '--from', $from, @secret);
 ($exit, $out, $err) = $t->scimctl(@same);
-is "$exit $out", "0 5,004 created.\n", 'the same command copies the rest';
-like $err, qr/^scimctl: continues the interrupted import after record 4,096$/m, 'it says where it continues';
+is "$exit $out", "0 908 created.\n", 'the same command copies the rest';
+like $err, qr/^scimctl: continues the interrupted import after record 8,192$/m, 'it says where it continues';
 is newest() =~ tr/\n//, 9100, 'all users are there once';
 
 $from = broken(sub { return $_[0] =~ s/"u2"/$_[1] > 1 ? '"changed"' : '"u2"'/er });
@@ -315,9 +315,9 @@ copy($from);
 @same = (qw(import --tenant), "t$tenants", '--from', $from, @secret);
 ($exit, $out, $err) = $t->scimctl(@same);
 is $exit, 1, 'it is refused if the server has changed what is copied already';
-like $err, qr/^scimctl: the input differs from that of the interrupted import within its first 4096 lines;/m, 'which is said';
+like $err, qr/^scimctl: the input differs from that of the interrupted import within its first 8192 lines;/m, 'which is said';
 ($exit, $out, $err) = $t->scimctl(@same, qw(--on-conflict skip));
-is "$exit $out", "0 5,005 created, 4,095 skipped.\n", 'with --on-conflict skip the rest is copied';
+is "$exit $out", "0 909 created, 8,191 skipped.\n", 'with --on-conflict skip the rest is copied';
 is_sound();
 
 # --- usage

@@ -120,6 +120,7 @@ int print_counts(const Globals &globals, const service::Importer &importer,
 Outcome read_all(ImportInput &input, service::Importer &importer) {
     for (std::string line;;) {
         auto more = input.next(line);
+        if (!more) RETURN_IF_ERROR(importer.break_off());
         RETURN_IF_ERROR(more);
         if (!*more) return importer.finish();
         RETURN_IF_ERROR(importer.add(std::move(line)));

@@ -25,7 +25,7 @@ Result<bool> FileInput::next(std::string &line) {
                      std::string("cannot read the input: ") + std::strerror(errno)};
     }
     number_++;
-    read_ += double(length);
+    read_ = read_ + double(length);
     if (size_t(length) > service::line_most)
         return Error{Refusal::import_input,
                      "line " + std::to_string(number_) + " is longer than 512 MiB"};

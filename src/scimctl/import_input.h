@@ -2,6 +2,7 @@
 // The records of an import: the lines of a file or of stdin, or the resources of another server
 // (remote_input.h).
 
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -46,7 +47,8 @@ class FileInput : public ImportInput {
     char *line_ = nullptr;
     size_t allocated_ = 0;
     uint64_t number_ = 0;
-    double size_ = -1, read_ = 0;
+    double size_ = -1;
+    std::atomic<double> read_{0};
 };
 
 }  // namespace scim::scimctl

@@ -31,6 +31,7 @@ Progress::Progress(const Globals &globals, std::string what)
     : globals_(globals), what_(std::move(what)), is_terminal_(isatty(STDERR_FILENO) != 0) {}
 
 void Progress::show(uint64_t done, double part) {
+    const std::lock_guard lock(mutex_);
     const Clock::time_point time = Clock::now();
     if (globals_.json || time - shown_ < (is_terminal_ ? on_terminal : elsewhere)) return;
     shown_ = time;
@@ -47,6 +48,7 @@ void Progress::show(uint64_t done, double part) {
 }
 
 void Progress::clear() {
+    const std::lock_guard lock(mutex_);
     if (is_shown_) std::fputs("\r\033[K", stderr);
     is_shown_ = false;
 }

@@ -1,10 +1,11 @@
 #pragma once
 // The progress of a long command on stderr: on a terminal one line that is rewritten twice a second
 // with the rate and, if the length is known, the time left; otherwise a line every ten seconds.
-// Nothing with --json.
+// Nothing with --json. Several threads may use it.
 
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <string>
 
 #include "scimctl/context.h"
@@ -28,8 +29,10 @@ class Progress {
     using Clock = std::chrono::steady_clock;
 
     const Globals &globals_;
-    std::string what_;
-    bool is_terminal_, is_shown_ = false;
+    const std::string what_;
+    const bool is_terminal_;
+    std::mutex mutex_;  // of the members below
+    bool is_shown_ = false;
     Clock::time_point begun_ = Clock::now(), shown_ = begun_;
 };
 

@@ -76,6 +76,8 @@ struct ImportRecord {
     bool is_read_again = false;             // see ImportWriter::must_read_again()
 
     bool has_members() const { return json != nullptr; }
+    // Too long to resolve its members within a transaction.
+    bool takes_long() const { return has_members() && text.size() > (64u << 10); }
 };
 
 class ImportReader {

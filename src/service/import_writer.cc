@@ -80,9 +80,7 @@ void ImportWriter::expect(const ImportReader &reader, store::Directory *director
 }
 
 bool ImportWriter::must_read_again(const ImportRecord &record) const {
-    constexpr size_t is_long = 64u << 10;
-    return ids_changed_ && record.has_members() && !record.is_read_again &&
-           record.text.size() > is_long;
+    return ids_changed_ && record.takes_long() && !record.is_read_again;
 }
 
 void ImportWriter::read_again(const ImportReader &reader, store::Directory &directory,

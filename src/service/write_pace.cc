@@ -10,8 +10,9 @@ using store::LockUse;
 // The longer nobody has waited, the longer somebody may have to wait for the first time.
 bool WritePace::must_end() {
     constexpr int part_of_quiet = 4;
+    constexpr auto between_looks = std::chrono::microseconds(250);
     const Clock::time_point now = Clock::now();
-    const auto hold = std::clamp((begun_ - awaited_) / part_of_quiet, short_hold, long_hold);
+    const auto hold = std::clamp((begun_ - awaited_ - busy) / part_of_quiet, short_hold, long_hold);
     if (now - begun_ >= hold) return true;
     if (now - begun_ < min_hold || now - looked_ < between_looks) return false;
     looked_ = now;
@@ -19,17 +20,19 @@ bool WritePace::must_end() {
 }
 
 void WritePace::note_waiters() {
-    is_awaited_ = env_.lock_use() == LockUse::awaited;
-    if (is_awaited_) awaited_ = Clock::now();
+    if (env_.lock_use() == LockUse::awaited) awaited_ = Clock::now();
 }
 
-// The lock is not fair: without a pause this thread would take it again before the one that waits
-// has woken up.
+// The lock is not fair: without a pause this thread would take it again before the one that waits has
+// woken up. Whoever began to wait during the commit was not seen.
 void WritePace::give_way() const {
-    if (!is_awaited_) return;
-    for (auto waited = first_wait; waited <= most_wait; waited += first_wait) {
-        std::this_thread::sleep_for(first_wait);
-        if (env_.lock_use() == LockUse::free) return;
+    constexpr auto look = std::chrono::microseconds(200);
+    constexpr int free_looks = 5, most_looks = 500;
+    if (!is_busy()) return;
+    int free = 0;
+    for (int looks = 0; looks < most_looks && free < free_looks; looks++) {
+        std::this_thread::sleep_for(look);
+        free = env_.lock_use() == LockUse::free ? free + 1 : 0;
     }
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 // The length of the transactions of a background writer, such as an import. While nobody else waits
-// for the write lock, they become longer, because a commit costs the same for few rows and for many.
-// When somebody waits, the transaction ends within min_hold, the other writer gets the lock, and the
-// next transactions are short again.
+// for the write lock, they become longer, because a page that many rows change is written once. When
+// somebody waits, the transaction ends within min_hold. For the time `busy` the transactions are then
+// short, because a commit takes longer than the changes, and after each of them the lock is left
+// free for a moment.
 
 #include <chrono>
 
@@ -13,9 +14,10 @@ namespace scim::service {
 class WritePace {
   public:
     using Clock = std::chrono::steady_clock;
-    static constexpr Clock::duration min_hold = std::chrono::milliseconds(2),
-                                     short_hold = std::chrono::milliseconds(8),
-                                     long_hold = std::chrono::milliseconds(400);
+    static constexpr Clock::duration min_hold = std::chrono::microseconds(500),
+                                     short_hold = std::chrono::milliseconds(1),
+                                     long_hold = std::chrono::milliseconds(800),
+                                     busy = std::chrono::milliseconds(500);
 
     explicit WritePace(const store::Env &env) : env_(env) {}
 
@@ -25,20 +27,17 @@ class WritePace {
     bool must_end();
     // Called before the commit.
     void note_waiters();
-    // Called after the commit: if somebody waited, waits until the lock is free again, for at most
-    // most_wait.
+    // Called after the commit. If somebody has waited within `busy`, waits until nobody has used the
+    // lock for a millisecond, for at most 0.1 s.
     void give_way() const;
 
   private:
-    static constexpr auto first_wait = std::chrono::microseconds(200),
-                          most_wait = std::chrono::microseconds(100000);
-    static constexpr auto between_looks = std::chrono::microseconds(250);
+    bool is_busy() const { return Clock::now() - awaited_ < busy; }
 
     const store::Env &env_;
     Clock::time_point begun_ = Clock::now();
-    Clock::time_point looked_ = begun_;   // when the lock was looked at
-    Clock::time_point awaited_ = begun_;  // when somebody was last seen waiting
-    bool is_awaited_ = false;
+    Clock::time_point looked_ = begun_;          // when the lock was looked at
+    Clock::time_point awaited_ = begun_ - busy;  // when somebody was last seen waiting
 };
 
 }  // namespace scim::service

@@ -3,6 +3,7 @@
 
 #include "service/import.h"
 
+#include <atomic>
 #include <thread>
 
 #include "client.h"
@@ -27,9 +28,11 @@ class Listener : public ImportListener {
         errors += std::to_string(line) + ": " + error.detail + "\n";
         return can_write;
     }
-    void progress(const ImportCounts &) override {
+    void progress(const ImportCounts &counts) override {
+        committed = counts.records();
         if (--progresses == 0) throw Killed();
     }
+    std::atomic<uint64_t> committed{0};
     uint64_t recalled = 0;
     int progresses = 0;  // until the import is killed; 0: never
     std::string errors;
@@ -151,10 +154,12 @@ void check_two_at_once() {
     Importer first(*store, tenant.number, {OnConflict::fail, true, false}, one);
     bool is_taken = true;
     for (const std::string &line : lines) is_taken &= bool(first.add(line));
+    // Two batches are full.
+    while (one.committed < 8192) std::this_thread::yield();
     ok(is_taken, "the first import takes all lines, and has written some");
     ok(bool(import(*store, tenant.number, lines, two)),
        "the same import is started again and ends");
-    ok(two.recalled > 0, "it has continued the first one");
+    is(two.recalled, 8192u, "it has continued the first one");
     const Outcome outcome = first.finish();
     is(outcome ? "" : outcome.error().detail, "another import into this tenant is running",
        "the first one ends with an error");
