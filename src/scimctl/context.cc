@@ -121,8 +121,8 @@ int check_directory(const Globals &globals, Access access) {
 }
 
 bool write_line(FILE *out, std::string_view text) {
-    return std::fwrite(text.data(), 1, text.size(), out) == text.size() &&
-           std::fputc('\n', out) != EOF && std::fflush(out) == 0;
+    const std::string line = std::string(text) + '\n';  // whole, beside another thread's
+    return std::fwrite(line.data(), 1, line.size(), out) == line.size() && std::fflush(out) == 0;
 }
 
 }  // namespace

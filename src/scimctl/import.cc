@@ -40,11 +40,10 @@ class Listener : public service::ImportListener {
         refused_++;
         if (errors_ != nullptr) return is_writable_ && write(line, error, text);
         if (refused_ > shown_errors) return true;
-        progress_.clear();
-        note(globals_,
-             std::string(input_.unit()) + ' ' + std::to_string(line) + ": " + error.detail);
+        progress_.say(std::string(input_.unit()) + ' ' + std::to_string(line) + ": " +
+                      error.detail);
         if (refused_ == shown_errors)
-            note(globals_, "further lines are not shown; --errors FILE records all of them");
+            progress_.say("further lines are not shown; --errors FILE records all of them");
         return true;
     }
     void progress(const service::ImportCounts &counts) override {
@@ -160,10 +159,7 @@ Result<store::TenantNumber> tenant_of(service::Store &store, const std::string &
 // The files are opened first: opening the store may change the user of the process.
 int import_resources(const Globals &globals, const ImportArguments &arguments) {
     Progress progress(globals, "records");
-    auto input = open_input(arguments, [&](const std::string &text) {
-        progress.clear();
-        note(globals, text);
-    });
+    auto input = open_input(arguments, [&](const std::string &text) { progress.say(text); });
     if (!input) return fail(globals, exit_usage, input.error().detail);
     const File errors(arguments.errors.empty() ? nullptr
                                                : std::fopen(arguments.errors.c_str(), "ae"));

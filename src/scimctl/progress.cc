@@ -49,6 +49,16 @@ void Progress::show(uint64_t done, double part) {
 
 void Progress::clear() {
     const std::lock_guard lock(mutex_);
+    clear_line();
+}
+
+void Progress::say(const std::string &text) {
+    const std::lock_guard lock(mutex_);
+    clear_line();
+    note(globals_, text);
+}
+
+void Progress::clear_line() {
     if (is_shown_) std::fputs("\r\033[K", stderr);
     is_shown_ = false;
 }

@@ -24,8 +24,11 @@ class Progress {
     void show(uint64_t done, double part);
     // Removes the line from the terminal, so that something else can be printed.
     void clear();
+    // Prints a line in its place (note() in context.h).
+    void say(const std::string &text);
 
   private:
+    void clear_line();
     using Clock = std::chrono::steady_clock;
 
     const Globals &globals_;

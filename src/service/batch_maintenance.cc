@@ -182,8 +182,8 @@ bool Writer::do_maintenance(int64_t now) {
     const Chore chore = next_chore(txn, catalog, now);
     const uint16_t conflict = do_chore(txn, catalog, chore);
     const bool more = chore.kind == Chore::Kind::index || must_sweep(txn, now);
-    const bool notes_put = txn.good() && put_notes_if_room(txn, now);
-    const bool notes_failed = notes_put && !txn.good();
+    const bool notes_put = txn.written() && put_notes_if_room(txn, now);
+    const bool notes_failed = notes_put && !txn.written();
     if (const store::Errc code = txn.commit(); code != store::Errc::ok) {
         if (chore.kind == Chore::Kind::trim) trimmer_.stop();  // what it has deleted is undone
         const Chore notes{Chore::Kind::notes};

@@ -46,9 +46,7 @@ Outcome Importer::finish() {
     return transactions_.finish();
 }
 
-Outcome Importer::break_off() {
-    return is_begun_ ? transactions_.break_off() : Done{};
-}
+Outcome Importer::break_off() { return is_begun_ ? transactions_.break_off() : Done{}; }
 
 Outcome Importer::pass_on() {
     return batch_.records.empty() ? Done{} : transactions_.add(std::exchange(batch_, {}));

@@ -23,8 +23,8 @@ namespace scim::service {
 
 class Importer {
   public:
-    // All must outlive the importer. The functions of the listener are called on another thread than
-    // those of the importer, but not at the same time as each other.
+    // All must outlive the importer. The functions of the listener are called one after the other,
+    // but for begun() on another thread than those of the importer.
     Importer(Store &store, store::TenantNumber tenant, const ImportOptions &options,
              ImportListener &listener)
         : options_(options), transactions_(store, tenant, options, listener) {}
@@ -37,8 +37,8 @@ class Importer {
     // Writes what is left, then the references to later records. Must be called even after an
     // empty input.
     Outcome finish();
-    // Instead of finish(), if the rest of the input cannot be read: writes what was added up to the
-    // last multiple of 4,096 records. The import can be continued.
+    // Instead of finish(), if the rest of the input cannot be read: writes the batches that are full.
+    // The import can be continued.
     Outcome break_off();
 
     // REQUIRES: finish() or break_off() was called, or add() has failed.

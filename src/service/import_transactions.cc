@@ -18,6 +18,23 @@ int64_t milliseconds_now() {
     return std::chrono::duration_cast<milliseconds>(now).count();
 }
 
+// The records that a transaction may write without filling the map with the new pages that it needs
+// until it ends: for a record one of each index, and some for the record, its change and the inner
+// pages of the trees. A transaction cannot write for so long that it would need `enough` bytes.
+size_t records_for(store::WriteTxn &txn, const Catalog &catalog) {
+    constexpr size_t enough = size_t(2) << 30, page = 4096, others = 4, of_substrings = 100;
+    const size_t room = txn.room(enough);
+    if (room == enough) return SIZE_MAX;
+    size_t most = 0;
+    for (const auto &type : catalog.types()) {
+        size_t pages = others;
+        for (const IndexDef *index : catalog.indexes(type->number))
+            pages += index->kind == IndexKind::substring ? of_substrings : 1;
+        most = std::max(most, pages);
+    }
+    return std::max<size_t>(1, room / 2 / (most * page));
+}
+
 // Runs a function at the end of a scope, also after an exception.
 class AtEnd {
   public:
@@ -70,7 +87,7 @@ Outcome ImportTransactions::begin(uint64_t source) {
     listener_.begun(recalled_);
     outcome_ = std::async(std::launch::async, [this] {
         const AtEnd end([this] {
-            open_.reset();
+            transaction_.reset();
             const std::lock_guard lock(mutex_);
             has_ended_ = true;
             changed_.notify_all();
@@ -92,7 +109,6 @@ Outcome ImportTransactions::add(ImportBatch batch) {
         return outcome_.get();
     }
     passed_on.reader = make_reader();
-    waiting_.push_back(std::move(owned));
     passed_on.reading = std::async(std::launch::async, [this, &passed_on] {
         const AtEnd end([&] {
             const std::lock_guard read(mutex_);
@@ -101,6 +117,7 @@ Outcome ImportTransactions::add(ImportBatch batch) {
         });
         for (ImportRecord &record : passed_on.records) passed_on.reader->read(record);
     });
+    waiting_.push_back(std::move(owned));
     return Done{};
 }
 
@@ -143,7 +160,10 @@ Outcome ImportTransactions::write_batches() {
         RETURN_IF_ERROR(batch);
         if (*batch == nullptr) return Done{};
         RETURN_IF_ERROR(take(**batch));
-        // To free a batch takes a tenth of the time of writing it.
+        // To free a batch takes a tenth of the time of writing it. Others must not wait for that.
+        if (freeing_.valid() &&
+            freeing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+            RETURN_IF_ERROR(commit());
         freeing_ =
             std::async(std::launch::async, [old = std::move(*batch)]() mutable { old.reset(); });
     }
@@ -157,7 +177,7 @@ Result<std::unique_ptr<ImportBatch>> ImportTransactions::next_batch() {
     const auto is_ready = [&] {
         return waiting_.empty() ? is_complete_ : waiting_.front()->is_read;
     };
-    while (open_ && !changed_.wait_for(lock, between_looks, is_ready)) {
+    while (transaction_ && !changed_.wait_for(lock, between_looks, is_ready)) {
         if (!pace_.must_end()) continue;
         lock.unlock();
         RETURN_IF_ERROR(commit());
@@ -181,13 +201,15 @@ Outcome ImportTransactions::take(ImportBatch &batch) {
     return options_.dry_run ? rehearse(batch, next) : write(batch, next);
 }
 
-// A snapshot does not show what the open transaction has written: the ids of these records are known.
+// A snapshot does not show what the open transaction has written. The ids of these records are known,
+// unless a record was not created under its id.
 Outcome ImportTransactions::expect(ImportBatch &batch) {
+    if (writer_.has_changed_ids()) RETURN_IF_ERROR(commit());
     Snapshot snapshot(session_);
     RETURN_IF_ERROR(snapshot.usable());
     store::Directory directory(snapshot.txn, tenant_);
     for (ImportRecord &record : batch.records) {
-        if (open_ && (record.takes_long() || pace_.must_end())) RETURN_IF_ERROR(commit());
+        if (transaction_ && (record.takes_long() || pace_.must_end())) RETURN_IF_ERROR(commit());
         writer_.expect(*batch.reader, record.line > recalled_ ? &directory : nullptr, record);
     }
     if (!snapshot.txn.good()) return unreadable(snapshot.txn.error());
@@ -209,6 +231,7 @@ Outcome ImportTransactions::recall(ImportBatch &batch, size_t &next) {
     if (next < batch.records.size() && std::exchange(is_resumed_, false))
         next += writer_.resume(directory, batch.records[next]);
     if (!snapshot.txn.good()) return unreadable(snapshot.txn.error());
+    listener_.progress(counts_);
     return Done{};
 }
 
@@ -236,15 +259,15 @@ Outcome ImportTransactions::write_some(ImportBatch &batch, size_t &next) {
         read_again(batch, next);
         return Done{};
     }
-    const ImportTarget target{*batch.reader, open_->directory, &open_->directory};
+    const ImportTarget target{*batch.reader, transaction_->directory, &transaction_->directory};
     bool must_end = false;
     do {
         if (writer_.has_rest())
             RETURN_IF_ERROR(writer_.put_rest(target));
         else
             RETURN_IF_ERROR(writer_.put(target, batch.records[next++]));
-        if (!open_->txn.good()) return failed(open_->txn.error());
-        must_end = pace_.must_end();
+        if (!transaction_->txn.good()) return failed(transaction_->txn.error());
+        must_end = pace_.must_end() || --records_left_ == 0;
     } while ((next < batch.records.size() || writer_.has_rest()) && !must_end &&
              !(next < batch.records.size() && writer_.must_read_again(batch.records[next])));
     // A record that is written in part is not done.
@@ -268,11 +291,13 @@ void ImportTransactions::read_again(ImportBatch &batch, size_t next) {
 }
 
 Outcome ImportTransactions::write_later() {
+    std::shared_ptr<const ImportReader> reader;
     while (writer_.has_later()) {
         RETURN_IF_ERROR(begin_transaction());
-        const auto reader = make_reader();
-        RETURN_IF_ERROR(writer_.put_later({*reader, open_->directory, &open_->directory}));
-        if (!open_->txn.good()) return failed(open_->txn.error());
+        if (reader == nullptr || reader->catalog() != catalog_) reader = make_reader();
+        RETURN_IF_ERROR(
+            writer_.put_later({*reader, transaction_->directory, &transaction_->directory}));
+        if (!transaction_->txn.good()) return failed(transaction_->txn.error());
         if (pace_.must_end()) RETURN_IF_ERROR(commit());
     }
     return commit();
@@ -313,11 +338,13 @@ Outcome ImportTransactions::rehearse(ImportBatch &batch, size_t next) {
 }
 
 Outcome ImportTransactions::rehearse_later() {
-    Snapshot snapshot(session_);
-    RETURN_IF_ERROR(snapshot.usable());
-    store::Directory directory(snapshot.txn, tenant_);
-    const auto reader = make_reader();
-    while (writer_.has_later()) RETURN_IF_ERROR(writer_.put_later({*reader, directory, nullptr}));
+    while (writer_.has_later()) {
+        Snapshot snapshot(session_);
+        RETURN_IF_ERROR(snapshot.usable());
+        store::Directory directory(snapshot.txn, tenant_);
+        RETURN_IF_ERROR(writer_.put_later({*make_reader(), directory, nullptr}));
+        if (!snapshot.txn.good()) return unreadable(snapshot.txn.error());
+    }
     counts_ = writer_.counts();
     return Done{};
 }
@@ -326,10 +353,10 @@ Outcome ImportTransactions::rehearse_later() {
 
 // Begins a transaction unless one is open. 503 if records of the tenant may not be written now.
 Outcome ImportTransactions::begin_transaction() {
-    if (open_) return Done{};
-    open_.emplace(store_.env(), tenant_);
+    if (transaction_) return Done{};
+    transaction_.emplace(store_.env(), tenant_);
     pace_.begin();
-    return check(open_->txn);
+    return check(transaction_->txn);
 }
 
 Outcome ImportTransactions::check(store::WriteTxn &txn) {
@@ -346,16 +373,17 @@ Outcome ImportTransactions::check(store::WriteTxn &txn) {
     if (!(store::find_import_position(txn, tenant_) == known_))
         return Error{Refusal::import_running, "another import into this tenant is running"};
     if (map_space(txn) != MapSpace::for_all) return directory_full(txn.map_size());
+    records_left_ = records_for(txn, *catalog_);
     return Done{};
 }
 
 // Commits the transaction, if one is open.
 Outcome ImportTransactions::commit() {
-    if (!open_) return Done{};
-    store::put_import_position(open_->txn, tenant_, position_);
+    if (!transaction_) return Done{};
+    store::put_import_position(transaction_->txn, tenant_, position_);
     pace_.note_waiters();
-    const auto code = open_->txn.commit();
-    open_.reset();
+    const auto code = transaction_->txn.commit();
+    transaction_.reset();
     if (code != store::Errc::ok) return failed(code);
     known_ = position_;
     counts_ = writer_.counts();

@@ -96,7 +96,8 @@ class ImportTransactions {
     WritePace pace_;
     ImportWriter writer_;
     ImportCounts counts_;
-    std::optional<Transaction> open_;
+    std::optional<Transaction> transaction_;  // that is open
+    size_t records_left_ = 0;                 // that it may still write
     store::ImportPosition position_;
     std::optional<store::ImportPosition> known_;  // as it was stored last, if no other import runs
     uint64_t recalled_ = 0;                       // lines that the interrupted import has done

@@ -65,6 +65,8 @@ class ImportWriter {
     // resolves the members of the records. Each record once, in the order of the input. For a
     // record that is recalled, `directory` is nullptr: what it refers to may have been missing.
     void expect(const ImportReader &reader, store::Directory *directory, ImportRecord &record);
+    // True if a record of the last batch was not created under the id that expect() assumed.
+    bool has_changed_ids() const { return ids_changed_; }
     // Resolves the members of a record that is read again.
     void resolve(const ImportReader &reader, store::Directory &directory, ImportRecord &record) {
         reader.resolve_members(record, ids_, &directory);

@@ -16,23 +16,22 @@ bool WritePace::must_end() {
     if (now - begun_ >= hold) return true;
     if (now - begun_ < min_hold || now - looked_ < between_looks) return false;
     looked_ = now;
-    return env_.lock_use() == LockUse::awaited;
+    return env_.lock_use() != LockUse::held;
 }
 
 void WritePace::note_waiters() {
-    if (env_.lock_use() == LockUse::awaited) awaited_ = Clock::now();
+    if (env_.lock_use() != LockUse::held) awaited_ = Clock::now();
 }
 
 // The lock is not fair: without a pause this thread would take it again before the one that waits has
 // woken up. Whoever began to wait during the commit was not seen.
 void WritePace::give_way() const {
     constexpr auto look = std::chrono::microseconds(200);
-    constexpr int free_looks = 5, most_looks = 500;
     if (!is_busy()) return;
-    int free = 0;
-    for (int looks = 0; looks < most_looks && free < free_looks; looks++) {
+    Clock::duration free{};
+    for (Clock::duration paused{}; paused < most_pause && free < free_for; paused += look) {
         std::this_thread::sleep_for(look);
-        free = env_.lock_use() == LockUse::free ? free + 1 : 0;
+        free = env_.lock_use() == LockUse::free ? free + look : Clock::duration{};
     }
 }
 

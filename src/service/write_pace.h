@@ -1,9 +1,9 @@
 #pragma once
 // The length of the transactions of a background writer, such as an import. While nobody else waits
 // for the write lock, they become longer, because a page that many rows change is written once. When
-// somebody waits, the transaction ends within min_hold. For the time `busy` the transactions are then
-// short, because a commit takes longer than the changes, and after each of them the lock is left
-// free for a moment.
+// somebody waits, the transaction ends as soon as it has lasted min_hold. For the time `busy` the
+// transactions are then short, because a commit takes longer than the changes, and after each of them
+// the lock is left free for a moment. The same if it is not known who waits (LockUse).
 
 #include <chrono>
 
@@ -17,7 +17,9 @@ class WritePace {
     static constexpr Clock::duration min_hold = std::chrono::microseconds(500),
                                      short_hold = std::chrono::milliseconds(1),
                                      long_hold = std::chrono::milliseconds(800),
-                                     busy = std::chrono::milliseconds(500);
+                                     busy = std::chrono::milliseconds(500),
+                                     free_for = std::chrono::milliseconds(1),
+                                     most_pause = std::chrono::milliseconds(10);
 
     explicit WritePace(const store::Env &env) : env_(env) {}
 
@@ -28,7 +30,7 @@ class WritePace {
     // Called before the commit.
     void note_waiters();
     // Called after the commit. If somebody has waited within `busy`, waits until nobody has used the
-    // lock for a millisecond, for at most 0.1 s.
+    // lock for free_for, for at most most_pause.
     void give_way() const;
 
   private:

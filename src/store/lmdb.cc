@@ -198,6 +198,7 @@ void WriteTxn::begin() {
 WriteTxn::~WriteTxn() { abort(); }
 
 void WriteTxn::abort() {
+    meta_.clear();
     if (txn_ != nullptr) {
         mdb_txn_abort(txn_);
         env_.files_.end_write();

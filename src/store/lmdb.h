@@ -11,7 +11,7 @@
 // the first error. A caller therefore checks once after a series of calls.
 //
 // Bytes that a transaction returns point into the map. They are valid until the transaction ends;
-// in a write transaction, until its next put or del.
+// in a write transaction, until its next put or del, and those of `meta` until its next cursor, too.
 
 #include <atomic>
 #include <cstddef>
@@ -286,8 +286,14 @@ class WriteTxn : public Txn {
     // The same as put() for a key after all others of the database: leaves no space for keys in
     // between.
     void append(Db db, Bytes key, Bytes value);
-    // put() for a new key which may be after all others of the database: append() if it is.
+    // The same as put(), for a new key that may be the last one of the database: append() if it is.
     void put_new(Db db, Bytes key, Bytes value);
+    // good(), when LMDB has taken all rows that were put. Otherwise an error of a row of `meta` is
+    // that of commit().
+    bool written() {
+        write_meta();
+        return good();
+    }
     // True if the key existed.
     bool del(Db db, Bytes key);
     // ok: the changes are on disk. Another code: nothing was written, except that after `panic` the

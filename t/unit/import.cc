@@ -11,6 +11,7 @@
 #include "service/block_user.h"
 #include "service/export.h"
 #include "service/gate_session.h"
+#include "store/format.h"
 #include "store/members.h"
 #include "store/verify.h"
 
@@ -167,6 +168,32 @@ void check_two_at_once() {
        "the refusal is import-running");
     const std::string text = exported(*store, tenant.number);
     is(std::count(text.begin(), text.end(), '\n'), 10000, "each record is there once");
+    is(problems(*store), 0u, "and verify finds nothing");
+}
+
+// An index is declared while an import has batches that were read before.
+void check_new_catalog() {
+    fixture::TempDir dir;
+    auto store = fixture::open_store(dir.path);
+    const auto tenant = fixture::add_tenant(store->env(), "one");
+    Listener listener;
+    Importer importer(*store, tenant.number, {OnConflict::fail, true, false}, listener);
+    bool is_taken = true;
+    for (int i = 1; i <= 9000; i++) {
+        is_taken &= bool(importer.add(user(i)));
+        if (i % 3000 != 0) continue;
+        store::WriteTxn txn(store->env());
+        Declaration declaration = *make_declaration(uint64_t(i), {});
+        declaration.indexes = {{"User", "name.familyName"}};
+        if (i == 6000) declaration.indexes = {{"User", "title"}};
+        auto rows = declare(*store::read_catalog(txn), declaration);
+        if (rows) store::write_catalog(txn, **rows);
+        if (!rows || txn.commit() != store::Errc::ok) ok(false, "an index is declared");
+    }
+    ok(is_taken && bool(importer.finish()), "an import goes on after indexes were declared");
+    is(importer.counts().created, 9000u, "all records are created");
+    const std::string text = exported(*store, tenant.number);
+    is(std::count(text.begin(), text.end(), '\n'), 9000, "each record is there once");
     is(problems(*store), 0u, "and verify finds nothing");
 }
 
@@ -418,6 +445,7 @@ int main() {
     check_deleted_group();
     check_continued();
     check_two_at_once();
+    check_new_catalog();
     check_sessions();
     check_refusals();
     return tap::done();

@@ -3,7 +3,6 @@
 
 #include "service/write_pace.h"
 
-#include <atomic>
 #include <thread>
 
 #include "fixture.h"
@@ -23,23 +22,22 @@ Clock::duration hold(WritePace &pace) {
     return Clock::now() - begun;
 }
 
-// A transaction for which another thread waits; commits it, gives way, and returns how long it held
-// the lock. `got_lock`: whether the other thread has had it when this returns.
-Clock::duration hold_with_waiter(store::Env &env, WritePace &pace, bool &got_lock) {
-    std::atomic<bool> has_written{false};
+// A transaction for which another thread waits. Returns how long it held the lock.
+Clock::duration hold_with_waiter(store::Env &env, WritePace &pace) {
     auto txn = std::make_unique<store::WriteTxn>(env);
-    std::thread other([&] {
-        store::WriteTxn waits(env);
-        has_written = true;
-    });
+    std::thread other([&] { store::WriteTxn waits(env); });
     while (env.lock_use() != LockUse::awaited) std::this_thread::yield();
     const auto held = hold(pace);
     pace.note_waiters();
     txn.reset();
-    pace.give_way();
-    got_lock = has_written;
     other.join();
     return held;
+}
+
+Clock::duration pause(const WritePace &pace) {
+    const auto begun = Clock::now();
+    pace.give_way();
+    return Clock::now() - begun;
 }
 
 }  // namespace
@@ -49,34 +47,26 @@ int main() {
     auto opened = fixture::open_store(dir.path);
     store::Env &env = opened->env();
     WritePace pace(env);
-    ok(hold(pace) >= WritePace::short_hold, "a transaction lasts at least short_hold");
-
-    bool got_lock = false;
     constexpr auto while_quiet = 4 * WritePace::busy;
     std::this_thread::sleep_for(while_quiet);
-    const auto quiet = hold(pace);
-    ok(quiet >= while_quiet / 4, "it lasts longer when nobody has waited for a while");
-    const auto held = hold_with_waiter(env, pace, got_lock);
-    ok(held >= WritePace::min_hold, "with a waiter it lasts at least min_hold");
-    ok(held < quiet, "but not as long as without");
-    ok(hold(pace) < quiet, "nor does the next one, for which nobody waits");
-    ok(got_lock, "the waiter has had the lock when the writer goes on");
-
-    // Not seen before the commit: the writer pauses all the same.
-    std::atomic<bool> has_written{false};
-    std::thread late;
+    Clock::duration quiet{};
     {
         store::WriteTxn txn(env);
-        pace.begin();
+        quiet = hold(pace);
         pace.note_waiters();
-        late = std::thread([&] {
-            store::WriteTxn waits(env);
-            has_written = true;
-        });
-        while (env.lock_use() != LockUse::awaited) std::this_thread::yield();
     }
-    pace.give_way();
-    ok(has_written, "so has one that began to wait during the commit");
-    late.join();
+    ok(quiet >= while_quiet / 4, "a transaction is long when nobody has waited for a while");
+    ok(pause(pace) < quiet, "nor does the writer pause");
+
+    const auto held = hold_with_waiter(env, pace);
+    ok(held >= WritePace::min_hold, "with a waiter it lasts at least min_hold");
+    ok(held < quiet, "but not as long as without");
+    ok(pause(pace) >= WritePace::free_for, "then the lock is left free for a moment");
+    {
+        store::WriteTxn txn(env);
+        ok(hold(pace) >= WritePace::short_hold, "the next transaction lasts at least short_hold");
+        ok(hold(pace) < quiet, "but is short, though nobody waits");
+        ok(pause(pace) >= WritePace::most_pause, "a pause ends also while the lock is held");
+    }
     return tap::done();
 }
