@@ -15,7 +15,7 @@ class WritePace {
   public:
     using Clock = std::chrono::steady_clock;
     static constexpr Clock::duration min_hold = std::chrono::microseconds(500),
-                                     short_hold = std::chrono::milliseconds(1),
+                                     short_hold = std::chrono::microseconds(1500),
                                      long_hold = std::chrono::milliseconds(800),
                                      busy = std::chrono::milliseconds(500),
                                      free_for = std::chrono::milliseconds(1),
