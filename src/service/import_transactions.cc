@@ -35,6 +35,16 @@ size_t records_for(store::WriteTxn &txn, const Catalog &catalog) {
     return std::max<size_t>(1, room / 2 / (most * page));
 }
 
+// What a record takes of records_for(): a member of a group changes up to four pages, half as many as
+// a record.
+size_t weight_of(const ImportRecord &record) {
+    constexpr size_t bytes_of_two_members = 100;
+    return record.has_members() ? 1 + record.text.size() / bytes_of_two_members : 1;
+}
+
+// The same for a step of put_rest().
+constexpr size_t weight_of_step = ImportWriter::members_a_step / 2;
+
 // Runs a function at the end of a scope, also after an exception.
 class AtEnd {
   public:
@@ -262,12 +272,13 @@ Outcome ImportTransactions::write_some(ImportBatch &batch, size_t &next) {
     const ImportTarget target{*batch.reader, transaction_->directory, &transaction_->directory};
     bool must_end = false;
     do {
-        if (writer_.has_rest())
-            RETURN_IF_ERROR(writer_.put_rest(target));
-        else
-            RETURN_IF_ERROR(writer_.put(target, batch.records[next++]));
+        const bool is_rest = writer_.has_rest();
+        const size_t weight = is_rest ? weight_of_step : weight_of(batch.records[next]);
+        RETURN_IF_ERROR(is_rest ? writer_.put_rest(target)
+                                : writer_.put(target, batch.records[next++]));
         if (!transaction_->txn.good()) return failed(transaction_->txn.error());
-        must_end = pace_.must_end() || --records_left_ == 0;
+        records_left_ -= std::min(records_left_, weight);
+        must_end = pace_.must_end() || records_left_ == 0;
     } while ((next < batch.records.size() || writer_.has_rest()) && !must_end &&
              !(next < batch.records.size() && writer_.must_read_again(batch.records[next])));
     // A record that is written in part is not done.

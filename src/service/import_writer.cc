@@ -12,8 +12,7 @@ namespace scim::service {
 
 namespace {
 
-// Members that are added in one step: about 10 ms under the write lock.
-constexpr size_t members_a_step = 1000, members_compared_a_step = 10000;
+constexpr size_t members_compared_a_step = 10000;
 constexpr size_t ignored_names_most = 100;
 
 // The resource with a unique value of the command; nothing if there is none.
