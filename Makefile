@@ -78,7 +78,7 @@ errors-page: scimctl ## make docs/errors.md
 sanitize: ## build and test under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) FLAVOUR=sanitize test
 
-tsan_units := $(addprefix build/tsan/unit/,threads.t lmdb_threads.t)
+tsan_units := $(addprefix build/tsan/unit/,threads.t lmdb_threads.t import.t)
 tsan: ## run the unit tests that have threads under ThreadSanitizer
 	@$(MAKE) FLAVOUR=tsan $(tsan_units)
 	$(PROVE) $(tsan_units)
