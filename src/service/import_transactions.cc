@@ -20,11 +20,15 @@ int64_t milliseconds_now() {
 
 // The records that a transaction may write without filling the map with the new pages that it needs
 // until it ends: for a record one of each index, and some for the record, its change and the inner
-// pages of the trees. A transaction cannot write for so long that it would need `enough` bytes.
-size_t records_for(store::WriteTxn &txn, const Catalog &catalog) {
+// pages of the trees. Half of the room is left, because LMDB cannot reuse yet what the transactions
+// before have freed. `enough` is more than a transaction can need in its time.
+size_t records_for(store::WriteTxn &txn, const store::EnvInfo &map, const Catalog &catalog) {
     constexpr size_t enough = size_t(2) << 30, page = 4096, others = 4, of_substrings = 100;
-    const size_t room = txn.room(enough);
-    if (room == enough) return SIZE_MAX;
+    // To count the freed pages takes long if there are many: only if little else is left.
+    constexpr size_t little = size_t(64) << 20;
+    const size_t unused = map.map_size - std::min(map.used, map.map_size);
+    const size_t room = std::max(unused, txn.room(little));
+    if (room >= enough) return SIZE_MAX;
     size_t most = 0;
     for (const auto &type : catalog.types()) {
         size_t pages = others;
@@ -35,15 +39,21 @@ size_t records_for(store::WriteTxn &txn, const Catalog &catalog) {
     return std::max<size_t>(1, room / 2 / (most * page));
 }
 
-// What a record takes of records_for(): a member of a group changes up to four pages, half as many as
-// a record.
-size_t weight_of(const ImportRecord &record) {
-    constexpr size_t bytes_of_two_members = 100;
-    return record.has_members() ? 1 + record.text.size() / bytes_of_two_members : 1;
+// What members of a group take of records_for(): each changes up to four pages, half as many as a
+// record. A step adds members_a_step of them.
+size_t weight_of_members(size_t members) {
+    return std::min(members, ImportWriter::members_a_step) / 2;
 }
 
-// The same for a step of put_rest().
-constexpr size_t weight_of_step = ImportWriter::members_a_step / 2;
+// What a record takes of records_for().
+size_t weight_of(const ImportRecord &record) {
+    constexpr size_t large = 16384;  // bytes: as many as the pages of a small record
+    size_t weight = 1 + record.text.size() / large;
+    if (record.step)
+        if (const auto &members = record.step->command.resource.members)
+            weight += weight_of_members(members->size());
+    return weight;
+}
 
 // Runs a function at the end of a scope, also after an exception.
 class AtEnd {
@@ -214,7 +224,10 @@ Outcome ImportTransactions::take(ImportBatch &batch) {
 // A snapshot does not show what the open transaction has written. The ids of these records are known,
 // unless a record was not created under its id.
 Outcome ImportTransactions::expect(ImportBatch &batch) {
-    if (writer_.has_changed_ids()) RETURN_IF_ERROR(commit());
+    ids_changed_ |= writer_.has_changed_ids();
+    const bool refers = std::any_of(batch.records.begin(), batch.records.end(),
+                                    [](const ImportRecord &r) { return r.has_members(); });
+    if (ids_changed_ && refers) RETURN_IF_ERROR(commit());
     Snapshot snapshot(session_);
     RETURN_IF_ERROR(snapshot.usable());
     store::Directory directory(snapshot.txn, tenant_);
@@ -273,7 +286,8 @@ Outcome ImportTransactions::write_some(ImportBatch &batch, size_t &next) {
     bool must_end = false;
     do {
         const bool is_rest = writer_.has_rest();
-        const size_t weight = is_rest ? weight_of_step : weight_of(batch.records[next]);
+        const size_t weight =
+            is_rest ? weight_of_members(SIZE_MAX) : weight_of(batch.records[next]);
         RETURN_IF_ERROR(is_rest ? writer_.put_rest(target)
                                 : writer_.put(target, batch.records[next++]));
         if (!transaction_->txn.good()) return failed(transaction_->txn.error());
@@ -306,10 +320,13 @@ Outcome ImportTransactions::write_later() {
     while (writer_.has_later()) {
         RETURN_IF_ERROR(begin_transaction());
         if (reader == nullptr || reader->catalog() != catalog_) reader = make_reader();
+        const size_t left = writer_.later_left();
         RETURN_IF_ERROR(
             writer_.put_later({*reader, transaction_->directory, &transaction_->directory}));
         if (!transaction_->txn.good()) return failed(transaction_->txn.error());
-        if (pace_.must_end()) RETURN_IF_ERROR(commit());
+        const size_t weight = 1 + weight_of_members(left - writer_.later_left());
+        records_left_ -= std::min(records_left_, weight);
+        if (pace_.must_end() || records_left_ == 0) RETURN_IF_ERROR(commit());
     }
     return commit();
 }
@@ -384,12 +401,13 @@ Outcome ImportTransactions::check(store::WriteTxn &txn) {
     if (!(store::find_import_position(txn, tenant_) == known_))
         return Error{Refusal::import_running, "another import into this tenant is running"};
     if (map_space(txn) != MapSpace::for_all) return directory_full(txn.map_size());
-    records_left_ = records_for(txn, *catalog_);
+    records_left_ = records_for(txn, store_.env().info(), *catalog_);
     return Done{};
 }
 
 // Commits the transaction, if one is open.
 Outcome ImportTransactions::commit() {
+    ids_changed_ = false;
     if (!transaction_) return Done{};
     store::put_import_position(transaction_->txn, tenant_, position_);
     pace_.note_waiters();

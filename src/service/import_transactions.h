@@ -4,7 +4,8 @@
 //
 // A transaction goes on with the next batch, because a long one writes a page of an index once for
 // many rows. It ends when another writer waits for the lock, after a time that depends on how long
-// nobody has waited (write_pace.h), and at the end of the input.
+// nobody has waited (write_pace.h), when it has used half of the room in the map, and before something
+// that takes long or needs what it has written.
 
 #include <condition_variable>
 #include <deque>
@@ -98,6 +99,7 @@ class ImportTransactions {
     ImportCounts counts_;
     std::optional<Transaction> transaction_;  // that is open
     size_t records_left_ = 0;                 // that it may still write
+    bool ids_changed_ = false;                // of records that are not committed
     store::ImportPosition position_;
     std::optional<store::ImportPosition> known_;  // as it was stored last, if no other import runs
     uint64_t recalled_ = 0;                       // lines that the interrupted import has done

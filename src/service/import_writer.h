@@ -88,7 +88,8 @@ class ImportWriter {
     bool resume(store::Directory &directory, const ImportRecord &record);
 
     // The references to later records, when the input has ended: put_later() adds some.
-    bool has_later() const { return next_later_ < later_.size(); }
+    bool has_later() const { return later_left() > 0; }
+    size_t later_left() const { return later_.size() - next_later_; }
     Outcome put_later(const ImportTarget &target);
 
     const ImportCounts &counts() const { return counts_; }

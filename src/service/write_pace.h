@@ -30,7 +30,7 @@ class WritePace {
     // Called before the commit.
     void note_waiters();
     // Called after the commit. If somebody has waited within `busy`, waits until nobody has used the
-    // lock for free_for, for at most most_pause.
+    // lock for free_for, for about most_pause at most.
     void give_way() const;
 
   private:
