@@ -28,8 +28,9 @@ class Progress {
     void say(const std::string &text);
 
   private:
-    void clear_line();
     using Clock = std::chrono::steady_clock;
+
+    void clear_line();
 
     const Globals &globals_;
     const std::string what_;

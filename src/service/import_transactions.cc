@@ -221,8 +221,9 @@ Outcome ImportTransactions::take(ImportBatch &batch) {
     return options_.dry_run ? rehearse(batch, next) : write(batch, next);
 }
 
-// A snapshot does not show what the open transaction has written. The ids of these records are known,
-// unless a record was not created under its id.
+// A snapshot does not show what the open transaction has written. The ids of these records are known
+// to the writer, but for those of refused records, and of records that the store has under another id.
+// If there are any, the transaction is committed before records that refer to others.
 Outcome ImportTransactions::expect(ImportBatch &batch) {
     ids_changed_ |= writer_.has_changed_ids();
     const bool refers = std::any_of(batch.records.begin(), batch.records.end(),

@@ -24,7 +24,8 @@ void WritePace::note_waiters() {
 }
 
 // The lock is not fair: without a pause this thread would take it again before the one that waits has
-// woken up. Whoever began to wait during the commit was not seen.
+// woken up. The pause does not depend on note_waiters() of the last transaction, because that is called
+// before the commit, which takes most of the time: most threads begin to wait after it.
 void WritePace::give_way() const {
     constexpr auto look = std::chrono::microseconds(200);
     if (!is_busy()) return;

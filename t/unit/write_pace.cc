@@ -56,7 +56,7 @@ int main() {
         pace.note_waiters();
     }
     ok(quiet >= while_quiet / 4, "a transaction is long when nobody has waited for a while");
-    ok(pause(pace) < quiet, "nor does the writer pause");
+    ok(pause(pace) < quiet, "and the writer does not pause after it");
 
     const auto held = hold_with_waiter(env, pace);
     ok(held >= WritePace::min_hold, "with a waiter it lasts at least min_hold");
